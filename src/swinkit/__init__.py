@@ -1,0 +1,1 @@
+"""Swin Transformers, the whole family."""

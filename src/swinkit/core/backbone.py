@@ -1,0 +1,74 @@
+"""The pyramid: patches, then stages of blocks, each stage on a coarser grid than the last.
+
+Shapes: B batch, *P size in pixels, *S grid size, C channels.
+"""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from .block import Block
+from .patches import PatchEmbed
+from .position import AbsolutePosition
+from .spec import Place, Size, Spec, places
+
+
+class Stage(nn.Module):
+    """Blocks on one grid, and the way to the next, coarser one."""
+
+    def __init__(self, blocks: Sequence[Block], merge: nn.Module | None):
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.merge = merge  # to the next stage's grid; None in the last stage
+
+
+class Swin(nn.Module):
+    """(B, in_channels, *P) -> the (B, *S, C) features of each stage, finest first.
+
+    Takes any size, square or not. `spec` holds the numbers it was built from; `spec.widths` and
+    `spec.strides` describe the features.
+    """
+
+    def __init__(self, spec: Spec, embed: PatchEmbed, stages: Sequence[Stage]):
+        super().__init__()
+        self.spec = spec
+        self.embed = embed
+        self.position = nn.Identity() if spec.absolute_grid is None else AbsolutePosition(spec.absolute_grid, spec.embed_dim)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """(B, in_channels, *P) -> [(B, *S, C), ...], finest first.
+
+        Raises:
+            ValueError: if `pixels` has another number of axes or channels than the model.
+        """
+        axes, channels = len(self.spec.patch), self.spec.in_channels
+        if pixels.ndim != axes + 2 or pixels.shape[1] != channels:
+            raise ValueError(
+                f"expected pixels of shape (batch, {channels} channels, {axes} axes of pixels), got {tuple(pixels.shape)}; "
+                f"build the model with in_channels={pixels.shape[1] if pixels.ndim > 1 else '...'} for other channels"
+            )
+        return self.encode(self.embed(pixels))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """(B, *S, C) patches -> [(B, *S, C), ...], finest first. Apart from `forward` so that SimMIM can mask patches."""
+        x = self.dropout(self.position(x))
+        features = []
+        for stage in self.stages:
+            for block in stage.blocks:
+                x = block(x)
+            features.append(x)
+            if stage.merge is not None:
+                x = stage.merge(x)
+        return features
+
+
+def assemble(spec: Spec, block: Callable[[Place], Block], merge: Callable[[int, Size], nn.Module]) -> Swin:
+    """Lay out the pyramid of `spec` from a family's block and merge."""
+    stages = []
+    for row in places(spec):
+        last = len(stages) == len(spec.depths) - 1
+        stages.append(Stage([block(place) for place in row], None if last else merge(spec.widths[len(stages)], spec.merge)))
+    norm = nn.LayerNorm(spec.embed_dim) if spec.patch_norm else nn.Identity()
+    return Swin(spec, PatchEmbed(spec.patch, spec.in_channels, spec.embed_dim, norm=norm), stages)

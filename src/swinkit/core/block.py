@@ -1,0 +1,73 @@
+"""The residual block, in the two orders that Swin uses.
+
+Shapes: B batch, *S grid size, C channels.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class DropPath(nn.Module):
+    """In training, drops a residual branch for a random part of the batch (stochastic depth)."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) -> (B, ...)."""
+        if not self.training or self.rate == 0.0:
+            return x
+        keep = 1.0 - self.rate
+        alive = torch.rand(x.shape[0], *[1] * (x.ndim - 1), device=x.device) < keep
+        return x * (alive.to(x.dtype) / keep)
+
+
+class MLP(nn.Module):
+    """(..., C) -> (..., C), by way of `hidden` channels."""
+
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.activation = nn.GELU()
+        self.fc2 = nn.Linear(hidden, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        x = self.dropout(self.activation(self.fc1(x)))
+        return self.dropout(self.fc2(x))
+
+
+class Block(nn.Module, ABC):
+    """(B, *S, C) -> (B, *S, C). `token_mixer` moves information between tokens, `channel_mixer` within each."""
+
+    def __init__(self, dim: int, token_mixer: nn.Module, channel_mixer: nn.Module, drop_path: float):
+        super().__init__()
+        self.norm1, self.token_mixer = nn.LayerNorm(dim), token_mixer
+        self.norm2, self.channel_mixer = nn.LayerNorm(dim), channel_mixer
+        self.drop_path = DropPath(drop_path)
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+
+
+class PreNormBlock(Block):
+    """V1, MLP, MoE, Video (paper, eq. 3)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+        x = x + self.drop_path(self.token_mixer(self.norm1(x)))
+        return x + self.drop_path(self.channel_mixer(self.norm2(x)))
+
+
+class PostNormBlock(Block):
+    """V2 (V2 paper, section 3.2: the branch is normalised before it joins, the sum is not)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+        x = x + self.drop_path(self.norm1(self.token_mixer(x)))
+        return x + self.drop_path(self.norm2(self.channel_mixer(x)))

@@ -1,0 +1,34 @@
+"""softmax(q k^T + offset) v for all windows of a grid: the plain kernel and a fused twin.
+
+The fused one hands torch's attention the windows as heads, so that one offset serves the whole batch.
+It pays from about a hundred tokens per window on (V2 with large windows, Video); below that the plain
+product is as fast. `tests/core/test_kernels.py` proves that the two agree.
+
+Shapes: B batch, W windows, H heads, N tokens in a window, D channels per head.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+FUSED_FROM = 128  # tokens per window
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
+    """Three (B, W, H, N, D) and an offset (H, N, N) or (W, H, N, N) -> (B, W, H, N, D), by the faster kernel."""
+    return (fused if q.shape[-2] >= FUSED_FROM else plain)(q, k, v, offset, dropout)
+
+
+def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
+    """As `attend`, spelled out; the softmax is in at least fp32."""
+    scores = q @ k.transpose(-2, -1) + offset.to(q.dtype)
+    weights = scores.float().softmax(-1).to(v.dtype) if scores.dtype.itemsize < 4 else scores.softmax(-1)
+    return F.dropout(weights, dropout, training=dropout > 0) @ v
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
+    """As `attend`, by torch's scaled_dot_product_attention, windows as heads."""
+    windows, heads = q.shape[1:3]
+    offset = offset.expand(windows, heads, -1, -1).flatten(0, 1)[None]
+    q, k, v = (x.flatten(1, 2) for x in (q, k, v))
+    x = F.scaled_dot_product_attention(q, k, v, attn_mask=offset.to(q.dtype), dropout_p=dropout, scale=1.0)
+    return x.unflatten(1, (windows, heads))

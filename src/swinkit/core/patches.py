@@ -1,0 +1,71 @@
+"""From pixels to patches, and from patches to coarser patches.
+
+Shapes: B batch, *P size in pixels, *S grid size, C channels.
+"""
+
+import math
+
+from torch import Tensor, nn
+
+from .spec import Size
+from .tiles import pad_to, round_up, tile
+
+CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+class PatchEmbed(nn.Module):
+    """(B, in_channels, *P) -> (B, *S, C). Sizes that are no multiple of the patch are zero-padded at the far end.
+
+    A strided convolution rather than `tile` and a linear layer, so that weights load unchanged and
+    exporters recognise it.
+    """
+
+    def __init__(self, patch: Size, in_channels: int, dim: int, *, norm: nn.Module):
+        super().__init__()
+        self.patch = patch
+        self.proj = CONV[len(patch)](in_channels, dim, kernel_size=patch, stride=patch)
+        self.norm = norm
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, in_channels, *P) -> (B, *S, C)."""
+        x = pixels.movedim(1, -1)
+        x = pad_to(x, round_up(x.shape[1:-1], self.patch))
+        return self.norm(self.proj(x.movedim(-1, 1)).movedim(1, -1))
+
+
+def fold(x: Tensor, factor: Size) -> Tensor:
+    """(B, *S, C) -> (B, *S / factor, prod(factor) * C).
+
+    The tokens of a tile go into channels with the first axis fastest, as in the published weights.
+    """
+    n = len(factor)
+    x = tile(pad_to(x, round_up(x.shape[1:-1], factor)), factor)
+    return x.permute(*range(n + 1), *range(2 * n, n, -1), 2 * n + 1).flatten(n + 1)
+
+
+class NormThenReduce(nn.Module):
+    """V1, MLP, MoE, Video: (B, *S, C) -> (B, *S / factor, 2 * C) (paper, section 3.1, "Patch merging")."""
+
+    def __init__(self, dim: int, factor: Size):
+        super().__init__()
+        self.factor = factor
+        self.norm = nn.LayerNorm(math.prod(factor) * dim)
+        self.reduction = nn.Linear(math.prod(factor) * dim, 2 * dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S / factor, 2 * C)."""
+        return self.reduction(self.norm(fold(x, self.factor)))
+
+
+class ReduceThenNorm(nn.Module):
+    """V2: (B, *S, C) -> (B, *S / factor, 2 * C)."""
+
+    def __init__(self, dim: int, factor: Size):
+        super().__init__()
+        self.factor = factor
+        self.reduction = nn.Linear(math.prod(factor) * dim, 2 * dim, bias=False)
+        self.norm = nn.LayerNorm(2 * dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S / factor, 2 * C)."""
+        return self.norm(self.reduction(fold(x, self.factor)))

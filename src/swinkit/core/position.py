@@ -1,0 +1,136 @@
+"""Position: what a query-key pair gains from where its tokens lie, and what a token gains from its own place.
+
+Every offset between two tokens of a window has a row of scores, one per head. V1 learns the rows, V2
+computes them; spreading the rows over all pairs is common to both. Nothing is stored that is not
+learned: offsets lie in the order of the grid, so pairs are strided views of the rows and need no index.
+
+Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads, *S grid size, C channels.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .spec import Size
+
+
+def pairs(rows: Tensor) -> Tensor:
+    """(*(2 * w - 1), H) -> (H, N, N): for query i and key j, the row of their offset, at i - j + w - 1 of each axis."""
+    n = rows.ndim - 1
+    axes = tuple(range(n))
+    rows = rows.flip(axes)  # so that, for one query, the keys' rows ascend
+    for axis in axes:
+        rows = rows.unfold(axis, (rows.shape[axis] + 1) // 2, 1)
+    return rows.flip(axes).movedim(n, 0).flatten(n + 1).flatten(1, n)  # from (*query, H, *key)
+
+
+class RelativeBias(nn.Module, ABC):
+    """`bias(window) -> (H, N, N)`; the window may be smaller than the one built for."""
+
+    @abstractmethod
+    def forward(self, window: Size) -> Tensor:
+        """What each pair of tokens of a window gains, per head."""
+
+
+def middle(table: Tensor, full: Size, window: Size) -> Tensor:
+    """(R, H) -> (H, N, N): a smaller window has the smaller offsets, the middle of the table."""
+    rows = table.unflatten(0, tuple(2 * w - 1 for w in full))
+    for axis, (f, w) in enumerate(zip(full, window, strict=True)):
+        rows = rows.narrow(axis, f - w, 2 * w - 1)
+    return pairs(rows)
+
+
+def leading(table: Tensor, full: Size, window: Size) -> Tensor:
+    """(R, H) -> (H, N, N): the first N tokens of the full window lend their biases (Video Swin, torchvision 3-D).
+
+    Right only where time alone is clipped; else pairs get the bias of another offset. Kept to answer as
+    the published code does (docs/parity.md).
+    """
+    tokens = math.prod(window)
+    return middle(table, full, full)[:, :tokens, :tokens]
+
+
+CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {"middle": middle, "leading": leading}
+
+
+class LearnedBias(RelativeBias):
+    """V1, Video: the rows are parameters (paper, section 3.2, "Relative position bias")."""
+
+    def __init__(self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = middle):
+        super().__init__()
+        self.window = window
+        self.clipped = clipped
+        self.table = nn.Parameter(torch.empty(math.prod(2 * w - 1 for w in window), num_heads))
+
+    def forward(self, window: Size) -> Tensor:
+        """-> (H, N, N)."""
+        return self.clipped(self.table, self.window, window)
+
+
+class ContinuousBias(RelativeBias):
+    """V2, MoE: the rows come from a small MLP over log-spaced offsets, so windows can grow (V2 paper, section 3.3).
+
+    Offsets are measured in units of `reference`, the window of pre-training. V2 squashes the rows into
+    (0, `bound`); MoE leaves them as they are. Computed in at least fp32: half precision has too few
+    digits for log-spaced coordinates.
+    """
+
+    def __init__(self, num_heads: int, *, reference: Size, bound: float | None):
+        super().__init__()
+        self.reference = reference
+        self.bound = bound
+        self.mlp = nn.Sequential(nn.Linear(len(reference), 512), nn.ReLU(), nn.Linear(512, num_heads, bias=False))
+
+    def forward(self, window: Size) -> Tensor:
+        """-> (H, N, N)."""
+        weight = self.mlp[0].weight
+        dtype = torch.promote_types(weight.dtype, torch.float32)
+        with torch.autocast(weight.device.type, enabled=False):
+            offsets = log_offsets(window, self.reference, weight.device, dtype)
+            hidden = F.relu(F.linear(offsets, weight.to(dtype), self.mlp[0].bias.to(dtype)))
+            rows = F.linear(hidden, self.mlp[2].weight.to(dtype))
+            return pairs(rows if self.bound is None else self.bound * rows.sigmoid())
+
+
+def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(*(2 * w - 1), axes): every offset in units of the reference window, log-spaced as released: sign(d) log2(1 + |8d|) / 3.
+
+    The paper (eq. 4) prints a natural logarithm of unnormalised offsets; the released code and weights have this.
+    """
+    axes = [
+        torch.arange(1 - w, w, device=device, dtype=dtype) * (8 / max(r - 1, 1))  # a window of one token has offset 0 only
+        for w, r in zip(window, reference, strict=True)
+    ]
+    offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+    return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(8)
+
+
+class AbsolutePosition(nn.Module):
+    """(B, *S, C) -> (B, *S, C): adds a learned embedding of each place of the grid.
+
+    The embedding keeps the grid it was trained on; on another grid it is resized bicubically, as the
+    dense forks do (axis by axis, so that any number of axes works).
+    """
+
+    def __init__(self, grid: Size, dim: int):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(*grid, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+        return x + resize(self.embedding, x.shape[1:-1]).to(x.dtype)
+
+
+def resize(grid: Tensor, size: Size) -> Tensor:
+    """(*S, C) -> (*size, C), bicubic (align_corners False, no antialias), one axis after the other."""
+    for axis, new in enumerate(size):
+        if grid.shape[axis] != new:
+            rows = grid.movedim(axis, -1)
+            flat = rows.reshape(1, 1, -1, rows.shape[-1])
+            flat = F.interpolate(flat, size=(flat.shape[2], new), mode="bicubic", align_corners=False)
+            grid = flat.reshape(*rows.shape[:-1], new).movedim(-1, axis)
+    return grid

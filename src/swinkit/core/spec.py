@@ -1,0 +1,109 @@
+"""The numbers that describe a Swin, and where each of its blocks stands. Torch-free.
+
+Kept apart from the layers so that tables of variants can be read, and parameters counted, without
+importing torch.
+"""
+
+from dataclasses import dataclass
+
+Size = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What tells one Swin from another of its family. Nothing here depends on the input's resolution.
+
+    `border` and `clipped_bias` name parts: `core.borders.BORDERS`, `core.position.CLIPPED_BIAS`.
+    `absolute_grid` is the grid on which an absolute embedding was trained, a fact of its weights.
+    """
+
+    patch: Size = (4, 4)
+    merge: Size = (2, 2)
+    in_channels: int = 3
+    embed_dim: int
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    window_sizes: tuple[Size, ...]  # one per stage
+    mlp_ratio: float = 4.0
+    qkv_bias: bool = True
+    qk_scale: float | None = None  # None: 1 / sqrt(head width)
+    patch_norm: bool = True
+    absolute_grid: Size | None = None
+    drop_path: float = 0.0
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    border: str = "clip"
+    clipped_bias: str = "middle"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no Swin can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        stages = len(self.depths)
+        for field in ("num_heads", "window_sizes"):
+            if len(getattr(self, field)) != stages:
+                raise ValueError(f"{field} has {len(getattr(self, field))} entries, but depths has {stages} stages")
+        axes = len(self.patch)
+        for field, sizes in (("merge", (self.merge,)), ("window_sizes", self.window_sizes)):
+            for size in sizes:
+                if len(size) != axes or min(size) < 1:
+                    raise ValueError(f"{field} {size} must be {axes} positive sizes, one for each axis of patch {self.patch}")
+        for width, heads in zip(self.widths, self.num_heads, strict=True):
+            if width % heads:
+                raise ValueError(f"num_heads: a stage of {width} channels cannot be split into {heads} heads")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each stage, finest first."""
+        return tuple(self.embed_dim * 2**stage for stage in range(len(self.depths)))
+
+    @property
+    def strides(self) -> tuple[Size, ...]:
+        """Pixels per token of each stage, per axis, finest first."""
+        return tuple(
+            tuple(p * m**stage for p, m in zip(self.patch, self.merge, strict=True)) for stage in range(len(self.depths))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecV2(Spec):
+    """A V2 also knows in which windows it was pre-trained, the unit of its log-spaced offsets."""
+
+    pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
+
+    @property
+    def reference_windows(self) -> tuple[Size, ...]:
+        """One per stage: the windows in whose units offsets are measured."""
+        return self.pretrained_window_sizes or self.window_sizes
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a block has to know about where it stands."""
+
+    stage: int
+    index: int
+    dim: int
+    num_heads: int
+    window: Size
+    shift: Size
+    hidden: int
+    drop_path: float
+
+
+def places(spec: Spec) -> list[list[Place]]:
+    """Where each block of each stage stands.
+
+    Every second block shifts its windows by half; drop-path rises linearly over all blocks (paper, section 3.1 and A2.1).
+    """
+    total = sum(spec.depths)
+    rates = iter([spec.drop_path * i / max(1, total - 1) for i in range(total)])
+    rows = []
+    for stage, (depth, num_heads, window) in enumerate(zip(spec.depths, spec.num_heads, spec.window_sizes, strict=True)):
+        dim = spec.widths[stage]
+        shifts = [(0,) * len(window), tuple(w // 2 for w in window)]
+        hidden = int(dim * spec.mlp_ratio)
+        rows.append([Place(stage, i, dim, num_heads, window, shifts[i % 2], hidden, next(rates)) for i in range(depth)])
+    return rows

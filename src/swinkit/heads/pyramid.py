@@ -1,0 +1,32 @@
+"""From features to the normed, channels-first maps that detectors and segmenters take.
+
+Shapes: B batch, *P size in pixels, *S grid size, C channels.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ..core.backbone import Swin
+
+
+class Pyramid(nn.Module):
+    """(B, in_channels, *P) -> (B, C, *S) maps of the stages in `out_indices`, each with a norm of its own (the dense forks)."""
+
+    def __init__(self, backbone: Swin, out_indices: Sequence[int]):
+        """Wrap `backbone`.
+
+        Raises:
+            ValueError: `out_indices` are not ascending numbers of stages.
+        """
+        super().__init__()
+        stages = len(backbone.stages)
+        if list(out_indices) != sorted({i for i in out_indices if 0 <= i < stages}) or not out_indices:
+            raise ValueError(f"out_indices {tuple(out_indices)} must be ascending and within 0..{stages - 1}")
+        self.backbone = backbone
+        self.norms = nn.ModuleDict({str(i): nn.LayerNorm(backbone.spec.widths[i]) for i in out_indices})
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """(B, in_channels, *P) -> [(B, C, *S), ...], finest first."""
+        features = self.backbone(pixels)
+        return [norm(features[int(i)]).movedim(-1, 1).contiguous() for i, norm in self.norms.items()]

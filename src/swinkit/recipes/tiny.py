@@ -1,0 +1,17 @@
+"""Recipes for small pictures on one ordinary computer."""
+
+from ..training.recipe import Optimiser, Recipe, Run, Schedule
+
+
+def cifar10_swin_pico() -> Recipe:
+    """swin-pico from scratch on CIFAR-10, or on any folder of small pictures."""
+    return Recipe(
+        variant="swin-pico",
+        drop_path=0.05,
+        size=(32, 32),
+        mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images
+        std=(0.2470, 0.2435, 0.2616),
+        optimiser=Optimiser(lr=1.5e-3, weight_decay=0.05),
+        schedule=Schedule(epochs=40, warmup_epochs=3),
+        run=Run(batch_size=128),
+    )
