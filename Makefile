@@ -1,0 +1,59 @@
+# One command from a fresh clone: each target sets up what it needs in .venv, then does its job.
+# Needs Python 3.11 or later with pip, and git. Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: .venv/ready-demo ## predict real photographs with the model in the package
+	@$(BIN)/python examples/demo.py
+
+test: .venv/ready-dev ## run all tests; closes with pytest's summary
+	@$(BIN)/python -m pytest --no-header
+
+check: .venv/ready-dev ## lint, formatting, types, import order; then the sizes of the code
+	@$(BIN)/ruff check --quiet --output-format concise .
+	@$(BIN)/ruff format --quiet --check --output-format concise .
+	@$(BIN)/python -m basedpyright
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -m tests.style.sizes
+
+format: .venv/ready-dev ## sort imports, mend what can be mended, format
+	@$(BIN)/ruff check --fix --quiet . || true # what is left, `make check` tells
+	@$(BIN)/ruff format .
+
+clean: ## remove the environment and everything that was built
+	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------------------------------------- set-up
+# pip brings uv, and uv the rest: with its cache a second environment takes seconds and, where the file
+# system can link, no disk. uv does not read pip's settings, so the index and the certificates that pip is
+# set to are handed on, unless uv has its own. The stamps make set-up run again when pyproject.toml changes.
+
+.venv/ready-%: pyproject.toml .venv/bin/uv
+	@echo "Setting up .venv for '$*' (the first time downloads PyTorch: minutes, and some GB) ..."
+	@setting() { "$(PYTHON)" -m pip config get "$$1" 2>/dev/null || true; }; \
+	  index=$${PIP_INDEX_URL:-$$(setting global.index-url)}; \
+	  certificates=$${PIP_CERT:-$$(setting global.cert)}; \
+	  if [ -n "$$index" ] && [ -z "$${UV_DEFAULT_INDEX:-}$${UV_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	  if [ -n "$$certificates" ] && [ -z "$${SSL_CERT_FILE:-}" ]; then export SSL_CERT_FILE="$$certificates"; fi; \
+	  cache=$$($(BIN)/uv cache dir) && mkdir -p "$$cache"; \
+	  device() { df -P "$$1" | awk 'NR == 2 { print $$1 }'; }; \
+	  if [ "$$(device .venv)" != "$$(device "$$cache")" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi; \
+	  $(BIN)/uv pip install --python $(BIN)/python --editable '.[$*]'
+	@touch $@
+
+.venv/bin/uv:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "swinkit needs Python 3.11 or later, but '$(PYTHON)' is not; try: make PYTHON=python3.12 TARGET" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --without-pip .venv
+	@if "$(PYTHON)" -m pip --version >/dev/null 2>&1; \
+	  then "$(PYTHON)" -m pip --quiet --python $(BIN)/python install uv; \
+	  else $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip --quiet install uv; fi
