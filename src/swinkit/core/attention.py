@@ -45,7 +45,8 @@ class ScaledCosine(nn.Module):
         """
         dtype = torch.promote_types(q.dtype, torch.float32)
         scale = self.log_scale.to(dtype).clamp(max=math.log(100)).exp()
-        return (F.normalize(q.to(dtype), dim=-1) * scale).to(q.dtype), F.normalize(k.to(dtype), dim=-1).to(k.dtype)
+        unit_q, unit_k = F.normalize(q.to(dtype), dim=-1), F.normalize(k.to(dtype), dim=-1)
+        return (unit_q * scale).to(q.dtype), unit_k.to(k.dtype)
 
 
 class KeylessBiasLinear(nn.Linear):
@@ -56,7 +57,7 @@ class KeylessBiasLinear(nn.Linear):
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # torch: `input`
         """(..., C) -> (..., 3 * C)."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         return F.linear(x, self.weight, bias)
@@ -95,7 +96,8 @@ class WindowAttention(nn.Module):
 
     def mix(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
         """(B, W, N, C) -> (B, W, N, C), given bias (H, N, N) and mask (W, N, N)."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 1, 4, 2, 5)  # each B, W, H, N, D
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)  # each B, W, H, N, D
         q, k = self.similarity(q, k)
         offset = bias if mask is None else bias + mask[:, None]
         x = attend(q, k, v, offset, self.attention_dropout if self.training else 0.0)

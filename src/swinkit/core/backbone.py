@@ -3,7 +3,8 @@
 Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -33,7 +34,8 @@ class Swin(nn.Module):
         super().__init__()
         self.spec = spec
         self.embed = embed
-        self.position = nn.Identity() if spec.absolute_grid is None else AbsolutePosition(spec.absolute_grid, spec.embed_dim)
+        grid = spec.absolute_grid
+        self.position = nn.Identity() if grid is None else AbsolutePosition(grid, spec.embed_dim)
         self.dropout = nn.Dropout(spec.dropout)
         self.stages = nn.ModuleList(stages)
 
@@ -46,16 +48,20 @@ class Swin(nn.Module):
         axes, channels = len(self.spec.patch), self.spec.in_channels
         if pixels.ndim != axes + 2 or pixels.shape[1] != channels:
             raise ValueError(
-                f"expected pixels of shape (batch, {channels} channels, {axes} axes of pixels), got {tuple(pixels.shape)}; "
-                f"build the model with in_channels={pixels.shape[1] if pixels.ndim > 1 else '...'} for other channels"
+                f"expected pixels of shape (batch, {channels} channels, {axes} axes of pixels), "
+                f"got {tuple(pixels.shape)}; build the model with "
+                f"in_channels={pixels.shape[1] if pixels.ndim > 1 else '...'} for other channels"
             )
         return self.encode(self.embed(pixels))
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """(B, *S, C) patches -> [(B, *S, C), ...], finest first. Apart from `forward` so that SimMIM can mask patches."""
+        """(B, *S, C) patches -> [(B, *S, C), ...], finest first.
+
+        Apart from `forward` so that SimMIM can mask patches.
+        """
         x = self.dropout(self.position(x))
         features = []
-        for stage in self.stages:
+        for stage in cast("Iterable[Stage]", self.stages):
             for block in stage.blocks:
                 x = block(x)
             features.append(x)
@@ -69,6 +75,7 @@ def assemble(spec: Spec, block: Callable[[Place], Block], merge: Callable[[int, 
     stages = []
     for row in places(spec):
         last = len(stages) == len(spec.depths) - 1
-        stages.append(Stage([block(place) for place in row], None if last else merge(spec.widths[len(stages)], spec.merge)))
+        blocks = [block(place) for place in row]
+        stages.append(Stage(blocks, None if last else merge(spec.widths[len(stages)], spec.merge)))
     norm = nn.LayerNorm(spec.embed_dim) if spec.patch_norm else nn.Identity()
     return Swin(spec, PatchEmbed(spec.patch, spec.in_channels, spec.embed_dim, norm=norm), stages)

@@ -42,7 +42,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module, ABC):
-    """(B, *S, C) -> (B, *S, C). `token_mixer` moves information between tokens, `channel_mixer` within each."""
+    """(B, *S, C) -> (B, *S, C): `token_mixer` moves information between tokens, `channel_mixer` within."""
 
     def __init__(self, dim: int, token_mixer: nn.Module, channel_mixer: nn.Module, drop_path: float):
         super().__init__()

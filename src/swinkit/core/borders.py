@@ -14,12 +14,18 @@ Border = Callable[[Size, Size, Size], WindowLayout]
 
 
 def clip(grid: Size, window: Size, shift: Size) -> WindowLayout:
-    """Along an axis that one window covers, shrink the window to it and do not shift (Video Swin; right for every size)."""
+    """Along an axis that one window covers, shrink the window to it and do not shift.
+
+    Video Swin's rule, right for every size.
+    """
     return PadThenRoll(tuple(grid), *clipped(grid, window, shift))
 
 
 def square(grid: Size, window: Size, shift: Size) -> WindowLayout:
-    """If one window covers any axis, windows shrink to the shortest axis on all, unshifted (Microsoft's classification)."""
+    """If one window covers any axis, windows shrink to the shortest axis on all, unshifted.
+
+    The rule of Microsoft's classification code.
+    """
     if any(g <= w for g, w in zip(grid, window, strict=True)):
         shortest = min(grid)
         return PadThenRoll(tuple(grid), tuple(min(shortest, w) for w in window), (0,) * len(grid))

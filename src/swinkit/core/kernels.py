@@ -14,7 +14,7 @@ FUSED_FROM = 128  # tokens per window
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """Three (B, W, H, N, D) and an offset (H, N, N) or (W, H, N, N) -> (B, W, H, N, D), by the faster kernel."""
+    """Three (B, W, H, N, D) and an offset ([W,] H, N, N) -> (B, W, H, N, D), by the faster kernel."""
     return (fused if q.shape[-2] >= FUSED_FROM else plain)(q, k, v, offset, dropout)
 
 

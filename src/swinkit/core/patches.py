@@ -14,7 +14,9 @@ CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class PatchEmbed(nn.Module):
-    """(B, in_channels, *P) -> (B, *S, C). Sizes that are no multiple of the patch are zero-padded at the far end.
+    """(B, in_channels, *P) -> (B, *S, C).
+
+    Sizes that are no multiple of the patch are zero-padded at the far end.
 
     A strided convolution rather than `tile` and a linear layer, so that weights load unchanged and
     exporters recognise it.

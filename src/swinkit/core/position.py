@@ -4,12 +4,15 @@ Every offset between two tokens of a window has a row of scores, one per head. V
 computes them; spreading the rows over all pairs is common to both. Nothing is stored that is not
 learned: offsets lie in the order of the grid, so pairs are strided views of the rows and need no index.
 
-Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads, *S grid size, C channels.
+Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads, *S grid size,
+C channels.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +22,7 @@ from .spec import Size
 
 
 def pairs(rows: Tensor) -> Tensor:
-    """(*(2 * w - 1), H) -> (H, N, N): for query i and key j, the row of their offset, at i - j + w - 1 of each axis."""
+    """(*(2 * w - 1), H) -> (H, N, N): for query i and key j, the row at i - j + w - 1 of each axis."""
     n = rows.ndim - 1
     axes = tuple(range(n))
     rows = rows.flip(axes)  # so that, for one query, the keys' rows ascend
@@ -45,10 +48,10 @@ def middle(table: Tensor, full: Size, window: Size) -> Tensor:
 
 
 def leading(table: Tensor, full: Size, window: Size) -> Tensor:
-    """(R, H) -> (H, N, N): the first N tokens of the full window lend their biases (Video Swin, torchvision 3-D).
+    """(R, H) -> (H, N, N): the first N tokens of the full window lend their biases.
 
-    Right only where time alone is clipped; else pairs get the bias of another offset. Kept to answer as
-    the published code does (docs/parity.md).
+    The rule of Video Swin and torchvision 3-D. Right only where time alone is clipped; else pairs get the
+    bias of another offset. Kept to answer as the published code does (docs/parity.md).
     """
     tokens = math.prod(window)
     return middle(table, full, full)[:, :tokens, :tokens]
@@ -60,7 +63,9 @@ CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {"middle": mid
 class LearnedBias(RelativeBias):
     """V1, Video: the rows are parameters (paper, section 3.2, "Relative position bias")."""
 
-    def __init__(self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = middle):
+    def __init__(
+        self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = middle
+    ):
         super().__init__()
         self.window = window
         self.clipped = clipped
@@ -72,38 +77,47 @@ class LearnedBias(RelativeBias):
 
 
 class ContinuousBias(RelativeBias):
-    """V2, MoE: the rows come from a small MLP over log-spaced offsets, so windows can grow (V2 paper, section 3.3).
+    """V2, MoE: the rows come from a small MLP over log-spaced offsets, so windows can grow.
 
-    Offsets are measured in units of `reference`, the window of pre-training. V2 squashes the rows into
-    (0, `bound`); MoE leaves them as they are. Computed in at least fp32: half precision has too few
-    digits for log-spaced coordinates.
+    V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training. V2
+    squashes the rows into (0, `bound`); MoE leaves them as they are. Computed in at least fp32: half
+    precision has too few digits for log-spaced coordinates.
     """
 
     def __init__(self, num_heads: int, *, reference: Size, bound: float | None):
         super().__init__()
         self.reference = reference
         self.bound = bound
-        self.mlp = nn.Sequential(nn.Linear(len(reference), 512), nn.ReLU(), nn.Linear(512, num_heads, bias=False))
+        axes = len(reference)
+        self.mlp = nn.Sequential(nn.Linear(axes, 512), nn.ReLU(), nn.Linear(512, num_heads, bias=False))
 
     def forward(self, window: Size) -> Tensor:
         """-> (H, N, N)."""
-        weight = self.mlp[0].weight
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        with torch.autocast(weight.device.type, enabled=False):
-            offsets = log_offsets(window, self.reference, weight.device, dtype)
-            hidden = F.relu(F.linear(offsets, weight.to(dtype), self.mlp[0].bias.to(dtype)))
-            rows = F.linear(hidden, self.mlp[2].weight.to(dtype))
+        first, last = cast("nn.Linear", self.mlp[0]), cast("nn.Linear", self.mlp[2])
+        device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
+        with outside_autocast(device):
+            offsets = log_offsets(window, self.reference, device, dtype)
+            hidden = F.relu(F.linear(offsets, first.weight.to(dtype), first.bias.to(dtype)))
+            rows = F.linear(hidden, last.weight.to(dtype))
             return pairs(rows if self.bound is None else self.bound * rows.sigmoid())
 
 
-def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """(*(2 * w - 1), axes): every offset in units of the reference window, log-spaced as released: sign(d) log2(1 + |8d|) / 3.
+def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """No lowering of precision inside; the meta device knows no autocast to switch off."""
+    known = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
-    The paper (eq. 4) prints a natural logarithm of unnormalised offsets; the released code and weights have this.
+
+def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(*(2 * w - 1), axes): every offset in units of the reference window, log-spaced.
+
+    As released: sign(d) log2(1 + |8d|) / 3. The paper (eq. 4) prints a natural logarithm of unnormalised
+    offsets; the released code and weights have this.
     """
+    scales = [8 / max(r - 1, 1) for r in reference]  # a window of one token has offset 0 only
     axes = [
-        torch.arange(1 - w, w, device=device, dtype=dtype) * (8 / max(r - 1, 1))  # a window of one token has offset 0 only
-        for w, r in zip(window, reference, strict=True)
+        torch.arange(1 - w, w, device=device, dtype=dtype) * scale
+        for w, scale in zip(window, scales, strict=True)
     ]
     offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(8)

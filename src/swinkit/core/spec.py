@@ -43,13 +43,16 @@ class Spec:
         """
         stages = len(self.depths)
         for field in ("num_heads", "window_sizes"):
-            if len(getattr(self, field)) != stages:
-                raise ValueError(f"{field} has {len(getattr(self, field))} entries, but depths has {stages} stages")
+            entries = len(getattr(self, field))
+            if entries != stages:
+                raise ValueError(f"{field} has {entries} entries, but depths has {stages} stages")
         axes = len(self.patch)
         for field, sizes in (("merge", (self.merge,)), ("window_sizes", self.window_sizes)):
             for size in sizes:
                 if len(size) != axes or min(size) < 1:
-                    raise ValueError(f"{field} {size} must be {axes} positive sizes, one for each axis of patch {self.patch}")
+                    raise ValueError(
+                        f"{field} {size} must be {axes} positive sizes, one per axis of patch {self.patch}"
+                    )
         for width, heads in zip(self.widths, self.num_heads, strict=True):
             if width % heads:
                 raise ValueError(f"num_heads: a stage of {width} channels cannot be split into {heads} heads")
@@ -63,7 +66,8 @@ class Spec:
     def strides(self) -> tuple[Size, ...]:
         """Pixels per token of each stage, per axis, finest first."""
         return tuple(
-            tuple(p * m**stage for p, m in zip(self.patch, self.merge, strict=True)) for stage in range(len(self.depths))
+            tuple(p * m**stage for p, m in zip(self.patch, self.merge, strict=True))
+            for stage in range(len(self.depths))
         )
 
 
@@ -96,14 +100,19 @@ class Place:
 def places(spec: Spec) -> list[list[Place]]:
     """Where each block of each stage stands.
 
-    Every second block shifts its windows by half; drop-path rises linearly over all blocks (paper, section 3.1 and A2.1).
+    Every second block shifts its windows by half; drop-path rises linearly over all blocks (paper,
+    section 3.1 and A2.1).
     """
     total = sum(spec.depths)
     rates = iter([spec.drop_path * i / max(1, total - 1) for i in range(total)])
     rows = []
-    for stage, (depth, num_heads, window) in enumerate(zip(spec.depths, spec.num_heads, spec.window_sizes, strict=True)):
+    stages = zip(spec.depths, spec.num_heads, spec.window_sizes, strict=True)
+    for stage, (depth, num_heads, window) in enumerate(stages):
         dim = spec.widths[stage]
         shifts = [(0,) * len(window), tuple(w // 2 for w in window)]
         hidden = int(dim * spec.mlp_ratio)
-        rows.append([Place(stage, i, dim, num_heads, window, shifts[i % 2], hidden, next(rates)) for i in range(depth)])
+        row = [
+            Place(stage, i, dim, num_heads, window, shifts[i % 2], hidden, next(rates)) for i in range(depth)
+        ]
+        rows.append(row)
     return rows

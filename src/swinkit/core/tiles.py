@@ -25,7 +25,8 @@ def tile(x: Tensor, size: Size) -> Tensor:
 def untile(x: Tensor) -> Tensor:
     """(B, *G, *T, C) -> (B, *S, C). Inverse of `tile`."""
     n = (x.ndim - 2) // 2
-    x = x.permute(0, *(axis for i in range(n) for axis in (1 + i, 1 + n + i)), 2 * n + 1)  # in 2-D: 0, 1, 3, 2, 4, 5
+    axes = (axis for i in range(n) for axis in (1 + i, 1 + n + i))
+    x = x.permute(0, *axes, 2 * n + 1)  # in 2-D: 0, 1, 3, 2, 4, 5
     for axis in range(1, n + 1):
         x = x.flatten(axis, axis + 1)
     return x

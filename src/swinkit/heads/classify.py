@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 
 class ClassificationHead(nn.Module):
-    """(B, *S, C) -> (B, K): normalise, average over the grid, project (paper, section A2.1; Video paper, I3D head)."""
+    """(B, *S, C) -> (B, K): normalise, average over the grid, project.
+
+    Paper, section A2.1; for clips the same over three axes (Video Swin's I3D head).
+    """
 
     def __init__(self, width: int, num_classes: int, dropout: float = 0.0):
         super().__init__()

@@ -11,7 +11,10 @@ from ..core.backbone import Swin
 
 
 class Pyramid(nn.Module):
-    """(B, in_channels, *P) -> (B, C, *S) maps of the stages in `out_indices`, each with a norm of its own (the dense forks)."""
+    """(B, in_channels, *P) -> (B, C, *S) maps of the stages in `out_indices`, each with a norm of its own.
+
+    As in the detection and segmentation forks.
+    """
 
     def __init__(self, backbone: Swin, out_indices: Sequence[int]):
         """Wrap `backbone`.

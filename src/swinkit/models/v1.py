@@ -1,4 +1,7 @@
-"""Swin Transformer (Liu et al. 2021, https://arxiv.org/abs/2103.14030), and Video Swin, which differs in tuples only."""
+"""Swin Transformer (Liu et al. 2021, https://arxiv.org/abs/2103.14030).
+
+Video Swin is built here too: it differs in tuples only.
+"""
 
 from torch import nn
 

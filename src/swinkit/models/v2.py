@@ -22,12 +22,16 @@ def swin_v2(spec: SpecV2) -> Swin:
         attention = WindowAttention(
             place,
             BORDERS[spec.border],
-            qkv=KeylessBiasLinear(place.dim) if spec.qkv_bias else nn.Linear(place.dim, 3 * place.dim, bias=False),
+            qkv=KeylessBiasLinear(place.dim)
+            if spec.qkv_bias
+            else nn.Linear(place.dim, 3 * place.dim, bias=False),
             similarity=ScaledCosine(place.num_heads),
             bias=ContinuousBias(place.num_heads, reference=spec.reference_windows[place.stage], bound=16.0),
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
-        return PostNormBlock(place.dim, attention, MLP(place.dim, place.hidden, spec.dropout), place.drop_path)
+        return PostNormBlock(
+            place.dim, attention, MLP(place.dim, place.hidden, spec.dropout), place.drop_path
+        )
 
     return assemble(spec, block, ReduceThenNorm)

@@ -1,0 +1,46 @@
+"""A spec as JSON and back: how saved models say what they are. Torch-free; nothing named in it is run."""
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from ..core.spec import Spec, SpecV2
+from ..errors import DataError
+
+SPEC_TYPES: dict[str, type[Spec]] = {"v1": Spec, "v2": SpecV2, "video": Spec}
+
+
+def family_of(spec: Spec) -> str:
+    """Which builder a spec is for: told by its type, and by its axes where families share one."""
+    if isinstance(spec, SpecV2):
+        return "v2"
+    return "video" if len(spec.patch) == 3 else "v1"
+
+
+def spec_to_json(spec: Spec) -> dict[str, Any]:
+    """Every field by name; tuples become lists once written."""
+    return asdict(spec)
+
+
+def spec_from_json(family: str, values: dict[str, Any]) -> Spec:
+    """The spec that `spec_to_json` wrote.
+
+    Raises:
+        DataError: an unknown family or field, or values that no Swin can be built from.
+    """
+    if family not in SPEC_TYPES:
+        raise DataError(f"config.json: unknown family {family!r} (known: {', '.join(SPEC_TYPES)})")
+    kind = SPEC_TYPES[family]
+    unknown = sorted(set(values) - {field.name for field in fields(kind)})
+    if unknown:
+        raise DataError(
+            f"config.json: unknown fields of spec: {', '.join(unknown)}; saved by a later swinkit?"
+        )
+    try:
+        return kind(**{name: tuples(value) for name, value in values.items()})
+    except (TypeError, ValueError) as error:
+        raise DataError(f"config.json: not a spec: {error}") from None
+
+
+def tuples(value: Any) -> Any:
+    """Lists, at any depth, as tuples."""
+    return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
