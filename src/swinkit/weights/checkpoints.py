@@ -1,0 +1,32 @@
+"""Checkpoints that swinkit finds by name: VARIANT/DATASET. Torch-free.
+
+The embedded one lies in the package, so that everything works without a network.
+"""
+
+from pathlib import Path
+
+from ..errors import UsageError
+from ..models.catalogue import canonical, did_you_mean
+
+DEFAULT = "swin-pico/cifar-10"
+EMBEDDED: dict[str, Path] = {DEFAULT: Path(__file__).parent / "embedded" / "swin-pico-cifar-10"}
+
+
+def locate(name: str) -> Path:
+    """The saved-model folder of a checkpoint, by `VARIANT/DATASET` or by a variant that has just one.
+
+    Raises:
+        UsageError: no checkpoint has this name; the message says what to do instead.
+    """
+    if name in EMBEDDED:
+        return EMBEDDED[name]
+    variant = canonical(name)
+    known = [checkpoint for checkpoint in EMBEDDED if checkpoint.split("/")[0] == variant]
+    if len(known) == 1:
+        return EMBEDDED[known[0]]
+    if variant is not None:
+        raise UsageError(
+            f"{name} is an architecture, and no weights for it come with swinkit: give a weights file "
+            f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({name!r})`)"
+        )
+    raise UsageError(f"{name}: no such file, folder or checkpoint{did_you_mean(name, list(EMBEDDED))}")

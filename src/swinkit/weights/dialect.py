@@ -1,0 +1,184 @@
+"""A dialect: one library's names for the parts of a Swin, and the way between them and ours."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..core.spec import Spec
+from ..errors import DataError, UsageError
+from .buffers import Buffer
+from .rules import Move, Pattern, Rule, State
+
+EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
+STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
+MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a dialect makes of the names in a file. Moves take names without the prefix; `full` has it."""
+
+    prefix: str
+    full: dict[str, str]
+    moves: list[Move]
+    buffers: list[Move]
+    unused: tuple[str, ...]
+    unexplained: tuple[str, ...]
+
+    @property
+    def renamed(self) -> dict[str, tuple[str, ...]]:
+        """Their full names -> ours, of every parameter."""
+        return {self.full[name]: move.given for move in self.moves for name in move.taken}
+
+    @property
+    def is_swin(self) -> bool:
+        """Whether our names are a whole pyramid's: stages without gaps, a merge after each but the last."""
+        ours = [name for move in self.moves for name in move.given]
+        stages = {int(values["i"]) for name in ours if (values := STAGE_NAMES.match(name))}
+        merges = {int(values["i"]) for name in ours if (values := MERGE_NAMES.match(name))}
+        depth = len(stages)
+        return depth > 0 and stages == set(range(depth)) and merges == set(range(depth - 1))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file's tensors under our names, and what happened on the way."""
+
+    state: State
+    buffers: State  # the harmless ones, as `...token_mixer.bias.index` and `...token_mixer.bias.coordinates`
+    renamed: dict[str, str]  # theirs -> ours, where they differ
+    rebuilt: tuple[str, ...]  # their names of `buffers`
+    unused: tuple[str, ...]  # parts of a larger model, such as a detector's neck
+    unexplained: tuple[str, ...]  # what the dialect does not know
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One library's names, as rules that read and write, and what its weights were trained with.
+
+    `axes`: how many its models can have. `border` and `clipped_bias`: the parts of a `Spec` under which
+    the library's own code runs, so that its weights answer here as there.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    buffers: tuple[Buffer, ...] = ()
+    unused: tuple[str, ...] = ()
+    axes: tuple[int, ...] = (1, 2, 3)
+    border: str = "clip"
+    clipped_bias: str = "middle"
+
+    @cached_property
+    def embed(self) -> str:
+        """Their name of the patch embedding's weight."""
+        return next(move.given[0] for rule in self.rules for move in rule.invert((EMBED,)))
+
+    def plan(self, names: Collection[str]) -> Plan | None:
+        """What this dialect makes of `names`; None if they hold no patch embedding as it names it.
+
+        Raises:
+            DataError: they hold two.
+        """
+        begins = [name.removesuffix(self.embed) for name in names if f".{name}".endswith(f".{self.embed}")]
+        if len(begins) > 1:
+            raise DataError(
+                f"two models in one file, under {listed(begins)}; keep the tensors of one of them"
+            )
+        if not begins:
+            return None
+        full = {without_prefix(name, begins[0]): name for name in names}
+        moves = taken_once(full, [rule.apply for rule in self.rules])
+        buffers = taken_once(untaken(full, moves), [buffer.apply for buffer in self.buffers])
+        left = untaken(full, moves + buffers)
+        unused = [name for name in left if any(Pattern(text).match(name) is not None for text in self.unused)]
+        explained = {whole for name, whole in full.items() if name not in left or name in unused}
+        return Plan(
+            prefix=begins[0],
+            full=full,
+            moves=moves,
+            buffers=buffers,
+            unused=tuple(full[name] for name in unused),
+            unexplained=tuple(name for name in names if name not in explained),
+        )
+
+    def read(self, state: State, spec: Spec | None = None) -> Reading:
+        """Their state -> ours. `spec` tells the grid of an absolute embedding that is not square.
+
+        Raises:
+            DataError: `state` holds no Swin in these names, or two, or a tensor that cannot be converted.
+        """
+        plan = self.plan(state)
+        if plan is None:
+            raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
+        return Reading(
+            state=carried_out(plan.moves, {name: state[full] for name, full in plan.full.items()}, spec),
+            buffers=carried_out(plan.buffers, {name: state[full] for name, full in plan.full.items()}, spec),
+            renamed={theirs: ", ".join(ours) for theirs, ours in plan.renamed.items() if ours != (theirs,)},
+            rebuilt=tuple(plan.full[name] for move in plan.buffers for name in move.taken),
+            unused=plan.unused,
+            unexplained=plan.unexplained,
+        )
+
+    def write(self, state: State, spec: Spec | None = None) -> State:
+        """Our state -> theirs, the inverse of `read`; with `spec`, the buffers that they save are added.
+
+        Raises:
+            UsageError: the library has no such models, or no place for some of the tensors.
+        """
+        axes = state[EMBED].ndim - 2
+        if axes not in self.axes:
+            raise UsageError(
+                f"{self.name} has names for models of {listed(self.axes)} axes only, this one has {axes}"
+            )
+        moves = taken_once(state, [rule.invert for rule in self.rules])
+        homeless = untaken(state, moves)
+        if homeless:
+            raise UsageError(f"{self.name} has no place for {listed(homeless)}; choose another dialect")
+        theirs = carried_out(moves, state, spec)
+        if spec is not None:
+            theirs |= {
+                name: tensor for buffer in self.buffers for name, tensor in buffer.rebuild(state, spec)
+            }
+        return theirs
+
+
+def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
+    """The names that no move takes."""
+    taken = {name for move in moves for name in move.taken}
+    return [name for name in names if name not in taken]
+
+
+def taken_once(
+    names: Collection[str], rules: Iterable[Callable[[Collection[str]], list[Move]]]
+) -> list[Move]:
+    """The moves of all rules; the first rule that knows a name has it, and no name is given twice."""
+    moves, left, given = [], set(names), set[str]()
+    for rule in rules:
+        for move in rule([name for name in names if name in left]):
+            if left.issuperset(move.taken) and given.isdisjoint(move.given):
+                moves.append(move)
+                left.difference_update(move.taken)
+                given.update(move.given)
+    return moves
+
+
+def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
+    """The tensors that `moves` make of `source`."""
+    made: State = {}
+    for move in moves:
+        made.update(zip(move.given, move.convert([source[name] for name in move.taken], spec), strict=True))
+    return made
+
+
+def without_prefix(name: str, prefix: str) -> str:
+    """`name` without `prefix`, or without as much of it as it has (the head beside a `module.backbone.`)."""
+    while prefix and not name.startswith(prefix):
+        prefix = prefix[: prefix.rstrip(".").rfind(".") + 1]
+    return name.removeprefix(prefix)
+
+
+def listed(names: Iterable[object], shown: int = 4) -> str:
+    """The first few of `names`, and how many more there are."""
+    texts = [f"`{name}`" if isinstance(name, str) else str(name) for name in names]
+    more = len(texts) - shown
+    return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")

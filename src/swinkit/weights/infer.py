@@ -1,0 +1,143 @@
+"""From tensors to the numbers of the Swin they belong to.
+
+What no tensor tells is left at its default: border policy, drop rates, `qk_scale`. V1's windows follow
+from its bias tables: of one axis always; of two axes as squares; of three with a square face, preferring
+the published windows. Where the file's own index buffers were kept, they tell any window exactly. V2's
+windows are in no parameter at all, only in the coordinates that Microsoft and torchvision save beside them.
+"""
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ..core.spec import Size, Spec, SpecV2
+from ..errors import DataError, UsageError
+from .buffers import window_of_index, windows_of_coordinates
+from .rules import Pattern
+
+PUBLISHED_3D = ((8, 7, 7), (16, 7, 7), (8, 12, 12))
+BLOCK = "backbone.stages.{i}.blocks.{j}."
+NORM = Pattern(f"{BLOCK}norm1.weight")
+
+
+def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> tuple[str, Spec]:
+    """The family ("v1", "v2", "video") and the spec of a state in our names.
+
+    `buffers` are those that a dialect's `Reading` kept.
+
+    Raises:
+        UsageError: the windows cannot be told; the message says to name the variant.
+        DataError: the tensors are no Swin's.
+    """
+    buffers = buffers or {}
+    if "embed.proj.weight" in state:
+        state = {f"backbone.{name}": tensor for name, tensor in state.items()}
+    try:
+        return infer_parts(state, buffers)
+    except (KeyError, IndexError, ZeroDivisionError) as error:
+        raise DataError(f"these tensors are no whole Swin: {error} is missing") from None
+    except (UsageError, DataError):
+        raise
+    except ValueError as error:
+        raise DataError(f"these tensors are no Swin: {error}") from None
+
+
+def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> tuple[str, Spec]:
+    """As `infer`, for names that begin with `backbone.`; a name that is absent is a KeyError."""
+    embed = state["backbone.embed.proj.weight"]
+    axes, first = embed.ndim - 2, f"{BLOCK.format(i=0, j=0)}"
+    depths = depths_of(state)
+    is_v2 = f"{first}token_mixer.similarity.log_scale" in state
+    mixers = [f"backbone.stages.{stage}.blocks.0.token_mixer." for stage in range(len(depths))]
+    absolute = state.get("backbone.position.embedding")
+    shared = {
+        "patch": tuple(embed.shape[2:]),
+        "merge": merge_of(state, axes, len(depths)),
+        "in_channels": embed.shape[1],
+        "embed_dim": embed.shape[0],
+        "depths": depths,
+        "mlp_ratio": state[f"{first}channel_mixer.fc1.weight"].shape[0] / embed.shape[0],
+        "qkv_bias": f"{first}token_mixer.qkv.bias" in state or f"{first}token_mixer.qkv.q_bias" in state,
+        "patch_norm": "backbone.embed.norm.weight" in state,
+        "absolute_grid": None if absolute is None else tuple(absolute.shape[:-1]),
+    }
+    if is_v2:
+        heads = tuple(state[f"{mixer}similarity.log_scale"].shape[0] for mixer in mixers)
+        windows, references = v2_windows(mixers, buffers)
+        pretrained = None if references == windows else references
+        return "v2", SpecV2(
+            **shared, num_heads=heads, window_sizes=windows, pretrained_window_sizes=pretrained
+        )
+    tables = [state[f"{mixer}bias.table"] for mixer in mixers]
+    found = [
+        table_window(table, axes, buffers.get(f"{mixer}bias.index"))
+        for table, mixer in zip(tables, mixers, strict=True)
+    ]
+    windows = tuple(window for window in found if window is not None)
+    if len(windows) < len(found):
+        rows = [table.shape[0] for table in tables]
+        raise UsageError(
+            f"bias tables of {rows} rows fit no square window, or several windows; name the variant"
+        )
+    spec = Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
+    return ("video" if axes == 3 else "v1"), spec
+
+
+def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Blocks of each stage."""
+    places = [values for name in state if (values := NORM.match(name)) is not None]
+    stages = 1 + max((int(values["i"]) for values in places), default=-1)
+    return tuple(sum(values["i"] == stage for values in places) for stage in range(stages))
+
+
+def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:
+    """The merging factor: 2 along every axis, or with time left alone (also if there is no merge)."""
+    everywhere, spatial = (2,) * axes, (1, 2, 2) if axes == 3 else (2,) * axes
+    if stages == 1:
+        return spatial
+    reduction = state["backbone.stages.0.merge.reduction.weight"]
+    factor = reduction.shape[1] / state["backbone.embed.proj.weight"].shape[0]
+    for merge in (spatial, everywhere):
+        if math.prod(merge) == factor:
+            return merge
+    raise DataError(f"a merge that joins {factor:g} tokens of {axes} axes is not known")
+
+
+def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
+    """(R, H) -> the window of a bias table, by its index buffer if there is one; None if nothing tells."""
+    count = table.shape[0]
+    if index is not None:
+        window = window_of_index(index, axes)
+        if window is not None and math.prod(2 * w - 1 for w in window) == count:
+            return window
+    windows = square_faced(count, axes)
+    published = [window for window in windows if window in PUBLISHED_3D]
+    cubes = [window for window in windows if len(set(window)) == 1]
+    for choice in (published, cubes, windows):
+        if len(choice) == 1:
+            return choice[0]
+    return None
+
+
+def square_faced(count: int, axes: int) -> list[Size]:
+    """The windows with equal last two axes whose tables have `count` rows."""
+    if axes == 1:
+        return [((count + 1) // 2,)] if count % 2 else []
+    found = []
+    for side in range(1, (math.isqrt(count) + 3) // 2):
+        depth, remainder = divmod(count, (2 * side - 1) ** 2)
+        if remainder == 0 and depth % 2 and (axes == 3 or depth == 1):
+            found.append((*((depth + 1) // 2,) * (axes - 2), side, side))
+    return found
+
+
+def v2_windows(mixers: list[str], buffers: Mapping[str, Tensor]) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
+    """The windows of each stage, and those of pre-training, from the coordinates that a file kept."""
+    tables = [buffers.get(f"{mixer}bias.coordinates") for mixer in mixers]
+    found = [windows_of_coordinates(table) for table in tables if table is not None]
+    if len(found) < len(mixers):
+        raise UsageError(
+            "a V2's windows are in none of its parameters, and the file kept no coordinates; name the variant"
+        )
+    return tuple(window for window, _ in found), tuple(reference for _, reference in found)

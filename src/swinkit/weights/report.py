@@ -1,0 +1,50 @@
+"""What became of every tensor while weights were loaded, for people to read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .dialect import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReport:
+    """All that happened to the tensors of a file; `str(report)` is a short text. Names are ours unless said.
+
+    The last three are what makes loading fail, so a report that `load_weights` returns has none of them.
+    """
+
+    dialect: str
+    loaded: int  # tensors of the model that came from the file
+    renamed: dict[str, str] = field(default_factory=dict)  # their name -> ours
+    rebuilt: tuple[str, ...] = ()  # their names of buffers that follow from the windows
+    resized: dict[str, str] = field(default_factory=dict)  # name -> from what to what, and how
+    reinitialised: dict[str, str] = field(
+        default_factory=dict
+    )  # name -> why it was left as it was in the model
+    unused: tuple[str, ...] = ()  # parts of the file's model that this model does not have
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()  # their names
+    misshapen: dict[str, str] = field(default_factory=dict)  # name -> the two shapes
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is left that nothing explains."""
+        return bool(self.missing or self.unexpected or self.misshapen)
+
+    def __str__(self) -> str:
+        rows = [f"weights in the names of {self.dialect}: {self.loaded} tensors loaded"]
+        rows += row("renamed", (f"{theirs} -> {ours}" for theirs, ours in self.renamed.items()), shown=1)
+        rows += row("rebuilt", self.rebuilt, shown=1)
+        rows += row("resized", (f"{name} {how}" for name, how in self.resized.items()), shown=2)
+        rows += row("reinitialised", (f"{name} ({why})" for name, why in self.reinitialised.items()))
+        rows += row("unused", self.unused, shown=2)
+        rows += row("missing", self.missing)
+        rows += row("unexpected", self.unexpected)
+        rows += row("misshapen", (f"{name} {shapes}" for name, shapes in self.misshapen.items()))
+        return "\n".join(rows)
+
+
+def row(title: str, entries: Iterable[str], shown: int = 4) -> list[str]:
+    """One line of a report; none if there is nothing to tell."""
+    entries = list(entries)
+    return [f"  {title:13} {len(entries):4}: {listed(entries, shown)}"] if entries else []

@@ -1,0 +1,93 @@
+"""From tensors to a spec: what they tell is right, and what they cannot tell is not guessed."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from swinkit.core.spec import Spec
+from swinkit.errors import DataError, UsageError
+from swinkit.models.build import build
+from swinkit.models.specs import VARIANTS
+from swinkit.weights.dialects import detect
+from swinkit.weights.infer import infer, table_window
+from swinkit.weights.load import canonical, export_weights
+from swinkit.weights.microsoft import MICROSOFT
+
+from .models import classifier
+
+
+def told(spec: Spec) -> Spec:
+    """`spec` without what no tensor tells."""
+    return replace(spec, drop_path=0.0)
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.family != "v2"])
+def test_published_variants_are_told_from_their_parameters(name: str):
+    with torch.device("meta"):
+        backbone = build(VARIANTS[name].family, VARIANTS[name].spec)
+    assert infer(backbone.state_dict()) == (VARIANTS[name].family, told(VARIANTS[name].spec))
+
+
+@pytest.mark.parametrize("name", ["swinv2-t", "swinv2-t-w16", "swinv2-b-w24-from12"])
+def test_a_v2_is_told_with_the_coordinates_that_microsoft_keeps(name: str):
+    spec = replace(VARIANTS[name].spec, depths=(1, 1, 1, 1))
+    with torch.device("meta"):
+        backbone = build("v2", spec)
+    reading = MICROSOFT.read(export_weights(backbone, "microsoft"))
+    assert infer(reading.state, reading.buffers) == ("v2", told(spec))
+
+
+def test_a_v2_without_coordinates_must_be_named():
+    with pytest.raises(UsageError, match="name the variant"):
+        infer(canonical(classifier("v2")))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"in_channels": 5},
+        {"patch": (2, 2)},
+        {"qkv_bias": False},
+        {"patch_norm": False},
+        {"absolute_grid": (5, 7)},
+        {"mlp_ratio": 2.5},
+        {"depths": (3, 1), "num_heads": (3, 6)},
+        {"depths": (2,), "num_heads": (2,), "window_sizes": ((6, 6),)},
+        {"window_sizes": ((7, 7), (3, 3))},
+    ],
+)
+def test_options_are_told(changes: dict):
+    model = classifier(**changes)
+    assert infer(canonical(model)) == ("v1", model.backbone.spec)
+
+
+@pytest.mark.parametrize("family", ["v1", "video"])
+def test_an_oblong_window_is_told_by_the_index_that_a_file_keeps(family: str):
+    windows = {"v1": ((3, 5), (5, 2)), "video": ((2, 3, 5), (4, 5, 5))}[family]
+    model = classifier(family, window_sizes=windows)
+    with pytest.raises(UsageError, match="no square window, or several"):
+        infer(canonical(model))
+    theirs = export_weights(model, {"v1": "microsoft", "video": "torchvision-3d"}[family])
+    reading = detect(theirs).read(theirs)
+    assert infer(reading.state, reading.buffers)[1].window_sizes == windows
+
+
+@pytest.mark.parametrize(
+    ("rows", "window"), [(2535, (8, 7, 7)), (5239, (16, 7, 7)), (343, (4, 4, 4)), (567, None)]
+)
+def test_a_table_of_three_axes_is_a_published_window_or_a_cube(rows: int, window: tuple[int, ...] | None):
+    """567 = 7 * 9 * 9 = 63 * 3 * 3 rows could be (4, 5, 5) or (32, 2, 2)."""
+    assert table_window(torch.empty(rows, 2), 3, None) == window
+
+
+@pytest.mark.parametrize(
+    "lost", ["embed.proj.weight", "stages.0.merge.reduction.weight", "stages.0.blocks.0.norm1.weight"]
+)
+def test_tensors_of_no_whole_swin_are_refused(lost: str):
+    state = canonical(classifier())
+    del state[f"backbone.{lost}"]
+    with pytest.raises(DataError, match="no whole Swin"):
+        infer(state)
+    with pytest.raises(DataError, match="no whole Swin"):
+        infer({})

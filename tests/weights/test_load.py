@@ -1,0 +1,213 @@
+"""Loading: everything is accounted for, nothing is done halfway."""
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from swinkit.errors import DataError, UsageError
+from swinkit.models.build import build
+from swinkit.weights.load import LoadReport, canonical, export_weights, load_weights
+
+from ..models.small import pixels, small, spec
+from .models import Whole, classifier, copy_of, pyramid
+
+
+@pytest.mark.parametrize(
+    ("family", "dialect"), [("v1", "microsoft"), ("v2", "torchvision"), ("video", "torchvision-3d")]
+)
+def test_a_model_answers_as_the_one_whose_weights_it_was_given(family: str, dialect: str):
+    source, target = classifier(family), classifier(family)
+    x = pixels(family)
+    assert not torch.allclose(source(x), target(x))
+    report = load_weights(target, export_weights(source, dialect))
+    assert report.dialect == dialect
+    assert torch.equal(source(x), target(x))
+
+
+def test_a_bare_backbone_takes_a_classifiers_weights_and_reports_the_head_unused():
+    source, target = classifier(), small()
+    report = load_weights(target, export_weights(source, "timm"))
+    assert torch.equal(target(pixels())[-1], source.backbone(pixels())[-1])
+    assert set(report.unused) == {
+        "head.norm.weight",
+        "head.norm.bias",
+        "head.classifier.weight",
+        "head.classifier.bias",
+    }
+
+
+def test_a_pyramid_keeps_its_own_norms_only_if_allowed():
+    source, target = classifier(), pyramid()
+    before = copy_of(target.norms.state_dict())
+    with pytest.raises(DataError, match=r"missing +4: `norms.0.weight`"):
+        load_weights(target, export_weights(source, "microsoft"))
+    report = load_weights(target, export_weights(source, "microsoft"), new_head=True)
+    assert set(report.reinitialised) == {f"norms.{name}" for name in before}
+    assert all(torch.equal(tensor, before[name]) for name, tensor in target.norms.state_dict().items())
+
+
+def test_another_number_of_classes_is_refused_unless_a_new_head_is_allowed():
+    source, target = classifier(num_classes=7), classifier(num_classes=5)
+    before = copy_of(target.head.classifier.state_dict())
+    with pytest.raises(
+        DataError, match=r"head.classifier.weight \(7, 24\) in the file, \(5, 24\).*"
+    ) as caught:
+        load_weights(target, canonical(source))
+    assert "new_head=True" in str(caught.value)
+    report = load_weights(target, canonical(source), new_head=True)
+    assert report.reinitialised["head.classifier.bias"] == "(7,) in the file, (5,) in the model"
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in target.head.classifier.state_dict().items()
+    )
+    assert torch.equal(target.head.norm.weight, source.head.norm.weight)
+
+
+def test_a_head_that_fits_is_loaded_though_a_new_one_is_allowed():
+    source, target = classifier(), classifier()
+    assert not load_weights(target, canonical(source), new_head=True).reinitialised
+    assert torch.equal(target.head.classifier.weight, source.head.classifier.weight)
+
+
+def missing(state: dict) -> dict:
+    return {name: tensor for name, tensor in state.items() if name != "layers.1.blocks.0.mlp.fc1.bias"}
+
+
+def unexpected(state: dict) -> dict:
+    return state | {"layers.0.blocks.0.attn.extra": torch.zeros(3)}
+
+
+def misshapen(state: dict) -> dict:
+    return state | {"layers.0.blocks.0.mlp.fc1.bias": torch.zeros(3)}
+
+
+def integers(state: dict) -> dict:
+    return state | {"norm.bias": torch.zeros(24, dtype=torch.int64)}
+
+
+def deeper(state: dict) -> dict:
+    return state | {"layers.1.blocks.2.norm1.bias": torch.zeros(24)}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (missing, r"missing +1: `backbone.stages.1.blocks.0.channel_mixer.fc1.bias`"),
+        (unexpected, r"unexpected +1: `layers.0.blocks.0.attn.extra`"),
+        (misshapen, r"misshapen +1: `backbone.stages.0.*fc1.bias \(3,\) in the file, \(48,\) in the model`"),
+        (
+            integers,
+            r"misshapen +1: `head.norm.bias \(24,\) of torch.int64 in the file, \(24,\) in the model`",
+        ),
+        (deeper, r"unexpected +1: `backbone.stages.1.blocks.2.norm1.bias`"),
+    ],
+)
+def test_a_failure_names_the_tensors_and_leaves_the_model_untouched(damage, message: str):
+    model = classifier()
+    before = copy_of(model.state_dict())
+    with pytest.raises(DataError, match=message):
+        load_weights(model, damage(export_weights(classifier(), "microsoft")))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_new_head_excuses_no_part_of_the_backbone():
+    with pytest.raises(DataError, match=r"missing +1: `backbone"):
+        load_weights(classifier(), missing(export_weights(classifier(), "microsoft")), new_head=True)
+
+
+def test_a_model_on_the_meta_device_is_filled():
+    source = classifier("v2")
+    with torch.device("meta"):
+        target = Whole(build("v2", spec("v2")))
+    load_weights(target.eval(), export_weights(source, "torchvision"))
+    assert not any(tensor.is_meta for tensor in target.state_dict().values())
+    assert all(
+        isinstance(parameter, nn.Parameter) and parameter.requires_grad for parameter in target.parameters()
+    )
+    assert torch.equal(target(pixels()), source(pixels()))
+
+
+def test_a_new_head_on_the_meta_device_is_refused():
+    with torch.device("meta"):
+        target = Whole(build("v1", spec()), num_classes=9)
+    with pytest.raises(UsageError, match=r"`head.classifier.weight`.*meta device"):
+        load_weights(target, canonical(classifier()), new_head=True)
+    assert all(tensor.is_meta for tensor in target.state_dict().values())
+
+
+@pytest.mark.parametrize("meta", [False, True])
+def test_weights_take_the_models_type(meta: bool):
+    with torch.device("meta" if meta else "cpu"):
+        model = Whole(build("v1", spec()))
+    halves = {name: tensor.half() for name, tensor in canonical(classifier()).items()}
+    load_weights(model, halves)
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}
+
+
+def test_the_model_does_not_share_memory_with_the_file():
+    state = canonical(classifier())
+    model = classifier()
+    load_weights(model, state)
+    nn.init.zeros_(model.head.norm.bias)
+    assert state["head.norm.bias"].abs().sum() > 0
+
+
+def test_a_window_of_another_size_is_resized_and_told():
+    report = load_weights(classifier(window_sizes=((6, 6),) * 2), export_weights(classifier(), "torchvision"))
+    assert (
+        report.resized["backbone.stages.0.blocks.0.token_mixer.bias.table"]
+        == "from window (4, 4) to (6, 6), bicubic"
+    )
+    assert len(report.resized) == 4
+
+
+def test_an_oblong_window_is_resized_where_the_file_keeps_its_index():
+    source, target = classifier(window_sizes=((3, 5),) * 2), classifier(window_sizes=((5, 5),) * 2)
+    report = load_weights(target, export_weights(source, "microsoft"))
+    assert (
+        report.resized["backbone.stages.1.blocks.1.token_mixer.bias.table"]
+        == "from window (3, 5) to (5, 5), bicubic"
+    )
+
+
+def test_a_video_window_of_another_size_is_refused():
+    with pytest.raises(DataError, match=r"misshapen +4: .*bias.table"):
+        load_weights(classifier("video", window_sizes=((4, 3, 3),) * 2), canonical(classifier("video")))
+
+
+def test_the_dialect_can_be_named():
+    with pytest.raises(DataError, match="no Swin in the names of timm"):
+        load_weights(classifier(), export_weights(classifier(), "torchvision"), dialect="timm")
+    with pytest.raises(UsageError, match="no dialect 'keras'"):
+        load_weights(classifier(), canonical(classifier()), dialect="keras")
+
+
+def test_wrapped_tensors_and_other_models_are_refused():
+    with pytest.raises(DataError, match=r"not tensors: `model`.*read_state"):
+        load_weights(classifier(), {"model": canonical(classifier())})
+    with pytest.raises(UsageError, match="a Linear is no Swin"):
+        load_weights(nn.Linear(2, 2), canonical(classifier()))
+
+
+def test_the_report_is_short_readable_and_logged(caplog: pytest.LogCaptureFixture):
+    source = classifier(num_classes=7)
+    with caplog.at_level(logging.INFO, logger="swinkit.weights.load"):
+        report = load_weights(
+            classifier(window_sizes=((6, 6),) * 2), export_weights(source, "torchvision"), new_head=True
+        )
+    first, second = (f"backbone.stages.0.blocks.{j}.token_mixer.bias.table" for j in (0, 1))
+    how = "from window (4, 4) to (6, 6), bicubic"
+    assert str(report) == (
+        "weights in the names of torchvision: 59 tensors loaded\n"
+        "  renamed         61: `features.0.0.weight -> backbone.embed.proj.weight` and 60 more\n"
+        "  rebuilt          4: `features.1.0.attn.relative_position_index` and 3 more\n"
+        f"  resized          4: `{first} {how}`, `{second} {how}` and 2 more\n"
+        "  reinitialised    2: `head.classifier.weight ((7, 24) in the file, (5, 24) in the model)`, "
+        "`head.classifier.bias ((7,) in the file, (5,) in the model)`"
+    )
+    assert caplog.messages == [str(report)]
+
+
+def test_a_report_without_events_is_one_line():
+    assert str(LoadReport(dialect="swinkit", loaded=3)) == "weights in the names of swinkit: 3 tensors loaded"
