@@ -5,131 +5,231 @@ Shapes: h, w pixels; three channels, RGB, uint8 in [0, 255].
 
 import io
 import os
+import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
+from .modes import to_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb
+MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
 WHITE = (255, 255, 255)
+REMOTE = "swinkit reads local files; download it first"
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1], over ImageNet's training images, as in timm and torchvision
+IMAGENET_MEAN = (
+    0.485,
+    0.456,
+    0.406,
+)  # of RGB in [0, 1], over ImageNet's training images, as in timm and torchvision
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
+
+TURNS = {  # EXIF tag 0x0112: what turns the stored picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageError(DataError):
     """A picture that cannot be read; the message names the file and the reason."""
 
     def __init__(self, name: str, reason: str):
-        super().__init__(f"{name}: {reason}")
+        super().__init__(name, reason)  # both, so that it survives pickling between processes
         self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        """`name: reason`."""
+        return f"{self.name}: {self.reason}"
 
 
 def load_image(
-    source: str | os.PathLike[str] | bytes | Image.Image,
+    source: Picture,
     *,
     name: str | None = None,
     background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
 ) -> Tensor:
-    """(3, h, w) uint8 RGB of a file, its bytes, or an opened picture, upright.
+    """(3, h, w) uint8 RGB of a file, its bytes, a PIL image, a uint8 array (h, w, 3) or tensor (3, h, w).
 
     EXIF orientation is applied; transparent pixels are composited on `background`; 16-bit grey is scaled
-    to 8 bits; CMYK, palette and grey pictures become RGB; colour profiles are ignored; of an animation
-    the first frame is taken. The size is checked before anything is decoded.
+    to 8 bits; every other mode becomes RGB by the rules of `data.modes`; colour profiles are ignored; the
+    first frame or page is taken. The size is checked before anything is decoded.
 
     Raises:
-        ImageError: the file is missing, truncated, not of an allowed format, too large, or its values have no known range.
+        ImageError: the file is missing, truncated, not of an allowed format, too large, or its values have
+            no known range.
+        UsageError: `source` is none of these things.
     """
-    name = name or (str(source) if isinstance(source, str | os.PathLike) else "image")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `max_pixels` decides
-            image = source if isinstance(source, Image.Image) else open_image(source)
-            width, height = image.size
-            if width * height > max_pixels:
-                raise ImageError(name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:.0f} million pixels")
-            return to_rgb(upright(image), name, background)
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(name, "no such file") from None
-    except IsADirectoryError:
-        raise ImageError(name, "is a folder, not a picture") from None
-    except UnidentifiedImageError:
-        raise ImageError(name, f"not a picture of a known format ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(name, f"too large to decode safely: {error}") from None
-    except Exception as error:  # Pillow's parsers raise whatever their format makes them: OSError, SyntaxError, struct.error, ...
-        raise ImageError(name, f"cannot be decoded: {error or type(error).__name__}") from error
+    name = name or name_of(source)
+    if isinstance(source, np.ndarray | Tensor):
+        return from_pixels(source, name)
+    if not isinstance(source, str | os.PathLike | bytes | bytearray | Image.Image):
+        expected = (
+            "a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor (3, h, w)"
+        )
+        raise UsageError(f"{name}: expected {expected}, got {type(source).__name__}")
+    with pillow_errors(name):
+        if isinstance(source, Image.Image):
+            return decode(source, name, background, max_pixels)
+        with open_image(source, name) as image:
+            return decode(image, name, background, max_pixels)
 
 
-def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
+def name_of(source: object, otherwise: str = "image") -> str:
+    """How messages call a picture: its path where it has one."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    return str(getattr(source, "filename", "") or otherwise)  # PIL remembers the file
+
+
+def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
+    """uint8, array (h, w, 3) or tensor (3, h, w) -> (3, h, w), a copy.
+
+    Raises:
+        ImageError: another type or shape.
+    """
+    array = isinstance(pixels, np.ndarray)
+    expected = "an array of uint8 (h, w, 3), RGB" if array else "a tensor of uint8 (3, h, w), RGB"
+    right = pixels.ndim == 3 and pixels.shape[-1 if array else 0] == 3 and 0 not in pixels.shape
+    if not right or pixels.dtype != (np.uint8 if array else torch.uint8):
+        raise ImageError(
+            name, f"expected {expected} in [0, 255]; got {pixels.dtype} of shape {tuple(pixels.shape)}"
+        )
+    if isinstance(pixels, np.ndarray):
+        return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).contiguous()
+    return pixels.detach().as_subclass(Tensor).cpu().clone(memory_format=torch.contiguous_format)
+
+
+def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Image.Image:
     """Read the header only, by the allowed parsers only."""
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    if isinstance(source, bytes | bytearray):
+        size, file = len(source), io.BytesIO(source)
+    else:
+        file = Path(source)
+        found = file.stat()
+        size = found.st_size
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise ImageError(name, "is a pipe or a device, not a file; give the bytes of the picture instead")
+    if size == 0:
+        raise ImageError(name, "the file is empty")
+    return Image.open(file, formats=FORMATS)
+
+
+def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_pixels: int) -> Tensor:
+    """(3, h, w) uint8 of an opened picture."""
+    width, height = image.size
+    if not width or not height:
+        raise ImageError(name, f"{width}x{height}: a picture without pixels")
+    if width * height > max_pixels:
+        raise ImageError(
+            name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels"
+        )
+    rgb = to_rgb(upright(image), background)
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turned as the camera's EXIF orientation says."""
-    return ImageOps.exif_transpose(image)
+    """Turned as the camera's EXIF orientation says; as it is stored where the EXIF data are damaged."""
+    image.load()  # PNG may carry its EXIF data at the end; TIFF turns itself while loading
+    try:
+        orientation = image.getexif().get(0x0112)
+    except Exception:  # noqa: BLE001 - a damaged note about the picture is no reason to refuse the picture
+        return image
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
-def to_rgb(image: Image.Image, name: str, background: tuple[int, int, int]) -> Tensor:
-    """(3, h, w) uint8, by an explicit rule for every mode."""
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(to_8_bits(np.asarray(image), name))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(canvas, image)
-    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+@contextmanager
+def pillow_errors(name: str) -> Iterator[None]:
+    """Pillow's many exceptions as one, with the name of the picture; its warnings unsaid."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # `max_pixels` decides about size; the rest is about damaged metadata
+            yield
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(name, REMOTE if "://" in name else "no such file") from None
+    except IsADirectoryError:
+        raise ImageError(name, "is a folder, not a picture") from None
+    except PermissionError:
+        raise ImageError(name, "permission denied") from None
+    except UnidentifiedImageError:
+        raise ImageError(
+            name, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture; convert it to one of these"
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(name, f"too large to decode safely: {error}") from None
+    except Exception as error:  # Pillow's parsers raise whatever their format makes them
+        raise ImageError(name, f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def to_8_bits(values: np.ndarray, name: str) -> np.ndarray:
-    """(h, w) grey of 16 bits, or of floats in [0, 1] -> uint8. Pillow's own conversion would clip.
+def find_images(path: str | os.PathLike[str]) -> list[Path]:
+    """The pictures that a file, a folder or a pattern (`*`, `?`, `[...]`, `**`) names, sorted.
+
+    A folder is searched to its depths for the suffixes of `SUFFIXES`; hidden files and folders and linked
+    folders inside it are passed over. A file, and whatever a pattern matches, is taken whatever it is called.
 
     Raises:
-        ImageError: the range of the values is not known.
+        DataError: there is no such file, a folder cannot be read, or a folder or pattern holds no picture.
     """
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.floating):
-        if not (low >= 0 and high <= 1):  # also refuses NaN
-            raise ImageError(name, f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]")
-        return np.rint(values * 255).astype(np.uint8)
-    if low < 0 or high > 65535:
-        raise ImageError(name, f"integer values from {low} to {high} have no known range; store them in 8 or 16 bits")
-    return np.rint(values / 257).astype(np.uint8)  # 65535 / 257 = 255
-
-
-def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The pictures that files, folders (searched to their depths) and globs name, in a stable order.
-
-    Raises:
-        DataError: a path does not exist, or a folder or glob holds no picture.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-            if not inside:
-                raise DataError(f"{path}: no pictures in this folder (looked for {', '.join(SUFFIXES)})")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        elif any(sign in str(path) for sign in "*?["):
-            anchor = Path(path.anchor) if path.anchor else Path()
-            matches = sorted(file for file in anchor.glob(str(path.relative_to(path.anchor))) if file.is_file())
-            if not matches:
-                raise DataError(f"{path}: nothing matches")
-            found += matches
+    name = os.fsdecode(path)
+    try:
+        if name and Path(name).is_dir():
+            found = pictures_below(name)
+            problem = f"no pictures in this folder (looked for {', '.join(SUFFIXES)})"
+        elif name and Path(name).exists():
+            return [Path(name)]
         else:
-            raise DataError(f"{path}: no such file or folder")
-    return list(dict.fromkeys(found))
+            pattern = any(sign in name for sign in "*?[")
+            found = matching(Path(name)) if pattern else []
+            problem = "no file matches" if pattern else REMOTE if "://" in name else "no such file or folder"
+    except (OSError, ValueError) as error:  # a name too long, a folder closed to us; a null byte
+        raise DataError(f"{name!r}: {getattr(error, 'strerror', None) or error}") from None
+    if not found:
+        raise DataError(f"{name or repr(name)}: {problem}")
+    return found
+
+
+def matching(pattern: Path) -> list[Path]:
+    """The files that a pattern matches, sorted; as in a shell no hidden ones, and no linked folders for `**`."""
+    root, named = Path(pattern.anchor), set(pattern.parts)
+    files = (file for file in root.glob(str(pattern.relative_to(root))) if file.is_file())
+    return sorted(f for f in files if not any(part.startswith(".") and part not in named for part in f.parts))
+
+
+def pictures_below(folder: str) -> list[Path]:
+    """The pictures in a folder and all its folders, sorted.
+
+    Raises:
+        OSError: one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    found = []
+    for root, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (
+            Path(root, name) for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        )
+        found += [path for path in paths if path.is_file()]
+    return sorted(found)

@@ -1,7 +1,10 @@
-"""From a decoded picture to the pixels a model takes: resize, crop, normalise. A fact of the weights, saved with them."""
+"""From a decoded picture to the pixels a model takes: resize, crop, normalise.
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+A fact of the weights, saved with them.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,8 +12,13 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from ..core.spec import Size
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from .images import IMAGENET_MEAN, IMAGENET_STD
+
+Interpolation = Literal["bicubic", "bilinear"]
+LONGEST = (
+    16  # times the shorter side, and the most that is resized: what lies beyond is cut off afterwards anyway
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,20 +27,70 @@ class Preprocess:
 
     The shorter side is resized to `resize` pixels, then the middle `crop` (h, w) is cut out; with
     `resize` None the whole picture is squeezed into `crop`. Mean and std are of RGB in [0, 1].
+
+    Raises:
+        UsageError: a field has a wrong type or value.
     """
 
     crop: Size
     resize: int | None
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    interpolation: Interpolation = "bicubic"
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     version: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what could not have been meant."""
+        crop = self.crop
+        require(
+            is_numbers(crop, int, 2) and min(crop) > 0,
+            "crop",
+            "two numbers of pixels above 0, (height, width)",
+            crop,
+        )
+        if self.resize is not None:
+            whole = is_numbers((self.resize,), int, 1)
+            require(
+                whole and self.resize >= max(crop),
+                "resize",
+                f"None or a number of pixels of at least {max(crop)}",
+                self.resize,
+            )
+        names = get_args(Interpolation)
+        require(
+            self.interpolation in names, "interpolation", " or ".join(map(repr, names)), self.interpolation
+        )
+        require(
+            is_numbers(self.mean, (int, float), 3),
+            "mean",
+            "three numbers, of red, green and blue in [0, 1]",
+            self.mean,
+        )
+        require(
+            is_numbers(self.std, (int, float), 3) and min(self.std) > 0,
+            "std",
+            "three numbers above 0",
+            self.std,
+        )
+        require(
+            is_numbers((self.version,), int, 1) and self.version == 1,
+            "version",
+            "1, all that this swinkit reads",
+            self.version,
+        )
+
     def fit(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 -> (3, *crop) uint8, antialiased."""
-        size = [self.resize] if self.resize is not None else list(self.crop)
-        if self.resize != min(image.shape[1:]) or self.resize is None:
-            image = F.resize(image, size, interpolation=InterpolationMode(self.interpolation), antialias=True)
+        if self.resize is None:
+            return F.resize(
+                image, list(self.crop), interpolation=InterpolationMode(self.interpolation), antialias=True
+            )
+        shorter = min(image.shape[1:])
+        image = F.center_crop(image, [min(side, shorter * LONGEST) for side in image.shape[1:]])
+        if shorter != self.resize:
+            image = F.resize(
+                image, [self.resize], interpolation=InterpolationMode(self.interpolation), antialias=True
+            )
         return F.center_crop(image, list(self.crop))
 
     def normalise(self, images: Tensor) -> Tensor:
@@ -46,18 +104,38 @@ class Preprocess:
 
     def to_json(self) -> dict[str, Any]:
         """As saved in `preprocess.json`."""
-        return asdict(self)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Preprocess":
+    def from_json(cls, values: object) -> "Preprocess":
         """Read what `to_json` wrote.
 
         Raises:
-            DataError: a field is missing or unknown, or the file is of a later version.
+            DataError: a field is missing, unknown or wrong, or the file is of a later version.
         """
+        if not isinstance(values, dict):
+            raise DataError(f"preprocess.json: expected an object of fields, got {type(values).__name__}")
         if values.get("version") != 1:
-            raise DataError(f"preprocess.json: version {values.get('version')!r} is not known; this swinkit reads version 1")
+            raise DataError(f"preprocess.json: version {values.get('version')!r}; this swinkit reads 1")
+        known = {field.name for field in fields(cls)}
+        wrong = [f"{key!r} is missing" for key in sorted(known - set(values))]
+        wrong += [f"{key!r} is not known" for key in sorted(set(values) - known)]
+        if wrong:
+            raise DataError(f"preprocess.json: {', '.join(wrong)}")
+        arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         try:
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-        except TypeError as error:
+            return cls(**arguments)
+        except UsageError as error:
             raise DataError(f"preprocess.json: {error}") from None
+
+
+def is_numbers(values: Any, kind: type | tuple[type, ...], count: int) -> bool:
+    """Whether this is a tuple of `count` numbers of `kind`; True, False, NaN and infinity are none."""
+    right = isinstance(values, tuple) and len(values) == count
+    return right and all(isinstance(v, kind) and not isinstance(v, bool) and abs(v) < 2**31 for v in values)
+
+
+def require(condition: bool, field: str, expected: str, got: object) -> None:
+    """Raise UsageError with what was expected unless `condition`."""
+    if not condition:
+        raise UsageError(f"{field}: expected {expected}; got {got!r}")

@@ -12,6 +12,6 @@ def cifar10_swin_pico() -> Recipe:
         mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images
         std=(0.2470, 0.2435, 0.2616),
         optimiser=Optimiser(lr=1.5e-3, weight_decay=0.05),
-        schedule=Schedule(epochs=40, warmup_epochs=3),
+        schedule=Schedule(epochs=30, warmup_epochs=3),
         run=Run(batch_size=128),
     )

@@ -1,42 +1,58 @@
-"""Train one task, plainly: set up, resume, step, evaluate, save. One process, one device.
+"""Train one task, plainly: set up, resume, step, evaluate, save. One process, on the CPU.
 
 The loop knows a task by its contract alone (`losses`, `observe`, `scores`).
 """
 
 import json
+import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from ..errors import DataError, UsageError
 from ..tasks.task import Task
 from .optimiser import adamw
 from .recipe import Recipe
 from .schedule import learning_rate
 
-Epoch = Callable[[int], Iterable]
+logger = logging.getLogger(__name__)
 
 
-def train(task: Task, batches: Epoch, validation: Callable[[], Iterable], steps: int, recipe: Recipe, out: Path) -> None:
-    """Train `task` as `recipe` says, `steps` batches an epoch; write log, checkpoint and weights into `out`.
+def train(
+    task: Task,
+    batches: Callable[[int], Iterable[Any]],
+    validation: Callable[[], Iterable[Any]],
+    steps: int,
+    recipe: Recipe,
+    out: Path,
+) -> None:
+    """Train `task` as `recipe` says, with the `steps` batches that `batches(epoch)` yields.
 
-    If `out` holds a checkpoint, training goes on from its epoch. One line of `log.jsonl` an epoch.
+    Writes into `out`: `recipe.json`, `log.jsonl` (a line an epoch) and `checkpoint.pt`, from which a
+    stopped training goes on at its last finished epoch.
+
+    Raises:
+        UsageError: `out` holds a training by another recipe.
+        DataError: the loss is not finite.
     """
     # 1. Set up
-    settings, schedule = recipe.optimiser, recipe.schedule
-    optimiser = adamw(task, settings)
-    out.mkdir(parents=True, exist_ok=True)
+    optimiser = adamw(task, recipe.optimiser)
+    claim(out, recipe)
     if recipe.run.compile:
         task.get_submodule("backbone").compile()
 
     # 2. Resume
-    start = resume(task, optimiser, out / "checkpoint.pt")
+    first = resume(task, optimiser, out / "checkpoint.pt")
 
-    for epoch in range(start, schedule.epochs):
+    for epoch in range(first, recipe.schedule.epochs):
         began = time.perf_counter()
         task.train()
         total = 0.0
@@ -44,15 +60,15 @@ def train(task: Task, batches: Epoch, validation: Callable[[], Iterable], steps:
 
         # 3. Step
         for step, batch in enumerate(batches(epoch)):
-            lr = learning_rate(
-                epoch + step / steps, peak=settings.lr, final=schedule.final_lr, warmup=schedule.warmup_epochs, epochs=schedule.epochs
-            )
+            rate = learning_rate(epoch + step / steps, recipe.optimiser.lr, recipe.schedule)
             for group in optimiser.param_groups:
-                group["lr"] = lr
+                group["lr"] = rate
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.run.precision == "bf16"):
                 loss = torch.stack(list(task.losses(batch).values())).sum()
+            if not math.isfinite(loss.item()):
+                raise DataError(f"the loss is {loss.item()} in epoch {epoch + 1}, step {step + 1}; try a lower optimiser.lr")
             loss.backward()
-            clip_grad_norm_(task.parameters(), settings.clip_norm)
+            clip_grad_norm_(task.parameters(), recipe.optimiser.clip_norm)
             optimiser.step()
             optimiser.zero_grad()
             total += loss.item()
@@ -61,13 +77,28 @@ def train(task: Task, batches: Epoch, validation: Callable[[], Iterable], steps:
         task.eval()
         for batch in validation():
             task.observe(batch)
-        line = {"epoch": epoch + 1, "loss": total / steps, **task.scores(), "lr": lr, "seconds": time.perf_counter() - began}
+        scores = task.scores()
 
         # 5. Save
         save_checkpoint(task, optimiser, epoch + 1, out / "checkpoint.pt")
+        line = {"epoch": epoch + 1, "loss": total / steps, **scores, "seconds": time.perf_counter() - began}
         with (out / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+        logger.info("epoch %d of %d: %s", epoch + 1, recipe.schedule.epochs, {k: round(v, 4) for k, v in line.items()})
+    task.eval()
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """Make `out` the folder of this recipe's training.
+
+    Raises:
+        UsageError: it is that of another recipe already.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path, wanted = out / "recipe.json", json.dumps(asdict(recipe), indent=1)
+    if path.exists() and path.read_text() != wanted:
+        raise UsageError(f"{out} holds a training by another recipe (recipe.json differs); choose another folder")
+    path.write_text(wanted)
 
 
 def save_checkpoint(task: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, path: Path) -> None:

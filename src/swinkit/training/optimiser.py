@@ -1,4 +1,7 @@
-"""AdamW with the papers' weight decay: matrices decay; biases, norms and whatever tells positions or temperatures do not."""
+"""AdamW with the papers' weight decay.
+
+Matrices decay; biases, norms and whatever tells positions or temperatures do not.
+"""
 
 import torch
 from torch import nn
@@ -12,7 +15,8 @@ UNDECAYED = (RelativeBias, AbsolutePosition, ScaledCosine)
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Two groups, told apart by type and place of the module, not by name."""
-    exempt = {id(p) for module in model.modules() if isinstance(module, UNDECAYED) for p in module.parameters()}
+    exempt_modules = [module for module in model.modules() if isinstance(module, UNDECAYED)]
+    exempt = {id(parameter) for module in exempt_modules for parameter in module.parameters()}
     decayed, free = [], []
     for parameter in model.parameters():
         (free if id(parameter) in exempt or parameter.ndim <= 1 else decayed).append(parameter)

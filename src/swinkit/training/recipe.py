@@ -1,7 +1,10 @@
-"""A recipe: the complete description of a training, as plain frozen values. Torch-free."""
+"""A recipe: the complete description of a training, as plain frozen values, checked when they are made."""
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from ..data.augment import Augmentation
+from ..errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +16,13 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 5.0  # largest norm of the gradient
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained with."""
+        require(self.lr > 0, "optimiser.lr", self.lr, "above 0")
+        require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, "0 or above")
+        require(all(0 <= beta < 1 for beta in self.betas), "optimiser.betas", self.betas, "in [0, 1)")
+        require(self.clip_norm > 0, "optimiser.clip_norm", self.clip_norm, "above 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -22,15 +32,11 @@ class Schedule:
     warmup_epochs: float = 5
     final_lr: float = 1e-5
 
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What happens to training pictures; see `tasks.classification.data.Augment`."""
-
-    shift: int = 4
-    mirror: float = 0.5
-    cutmix: float = 0.5
-    smoothing: float = 0.1  # of the labels
+    def __post_init__(self) -> None:
+        """Refuse what cannot be scheduled."""
+        require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
+        require(0 <= self.warmup_epochs < self.epochs, "schedule.warmup_epochs", self.warmup_epochs, "0 or more and below schedule.epochs")
+        require(self.final_lr >= 0, "schedule.final_lr", self.final_lr, "0 or above")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,10 @@ class Run:
     compile: bool = False  # torch.compile the backbone; needs a C++ compiler
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        require(self.batch_size >= 1, "run.batch_size", self.batch_size, "1 or more")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -49,10 +59,30 @@ class Recipe:
 
     variant: str
     drop_path: float
-    size: tuple[int, int]  # pixels
-    mean: tuple[float, float, float]
+    size: tuple[int, int]  # pixels, (h, w)
+    mean: tuple[float, float, float]  # of the training images' RGB in [0, 1]
     std: tuple[float, float, float]
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
     augmentation: Augmentation = field(default_factory=Augmentation)
     run: Run = field(default_factory=Run)
+
+    def __post_init__(self) -> None:
+        """Refuse what describes no training."""
+        require(0 <= self.drop_path < 1, "drop_path", self.drop_path, "in [0, 1)")
+        require(min(self.size) >= 1, "size", self.size, "positive pixels")
+        require(min(self.std) > 0, "std", self.std, "above 0")
+        require(self.augmentation.shift >= 0, "augmentation.shift", self.augmentation.shift, "0 or more")
+        for name in ("mirror", "cutmix", "smoothing"):
+            value = getattr(self.augmentation, name)
+            require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
+
+
+def require(holds: bool, name: str, value: object, rule: str) -> None:
+    """Check one value.
+
+    Raises:
+        UsageError: unless it `holds`.
+    """
+    if not holds:
+        raise UsageError(f"{name} is {value}; it must be {rule}")

@@ -1,11 +1,13 @@
-"""The learning rate as a pure function of how far the training has come. Torch-free."""
+"""The learning rate as a pure function of how far the training has come."""
 
 import math
 
+from .recipe import Schedule
 
-def learning_rate(epoch: float, *, peak: float, final: float, warmup: float, epochs: float) -> float:
-    """At `epoch` (a fraction is within one): from 0 to `peak` in `warmup` epochs, then along a cosine to `final`."""
-    if epoch < warmup:
-        return peak * epoch / warmup
-    progress = (epoch - warmup) / (epochs - warmup)
-    return final + (peak - final) * (1 + math.cos(math.pi * progress)) / 2
+
+def learning_rate(epoch: float, peak: float, schedule: Schedule) -> float:
+    """At `epoch` (a fraction lies within one): from 0 to `peak` in the warm-up, then along a cosine to the final rate."""
+    if epoch < schedule.warmup_epochs:
+        return peak * epoch / schedule.warmup_epochs
+    progress = (epoch - schedule.warmup_epochs) / (schedule.epochs - schedule.warmup_epochs)
+    return schedule.final_lr + (peak - schedule.final_lr) * (1 + math.cos(math.pi * progress)) / 2

@@ -43,7 +43,7 @@ class Accuracy:
     @classmethod
     def empty(cls, num_classes: int) -> "Accuracy":
         """Nothing counted yet."""
-        return cls(torch.zeros(num_classes, num_classes, dtype=torch.long), 0)
+        return cls(torch.zeros(num_classes, num_classes, dtype=torch.long, device="cpu"), 0)
 
     @classmethod
     def of(cls, logits: Tensor, labels: Tensor) -> "Accuracy":

@@ -3,14 +3,20 @@
 Shapes: B batch, P pixels, K classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, islice
+from typing import Any, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.backbone import Swin
+from ...data.images import Picture, load_image, name_of
 from ...data.preprocess import Preprocess
+from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
+from ..results import Classification, best
 from ..task import Task
 from .data import Batch
 from .losses import cross_entropy
@@ -20,7 +26,9 @@ from .metrics import Accuracy
 class Classifier(Task):
     """(B, in_channels, *P) -> (B, K) logits; `predict` takes pictures and answers with names."""
 
-    def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, smoothing: float = 0.0):
+    def __init__(
+        self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, smoothing: float = 0.0
+    ):
         super().__init__()
         self.backbone = backbone
         self.head = ClassificationHead(backbone.spec.widths[-1], len(labels))
@@ -51,3 +59,89 @@ class Classifier(Task):
         """`top1` and `top5` in [0, 1] since the last call."""
         counts, self.accuracy = self.accuracy, Accuracy.empty(len(self._labels))
         return {"top1": counts.top1, "top5": counts.top5}
+
+    @overload
+    def predict(self, inputs: Picture, *, top: int = 5, batch_size: int = 8) -> Classification: ...
+
+    @overload
+    def predict(
+        self, inputs: list[Any] | tuple[Any, ...], *, top: int = 5, batch_size: int = 8
+    ) -> list[Classification]: ...
+
+    @overload
+    def predict(
+        self, inputs: Iterator[Picture], *, top: int = 5, batch_size: int = 8
+    ) -> Iterator[Classification]: ...
+
+    def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 8) -> Any:
+        """Pictures -> what they show: one result for one; for a list a list, for an iterator an iterator.
+
+        A picture is a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor
+        (3, h, w), RGB. Every result keeps its picture, so give many pictures as an iterator: it holds
+        `batch_size` of them at a time.
+
+        Raises:
+            ImageError: a picture cannot be read; `data.images.load_image` and `answer` let one pass over it.
+            UsageError: something else was given, or this model takes no pictures.
+        """
+        self._check_can_answer(top)
+        if batch_size < 1:
+            raise UsageError(f"batch_size: expected a number of pictures of at least 1, got {batch_size}")
+        if isinstance(inputs, list | tuple):
+            return list(self._stream(inputs, top, batch_size))
+        if isinstance(inputs, Iterator):
+            return self._stream(inputs, top, batch_size)
+        return self.answer([load_image(inputs)], [name_of(inputs)], top=top)[0]
+
+    def _stream(self, pictures: Iterable[Picture], top: int, batch_size: int) -> Iterator[Classification]:
+        """Read and answer a batch at a time."""
+        named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), pictures))
+        while batch := list(islice(named, batch_size)):
+            images = [load_image(picture, name=name) for name, picture in batch]
+            yield from self.answer(images, [name for name, _ in batch], top=top)
+
+    def answer(self, images: Sequence[Tensor], names: Sequence[str], *, top: int = 5) -> list[Classification]:
+        """One batch of (3, h, w) uint8, of any sizes -> their results. No dropout, no gradients.
+
+        Raises:
+            DataError: the scores are not finite: the weights are damaged, or overflow in half precision.
+            UsageError: this model takes no pictures.
+        """
+        self._check_can_answer(top)
+        weight = self.head.classifier.weight
+        fitted = torch.stack([self.preprocess.fit(image) for image in images])
+        with evaluating(self), torch.inference_mode():
+            pixels = self.preprocess.normalise(fitted.to(weight.device)).to(weight.dtype)
+            probabilities = self(pixels).float().softmax(-1).cpu()
+        if not probabilities.isfinite().all():
+            raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+        results = []
+        for image, name, row in zip(images, names, probabilities, strict=True):
+            labels, scores = best(self._labels, row, top)
+            height, width = image.shape[1:]
+            results.append(
+                Classification(name=name, size=(height, width), labels=labels, scores=scores, image=image)
+            )
+        return results
+
+    def _check_can_answer(self, top: int) -> None:
+        if top < 1:
+            raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
+        axes, channels = len(self.backbone.spec.patch), self.backbone.spec.in_channels
+        if (axes, channels) != (2, 3):
+            kind = "clips or volumes" if axes != 2 else f"{channels} channels"
+            raise UsageError(
+                f"predict reads RGB pictures, and this model takes {kind}; call model(pixels) instead"
+            )
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards each part is in the mode it was in: they may differ."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training

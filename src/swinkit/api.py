@@ -1,0 +1,166 @@
+"""The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .core.backbone import Swin
+from .core.spec import Spec
+from .data.folders import find_labelled
+from .data.preprocess import Preprocess
+from .errors import DataError, UsageError
+from .heads.pyramid import Pyramid
+from .models.build import build
+from .models.catalogue import did_you_mean, find
+from .models.specs import VARIANTS, Variant
+from .tasks.classification.data import FittedImages, evaluation_batches, training_batches
+from .tasks.classification.foreign import load_file
+from .tasks.classification.metrics import Accuracy
+from .tasks.classification.model import Classifier, evaluating
+from .tasks.classification.saved import read_classifier, write_classifier
+from .training.loop import train as run_loop
+from .training.recipe import Recipe
+from .weights.checkpoints import DEFAULT, locate
+
+__all__ = ["backbone", "evaluate", "load", "save", "train", "variants"]
+
+EVALUATION_BATCH = 250
+
+
+def variants() -> dict[str, Variant]:
+    """Every model that can be built by name, and its numbers."""
+    return dict(VARIANTS)
+
+
+def backbone(name: str, **changes: Any) -> Swin:
+    """A new, untrained backbone: `backbone("swinv2-b")(pixels)` -> features, finest first, for pixels of any size.
+
+    `changes` replace fields of its `Spec`, for example `in_channels=1`, `drop_path=0.1` or `border="pad"`.
+
+    Raises:
+        UsageError: an unknown name or field, or values that no Swin can be built from.
+    """
+    _, variant = find(name)
+    return build(variant.family, changed(variant.spec, changes))
+
+
+def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
+    """`spec` with some fields replaced.
+
+    Raises:
+        UsageError: an unknown field, or values that no Swin can be built from.
+    """
+    known = [field.name for field in fields(spec)]
+    for field in changes:
+        if field not in known:
+            kind = type(spec).__name__
+            raise UsageError(
+                f"a {kind} has no field {field!r}{did_you_mean(field, known)} (known: {', '.join(known)})"
+            )
+    try:
+        return replace(spec, **changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def load(
+    source: str | os.PathLike[str] | None = None,
+    *,
+    variant: str | None = None,
+    labels: Sequence[str] | None = None,
+) -> Classifier | Pyramid | Swin:
+    """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
+
+    `source` is a folder that `save` wrote, a checkpoint's name (`swin-pico/cifar-10`), or a file of weights in
+    the names of any known library; then the model runs under that library's border policy, a report of
+    what became of every tensor is printed to stderr, and what comes back is a `Classifier`, a `Pyramid`
+    (a dense fork's backbone) or a bare `Swin` (no head in the file). For files, `variant` names the
+    architecture where the file does not tell it (V2's windows), and `labels` the classes.
+
+    Raises:
+        DataError: the file or folder is missing or damaged, or holds tensors that cannot be explained.
+        UsageError: an unknown name, or a file whose architecture must be named.
+    """
+    path = Path(DEFAULT if source is None else source)
+    if path.is_file():
+        return load_file(path, variant, labels)
+    if variant is not None or labels is not None:
+        raise UsageError("variant and labels are for files of weights; a saved folder has its own")
+    if path.is_dir():
+        return read_classifier(path)
+    if path.suffix in (".pth", ".pt", ".bin", ".ckpt", ".safetensors") or path.is_absolute():
+        raise DataError(f"{path}: no such file or folder")
+    return read_classifier(locate(str(path)))
+
+
+def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
+    """Write a model as a folder that `load` reads: weights, configuration, preprocessing, labels and a card.
+
+    Raises:
+        UsageError: `folder` holds something else than a saved model.
+        EnvironmentProblem: it cannot be written; what stood there before is kept.
+    """
+    write_classifier(model, Path(folder), card)
+
+
+def evaluate(
+    model: Classifier,
+    data: str | os.PathLike[str],
+    *,
+    split: str = "test",
+    batch_size: int = EVALUATION_BATCH,
+) -> Accuracy:
+    """Count the model's answers over every picture of `data`, a folder or zip of SPLIT/CLASS/picture.
+
+    Raises:
+        DataError: no such split, classes unknown to the model, or a picture that cannot be read (none is
+            left out).
+    """
+    images = find_labelled(Path(data), split, model.labels)
+    counts = Accuracy.empty(len(model.labels))
+    with evaluating(model), torch.inference_mode():
+        for batch in evaluation_batches(FittedImages(images, model.preprocess), batch_size):
+            counts += Accuracy.of(model(batch.pixels), batch.targets)
+    return counts
+
+
+def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[str]) -> Classifier:
+    """Train by `recipe` on `data`, a folder or zip of train|val/CLASS/picture, and save into `out`/model.
+
+    Stopped, it goes on where the last epoch ended when called again with the same `out`.
+
+    Raises:
+        DataError: the data has no such splits, fewer training pictures than one batch, or a picture that
+            cannot be read; or the loss is not finite.
+        UsageError: the recipe names an unknown variant, or `out` holds a training by another recipe.
+    """
+    run = recipe.run
+    _, variant = find(recipe.variant)
+    training = find_labelled(Path(data), "train")
+    validation = find_labelled(Path(data), "val", training.classes)
+    steps = len(training) // run.batch_size
+    if steps == 0:
+        raise DataError(
+            f"{data}: {len(training)} training pictures are fewer than one batch of {run.batch_size}"
+        )
+    preprocess = Preprocess(crop=recipe.size, resize=min(recipe.size), mean=recipe.mean, std=recipe.std)
+    torch.manual_seed(run.seed)
+    swin = build(variant.family, replace(variant.spec, drop_path=recipe.drop_path))
+    model = Classifier(swin, training.classes, preprocess, smoothing=recipe.augmentation.smoothing)
+    fitted, held_out = FittedImages(training, preprocess), FittedImages(validation, preprocess)
+    run_loop(
+        model,
+        lambda epoch: training_batches(
+            fitted, run.batch_size, recipe.augmentation, seed=run.seed, epoch=epoch
+        ),
+        lambda: evaluation_batches(held_out, EVALUATION_BATCH),
+        steps,
+        recipe,
+        Path(out),
+    )
+    save(model, Path(out) / "model")
+    return model

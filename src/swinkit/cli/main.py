@@ -1,0 +1,72 @@
+"""`swinkit VERB ...`: finds the verb, runs it, and turns errors into one line and an exit code. Imports no torch."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import SwinkitError, UsageError
+from ..models.catalogue import did_you_mean
+
+VERBS = {
+    "models": "list the models that can be built by name",
+    "predict": "say what pictures show",
+    "train": "train a model by a recipe",
+    "evaluate": "measure a model on labelled pictures",
+}
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 ok, 2 usage, 3 data, 4 environment, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"swinkit {__version__}")
+        return 0
+    try:
+        return run(words[0], words[1:])
+    except SwinkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(verb: str, arguments: list[str]) -> int:
+    """One verb, imported when it is called.
+
+    Raises:
+        UsageError: there is no such verb.
+    """
+    if verb not in VERBS:
+        raise UsageError(f"unknown command {verb!r}{did_you_mean(verb, list(VERBS))}; see `swinkit --help`")
+    return importlib.import_module(f".{verb}", __package__).command(arguments)
+
+
+def overview() -> str:
+    """What `swinkit --help` prints."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
+    return f"""usage: swinkit COMMAND ...
+
+Swin Transformers for images, clips and volumes.
+
+commands:
+{verbs}
+
+options:
+  --version  print the version
+  --help     print this page; `swinkit COMMAND --help` for a command
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

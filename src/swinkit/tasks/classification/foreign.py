@@ -1,0 +1,91 @@
+"""A file of another library's weights -> the model in it, told from its tensors."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ...core.backbone import Swin
+from ...core.spec import Size, Spec
+from ...data.classes import class_names
+from ...data.preprocess import Preprocess
+from ...errors import UsageError
+from ...heads.pyramid import Pyramid
+from ...models.build import build
+from ...models.catalogue import canonical, find
+from ...models.specs import VARIANTS
+from ...weights.dialect import Dialect, Reading
+from ...weights.dialects import detect
+from ...weights.files import read_state
+from ...weights.infer import infer
+from ...weights.load import load_weights
+from .model import Classifier
+
+USUAL_SIZE = (224, 224)
+SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
+
+
+def load_file(path: Path, variant: str | None, labels: Sequence[str] | None) -> Classifier | Pyramid | Swin:
+    """The model in a file of weights, in eval mode; what happened to every tensor is printed to stderr.
+
+    Raises:
+        DataError: the file is damaged, or holds tensors that cannot be explained.
+        UsageError: the file does not tell its architecture, or `labels` do not fit its classes.
+    """
+    state = read_state(path)
+    dialect = detect(state)
+    reading = dialect.read(state)
+    family, spec, size, told_by = architecture(reading, path, variant)
+    spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
+    notes = [f"architecture: {family}, told by {told_by}", trained_under(dialect)]
+    with torch.device("meta"):
+        model, answers = shell(reading, family, spec, size, labels)
+    report = load_weights(model, state, dialect=dialect.name)
+    print("\n".join([f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]), file=sys.stderr)
+    return model.eval()
+
+
+def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[str, Spec, Size, str]:
+    """Family, spec, usual size in pixels, and who told: the caller, else the tensors, else the file's name."""
+    stem = canonical(variant or path.name)
+    size = VARIANTS[stem].size if stem else USUAL_SIZE
+    if variant is not None:
+        name, chosen = find(variant)
+        return chosen.family, chosen.spec, size, f"the name {name}"
+    try:
+        return *infer(reading.state, reading.buffers), size, "the tensors"
+    except UsageError:
+        if stem is None:
+            raise
+        return VARIANTS[stem].family, VARIANTS[stem].spec, size, f"the file's name ({stem})"
+
+
+def trained_under(dialect: Dialect) -> str:
+    """For the report: which published borders were switched in."""
+    index = ", clipped bias of the published slice" if dialect.clipped_bias == "leading" else ""
+    return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
+
+
+def shell(
+    reading: Reading, family: str, spec: Spec, size: Size, labels: Sequence[str] | None
+) -> tuple[Classifier | Pyramid | Swin, list[str]]:
+    """The module that the names ask for, without weights yet, and what to say of it."""
+    swin = build(family, spec)
+    classifier = reading.state.get("head.classifier.weight")
+    outputs = sorted({int(name.split(".")[1]) for name in reading.state if name.startswith("norms.")})
+    if classifier is None:
+        return (Pyramid(swin, outputs), [f"norms of stages {outputs}"]) if outputs else (swin, ["no head"])
+    classes = classifier.shape[0]
+    names, origin = (tuple(labels), "given") if labels is not None else class_names(classes)
+    if len(names) != classes:
+        raise UsageError(f"{len(names)} labels were given, but the file has {classes} classes")
+    return Classifier(swin, names, published_preprocess(size)), [f"{classes} class names: {origin}"]
+
+
+def published_preprocess(size: Size) -> Preprocess:
+    """As Microsoft evaluates: shorter side to 256/224 of the size, middle crop; from 384 pixels squeezed."""
+    crop = size[-2:]
+    squeezed = min(crop) >= SQUEEZED_FROM
+    return Preprocess(crop=crop, resize=None if squeezed else int(256 / 224 * min(crop)))

@@ -1,0 +1,67 @@
+"""A classifier as a folder and back."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ... import __version__
+from ...data.preprocess import Preprocess
+from ...errors import DataError
+from ...models.build import build
+from ...models.config import family_of, spec_from_json, spec_to_json
+from ...models.counts import num_parameters
+from ...weights.folder import SavedModel, read_folder, write_folder
+from ...weights.load import load_weights
+from .model import Classifier
+
+
+def write_classifier(model: Classifier, folder: Path, card: str | None = None) -> None:
+    """Write weights, configuration, preprocessing, labels and a card.
+
+    Raises:
+        EnvironmentProblem: the folder cannot be written; what stood there before is kept.
+    """
+    config = {
+        "swinkit": __version__,
+        "task": "classification",
+        "family": family_of(model.backbone.spec),
+        "spec": spec_to_json(model.backbone.spec),
+        "num_classes": len(model.labels),
+    }
+    state = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
+    text = card or plain_card(config, model)
+    write_folder(folder, SavedModel(config, model.preprocess.to_json(), list(model.labels), state, text))
+
+
+def read_classifier(folder: Path) -> Classifier:
+    """The classifier saved in a folder, in eval mode.
+
+    Raises:
+        DataError: the folder is none of a classifier, or something in it is damaged or unknown.
+    """
+    saved = read_folder(folder)
+    if saved.config.get("task") != "classification":
+        raise DataError(f"{folder}: holds a model for {saved.config.get('task')!r}, not a classifier")
+    if saved.config.get("num_classes") != len(saved.labels):
+        raise DataError(f"{folder}: {saved.config.get('num_classes')} classes but {len(saved.labels)} labels")
+    family = str(saved.config.get("family"))
+    spec = spec_from_json(family, dict(saved.config.get("spec") or {}))
+    with torch.device("meta"):
+        model = Classifier(build(family, spec), saved.labels, Preprocess.from_json(saved.preprocess))
+    load_weights(model, saved.state, dialect="swinkit")
+    return model.eval()
+
+
+def plain_card(config: dict[str, Any], model: Classifier) -> str:
+    """A card for a model of which nothing but its numbers is known."""
+    spec = model.backbone.spec
+    parameters = num_parameters(config["family"], spec, len(model.labels)) / 1e6
+    return f"""# A Swin classifier
+
+{parameters:.1f} M parameters, {len(model.labels)} classes; made by swinkit {__version__}.
+
+Load it with `swinkit.load("FOLDER")`, or `swinkit predict PICTURE --model FOLDER`.
+
+Training data, intended use, limits and licence: not stated by whoever saved it.
+"""

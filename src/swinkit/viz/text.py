@@ -1,0 +1,37 @@
+"""Text that fits where it is drawn. Lengths in pixels."""
+
+import unicodedata
+from functools import lru_cache
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+ELLIPSIS = "..."
+LONGEST = 400  # letters that are measured
+
+
+@lru_cache(maxsize=8)
+def font(size: int) -> Font:
+    """Pillow's built-in font, so that pictures look the same on every machine; it has ASCII's letters."""
+    return ImageFont.load_default(size)
+
+
+def plain(text: str) -> str:
+    """Letters without their accents; "?" for what the font cannot draw."""
+    bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in bare)
+
+
+def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
+    """One line of at most `width`: `text`, or what of it fits and "...", inside if `keep_end`."""
+    text = plain(" ".join(text.split()))
+    if len(text) > LONGEST:
+        text = text[: LONGEST // 2] + text[-LONGEST // 2 :]  # measuring a line costs its length
+    if face.getlength(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        end = kept * 2 // 3 if keep_end else 0
+        line = text[: kept - end].rstrip() + ELLIPSIS + text[len(text) - end :]
+        if face.getlength(line) <= width:
+            return line
+    return ELLIPSIS
