@@ -8,7 +8,7 @@ from torch import nn
 from swinkit.errors import DataError, UsageError
 from swinkit.weights.dialects import DIALECTS, detect, dialect_named
 from swinkit.weights.infer import infer
-from swinkit.weights.load import canonical, export_weights
+from swinkit.weights.load import canonical, export_weights, load_weights
 from swinkit.weights.rules import State
 
 from .models import classifier, pyramid
@@ -147,6 +147,17 @@ def test_names_that_two_dialects_read_differently_are_refused():
     )
     with pytest.raises(DataError, match=r"microsoft or of timm.*`head.*say which dialect"):
         detect(both)
+
+
+def test_a_file_with_a_gap_is_recognised_so_that_loading_can_name_the_gap():
+    theirs = export_weights(classifier(), "microsoft")
+    whole = {name: tensor for name, tensor in theirs.items() if "downsample" not in name}
+    assert (
+        detect(whole | {"layers.0.downsample.norm.bias": theirs["layers.0.downsample.norm.bias"]}).name
+        == "microsoft"
+    )
+    with pytest.raises(DataError, match=r"missing +3: `backbone.stages.0.merge"):
+        load_weights(classifier(), whole)
 
 
 def test_two_models_in_one_file_are_refused():

@@ -91,3 +91,19 @@ def test_tensors_of_no_whole_swin_are_refused(lost: str):
         infer(state)
     with pytest.raises(DataError, match="no whole Swin"):
         infer({})
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("embed.proj.weight", (12, 3)),
+        ("embed.proj.weight", (0, 3, 4, 4)),
+        ("stages.0.merge.reduction.weight", (24,)),
+        ("stages.0.merge.reduction.weight", (24, 36)),
+        ("stages.1.blocks.0.token_mixer.bias.table", (49, 5)),
+        ("stages.0.blocks.0.token_mixer.bias.table", (49,)),
+    ],
+)
+def test_shapes_of_no_swin_are_refused(name: str, shape: tuple[int, ...]):
+    with pytest.raises(DataError, match=r"no Swin|not known|none of 1, 2 or 3 axes"):
+        infer(canonical(classifier()) | {f"backbone.{name}": torch.zeros(shape)})

@@ -29,7 +29,8 @@ def test_a_model_answers_as_the_one_whose_weights_it_was_given(family: str, dial
 def test_a_bare_backbone_takes_a_classifiers_weights_and_reports_the_head_unused():
     source, target = classifier(), small()
     report = load_weights(target, export_weights(source, "timm"))
-    assert torch.equal(target(pixels())[-1], source.backbone(pixels())[-1])
+    x = pixels()
+    assert torch.equal(target(x)[-1], source.backbone(x)[-1])
     assert set(report.unused) == {
         "head.norm.weight",
         "head.norm.bias",
@@ -125,7 +126,8 @@ def test_a_model_on_the_meta_device_is_filled():
     assert all(
         isinstance(parameter, nn.Parameter) and parameter.requires_grad for parameter in target.parameters()
     )
-    assert torch.equal(target(pixels()), source(pixels()))
+    x = pixels()
+    assert torch.equal(target(x), source(x))
 
 
 def test_a_new_head_on_the_meta_device_is_refused():
@@ -199,8 +201,8 @@ def test_the_report_is_short_readable_and_logged(caplog: pytest.LogCaptureFixtur
     first, second = (f"backbone.stages.0.blocks.{j}.token_mixer.bias.table" for j in (0, 1))
     how = "from window (4, 4) to (6, 6), bicubic"
     assert str(report) == (
-        "weights in the names of torchvision: 59 tensors loaded\n"
-        "  renamed         61: `features.0.0.weight -> backbone.embed.proj.weight` and 60 more\n"
+        "weights in the names of torchvision: 61 tensors loaded\n"
+        "  renamed         63: `features.0.0.weight -> backbone.embed.proj.weight` and 62 more\n"
         "  rebuilt          4: `features.1.0.attn.relative_position_index` and 3 more\n"
         f"  resized          4: `{first} {how}`, `{second} {how}` and 2 more\n"
         "  reinitialised    2: `head.classifier.weight ((7, 24) in the file, (5, 24) in the model)`, "

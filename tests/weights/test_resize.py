@@ -47,7 +47,7 @@ def test_windows_of_three_axes_are_not_resized():
 
 
 def test_loading_resizes_as_the_official_loader(shared):
-    """Golden case: window 7 -> 12, grid 14 -> 24; and the head, of another class count, is the model's own."""
+    """Window 7 -> 12, grid 14 -> 24; the head, of another class count, is the model's own."""
     case = shared / "golden" / "resize_load_pretrained_a"
     inputs, expected = load_file(case / "inputs.safetensors"), load_file(case / "outputs.safetensors")
     checkpoint = {

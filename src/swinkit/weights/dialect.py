@@ -30,14 +30,21 @@ class Plan:
         """Their full names -> ours, of every parameter."""
         return {self.full[name]: move.given for move in self.moves for name in move.taken}
 
-    @property
-    def is_swin(self) -> bool:
-        """Whether our names are a whole pyramid's: stages without gaps, a merge after each but the last."""
-        ours = [name for move in self.moves for name in move.given]
-        stages = {int(values["i"]) for name in ours if (values := STAGE_NAMES.match(name))}
-        merges = {int(values["i"]) for name in ours if (values := MERGE_NAMES.match(name))}
-        depth = len(stages)
-        return depth > 0 and stages == set(range(depth)) and merges == set(range(depth - 1))
+    @cached_property
+    def stages(self) -> set[int]:
+        """The stages that have a block."""
+        return self._numbers(STAGE_NAMES)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the stages have no gaps, and each but the last ends in a merge."""
+        depth = len(self.stages)
+        return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
+
+    def _numbers(self, pattern: Pattern) -> set[int]:
+        """The stages of which our names know something of this kind."""
+        found = (pattern.match(name) for move in self.moves for name in move.given)
+        return {int(values["i"]) for values in found if values is not None}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def dialect_named(name: str) -> Dialect:
 
 
 def detect(keys: Iterable[str]) -> Dialect:
-    """The dialect in which `keys` make a whole Swin with the fewest names left over.
+    """The dialect in which `keys` make a whole Swin (or else most of one) with the fewest names left over.
 
     Decided from where merges, blocks and embedding stand, never from the head, which a file may lack; any
     prefix (`module.`, `model.`, `backbone.`) may stand before all names. Where two dialects read the same
@@ -56,12 +56,9 @@ def detect(keys: Iterable[str]) -> Dialect:
         DataError: none fits, or two fit and read different things.
     """
     names = tuple(keys)
-    plans = {
-        dialect.name: (dialect, plan)
-        for dialect in DIALECTS.values()
-        if (plan := dialect.plan(names)) is not None
-    }
-    fits = [(dialect, plan) for dialect, plan in plans.values() if plan.is_swin]
+    different = {dialect.name: dialect for dialect in DIALECTS.values()}.values()
+    plans = [(dialect, plan) for dialect in different if (plan := dialect.plan(names)) and plan.stages]
+    fits = [(dialect, plan) for dialect, plan in plans if plan.is_whole] or plans
     if not fits:
         raise DataError(
             f"no Swin in a known naming scheme: the {len(names)} names begin with {listed(names)}; "

@@ -69,7 +69,9 @@ def read_contents(path: str | os.PathLike[str]) -> Contents:
     """
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"{path} is a folder, not a file of weights")
+        raise DataError(
+            f"{path} is a folder, not a file of weights; a saved model's folder is read by swinkit.load"
+        )
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -102,8 +104,8 @@ def read_torch(path: Path) -> object:
         raise DataError(
             f"{path} holds more than tensors: {listed(blocked)}. Loading these could run code of whoever "
             "made the file, so it is refused. If you trust its maker, convert it on a machine that you can "
-            "spare: load it there with torch.load(path, weights_only=False), keep only the dictionary of tensors, "
-            "and save that with safetensors.torch.save_file; then load the new file."
+            "spare: load it there with torch.load(path, weights_only=False), keep only the dictionary of "
+            "tensors, and save that with safetensors.torch.save_file; then load the new file."
         ) from None
     except MemoryError:
         raise DataError(f"{path} needs more memory than this machine has free") from None

@@ -18,7 +18,7 @@ from .rules import Pattern
 
 PUBLISHED_3D = ((8, 7, 7), (16, 7, 7), (8, 12, 12))
 BLOCK = "backbone.stages.{i}.blocks.{j}."
-NORM = Pattern(f"{BLOCK}norm1.weight")
+MEMBER = Pattern(f"{BLOCK}**")
 
 
 def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> tuple[str, Spec]:
@@ -35,18 +35,20 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
         state = {f"backbone.{name}": tensor for name, tensor in state.items()}
     try:
         return infer_parts(state, buffers)
-    except (KeyError, IndexError, ZeroDivisionError) as error:
+    except KeyError as error:
         raise DataError(f"these tensors are no whole Swin: {error} is missing") from None
     except (UsageError, DataError):
         raise
-    except ValueError as error:
+    except (ValueError, IndexError, ZeroDivisionError) as error:  # from shapes that no Swin has
         raise DataError(f"these tensors are no Swin: {error}") from None
 
 
 def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> tuple[str, Spec]:
     """As `infer`, for names that begin with `backbone.`; a name that is absent is a KeyError."""
     embed = state["backbone.embed.proj.weight"]
-    axes, first = embed.ndim - 2, f"{BLOCK.format(i=0, j=0)}"
+    axes, first = embed.ndim - 2, BLOCK.format(i=0, j=0)
+    if axes not in (1, 2, 3):
+        raise DataError(f"a patch embedding of shape {tuple(embed.shape)} is none of 1, 2 or 3 axes")
     depths = depths_of(state)
     is_v2 = f"{first}token_mixer.similarity.log_scale" in state
     mixers = [f"backbone.stages.{stage}.blocks.0.token_mixer." for stage in range(len(depths))]
@@ -86,9 +88,14 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> t
 
 def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
     """Blocks of each stage."""
-    places = [values for name in state if (values := NORM.match(name)) is not None]
-    stages = 1 + max((int(values["i"]) for values in places), default=-1)
-    return tuple(sum(values["i"] == stage for values in places) for stage in range(stages))
+    places = {(values["i"], values["j"]) for name in state if (values := MEMBER.match(name)) is not None}
+    stages = 1 + max((int(stage) for stage, _ in places), default=-1)
+    depths = tuple(sum(stage == i for stage, _ in places) for i in range(stages))
+    absent = [f"{BLOCK.format(i=i, j=j)}norm1.weight" for i, depth in enumerate(depths) for j in range(depth)]
+    absent = [name for name in absent if name not in state]
+    if absent:
+        raise KeyError(absent[0])
+    return depths
 
 
 def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:

@@ -51,22 +51,26 @@ def load_weights(
         raise DataError(
             f"these weights do not fit the model, which is left as it was\n{report}\n{advice(report)}"
         )
-    stuck = [name for name in report.reinitialised if current[name].is_meta]
-    if stuck:
-        raise UsageError(
-            f"{listed(stuck)} cannot keep an initialisation on the meta device; build the model on a real one"
-        )
-    whole = {name: fitted.get(name, tensor) for name, tensor in current.items()}
-    model.load_state_dict(
-        {
-            name if model is not backbone else name.removeprefix(BACKBONE): tensor
-            for name, tensor in whole.items()
-        },
-        strict=True,
-        assign=any(tensor.is_meta for tensor in current.values()),
-    )
+    fill(model, current | fitted)
     logger.info("%s", report)
     return report
+
+
+def fill(model: nn.Module, state: State) -> None:
+    """Give `model` a whole state in the names of `canonical`.
+
+    Raises:
+        UsageError: part of `state` is on the meta device, so that it holds no values.
+    """
+    empty = [name for name, tensor in state.items() if tensor.is_meta]
+    if empty:
+        raise UsageError(
+            f"{listed(empty)} cannot keep an initialisation on the meta device; build the model on a real one"
+        )
+    prefix = BACKBONE if isinstance(model, Swin) else ""
+    on_meta = any(parameter.is_meta for parameter in model.parameters())
+    own = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    model.load_state_dict(own, strict=True, assign=on_meta)
 
 
 def export_weights(model: nn.Module, dialect: str) -> State:

@@ -1,0 +1,191 @@
+"""From a case folder to an outcome: our twin of the reference, its weights, and every tensor compared."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from swinkit.errors import DataError, SwinkitError
+from swinkit.heads.classify import average_probabilities, average_scores
+from swinkit.weights.load import load_weights
+
+from . import microsoft, openmmlab, timm_library, torchvision_library
+from .case import Case, NotCovered, description, read
+from .reference import Reference
+from .trace import trace
+
+OK, FAILED, NOT_COVERED, ERROR = "ok", "FAILED", "not covered", "error"
+GRADIENTS_TIMES = 1000  # gradients are stored multiplied by this
+
+MICROSOFT = "microsoft/Swin-Transformer"
+OPENMMLAB = (
+    "SwinTransformer/Swin-Transformer-Object-Detection|SwinTransformer/Swin-Transformer-Semantic-Segmentation"
+)
+TWINS: list[
+    tuple[str, str, str, Callable[[dict[str, Any]], Reference]]
+] = [  # patterns of repository, file, class
+    (MICROSOFT, r"models/swin_transformer\.py", "SwinTransformer", microsoft.v1),
+    (MICROSOFT, r"models/swin_transformer_v2\.py", "SwinTransformerV2", microsoft.v2),
+    (
+        OPENMMLAB,
+        r"mm(det|seg)/models/backbones/swin_transformer\.py",
+        r"SwinTransformer( \(.*\))?",
+        openmmlab.dense,
+    ),
+    (
+        "SwinTransformer/Video-Swin-Transformer",
+        r"mmaction/models/backbones/swin_transformer\.py",
+        r"Recognizer3D\(SwinTransformer3D, *I3DHead\)|SwinTransformer3D",
+        openmmlab.video,
+    ),
+    ("huggingface/pytorch-image-models", ".*", "SwinTransformer", timm_library.v1),
+    ("huggingface/pytorch-image-models", ".*", "SwinTransformerV2", timm_library.v2),
+    ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer", torchvision_library.v1),
+    (
+        "pytorch/vision",
+        ".*",
+        r"(.*\.)?SwinTransformer\(block=SwinTransformerBlockV2\b.*\)",
+        torchvision_library.v2,
+    ),
+    ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer3d", torchvision_library.v3d),
+]
+
+
+@dataclass
+class Outcome:
+    """What came of one case. `shares` are the largest errors as shares of their tolerances; above 1 fails."""
+
+    case: str
+    kind: str
+    status: str = OK
+    shares: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def worst(self) -> str | None:
+        """The output that lies farthest out, measured by its tolerance."""
+        return max(self.shares, key=self.shares.__getitem__, default=None)
+
+    def fail(self, reason: str) -> None:
+        """Something does not hold."""
+        self.status = FAILED
+        self.reasons.append(reason)
+
+
+def check(folder: Path) -> Outcome:
+    """Whether swinkit answers as the reference of the case in `folder`."""
+    outcome = Outcome(folder.name, kind="?")
+    try:
+        about = description(folder)
+        outcome.kind = str(about.get("reference_class", "?"))
+        twin = find(about)
+        if twin is None:
+            outcome.status = NOT_COVERED
+            return outcome
+        case = read(folder)
+        reference = twin(constructor(case))
+        outcome.kind = reference.kind
+        report = load_weights(reference.model, case.weights(), dialect=reference.dialect)
+        for what in ("resized", "reinitialised", "unused"):
+            if touched := getattr(report, what):
+                outcome.fail(f"weights {what}: {', '.join(touched)}")
+        compare(case, answers(case, reference), outcome)
+    except NotCovered as reason:
+        outcome.status, outcome.reasons = NOT_COVERED, [str(reason)]
+    except (SwinkitError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        outcome.status, outcome.reasons = ERROR, [f"{type(error).__name__}: {error}"]
+    return outcome
+
+
+def find(about: dict[str, Any]) -> Callable[[dict[str, Any]], Reference] | None:
+    """The maker of our twin of the reference, by what the case says of it; None if there is none yet."""
+    said = tuple(str(about.get(f"reference_{key}") or "") for key in ("repo", "file", "class"))
+    for *patterns, twin in TWINS:
+        if all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, said, strict=True)):
+            return twin
+    return None
+
+
+def constructor(case: Case) -> dict[str, Any]:
+    """The reference constructor's arguments.
+
+    Raises:
+        DataError: the case does not give them by name.
+    """
+    given = case.about.get("constructor")
+    if not isinstance(given, dict):
+        raise DataError(f"{case.folder / 'case.json'} has no constructor with named arguments")
+    return given
+
+
+def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
+    """Our tensors for all inputs, under the names of the case's outputs.
+
+    Raises:
+        DataError: an input that is neither pixels, nor views of clips, nor labels.
+        NotCovered: the case is of training mode with dropouts: nobody can draw the same.
+    """
+    spec = reference.backbone.spec
+    training = case.about.get("mode") == "train"
+    if training and max(spec.dropout, spec.attention_dropout, spec.drop_path) > 0:
+        raise NotCovered("training mode with random dropouts")
+    reference.model.train(training)
+    axes, found = len(spec.patch), {}
+    for name, x in case.inputs.items():
+        prefix = "" if name in ("image", "clip") else f"{name}."
+        if name == "label":
+            continue
+        if x.ndim == axes + 2 and x.is_floating_point():
+            found |= {prefix + key: value for key, value in single(case, reference, name, prefix).items()}
+        elif x.ndim == axes + 3 and x.is_floating_point():
+            found |= {prefix + key: value for key, value in several(reference, x).items()}
+        else:
+            raise DataError(f"{case.folder}: the input {name} of shape {tuple(x.shape)} is not understood")
+    return found
+
+
+def single(case: Case, reference: Reference, name: str, prefix: str) -> dict[str, Tensor]:
+    """Everything that one input of pixels makes, with loss and gradient if the case has labels and asks."""
+    gradient = f"grad_{name}"
+    wanted = gradient in case.outputs or prefix + gradient in case.outputs
+    pixels = case.inputs[name].clone().requires_grad_(wanted)
+    with torch.set_grad_enabled(wanted):
+        found = reference.names(trace(reference.model, reference.prepare(pixels)))
+        if "label" in case.inputs and found.get("logits") is not None:
+            found["ce_loss"] = F.cross_entropy(found["logits"], case.inputs["label"])
+            if wanted:
+                found[gradient] = (
+                    GRADIENTS_TIMES * torch.autograd.grad(found["ce_loss"], pixels, retain_graph=True)[0]
+                )
+    return {key: value.detach() for key, value in found.items() if value is not None}
+
+
+@torch.no_grad()
+def several(reference: Reference, views: Tensor) -> dict[str, Tensor]:
+    """(B, V, C, *P) views -> their logits, and both averages."""
+    logits = reference.model(views.flatten(0, 1))
+    apart = logits.unflatten(0, views.shape[:2])
+    return {"logits": logits, "prob": average_probabilities(apart), "score": average_scores(apart)}
+
+
+def compare(case: Case, found: dict[str, Tensor], outcome: Outcome) -> None:
+    """Note the error of every expected tensor; one that we have no answer for is a failure."""
+    for name, expected in case.outputs.items():
+        actual = found.get(name)
+        if actual is None:
+            outcome.fail(f"{name}: an output unknown here")
+        elif actual.shape != expected.shape:
+            outcome.fail(f"{name}: shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
+        else:
+            error = (actual.double() - expected.double()).abs().nan_to_num(nan=torch.inf)
+            share = torch.where(error == 0, 0.0, error / case.tolerance(name)).nan_to_num(nan=torch.inf)
+            outcome.errors[name] = error.max().item() if error.numel() else 0.0
+            outcome.shares[name] = share.max().item() if share.numel() else 0.0
+            if outcome.shares[name] > 1:
+                outcome.fail(f"{name}: off by {outcome.errors[name]:.3g}")

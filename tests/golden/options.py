@@ -1,0 +1,45 @@
+"""From a reference constructor's arguments to the numbers of our `Spec`."""
+
+from typing import Any
+
+from swinkit.core.spec import Size
+from swinkit.errors import DataError
+
+from .case import NotCovered
+
+
+def complete(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, with the reference constructor's own defaults for those not given.
+
+    Raises:
+        DataError: an argument that the constructor does not have.
+        NotCovered: another norm than LayerNorm, or another activation than GELU.
+    """
+    if unknown := sorted(set(given) - set(defaults)):
+        raise DataError(f"the constructor has options unknown here: {', '.join(unknown)}")
+    for option, known in (("norm_layer", "layernorm"), ("act_layer", "gelu")):
+        value = given.get(option)
+        named = str(value.get("type", "") if isinstance(value, dict) else value or known).lower()
+        if known not in named and named != "ln":
+            raise NotCovered(f"{option} {value!r}")
+    return {**defaults, **given}
+
+
+def sizes(value: int | list[int] | tuple[int, ...], axes: int = 2) -> Size:
+    """References take one number for all axes, or one for each."""
+    return tuple(int(v) for v in value) if isinstance(value, list | tuple) else (int(value),) * axes
+
+
+def numbers(
+    options: dict[str, Any], *, dropout: str, attention_dropout: str, drop_path: str
+) -> dict[str, Any]:
+    """What all references call alike, and the three rates, which they do not."""
+    return {
+        "embed_dim": options["embed_dim"],
+        "depths": tuple(options["depths"]),
+        "num_heads": tuple(options["num_heads"]),
+        "mlp_ratio": float(options["mlp_ratio"]),
+        "dropout": float(options[dropout]),
+        "attention_dropout": float(options[attention_dropout]),
+        "drop_path": float(options[drop_path]),
+    }
