@@ -1,6 +1,7 @@
 """The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -37,9 +38,10 @@ def variants() -> dict[str, Variant]:
 
 
 def backbone(name: str, **changes: Any) -> Swin:
-    """A new, untrained backbone: `backbone("swinv2-b")(pixels)` -> features, finest first, for pixels of any size.
+    """A new, untrained backbone.
 
-    `changes` replace fields of its `Spec`, for example `in_channels=1`, `drop_path=0.1` or `border="pad"`.
+    `backbone("swinv2-b")(pixels)` -> features, finest first, for pixels of any size. `changes` replace fields
+    of its `Spec`, for example `in_channels=1`, `drop_path=0.1` or `border="pad"`.
 
     Raises:
         UsageError: an unknown name or field, or values that no Swin can be built from.
@@ -75,8 +77,8 @@ def load(
 ) -> Classifier | Pyramid | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
-    `source` is a folder that `save` wrote, a checkpoint's name (`swin-pico/cifar-10`), or a file of weights in
-    the names of any known library; then the model runs under that library's border policy, a report of
+    `source` is a folder that `save` wrote, a checkpoint's name (`swin-pico/cifar-10`), or a file of weights
+    in the names of any known library; then the model runs under that library's border policy, a report of
     what became of every tensor is printed to stderr, and what comes back is a `Classifier`, a `Pyramid`
     (a dense fork's backbone) or a bare `Swin` (no head in the file). For files, `variant` names the
     architecture where the file does not tell it (V2's windows), and `labels` the classes.
@@ -87,7 +89,9 @@ def load(
     """
     path = Path(DEFAULT if source is None else source)
     if path.is_file():
-        return load_file(path, variant, labels)
+        model, report = load_file(path, variant, labels)
+        print(report, file=sys.stderr)
+        return model
     if variant is not None or labels is not None:
         raise UsageError("variant and labels are for files of weights; a saved folder has its own")
     if path.is_dir():
@@ -147,7 +151,7 @@ def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[s
         raise DataError(
             f"{data}: {len(training)} training pictures are fewer than one batch of {run.batch_size}"
         )
-    preprocess = Preprocess(crop=recipe.size, resize=min(recipe.size), mean=recipe.mean, std=recipe.std)
+    preprocess = Preprocess(crop=recipe.size, resize=max(recipe.size), mean=recipe.mean, std=recipe.std)
     torch.manual_seed(run.seed)
     swin = build(variant.family, replace(variant.spec, drop_path=recipe.drop_path))
     model = Classifier(swin, training.classes, preprocess, smoothing=recipe.augmentation.smoothing)

@@ -26,7 +26,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_wrong_verb_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predct", "cat.jpg"]) == 2
-    assert capsys.readouterr().err == "error: unknown command 'predct', did you mean 'predict'?; see `swinkit --help`\n"
+    assert (
+        capsys.readouterr().err
+        == "error: unknown command 'predct', did you mean 'predict'?; see `swinkit --help`\n"
+    )
 
 
 @pytest.mark.parametrize("error", [UsageError("u"), DataError("d"), EnvironmentProblem("e")])

@@ -25,7 +25,10 @@ def test_json_holds_every_variant_with_its_numbers(capsys: pytest.CaptureFixture
 
 
 def test_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [row["name"] for row in listed(capsys, "--family", "v2", "--max-params", "49.8M", "--task", "classification")]
+    names = [
+        row["name"]
+        for row in listed(capsys, "--family", "v2", "--max-params", "49.8M", "--task", "classification")
+    ]
     assert names == ["swinv2-t", "swinv2-s", "swinv2-t-w16", "swinv2-s-w16", "swinv2-s-w12-192"]
 
 
@@ -41,11 +44,19 @@ def test_the_table_is_aligned_and_has_a_line_a_variant(capsys: pytest.CaptureFix
     ("arguments", "message"),
     [
         (["--family", "v9"], "no model has the family 'v9' (known: v1, v2, video)"),
-        (["--task", "detect"], "no model has the task 'detect' (known: classification, video-classification)"),
+        (
+            ["--task", "detect"],
+            "no model has the task 'detect' (known: classification, video-classification)",
+        ),
         (["--max-params", "lots"], "--max-params 'lots' is not a number such as 60M or 3B"),
-        (["--max-parms", "3M"], "unknown option 'max-parms', did you mean 'max-params'?; see `swinkit models --help`"),
+        (
+            ["--max-parms", "3M"],
+            "unknown option 'max-parms', did you mean 'max-params'?; see `swinkit models --help`",
+        ),
     ],
 )
-def test_wrong_filters_are_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_filters_are_explained(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["models", *arguments]) == 2
     assert capsys.readouterr().err == f"error: {message}\n"

@@ -1,8 +1,8 @@
 """huggingface/pytorch-image-models: V1 and V2.
 
 timm settles windows and shifts at construction, per axis, from img_size. Given that very size, our
-"roll-first" border decides the same at run time. With `always_partition`, or with free input sizes, the settled
-numbers stay.
+"roll-first" border decides the same at run time. With `always_partition`, or with free input sizes, what was
+settled stays.
 """
 
 from typing import Any

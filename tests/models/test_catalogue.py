@@ -31,7 +31,10 @@ def test_other_libraries_names_are_understood(alias: str, name: str) -> None:
 
 
 def test_a_near_miss_is_suggested() -> None:
-    with pytest.raises(UsageError, match=r"unknown model 'swin_tiny_patch4_window7_244', did you mean 'swin_tiny_patch4_window7_224'\?"):
+    with pytest.raises(
+        UsageError,
+        match=r"unknown model 'swin_tiny_patch4_window7_244', did you mean 'swin_tiny_patch4_window7_224'\?",
+    ):
         find("swin_tiny_patch4_window7_244")
 
 

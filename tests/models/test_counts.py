@@ -54,9 +54,16 @@ UNUSUAL = {
         patch_norm=False,
         absolute_grid=(6, 7),
     ),
-    "v2": SpecV2(embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_sizes=((4, 4), (3, 3)), qkv_bias=False),
+    "v2": SpecV2(
+        embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_sizes=((4, 4), (3, 3)), qkv_bias=False
+    ),
     "video": Spec(
-        patch=(2, 4, 4), merge=(1, 2, 2), embed_dim=12, depths=(2, 1), num_heads=(2, 3), window_sizes=((2, 3, 3),) * 2
+        patch=(2, 4, 4),
+        merge=(1, 2, 2),
+        embed_dim=12,
+        depths=(2, 1),
+        num_heads=(2, 3),
+        window_sizes=((2, 3, 3),) * 2,
     ),
 }
 
@@ -102,7 +109,9 @@ def bias_macs(family: str, spec: Spec) -> int:
 def published(shared: Path) -> list[dict[str, Any]]:
     """The entries of variants.yaml that this version builds by their official name."""
     entries = yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]
-    return [entry for entry in entries if canonical(entry["name"]) and entry.get("measured", {}).get("params")]
+    return [
+        entry for entry in entries if canonical(entry["name"]) and entry.get("measured", {}).get("params")
+    ]
 
 
 def test_every_published_variant_has_the_official_counts(shared: Path) -> None:
@@ -116,7 +125,9 @@ def test_every_published_variant_has_the_official_counts(shared: Path) -> None:
         assert counted == entry["measured"]["params"], entry["name"]
         macs = entry["measured"].get("official_flops_fn_GMACs") or entry["measured"].get("GMACs_32f")
         if macs:
-            assert num_macs(variant.spec, variant.size, entry["num_classes"]) / 1e9 == pytest.approx(macs, rel=0.005)
+            assert num_macs(variant.spec, variant.size, entry["num_classes"]) / 1e9 == pytest.approx(
+                macs, rel=0.005
+            )
 
 
 def test_simmim_windows_have_the_official_counts(shared: Path) -> None:
@@ -126,11 +137,15 @@ def test_simmim_windows_have_the_official_counts(shared: Path) -> None:
         "simmim_pretrain__swin_large__img192_window12__800ep": "swin-l-w12-192",
         "simmim_finetune__swinv2_base__img224_window14__800ep": "swinv2-b-w14-224-from12",
     }
-    entries = {e["name"]: e for e in yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]}
+    entries = {
+        e["name"]: e for e in yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]
+    }
     for stem, name in names.items():
         variant, measured = VARIANTS[name], entries[stem]["measured"]
         assert num_parameters(variant.family, variant.spec, 1000) == measured["params_with_1k_head"]
-        assert num_macs(variant.spec, variant.size) / 1e9 == pytest.approx(measured["official_flops_fn_GMACs"], rel=0.005)
+        assert num_macs(variant.spec, variant.size) / 1e9 == pytest.approx(
+            measured["official_flops_fn_GMACs"], rel=0.005
+        )
 
 
 def test_the_papers_tables_are_met(shared: Path) -> None:
@@ -140,10 +155,14 @@ def test_the_papers_tables_are_met(shared: Path) -> None:
         variant, row = VARIANTS[name], rows[key]
         if "measured_params" in row:
             assert num_parameters(variant.family, variant.spec, 1000) == row["measured_params"], key
-        assert num_macs(variant.spec, variant.size, 1000) / 1e9 == pytest.approx(row["measured_G"], rel=0.005), key
+        assert num_macs(variant.spec, variant.size, 1000) / 1e9 == pytest.approx(
+            row["measured_G"], rel=0.005
+        ), key
     clips = {row["model"]: row for row in tables["video"] if "model" in row}
     for key, (name, classes) in VIDEO_NAMES.items():
         variant, row = VARIANTS[name], clips[key]
         assert num_parameters(variant.family, variant.spec, classes) == row["measured_params"], key
         if "measured_GMACs_32f" in row:
-            assert num_macs(variant.spec, variant.size, classes) / 1e9 == pytest.approx(row["measured_GMACs_32f"], rel=0.005)
+            assert num_macs(variant.spec, variant.size, classes) / 1e9 == pytest.approx(
+                row["measured_GMACs_32f"], rel=0.005
+            )

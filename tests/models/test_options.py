@@ -92,6 +92,14 @@ def test_rates_reach_every_part():
     assert [block.drop_path.rate for block in blocks] == pytest.approx([0.0, 0.1, 0.2, 0.3])
 
 
+def test_dropout_acts_on_the_patches_too():
+    """The official `pos_drop`: after the absolute embedding, before the first block."""
+    model, seen = small(dropout=0.5, absolute_grid=(6, 9)).train(), []
+    model.stages[0].blocks[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(pixels())
+    assert (seen[0] == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize("rate", ["dropout", "attention_dropout", "drop_path"])
 def test_each_rate_by_itself_makes_training_random(rate):
     model, x = small(**{rate: 0.5}).train(), pixels()

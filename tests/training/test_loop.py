@@ -24,7 +24,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, colour in COLOURS.items():
             (root / split / name).mkdir(parents=True)
             for i in range(count):
-                Image.new("RGB", (40, 36), tuple(c + i for c in colour)).save(root / split / name / f"{i}.png")
+                Image.new("RGB", (40, 36), tuple(c + i for c in colour)).save(
+                    root / split / name / f"{i}.png"
+                )
     return root
 
 
@@ -50,7 +52,9 @@ def test_it_learns_two_colours_and_saves_a_model_that_answers_alike(pictures: Pa
     assert loaded.labels == ("blue", "red")
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = swinkit.train(recipe(), pictures, tmp_path / "whole")
 
     class Stopped(Exception):

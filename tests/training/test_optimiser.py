@@ -11,11 +11,17 @@ def undecayed(family: str, spec: Spec) -> set[str]:
     """Names of the parameters without decay, block numbers left out."""
     model = build(family, spec)
     free = {id(p) for p in parameter_groups(model, 0.1)[1]["params"]}
-    return {".".join(word for word in name.split(".") if not word.isdigit()) for name, p in model.named_parameters() if id(p) in free}
+    return {
+        ".".join(word for word in name.split(".") if not word.isdigit())
+        for name, p in model.named_parameters()
+        if id(p) in free
+    }
 
 
 def test_v1_decays_matrices_only() -> None:
-    spec = Spec(embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_sizes=((2, 2),) * 2, absolute_grid=(4, 4))
+    spec = Spec(
+        embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_sizes=((2, 2),) * 2, absolute_grid=(4, 4)
+    )
     assert undecayed("v1", spec) == {
         "position.embedding",
         "embed.proj.bias",

@@ -23,7 +23,11 @@ def command(arguments: Sequence[str]) -> int:
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head to evaluate")
     counts = api.evaluate(model, options.data, split=options.split)
-    print(json.dumps(as_json(counts, model.labels)) if options.json else report(counts, model, options.data, options.split))
+    print(
+        json.dumps(as_json(counts, model.labels))
+        if options.json
+        else report(counts, model, options.data, options.split)
+    )
     return 0
 
 
@@ -41,7 +45,11 @@ def as_json(counts: Accuracy, labels: Sequence[str]) -> dict[str, object]:
 def report(counts: Accuracy, model: Classifier, data: Path, split: str) -> str:
     """The same for people."""
     fit = model.preprocess
-    how = f"squeezed to {fit.crop}" if fit.resize is None else f"shorter side to {fit.resize}, middle {fit.crop} pixels"
+    how = (
+        f"squeezed to {fit.crop}"
+        if fit.resize is None
+        else f"shorter side to {fit.resize}, middle {fit.crop} pixels"
+    )
     width = max(map(len, model.labels))
     lines = [f"{counts.total} pictures of {data} ({split}); {how}, {fit.interpolation}; one view"]
     for i, (label, recall) in enumerate(zip(model.labels, counts.recall, strict=True)):

@@ -1,4 +1,4 @@
-"""`swinkit VERB ...`: finds the verb, runs it, and turns errors into one line and an exit code. Imports no torch."""
+"""`swinkit VERB ...`: runs the verb, and turns errors into one line and an exit code. Imports no torch."""
 
 import importlib
 import os

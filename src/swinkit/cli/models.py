@@ -19,7 +19,9 @@ def command(arguments: Sequence[str]) -> int:
     reader = parser("models", "List the models that can be built by name.")
     reader.add_argument("--task", type=str, default=None, help="only models for this task")
     reader.add_argument("--family", type=str, default=None, help="only this family: v1, v2 or video")
-    reader.add_argument("--max-params", type=str, default=None, help="only models of at most so many parameters, such as 60M")
+    reader.add_argument(
+        "--max-params", type=str, default=None, help="only models of at most so many parameters, such as 60M"
+    )
     reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     options = parse(reader, arguments)
     rows = [row(name, variant) for name, variant in VARIANTS.items()]
@@ -37,7 +39,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def row(name: str, variant: Variant) -> dict[str, Any]:
-    """One variant's facts; `params` with its usual number of classes, `macs` for one input of its usual size."""
+    """One variant's facts; `params` with its usual classes, `macs` for one input of its usual size."""
     return {
         "name": name,
         "family": variant.family,
@@ -69,7 +71,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
     right = (2, 3)  # numbers
     lines = [
-        "  ".join(cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         for line in [head, *cells]
     ]
     return "\n".join(line.rstrip() for line in lines)

@@ -23,7 +23,7 @@ class Augmentation:
 
 
 def shifted(images: Tensor, draws: Tensor, most: int) -> Tensor:
-    """(B, 3, h, w) moved by up to `most` pixels down and right or up and left, zeros moving in; `draws` (B, 2) in [0, 1)."""
+    """(B, 3, h, w) moved by up to `most` pixels each way, zeros moving in; `draws` (B, 2) in [0, 1)."""
     height, width = images.shape[2:]
     start = (draws * (2 * most + 1)).long()  # of the crop from the padded picture
     rows = start[:, :1] + torch.arange(height)
@@ -39,15 +39,17 @@ def mirrored(images: Tensor, chosen: Tensor) -> Tensor:
 
 
 def cutmixed(images: Tensor, targets: Tensor, share: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 3, h, w) and (B, K): each picture gets a rectangle of its neighbour, and its share of the neighbour's label.
+    """(B, 3, h, w), (B, K) -> the same: a rectangle of each picture's neighbour replaces its own pixels.
 
-    CutMix (Yun et al. 2019) with a uniform share; `centre` (2,) in [0, 1) places the rectangle.
+    Labels count by their share of pixels. CutMix (Yun et al. 2019) with a uniform share; `centre` (2,) in
+    [0, 1) places the rectangle.
     """
     height, width = images.shape[2:]
     half = [side * (1 - share.item()) ** 0.5 / 2 for side in (height, width)]
     at = [side * place.item() for side, place in zip((height, width), centre, strict=True)]
     (top, bottom), (left, right) = (
-        (max(0, round(a - b)), min(side, round(a + b))) for a, b, side in zip(at, half, (height, width), strict=True)
+        (max(0, round(a - b)), min(side, round(a + b)))
+        for a, b, side in zip(at, half, (height, width), strict=True)
     )
     images = images.clone()
     images[..., top:bottom, left:right] = images.roll(1, 0)[..., top:bottom, left:right]
@@ -56,9 +58,10 @@ def cutmixed(images: Tensor, targets: Tensor, share: Tensor, centre: Tensor) -> 
 
 
 def uniform(samples: Tensor, count: int, *, seed: int, epoch: int) -> Tensor:
-    """(B,) sample numbers -> (B, count) float64 draws from [0, 1), each a hash of (seed, epoch, sample, which).
+    """(B,) sample numbers -> (B, count) float64 draws from [0, 1).
 
-    The hash is the finaliser of splitmix64 (Steele, Lea and Flood 2014), in wrapping 64-bit arithmetic.
+    Each is a hash of (seed, epoch, sample, which): the finaliser of splitmix64 (Steele, Lea and Flood
+    2014), in wrapping 64-bit arithmetic.
     """
     state = samples[:, None] * -0x61C8864680B583EB + torch.arange(1, count + 1) * -0x4B47D0C5BF1A3B59
     state = state + (seed * 1_000_003 + epoch + 1) * 0x2545F4914F6CDD1D % 2**63

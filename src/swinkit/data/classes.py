@@ -7,7 +7,7 @@ KNOWN = {1000: ("ImageNet-1k", Swin_T_Weights), 400: ("Kinetics-400", Swin3D_T_W
 
 
 def class_names(num_classes: int) -> tuple[tuple[str, ...], str]:
-    """Names for a file that holds none, and where they are from: told by their number, else "class 0", "class 1", ..."""
+    """Names for a file that holds none, and where they are from: told by their number, else numbered."""
     if num_classes in KNOWN:
         dataset, weights = KNOWN[num_classes]
         return tuple(weights.DEFAULT.meta["categories"]), f"{dataset}, as {num_classes} classes suggest"

@@ -1,7 +1,7 @@
 """Labelled pictures in folders, one folder a class; a directory or a zip of it, read in place."""
 
-import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .images import SUFFIXES, load_image
+from .images import SUFFIXES, ImageError, load_image
 
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation", "test"), "test": ("test", "val")}
 
@@ -38,19 +38,24 @@ class LabelledImages:
         name = self.names[index]
         if self.root.is_dir():
             return load_image(self.root / name)
-        return load_image(open_archive(self.root, os.getpid()).read(name), name=f"{self.root}:{name}")
+        try:
+            content = open_archive(self.root).read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ImageError(f"{self.root}:{name}", f"damaged inside the zip: {error}") from None
+        return load_image(content, name=f"{self.root}:{name}")
 
 
 @lru_cache(maxsize=4)
-def open_archive(path: Path, process: int) -> zipfile.ZipFile:
-    """Opened once, since reading a large table of contents takes seconds; by process, since forks share file positions."""
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Opened once, since reading a large table of contents takes seconds."""
     return zipfile.ZipFile(path)
 
 
 def find_labelled(root: str | Path, split: str, classes: Sequence[str] | None = None) -> LabelledImages:
-    """The pictures of one split ("train", "val", "test") of a folder or zip; class names sorted unless given.
+    """The pictures of one split ("train", "val", "test") of a folder or zip.
 
-    A single folder around the splits is looked through. "val" falls back on `valid`, `validation`, `test`.
+    Classes are sorted by name unless given. A folder around the splits is looked through. "val" falls back on
+    `valid`, `validation`, `test`.
 
     Raises:
         DataError: there is no such split, it holds no pictures, or its classes are not `classes`.
@@ -63,10 +68,13 @@ def find_labelled(root: str | Path, split: str, classes: Sequence[str] | None = 
         if inside:
             break
     else:
-        raise DataError(f"{root}: no pictures in {' or '.join(SPLITS[split])}/CLASS/ (expected SPLIT/CLASS/picture.jpg)")
+        raise DataError(
+            f"{root}: no pictures in {' or '.join(SPLITS[split])}/CLASS/ (expected SPLIT/CLASS/picture.jpg)"
+        )
     found = tuple(sorted({path.parts[at + 1] for path, at in inside}))
     if classes is not None and set(found) - set(classes):
-        raise DataError(f"{root}: classes {sorted(set(found) - set(classes))} of {split} are unknown to the model ({', '.join(classes)})")
+        strange = ", ".join(sorted(set(found) - set(classes)))
+        raise DataError(f"{root}: the classes {strange} of {split} are unknown (known: {', '.join(classes)})")
     classes = tuple(classes or found)
     index = {name: i for i, name in enumerate(classes)}
     labels = torch.tensor([index[path.parts[at + 1]] for path, at in inside])
@@ -80,11 +88,13 @@ def list_files(root: Path) -> list[PurePosixPath]:
         DataError: neither a directory nor a readable zip.
     """
     if root.is_dir():
-        return [PurePosixPath(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
+        return [
+            PurePosixPath(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()
+        ]
     if not root.exists():
         raise DataError(f"{root}: no such folder or zip")
     try:
-        names = open_archive(root, os.getpid()).namelist()
+        names = open_archive(root).namelist()
     except zipfile.BadZipFile:
         raise DataError(f"{root}: neither a folder nor a zip") from None
     return [PurePosixPath(name) for name in names if not name.endswith("/")]

@@ -209,7 +209,7 @@ def find_images(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def matching(pattern: Path) -> list[Path]:
-    """The files that a pattern matches, sorted; as in a shell no hidden ones, and no linked folders for `**`."""
+    """The files that a pattern matches, sorted; no hidden ones, no linked folders for `**`."""
     root, named = Path(pattern.anchor), set(pattern.parts)
     files = (file for file in root.glob(str(pattern.relative_to(root))) if file.is_file())
     return sorted(f for f in files if not any(part.startswith(".") and part not in named for part in f.parts))

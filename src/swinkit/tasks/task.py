@@ -23,7 +23,7 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def scores(self) -> dict[str, float]:
-        """The metrics of all batches observed since the last call, the one to rank by first; then start anew."""
+        """The metrics of all batches since the last call, the one to rank by first; then start anew."""
 
     @abstractmethod
     def predict(self, inputs: Any) -> Any:

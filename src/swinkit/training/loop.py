@@ -66,7 +66,8 @@ def train(
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.run.precision == "bf16"):
                 loss = torch.stack(list(task.losses(batch).values())).sum()
             if not math.isfinite(loss.item()):
-                raise DataError(f"the loss is {loss.item()} in epoch {epoch + 1}, step {step + 1}; try a lower optimiser.lr")
+                where = f"epoch {epoch + 1}, step {step + 1}"
+                raise DataError(f"the loss is {loss.item()} in {where}; try a lower optimiser.lr")
             loss.backward()
             clip_grad_norm_(task.parameters(), recipe.optimiser.clip_norm)
             optimiser.step()
@@ -84,7 +85,9 @@ def train(
         line = {"epoch": epoch + 1, "loss": total / steps, **scores, "seconds": time.perf_counter() - began}
         with (out / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
-        logger.info("epoch %d of %d: %s", epoch + 1, recipe.schedule.epochs, {k: round(v, 4) for k, v in line.items()})
+        logger.info(
+            "epoch %d of %d: %s", epoch + 1, recipe.schedule.epochs, {k: round(v, 4) for k, v in line.items()}
+        )
     task.eval()
 
 
@@ -97,7 +100,9 @@ def claim(out: Path, recipe: Recipe) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path, wanted = out / "recipe.json", json.dumps(asdict(recipe), indent=1)
     if path.exists() and path.read_text() != wanted:
-        raise UsageError(f"{out} holds a training by another recipe (recipe.json differs); choose another folder")
+        raise UsageError(
+            f"{out} holds a training by another recipe (recipe.json differs); choose another folder"
+        )
     path.write_text(wanted)
 
 

@@ -35,7 +35,12 @@ class Schedule:
     def __post_init__(self) -> None:
         """Refuse what cannot be scheduled."""
         require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
-        require(0 <= self.warmup_epochs < self.epochs, "schedule.warmup_epochs", self.warmup_epochs, "0 or more and below schedule.epochs")
+        require(
+            0 <= self.warmup_epochs < self.epochs,
+            "schedule.warmup_epochs",
+            self.warmup_epochs,
+            "0 or more and below schedule.epochs",
+        )
         require(self.final_lr >= 0, "schedule.final_lr", self.final_lr, "0 or above")
 
 

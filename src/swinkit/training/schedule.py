@@ -6,7 +6,10 @@ from .recipe import Schedule
 
 
 def learning_rate(epoch: float, peak: float, schedule: Schedule) -> float:
-    """At `epoch` (a fraction lies within one): from 0 to `peak` in the warm-up, then along a cosine to the final rate."""
+    """The rate at `epoch`, whose fraction is how far into it.
+
+    From 0 to `peak` in the warm-up, then along a cosine to the final rate.
+    """
     if epoch < schedule.warmup_epochs:
         return peak * epoch / schedule.warmup_epochs
     progress = (epoch - schedule.warmup_epochs) / (schedule.epochs - schedule.warmup_epochs)

@@ -1,6 +1,7 @@
 """Text that fits where it is drawn. Lengths in pixels."""
 
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 
 from PIL import ImageFont
@@ -23,15 +24,16 @@ def plain(text: str) -> str:
 
 
 def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
-    """One line of at most `width`: `text`, or what of it fits and "...", inside if `keep_end`."""
+    """`text` in one line of at most `width`, else what fits of it and "...", inside if `keep_end`."""
     text = plain(" ".join(text.split()))
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + text[-LONGEST // 2 :]  # measuring a line costs its length
     if face.getlength(text) <= width:
         return text
-    for kept in range(len(text) - 1, 0, -1):
+
+    def line(kept: int) -> str:
         end = kept * 2 // 3 if keep_end else 0
-        line = text[: kept - end].rstrip() + ELLIPSIS + text[len(text) - end :]
-        if face.getlength(line) <= width:
-            return line
-    return ELLIPSIS
+        return text[: kept - end].rstrip() + ELLIPSIS + text[len(text) - end :]
+
+    most = bisect_right(range(1, len(text)), width, key=lambda kept: face.getlength(line(kept)))
+    return line(most) if most else ELLIPSIS

@@ -18,14 +18,14 @@ from ...data.preprocess import Preprocess
 
 @dataclass(frozen=True)
 class Batch:
-    """Normalised pixels (B, 3, h, w) and what they show: labels (B,), or probabilities (B, K) after mixing."""
+    """Normalised pixels (B, 3, h, w) and targets: labels (B,), or probabilities (B, K) after mixing."""
 
     pixels: Tensor
     targets: Tensor
 
 
 class FittedImages(Dataset[tuple[Tensor, int]]):
-    """Pictures resized and cropped to the model's size, uint8; each decoded once and kept (for small pictures)."""
+    """Pictures at the model's size, uint8; each decoded once and kept, which suits small pictures."""
 
     def __init__(self, images: LabelledImages, preprocess: Preprocess):
         self.images, self.preprocess = images, preprocess
@@ -49,8 +49,13 @@ def evaluation_batches(data: FittedImages, batch_size: int) -> Iterator[Batch]:
         yield Batch(data.preprocess.normalise(images), labels)
 
 
-def training_batches(data: FittedImages, batch_size: int, augment: Augmentation, *, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch, shuffled and augmented; full batches only. What happens to a picture follows from (seed, epoch, sample)."""
+def training_batches(
+    data: FittedImages, batch_size: int, augment: Augmentation, *, seed: int, epoch: int
+) -> Iterator[Batch]:
+    """One epoch, shuffled and augmented; full batches only.
+
+    What happens to a picture follows from (seed, epoch, sample), CutMix from those of the batch's first.
+    """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
     for samples in order[: len(order) // batch_size * batch_size].split(batch_size):
         images, labels = default_collate([data[i] for i in samples.tolist()])

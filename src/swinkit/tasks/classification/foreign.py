@@ -1,6 +1,5 @@
 """A file of another library's weights -> the model in it, told from its tensors."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +26,10 @@ USUAL_SIZE = (224, 224)
 SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
 
 
-def load_file(path: Path, variant: str | None, labels: Sequence[str] | None) -> Classifier | Pyramid | Swin:
-    """The model in a file of weights, in eval mode; what happened to every tensor is printed to stderr.
+def load_file(
+    path: Path, variant: str | None, labels: Sequence[str] | None
+) -> tuple[Classifier | Pyramid | Swin, str]:
+    """The model in a file of weights, in eval mode, and a report of what became of every tensor.
 
     Raises:
         DataError: the file is damaged, or holds tensors that cannot be explained.
@@ -43,12 +44,12 @@ def load_file(path: Path, variant: str | None, labels: Sequence[str] | None) -> 
     with torch.device("meta"):
         model, answers = shell(reading, family, spec, size, labels)
     report = load_weights(model, state, dialect=dialect.name)
-    print("\n".join([f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]), file=sys.stderr)
-    return model.eval()
+    lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
+    return model.eval(), "\n".join(lines)
 
 
 def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[str, Spec, Size, str]:
-    """Family, spec, usual size in pixels, and who told: the caller, else the tensors, else the file's name."""
+    """Family, spec, usual size in pixels, and who told: caller, else tensors, else the file's name."""
     stem = canonical(variant or path.name)
     size = VARIANTS[stem].size if stem else USUAL_SIZE
     if variant is not None:

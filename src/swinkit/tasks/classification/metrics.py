@@ -11,7 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Counts over a data set. `confusion[i, j]`: samples of class i answered as j; `hits5`: true class among the first five."""
+    """Counts over a data set.
+
+    `confusion[i, j]`: samples of class i answered as j; `hits5`: those whose class is among the first five.
+    """
 
     confusion: Tensor
     hits5: int

@@ -1,0 +1,76 @@
+"""How queries and keys are compared, and attention as a whole."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from swinkit.core.borders import clip
+from swinkit.core.position import LearnedBias
+from swinkit.core.spec import Place
+
+
+def test_scaled_dot_divides_by_the_root_of_the_head_width():
+    q, k = torch.randn(2, 5, 16), torch.randn(2, 5, 16)
+    scaled, same = ScaledDot()(q, k)
+    torch.testing.assert_close(scaled, q / 4)
+    assert torch.equal(same, k)
+
+
+def test_scaled_dot_takes_a_scale_of_ones_own():
+    q = torch.randn(2, 5, 16)
+    torch.testing.assert_close(ScaledDot(0.3)(q, q)[0], q * 0.3)
+
+
+def test_scaled_cosine_is_the_cosine_times_a_temperature():
+    """Fresh heads have temperature 10."""
+    q, k = torch.randn(3, 2, 5, 8), torch.randn(3, 2, 5, 8)
+    scaled, unit = ScaledCosine(2)(q, k)
+    expected = 10 * F.cosine_similarity(q[..., :, None, :], k[..., None, :, :], dim=-1)
+    torch.testing.assert_close(scaled @ unit.transpose(-2, -1), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_temperature_never_exceeds_100():
+    similarity = ScaledCosine(1)
+    torch.nn.init.constant_(similarity.log_scale, 7.0)
+    q = torch.randn(1, 5, 8)
+    torch.testing.assert_close(similarity(q, q)[0].norm(dim=-1), torch.full((1, 5), 100.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_key_of_padding_stays_finite(dtype):
+    """V2's keys have no bias, so padding has the key 0; in fp16 the published guard of 1e-12 is 0 too."""
+    similarity = ScaledCosine(2).to(dtype)
+    q, k = torch.randn(2, 4, 8, dtype=dtype), torch.zeros(2, 4, 8, dtype=dtype)
+    for x in (*similarity(q, k), *similarity(k, q)):
+        assert x.dtype == dtype
+        assert x.isfinite().all()
+    assert similarity(q, k)[1].abs().max() == 0
+
+
+def test_keyless_bias_adds_nothing_to_keys():
+    linear = KeylessBiasLinear(4)
+    torch.nn.init.normal_(linear.q_bias)
+    torch.nn.init.normal_(linear.v_bias)
+    zero = linear(torch.zeros(1, 4))[0]
+    assert torch.equal(zero[:4], linear.q_bias)
+    assert zero[4:8].abs().max() == 0
+    assert torch.equal(zero[8:], linear.v_bias)
+    assert set(linear.state_dict()) == {"weight", "q_bias", "v_bias"}
+
+
+def test_attention_of_one_window_is_plain_multi_head_attention():
+    """A grid that one window covers: torch's own attention with the bias added."""
+    place = Place(stage=0, index=0, dim=8, num_heads=2, window=(3, 3), shift=(1, 1), hidden=0, drop_path=0.0)
+    bias = LearnedBias((3, 3), 2)
+    torch.nn.init.normal_(bias.table)
+    attention = WindowAttention(place, clip, qkv=torch.nn.Linear(8, 24), similarity=ScaledDot(), bias=bias)
+    x = torch.randn(2, 3, 3, 8)
+    q, k, v = (
+        part.unflatten(-1, (2, 4)).transpose(1, 2) for part in attention.qkv(x.flatten(1, 2)).chunk(3, dim=-1)
+    )
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=bias((3, 3))[None], scale=1 / math.sqrt(4))
+    expected = attention.proj(expected.transpose(1, 2).flatten(2)).unflatten(1, (3, 3))
+    torch.testing.assert_close(attention(x), expected)

@@ -1,0 +1,346 @@
+"""Every path reads the same pixels, and what cannot be read is refused with its name and a reason."""
+
+import io
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from swinkit.data.images import ImageError, find_images, load_image
+from swinkit.errors import DataError, UsageError
+
+from .corpus import ORIENTED, RAMP, Sample, chunk, corpus, encode, png
+
+JPEG = next(sample.data for sample in corpus() if sample.name == "baseline.jpg")
+
+
+def pixels_of(image: torch.Tensor) -> np.ndarray:
+    """(3, h, w) -> (h, w, 3)."""
+    assert image.dtype == torch.uint8
+    assert image.is_contiguous()
+    return image.permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("sample", corpus(), ids=lambda sample: sample.name)
+def test_every_kind_of_picture_gives_its_pixels(sample: Sample, tmp_path):
+    """From a file, from bytes and from an opened picture, which must agree exactly."""
+    path = tmp_path / sample.name
+    path.write_bytes(sample.data)
+    image = load_image(path)
+    pixels = pixels_of(image)
+    assert pixels.shape == sample.pixels.shape
+    assert np.abs(pixels.astype(int) - sample.pixels).max() <= sample.tolerance
+    assert torch.equal(load_image(sample.data), image)
+    with Image.open(io.BytesIO(sample.data)) as opened:
+        assert torch.equal(load_image(opened), image)
+    assert torch.equal(load_image(pixels), image)
+    assert torch.equal(load_image(image), image)
+
+
+def test_the_corpus_is_large():
+    assert len(corpus()) >= 60
+    assert len({sample.name for sample in corpus()}) == len(corpus())
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("1", 255, (255, 255, 255)),
+        ("La", (0, 0), (255, 255, 255)),
+        ("PA", (0, 0), (255, 255, 255)),
+        ("RGBa", (0, 0, 0, 0), (255, 255, 255)),
+        ("RGBX", (1, 2, 3, 4), (1, 2, 3)),
+        ("HSV", (0, 255, 255), (255, 0, 0)),
+        ("YCbCr", (255, 128, 128), (255, 255, 255)),
+        ("I", 65535, (255, 255, 255)),
+        ("I;16", 300, (1, 1, 1)),
+        ("I;16B", 65535, (255, 255, 255)),
+        ("F", 0.2, (51, 51, 51)),
+    ],
+)
+def test_modes_that_only_a_program_makes(mode, colour, expected):
+    assert load_image(Image.new(mode, (2, 1), colour))[:, 0, 0].tolist() == list(expected)
+
+
+def test_a_transparent_colour_in_a_mode_without_one_is_no_transparency():
+    image = Image.new("HSV", (1, 1), (0, 255, 255))
+    image.info["transparency"] = 0
+    assert load_image(image).flatten().tolist() == [255, 0, 0]
+
+
+def test_the_background_is_the_callers():
+    clear = Image.new("RGBA", (1, 1), (9, 9, 9, 0))
+    assert load_image(clear, background=(1, 2, 3)).flatten().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("orientation", ORIENTED)
+def test_an_opened_picture_is_turned_and_left_as_it_was(orientation):
+    data = next(sample.data for sample in corpus() if sample.name == f"orientation_{orientation}.png")
+    with Image.open(io.BytesIO(data)) as image:
+        size = image.size
+        assert np.array_equal(pixels_of(load_image(image)), RAMP)
+        assert image.size == size
+        assert np.array_equal(pixels_of(load_image(image)), RAMP)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.array([[0, 70000]], np.int32), "32-bit integers from 0 to 70000 have no known range"),
+        (np.array([[-5, 300]], np.int32), "32-bit integers from -5 to 300"),
+        (np.array([[0, 255]], np.int32), "32-bit integers from 0 to 255"),
+        (np.array([[0, 1.5]], np.float32), "floating-point values from 0 to 1.5"),
+        (np.array([[-0.1, 1]], np.float32), "floating-point values from -0.1 to 1"),
+        (np.array([[0, np.nan]], np.float32), "floating-point values"),
+    ],
+)
+def test_values_without_a_known_range_are_refused(values, reason):
+    with pytest.raises(ImageError, match=reason):
+        load_image(Image.fromarray(values))
+
+
+FOREIGN = {
+    "gif": encode(Image.fromarray(RAMP), "GIF"),
+    "eps": encode(Image.fromarray(RAMP), "EPS"),
+    "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 2, 2, 8, 3) + bytes(64),
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+    "html": b"<!DOCTYPE html><html><body>404 not found</body></html>",
+    "pdf": encode(Image.fromarray(RAMP), "PDF"),
+    "avif": encode(Image.fromarray(RAMP), "AVIF"),
+    "ppm": encode(Image.fromarray(RAMP), "PPM"),
+    "text": b"this is no picture",
+    "zero width": png(0, 1, 8, 0, [b""]),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_other_formats_are_refused_whatever_the_file_is_called(kind, tmp_path):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(FOREIGN[kind])
+    with pytest.raises(ImageError, match="not a JPEG, PNG, WEBP, BMP or TIFF picture") as caught:
+        load_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "progressive", "PNG", "16 bits", "BMP", "TIFF", "LZW", "WEBP"])
+def test_a_truncated_file_is_refused_wherever_it_ends(kind):
+    """A picture that is half there must never be answered for."""
+    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    image = Image.fromarray(noise)
+    data = {
+        "progressive": lambda: encode(image, "JPEG", progressive=True),
+        "16 bits": lambda: encode(Image.fromarray(noise[..., 0].astype(np.uint16) * 257), "PNG"),
+        "LZW": lambda: encode(image, "TIFF", compression="tiff_lzw"),
+    }.get(kind, lambda: encode(image, kind))()
+    for kept in range(0, int(len(data) * 0.95), max(1, len(data) // 40)):
+        with pytest.raises(ImageError, match="image: "):
+            load_image(data[:kept])
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    path = tmp_path / "empty.png"
+    path.touch()
+    for source in (path, b""):
+        with pytest.raises(ImageError, match="the file is empty"):
+            load_image(source)
+
+
+def test_a_damaged_chunk_is_an_error_with_a_reason():
+    data = bytearray(encode(Image.fromarray(RAMP), "PNG"))
+    data[data.index(b"IDAT") + 6] ^= 0xFF
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        load_image(bytes(data))
+
+
+def test_a_bomb_is_refused_before_it_is_decoded():
+    """A header of 30,000 x 30,000 pixels over no data: decoding would fail otherwise, and later."""
+    bomb = png(30_000, 30_000, 1, 0, [b""])
+    with pytest.raises(ImageError, match=r"too large to decode safely|more than the limit of 89 million"):
+        load_image(bomb)
+    with pytest.raises(ImageError, match="2x3 is more than the limit of 5e-06 million pixels"):
+        load_image(encode(Image.fromarray(RAMP), "PNG"), max_pixels=5)
+
+
+def test_a_text_that_unpacks_to_gigabytes_is_refused():
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000), 9))
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        load_image(png(1, 1, 8, 0, [b"\0"], text))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("no/such/cat.jpg", "no/such/cat.jpg: no such file"),
+        ("https://example.org/cat.jpg", "swinkit reads local files; download it first"),
+        (".", "is a folder, not a picture"),
+        ("a\0b.jpg", "null"),
+        ("x" * 5000, "too long"),
+        ("/dev/null", "is a pipe or a device"),
+    ],
+)
+def test_paths_that_are_no_file(source, reason):
+    with pytest.raises(ImageError, match=reason):
+        load_image(source)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(JPEG)
+
+    def deny(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", deny)
+    with pytest.raises(ImageError, match="permission denied"):
+        load_image(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "got"),
+    [
+        (np.zeros((4, 4, 3), np.float32), r"array of uint8 \(h, w, 3\), RGB in \[0, 255\]; got float32"),
+        (np.zeros((4, 4, 3), np.uint16), "got uint16"),
+        (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"shape \(4, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
+        (np.zeros((2, 3, 4, 4), np.uint8), r"shape \(2, 3, 4, 4\)"),
+        (torch.zeros(3, 4, 4), r"tensor of uint8 \(3, h, w\), RGB in \[0, 255\]; got torch.float32"),
+        (torch.zeros(4, 4, 3, dtype=torch.uint8), r"shape \(4, 4, 3\)"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), r"shape \(1, 3, 4, 4\)"),
+    ],
+)
+def test_pixels_of_another_kind_are_told_what_is_expected(pixels, got):
+    with pytest.raises(ImageError, match=got):
+        load_image(pixels)
+
+
+def test_views_and_reversed_channels_are_read_and_copied():
+    """OpenCV's `frame[:, :, ::-1]` has negative strides; a camera's buffer is filled anew for each frame."""
+    buffer = RAMP.copy()
+    image = load_image(buffer[:, :, ::-1])
+    tensor = torch.from_numpy(buffer).permute(2, 0, 1)
+    kept = load_image(tensor)
+    buffer[:] = 0
+    assert np.array_equal(pixels_of(image), RAMP[:, :, ::-1])
+    assert np.array_equal(pixels_of(kept), RAMP)
+
+
+@pytest.mark.parametrize("source", [7, None, {}, [1], io.BytesIO(JPEG)])
+def test_what_is_no_picture_is_a_usage_error(source):
+    with pytest.raises(UsageError, match="expected a path, the bytes of a file"):
+        load_image(source)
+
+
+def test_a_picture_without_pixels():
+    with pytest.raises(ImageError, match="without pixels"):
+        load_image(Image.new("RGB", (0, 5)))
+
+
+def test_an_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(ImageError("cat.jpg", "no such file")))  # noqa: S301 - our own bytes
+    assert (str(error), error.name, error.reason) == ("cat.jpg: no such file", "cat.jpg", "no such file")
+
+
+def test_damaged_files_raise_nothing_but_image_errors():
+    """Random bytes changed in every kind of file: a picture or an ImageError, never another exception."""
+    generator = np.random.default_rng(0)
+    for sample in corpus():
+        for _ in range(4):
+            data = bytearray(sample.data)
+            for at in generator.integers(0, len(data), 3):
+                data[at] = generator.integers(256)
+            try:
+                load_image(bytes(data), max_pixels=100_000)
+            except ImageError:
+                continue
+
+
+# ------------------------------------------------------------------------------------- finding files
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder with everything that folders hold."""
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "b.jpg",
+        "a.PNG",
+        "deep/er/c.tiff",
+        "x.jpg/inside.png",
+        "grün er.webp",
+        ".hidden.jpg",
+        ".git/d.jpg",
+        "e[1].jpg",
+    ):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(JPEG)
+    (tmp_path / "photos/notes.txt").write_text("no picture")
+    (tmp_path / "photos/loop").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos/gone.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "photos/self.jpg").symlink_to(tmp_path / "photos/self.jpg")
+    (tmp_path / "none").mkdir()
+    return tmp_path
+
+
+def names(paths):
+    return [path.as_posix() for path in paths]
+
+
+def test_a_folder_is_searched_to_its_depths(photos):
+    found = names(find_images("photos"))
+    assert found == sorted(found)
+    inside = {"a.PNG", "b.jpg", "deep/er/c.tiff", "e[1].jpg", "grün er.webp", "x.jpg/inside.png"}
+    assert set(found) == {f"photos/{name}" for name in inside}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("photos/*.jpg", ["photos/b.jpg", "photos/e[1].jpg"]),
+        ("photos/?.*", ["photos/a.PNG", "photos/b.jpg"]),
+        ("photos/**/*.tiff", ["photos/deep/er/c.tiff"]),
+        ("photos/e[[]1].jpg", ["photos/e[1].jpg"]),
+        ("photos/e[1].jpg", ["photos/e[1].jpg"]),  # a file of that very name comes first
+        ("photos/*.txt", ["photos/notes.txt"]),
+        ("photos/x.jpg", ["photos/x.jpg/inside.png"]),  # a folder, in spite of its name
+        ("photos/grün er.webp", ["photos/grün er.webp"]),
+    ],
+)
+def test_patterns_and_odd_names(photos, pattern, expected):
+    assert names(find_images(pattern)) == expected
+    absolute = find_images(photos / pattern)
+    assert [path.relative_to(photos).as_posix() for path in absolute] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("none", "none: no pictures in this folder"),
+        ("photos/*.gif", r"photos/\*.gif: no file matches"),
+        ("photos/cat.jpg", "photos/cat.jpg: no such file or folder"),
+        ("photos/self.jpg", "no such file or folder"),
+        ("photos/gone.jpg", "no such file or folder"),
+        ("http://example.org/cat.jpg", "download it first"),
+        ("", "'': no such file or folder"),
+        ("x" * 5000, "too long"),
+        ("a\0b", "no such file or folder|null"),
+    ],
+)
+def test_what_leads_to_no_picture_is_refused(photos, path, reason):
+    with pytest.raises(DataError, match=reason):
+        find_images(path)
+
+
+def test_a_closed_folder_is_not_passed_over_in_silence(photos, monkeypatch):
+    def walk(folder, onerror):
+        onerror(PermissionError(13, "Permission denied", "photos/secret"))
+        return iter(())
+
+    monkeypatch.setattr("os.walk", walk)
+    with pytest.raises(DataError, match="Permission denied"):
+        find_images("photos")

@@ -1,0 +1,137 @@
+"""Preprocessing is a fact of the weights: it is kept exactly, and nothing else is taken for it."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import DataError, UsageError
+
+GOOD = Preprocess(
+    crop=(24, 32), resize=40, interpolation="bilinear", mean=(0.1, 0.2, 0.3), std=(1, 0.5, 0.25)
+)
+unit = st.floats(0, 1, allow_subnormal=False)
+positive = st.floats(1e-3, 10)
+
+
+@given(
+    crop=st.tuples(st.integers(1, 64), st.integers(1, 64)),
+    more=st.none() | st.integers(0, 64),
+    interpolation=st.sampled_from(["bicubic", "bilinear"]),
+    mean=st.tuples(unit, unit, unit),
+    std=st.tuples(positive, positive, positive),
+)
+def test_json_gives_back_exactly_what_was_saved(crop, more, interpolation, mean, std):
+    resize = None if more is None else max(crop) + more
+    saved = Preprocess(crop=crop, resize=resize, interpolation=interpolation, mean=mean, std=std)
+    assert Preprocess.from_json(json.loads(json.dumps(saved.to_json()))) == saved
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("crop", 32),
+        ("crop", (32,)),
+        ("crop", (32, 0)),
+        ("crop", (-1, 32)),
+        ("crop", (32.0, 32.0)),
+        ("crop", (True, 32)),
+        ("crop", [32, 32]),
+        ("crop", "ab"),
+        ("resize", 31),  # less than the crop: what should fill the rest?
+        ("resize", 40.5),
+        ("resize", True),
+        ("resize", "40"),
+        ("interpolation", "lanczos"),
+        ("interpolation", None),
+        ("mean", (0.5, 0.5)),
+        ("mean", (0.5, 0.5, float("nan"))),
+        ("mean", ("0", "0", "0")),
+        ("std", (1.0, 1.0, 0.0)),
+        ("std", (1.0, 1.0, -1.0)),
+        ("std", (1.0, 1.0, float("inf"))),
+        ("std", (1.0, 1.0, 10**400)),
+        ("version", 2),
+        ("version", True),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_was_expected(field, value):
+    with pytest.raises(UsageError, match=rf"{field}: expected .*; got "):
+        Preprocess(**{"crop": (32, 32), "resize": 32, field: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crop": [32, "32"]}, "preprocess.json: crop: expected two numbers"),
+        ({"crop": None}, "preprocess.json: crop: expected"),
+        ({"interpolation": "nearest"}, "interpolation: expected 'bicubic' or 'bilinear'; got 'nearest'"),
+        ({"interpolation": ["bicubic"]}, "interpolation: expected"),
+        ({"version": 2}, "version 2; this swinkit reads 1"),
+        ({"version": 1.0}, "version: expected 1"),
+        ({"size": 3}, "'size' is not known"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(change, message):
+    with pytest.raises(DataError, match=message):
+        Preprocess.from_json({**GOOD.to_json(), **change})
+
+
+@pytest.mark.parametrize("values", [[], None, "bicubic", 3])
+def test_a_file_of_another_kind(values):
+    with pytest.raises(DataError, match="expected an object of fields"):
+        Preprocess.from_json(values)
+
+
+def test_missing_fields_are_all_named():
+    values = GOOD.to_json()
+    del values["mean"], values["crop"]
+    with pytest.raises(DataError, match="'crop' is missing, 'mean' is missing"):
+        Preprocess.from_json(values)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (24, 32), (7, 90), (90, 7), (300, 200), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("resize", [40, None])
+def test_any_size_comes_out_as_the_crop(size, resize):
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8)
+    pixels = Preprocess(crop=(24, 32), resize=resize)(image)
+    assert pixels.shape == (3, 24, 32)
+    assert pixels.dtype == torch.float32
+
+
+def test_a_picture_of_the_right_size_is_only_normalised():
+    image = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
+    pixels = Preprocess(crop=(32, 32), resize=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))(image)
+    assert torch.equal(pixels, image / 255)
+
+
+def test_the_middle_is_kept():
+    """Left half black, right half white, a white middle stripe: the crop sees the stripe's neighbourhood."""
+    image = torch.zeros(3, 20, 60, dtype=torch.uint8)
+    image[:, :, 25:35] = 255
+    fitted = Preprocess(crop=(10, 10), resize=20).fit(image)
+    assert (fitted == 255).all()
+    assert (
+        Preprocess(crop=(20, 20), resize=20).fit(image)[0, 0] == torch.tensor([0] * 5 + [255] * 10 + [0] * 5)
+    ).all()
+
+
+def test_a_line_of_pixels_takes_no_more_memory_than_it_must(monkeypatch):
+    """Resizing 1 x 100,000 to a shorter side of 32 would make 100 million values to keep a thousand of."""
+    from torchvision.transforms.v2 import functional
+
+    resize, seen = functional.resize, []
+
+    def watched(image, *arguments, **options):
+        seen.append(tuple(image.shape))
+        return resize(image, *arguments, **options)
+
+    monkeypatch.setattr(functional, "resize", watched)
+    image = torch.zeros(3, 1, 100_000, dtype=torch.uint8)
+    image[:, :, 50_000 - 8 : 50_000 + 8] = 200
+    fitted = Preprocess(crop=(4, 4), resize=4).fit(image)
+    assert seen == [(3, 1, 16)]
+    assert (fitted == 200).all()

@@ -1,0 +1,122 @@
+"""The public functions: what loads, what is refused, and what comes back."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+import swinkit
+from swinkit.core.backbone import Swin
+from swinkit.errors import DataError, UsageError
+from swinkit.heads.pyramid import Pyramid
+from swinkit.tasks.classification.model import Classifier
+from swinkit.weights.load import export_weights
+
+
+def small_timm() -> nn.Module:
+    """A timm V1 small enough for a test."""
+    return timm.models.swin_transformer.SwinTransformer(
+        img_size=64, embed_dim=16, depths=(2, 2), num_heads=(2, 4), window_size=4, num_classes=5
+    ).eval()
+
+
+def test_the_default_is_the_embedded_model_in_eval_mode() -> None:
+    model = swinkit.load()
+    assert isinstance(model, Classifier)
+    assert not model.training
+    assert "cat" in model.labels
+
+
+@pytest.mark.parametrize("name", ["swin-pico/cifar-10", "swin-pico"])
+def test_checkpoints_are_found_by_name(name: str) -> None:
+    loaded, default = swinkit.load(name), swinkit.load()
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), default.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("swin-t", UsageError, "swin-t is an architecture, and no weights for it come with swinkit"),
+        ("swin_tiny_patch4_window7_224", UsageError, "is an architecture"),
+        ("swin-pico/cifar10", UsageError, "did you mean 'swin-pico/cifar-10'"),
+        ("resnet", UsageError, "no such file, folder or checkpoint"),
+        ("nowhere.pth", DataError, "nowhere.pth: no such file or folder"),
+    ],
+)
+def test_what_is_not_there_is_explained(source: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        swinkit.load(source)
+
+
+def test_a_saved_model_answers_alike(tmp_path: Path) -> None:
+    model = swinkit.load()
+    swinkit.save(model, tmp_path / "saved")
+    again = swinkit.load(tmp_path / "saved")
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(model(pixels), again(pixels))
+    assert (again.labels, again.preprocess) == (model.labels, model.preprocess)
+    files = {file.name for file in (tmp_path / "saved").iterdir()}
+    assert files == {"model.safetensors", "config.json", "preprocess.json", "labels.json", "README.md"}
+
+
+def test_a_foreign_file_answers_as_its_library_and_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = small_timm()
+    torch.save({"state_dict": theirs.state_dict()}, tmp_path / "file.pth")
+    ours = swinkit.load(tmp_path / "file.pth", labels=list("abcde"))
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(pixels), theirs(pixels))
+    report = capsys.readouterr().err
+    assert "weights in the names of timm" in report
+    assert "border policy: roll-first, as timm runs them" in report
+    assert "5 class names: given" in report
+
+
+def test_a_headless_file_gives_a_backbone(tmp_path: Path) -> None:
+    state = {k: v for k, v in small_timm().state_dict().items() if not k.startswith(("head.", "norm."))}
+    torch.save(state, tmp_path / "file.pth")
+    assert isinstance(swinkit.load(tmp_path / "file.pth"), Swin)
+
+
+def test_a_dense_forks_backbone_gives_a_pyramid_with_its_padding(tmp_path: Path) -> None:
+    pyramid = Pyramid(swinkit.backbone("swin-pico", patch=(4, 4), border="pad"), (1, 2)).eval()
+    torch.save({"state_dict": export_weights(pyramid, "openmmlab")}, tmp_path / "file.pth")
+    loaded = swinkit.load(tmp_path / "file.pth")
+    assert isinstance(loaded, Pyramid)
+    pixels = torch.randn(1, 3, 50, 70)
+    with torch.inference_mode():
+        for ours, theirs in zip(loaded(pixels), pyramid(pixels), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_wrong_labels_are_counted(tmp_path: Path) -> None:
+    torch.save(small_timm().state_dict(), tmp_path / "file.pth")
+    with pytest.raises(UsageError, match="2 labels were given, but the file has 5 classes"):
+        swinkit.load(tmp_path / "file.pth", labels=["a", "b"])
+
+
+def test_a_v2_without_its_windows_must_be_named(tmp_path: Path) -> None:
+    v2 = timm.models.swin_transformer_v2.SwinTransformerV2(
+        img_size=64, embed_dim=16, depths=(1, 1), num_heads=(2, 4), window_size=8, num_classes=5
+    )
+    torch.save(v2.state_dict(), tmp_path / "file.pth")
+    with pytest.raises(UsageError, match="name the variant"):
+        swinkit.load(tmp_path / "file.pth")
+
+
+def test_backbone_changes_are_checked() -> None:
+    assert swinkit.backbone("swin-pico", in_channels=1).embed.proj.in_channels == 1
+    with pytest.raises(UsageError, match=r"has no field 'in_chans', did you mean 'in_channels'\?"):
+        swinkit.backbone("swin-pico", in_chans=1)
+    with pytest.raises(UsageError, match="num_heads has 1 entries"):
+        swinkit.backbone("swin-pico", num_heads=(3,))
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'laod'"):
+        swinkit.laod  # noqa: B018
