@@ -66,7 +66,7 @@ def test_a_foreign_file_answers_as_its_library_and_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     theirs = small_timm()
-    torch.save({"state_dict": theirs.state_dict()}, tmp_path / "file.pth")
+    torch.save({"state_dict": theirs.state_dict(), "epoch": 300}, tmp_path / "file.pth")
     ours = swinkit.load(tmp_path / "file.pth", labels=list("abcde"))
     pixels = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
@@ -74,6 +74,7 @@ def test_a_foreign_file_answers_as_its_library_and_is_reported(
     report = capsys.readouterr().err
     assert "weights in the names of timm" in report
     assert "border policy: roll-first, as timm runs them" in report
+    assert "opened: `state_dict`; left alone: `epoch`" in report
     assert "5 class names: given" in report
 
 

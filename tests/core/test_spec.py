@@ -2,7 +2,9 @@
 
 import pytest
 
-from swinkit.core.spec import Spec, SpecV2, places
+from swinkit.core.borders import BORDERS
+from swinkit.core.position import CLIPPED_BIAS
+from swinkit.core.spec import BORDER_NAMES, CLIPPED_BIAS_NAMES, Spec, SpecV2, places
 
 SMALL = {"embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4), "window_sizes": ((4, 4), (4, 4))}
 
@@ -52,3 +54,15 @@ def test_every_second_block_shifts_by_half_the_window():
 def test_offsets_are_in_units_of_the_own_window_unless_said_otherwise():
     assert SpecV2(**SMALL).reference_windows == ((4, 4), (4, 4))
     assert SpecV2(**SMALL, pretrained_window_sizes=((3, 3), (2, 2))).reference_windows == ((3, 3), (2, 2))
+
+
+def test_the_names_of_parts_are_those_of_the_tables():
+    assert tuple(BORDERS) == BORDER_NAMES
+    assert tuple(CLIPPED_BIAS) == CLIPPED_BIAS_NAMES
+
+
+@pytest.mark.parametrize("field", ["in_channels", "embed_dim", "depths", "num_heads", "patch"])
+def test_sizes_below_one_are_refused(field):
+    zero = {"depths": (0, 1), "num_heads": (0, 1), "patch": (0, 4)}.get(field, 0)
+    with pytest.raises(ValueError, match=f"{field} is .*; it must be 1 or more"):
+        Spec(**{**SMALL, field: zero})

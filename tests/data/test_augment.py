@@ -1,4 +1,4 @@
-"""Augmentation: what it does to pixels and labels, and that its draws follow from (seed, epoch, sample) alone."""
+"""Augmentation: what it does to pixels and labels; its draws follow from (seed, epoch, sample) alone."""
 
 import torch
 from hypothesis import given

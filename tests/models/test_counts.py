@@ -1,4 +1,4 @@
-"""The torch-free counts against the built modules, against the official code's counts and the papers' tables."""
+"""The torch-free counts against the built modules, the official code's counts and the papers' tables."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The loop on real pictures in a folder: it learns, goes on where it stopped, and refuses what it cannot do."""
+"""The loop on pictures in a folder: it learns, goes on where it stopped, refuses what it cannot do."""
 
 import json
 from dataclasses import replace

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 Size = tuple[int, ...]
 
+BORDER_NAMES = ("clip", "square", "pad", "pad-unshifted", "roll-first")  # parts in `core.borders`
+CLIPPED_BIAS_NAMES = ("middle", "leading")  # parts in `core.position`
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
@@ -42,6 +45,13 @@ class Spec:
             ValueError: naming the field and what is wrong with it.
         """
         stages = len(self.depths)
+        for field in ("in_channels", "embed_dim", "depths", "num_heads", "patch"):
+            value = getattr(self, field)
+            if not value or min(value if isinstance(value, tuple) else (value,)) < 1:
+                raise ValueError(f"{field} is {value}; it must be 1 or more")
+        for field, known in (("border", BORDER_NAMES), ("clipped_bias", CLIPPED_BIAS_NAMES)):
+            if getattr(self, field) not in known:
+                raise ValueError(f"{field} {getattr(self, field)!r} is unknown (known: {', '.join(known)})")
         for field in ("num_heads", "window_sizes"):
             entries = len(getattr(self, field))
             if entries != stages:

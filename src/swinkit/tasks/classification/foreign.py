@@ -15,9 +15,9 @@ from ...heads.pyramid import Pyramid
 from ...models.build import build
 from ...models.catalogue import canonical, find
 from ...models.specs import VARIANTS
-from ...weights.dialect import Dialect, Reading
+from ...weights.dialect import Dialect, Reading, listed
 from ...weights.dialects import detect
-from ...weights.files import read_state
+from ...weights.files import Contents, read_contents
 from ...weights.infer import infer
 from ...weights.load import load_weights
 from .model import Classifier
@@ -35,15 +35,15 @@ def load_file(
         DataError: the file is damaged, or holds tensors that cannot be explained.
         UsageError: the file does not tell its architecture, or `labels` do not fit its classes.
     """
-    state = read_state(path)
-    dialect = detect(state)
-    reading = dialect.read(state)
+    contents = read_contents(path)
+    dialect = detect(contents.state)
+    reading = dialect.read(contents.state)
     family, spec, size, told_by = architecture(reading, path, variant)
     spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
-    notes = [f"architecture: {family}, told by {told_by}", trained_under(dialect)]
+    notes = [*opened(contents), f"architecture: {family}, told by {told_by}", trained_under(dialect)]
     with torch.device("meta"):
         model, answers = shell(reading, family, spec, size, labels)
-    report = load_weights(model, state, dialect=dialect.name)
+    report = load_weights(model, contents.state, dialect=dialect.name)
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
@@ -61,6 +61,12 @@ def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[str
         if stem is None:
             raise
         return VARIANTS[stem].family, VARIANTS[stem].spec, size, f"the file's name ({stem})"
+
+
+def opened(contents: Contents) -> list[str]:
+    """For the report: the dictionaries around the tensors, and what else lay in them."""
+    beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
+    return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
 
 
 def trained_under(dialect: Dialect) -> str:

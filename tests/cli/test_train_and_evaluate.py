@@ -1,0 +1,107 @@
+"""`swinkit train` and `swinkit evaluate`, from the command line, on a folder of pictures."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from swinkit.cli.main import main
+
+SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Black and white."""
+    root = tmp_path_factory.mktemp("pictures")
+    for split in ("train", "val"):
+        for name, value in (("black", 5), ("white", 250)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (33, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    """A finished training."""
+    out = tmp_path_factory.mktemp("runs") / "one"
+    assert (
+        main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *SHORT, "optimiser.lr=2e-3"])
+        == 0
+    )
+    return out
+
+
+def test_training_writes_its_resolved_recipe_its_log_and_a_model(run):
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert recipe["optimiser"]["lr"] == 2e-3
+    assert recipe["schedule"]["epochs"] == 1
+    assert len((run / "log.jsonl").read_text().splitlines()) == 1
+    assert (run / "model" / "model.safetensors").exists()
+
+
+def test_evaluation_repeats_the_logs_number_and_counts_each_class(run, pictures, capsys):
+    logged = json.loads((run / "log.jsonl").read_text())
+    assert main(["evaluate", str(run / "model"), f"data={pictures}", "split=val", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["top1"] == logged["top1"]
+    assert measured["pictures"] == 8
+    assert [sum(row) for row in measured["confusion"]] == [4, 4]
+    assert list(measured["recall"]) == ["black", "white"]
+
+
+def test_the_report_states_the_protocol(run, pictures, capsys):
+    assert main(["evaluate", str(run / "model"), f"data={pictures}", "split=val"]) == 0
+    head, *classes, total = capsys.readouterr().out.splitlines()
+    assert head.startswith(
+        f"8 pictures of {pictures} (val); shorter side to 32, middle (32, 32) pixels, bicubic"
+    )
+    assert [line.split()[0] for line in classes] == ["black", "white"]
+    assert total.startswith("top-1 ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train"], 2, "name a recipe first: cifar10-swin-pico"),
+        (
+            ["train", "cifar10-swin-pcio", "data=x", "out=y"],
+            2,
+            "unknown recipe 'cifar10-swin-pcio', did you mean",
+        ),
+        (["train", "cifar10-swin-pico", "data=x"], 2, "out"),
+        (
+            ["train", "cifar10-swin-pico", "data=x", "out=y", "optimiser.lrr=1"],
+            2,
+            "did you mean 'optimiser.lr'?",
+        ),
+        (["train", "cifar10-swin-pico", "data=x", "out=y", "optimiser.lr=fast"], 2, "optimiser.lr"),
+        (["train", "cifar10-swin-pico", "data=x", "out=y", "run.batch_size=0"], 2, "it must be 1 or more"),
+        (["train", "cifar10-swin-pico", "data=nowhere", "out=y"], 3, "nowhere: no such folder or zip"),
+        (["evaluate", "swin-pico", "data=nowhere"], 3, "nowhere: no such folder or zip"),
+        (["evaluate", "swin-pcio", "data=x"], 2, "no such file, folder or checkpoint"),
+        (["evaluate"], 2, "model"),
+    ],
+)
+def test_mistakes_are_one_line(words, code, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == code
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_classes_that_a_model_does_not_know_are_an_error(run, tmp_path, capsys):
+    (tmp_path / "test" / "grey").mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(tmp_path / "test" / "grey" / "0.png")
+    assert main(["evaluate", str(run / "model"), f"data={tmp_path}"]) == 3
+    assert "the classes grey of test are unknown (known: black, white)" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_never_left_out(run, pictures, tmp_path, capsys):
+    (tmp_path / "test" / "black").mkdir(parents=True)
+    (tmp_path / "test" / "black" / "bad.png").write_bytes(b"not a picture")
+    assert main(["evaluate", str(run / "model"), f"data={tmp_path}"]) == 3
+    assert "bad.png" in capsys.readouterr().err
