@@ -9,9 +9,8 @@ from swinkit.data.augment import cutmixed, mirrored, shifted, uniform
 
 def test_a_shift_moves_the_picture_and_zeros_move_in() -> None:
     images = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 1, 4, 4)
-    moved = shifted(
-        images, torch.tensor([[0.0, 0.999]]), 1
-    )  # crop from the top row and the right column of the padding
+    top_right = torch.tensor([[0.0, 0.999]])  # where the crop of the padded picture begins
+    moved = shifted(images, top_right, 1)
     expected = torch.zeros(4, 4, dtype=torch.uint8)
     expected[1:, :3] = images[0, 0, :3, 1:]
     assert torch.equal(moved[0, 0], expected)

@@ -23,9 +23,7 @@ class Reference:
     kind: str
     model: Headed | Pyramid
     dialect: str  # how the weights' names are written (swinkit.weights)
-    names: Callable[
-        [Trace], dict[str, Tensor]
-    ]  # the outputs for one input, by the reference's names, in its layouts
+    names: Callable[[Trace], dict[str, Tensor]]  # the outputs for one input, named and laid out as there
     prepare: Callable[[Tensor], Tensor] = whole
 
     @property

@@ -26,11 +26,8 @@ MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb;
 WHITE = (255, 255, 255)
 REMOTE = "swinkit reads local files; download it first"
 
-IMAGENET_MEAN = (
-    0.485,
-    0.456,
-    0.406,
-)  # of RGB in [0, 1], over ImageNet's training images, as in timm and torchvision
+# Of RGB in [0, 1], over ImageNet's training images, as in timm and torchvision.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
@@ -159,9 +156,8 @@ def pillow_errors(name: str) -> Iterator[None]:
     """Pillow's many exceptions as one, with the name of the picture; its warnings unsaid."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # `max_pixels` decides about size; the rest is about damaged metadata
+            # `max_pixels` decides about size; the other warnings are about damaged metadata.
+            warnings.simplefilter("ignore")
             yield
     except ImageError:
         raise

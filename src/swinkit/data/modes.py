@@ -16,12 +16,7 @@ import numpy as np
 from PIL import Image
 
 ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
-MARKED = (
-    "1",
-    "L",
-    "P",
-    "RGB",
-)  # modes in which a file can mark one colour, or palette entries, as transparent
+MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entries, as transparent
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:

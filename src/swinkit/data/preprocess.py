@@ -16,9 +16,7 @@ from ..errors import DataError, UsageError
 from .images import IMAGENET_MEAN, IMAGENET_STD
 
 Interpolation = Literal["bicubic", "bilinear"]
-LONGEST = (
-    16  # times the shorter side, and the most that is resized: what lies beyond is cut off afterwards anyway
-)
+LONGEST = 16  # times the shorter side is resized at most: what lies beyond is cut off afterwards anyway
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,9 +31,8 @@ def block_parameters(family: str, spec: Spec, place: Place) -> int:
     c, heads, hidden = place.dim, place.num_heads, place.hidden
     qkv_biases = (2 if family == "v2" else 3) * spec.qkv_bias
     if family == "v2":
-        bias = (
-            (len(place.window) + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + heads
-        )  # the last: one temperature a head
+        temperatures = heads
+        bias = (len(place.window) + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + temperatures
     else:
         bias = heads * prod(2 * w - 1 for w in place.window)
     attention = 3 * c * c + qkv_biases * c + bias + c * c + c

@@ -25,13 +25,7 @@ from .rules import State
 
 logger = logging.getLogger(__name__)
 
-WRAPPERS = (
-    "state_dict",
-    "model",
-    "module",
-    "model_state_dict",
-    "net",
-)  # where both stand, the first is opened
+WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net")  # of several, the first is opened
 BLOCKED = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -93,9 +87,8 @@ def read_torch(path: Path) -> object:
     """What `torch.save` wrote, if it is tensors and plain values only."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # on protocols and formats of files that then fail, or are read right
+            # They are about protocols and formats of files that then fail, or are read right.
+            warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         blocked = blocked_in(path, str(error))
@@ -120,13 +113,7 @@ def blocked_in(path: Path, message: str) -> list[str]:
     """The names in a file that could run code; from torch's refusal where they cannot be listed."""
     try:
         return get_unsafe_globals_in_checkpoint(path)
-    except (
-        ValueError,
-        RuntimeError,
-        LookupError,
-        EOFError,
-        UnpicklingError,
-    ):  # not in torch's present format
+    except (ValueError, RuntimeError, LookupError, EOFError, UnpicklingError):  # an older format of torch's
         return BLOCKED.findall(message)
 
 

@@ -18,9 +18,7 @@ class LoadReport:
     renamed: dict[str, str] = field(default_factory=dict)  # their name -> ours
     rebuilt: tuple[str, ...] = ()  # their names of buffers that follow from the windows
     resized: dict[str, str] = field(default_factory=dict)  # name -> from what to what, and how
-    reinitialised: dict[str, str] = field(
-        default_factory=dict
-    )  # name -> why it was left as it was in the model
+    reinitialised: dict[str, str] = field(default_factory=dict)  # name -> why the model's own was kept
     unused: tuple[str, ...] = ()  # parts of the file's model that this model does not have
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()  # their names
