@@ -19,6 +19,7 @@ class Augmentation:
     shift: int = 4  # at most, in pixels
     mirror: float = 0.5  # probability per picture
     cutmix: float = 0.5  # probability per batch
+    cutmix_epochs: int | None = None  # in so many epochs from the first; None: in all
     smoothing: float = 0.1  # of the labels
 
 

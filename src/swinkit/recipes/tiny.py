@@ -1,5 +1,6 @@
 """Recipes for small pictures on one ordinary computer."""
 
+from ..data.augment import Augmentation
 from ..training.recipe import Optimiser, Recipe, Run, Schedule
 
 
@@ -13,5 +14,7 @@ def cifar10_swin_pico() -> Recipe:
         std=(0.2470, 0.2435, 0.2616),
         optimiser=Optimiser(lr=1.5e-3, weight_decay=0.05),
         schedule=Schedule(epochs=30, warmup_epochs=3),
+        # In so short a training CutMix to the end would leave a model of a million parameters underfitted.
+        augmentation=Augmentation(cutmix_epochs=10),
         run=Run(batch_size=128),
     )

@@ -57,11 +57,12 @@ def training_batches(
     What happens to a picture follows from (seed, epoch, sample), CutMix from those of the batch's first.
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+    mixing = augment.cutmix_epochs is None or epoch < augment.cutmix_epochs
     for samples in order[: len(order) // batch_size * batch_size].split(batch_size):
         images, labels = default_collate([data[i] for i in samples.tolist()])
-        draws = uniform(samples, 5, seed=seed, epoch=epoch)
+        draws = uniform(samples, 7, seed=seed, epoch=epoch)
         images = mirrored(shifted(images, draws[:, :2], augment.shift), draws[:, 2] < augment.mirror)
         targets = F.one_hot(labels, len(data.images.classes)).float()
-        if draws[0, 3] < augment.cutmix:
-            images, targets = cutmixed(images, targets, draws[0, 4], draws[1, 3:])
+        if mixing and draws[0, 3] < augment.cutmix:
+            images, targets = cutmixed(images, targets, draws[0, 4], draws[0, 5:])
         yield Batch(data.preprocess.normalise(images), targets)
