@@ -38,8 +38,10 @@ def test_checkpoints_are_found_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ("swin-t", UsageError, "swin-t is an architecture, and no weights for it come with swinkit"),
-        ("swin_tiny_patch4_window7_224", UsageError, "is an architecture"),
+        ("swin-t", UsageError, "swin-t: no weights of swin-t come with swinkit"),
+        ("swin_tiny_patch4_window7_224", UsageError, r"swinkit.backbone\('swin-t'\)"),
+        ("swin-t/imagenet-1k", UsageError, "no weights of swin-t come with swinkit"),
+        ("swinv2-bb", UsageError, "did you mean 'swinv2-b'"),
         ("swin-pico/cifar10", UsageError, "did you mean 'swin-pico/cifar-10'"),
         ("resnet", UsageError, "no such file, folder or checkpoint"),
         ("nowhere.pth", DataError, "nowhere.pth: no such file or folder"),
@@ -60,6 +62,12 @@ def test_a_saved_model_answers_alike(tmp_path: Path) -> None:
     assert (again.labels, again.preprocess) == (model.labels, model.preprocess)
     files = {file.name for file in (tmp_path / "saved").iterdir()}
     assert files == {"model.safetensors", "config.json", "preprocess.json", "labels.json", "README.md"}
+
+
+def test_the_weights_of_a_saved_model_are_not_loaded_without_what_lies_beside_them(tmp_path: Path) -> None:
+    swinkit.save(swinkit.load(), tmp_path / "saved")
+    with pytest.raises(UsageError, match="is part of a saved model; load its folder"):
+        swinkit.load(tmp_path / "saved" / "model.safetensors")
 
 
 def test_a_foreign_file_answers_as_its_library_and_is_reported(

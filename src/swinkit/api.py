@@ -26,6 +26,7 @@ from .tasks.classification.saved import read_classifier, write_classifier
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
 from .weights.checkpoints import DEFAULT, locate
+from .weights.folder import CONFIG, WEIGHTS
 
 __all__ = ["backbone", "evaluate", "load", "save", "train", "variants"]
 
@@ -65,7 +66,7 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
             )
     try:
         return replace(spec, **changes)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
 
 
@@ -87,7 +88,11 @@ def load(
         DataError: the file or folder is missing or damaged, or holds tensors that cannot be explained.
         UsageError: an unknown name, or a file whose architecture must be named.
     """
-    path = Path(DEFAULT if source is None else source)
+    if source is None:
+        return read_classifier(locate(DEFAULT))
+    path = Path(source)
+    if path.is_file() and path.name == WEIGHTS and (path.parent / CONFIG).is_file():
+        raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
     if path.is_file():
         model, report = load_file(path, variant, labels)
         print(report, file=sys.stderr)
@@ -98,7 +103,7 @@ def load(
         return read_classifier(path)
     if path.suffix in (".pth", ".pt", ".bin", ".ckpt", ".safetensors") or path.is_absolute():
         raise DataError(f"{path}: no such file or folder")
-    return read_classifier(locate(str(path)))
+    return read_classifier(locate(path.as_posix()))
 
 
 def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from swinkit.errors import DataError, SwinkitError
 from swinkit.heads.classify import average_probabilities, average_scores
@@ -133,7 +133,9 @@ def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
     """
     spec = reference.backbone.spec
     training = case.about.get("mode") == "train"
-    if training and max(spec.dropout, spec.attention_dropout, spec.drop_path) > 0:
+    rates = [spec.dropout, spec.attention_dropout, spec.drop_path]
+    rates += [module.p for module in reference.model.modules() if isinstance(module, nn.Dropout)]
+    if training and max(rates) > 0:
         raise NotCovered("training mode with random dropouts")
     reference.model.train(training)
     axes, found = len(spec.patch), {}
@@ -142,7 +144,10 @@ def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
         if name == "label":
             continue
         if x.ndim == axes + 2 and x.is_floating_point():
-            found |= {prefix + key: value for key, value in single(case, reference, name, prefix).items()}
+            made = single(case, reference, name, prefix)
+            gradient = f"grad_{name}"  # named after its input, so some cases leave the prefix out
+            prefixes = {key: "" if key == gradient and gradient in case.outputs else prefix for key in made}
+            found |= {prefixes[key] + key: value for key, value in made.items()}
         elif x.ndim == axes + 3 and x.is_floating_point():
             found |= {prefix + key: value for key, value in several(reference, x).items()}
         else:

@@ -61,7 +61,10 @@ def dense(constructor: dict[str, Any]) -> Reference:
     grid = tuple(size // p for size, p in zip(sizes(options["pretrain_img_size"]), patch, strict=True))
     spec = Spec(**common(options, axes=2), border="pad", absolute_grid=grid if options["ape"] else None)
     return Reference(
-        "det_backbone", Pyramid(build("v1", spec), options["out_indices"]), "openmmlab", dense_names
+        "det_backbone",
+        Pyramid(build("v1", spec), sorted(set(options["out_indices"]))),
+        "openmmlab",
+        dense_names,
     )
 
 
@@ -86,8 +89,9 @@ def video(constructor: dict[str, Any]) -> Reference:
     if not alone and not head["num_classes"]:
         raise DataError("the head of the constructor does not say num_classes")
     spec = Spec(**common(options, axes=3), merge=(1, 2, 2), border="clip", clipped_bias="leading")
-    model = Headed(build("video", spec), head["num_classes"] or 0)
-    return Reference("video_swin", model, "openmmlab-video", video_names)
+    model = Headed(build("video", spec), head["num_classes"] or 0, head["dropout_ratio"])
+    dialect = "openmmlab-video-backbone" if alone else "openmmlab-video"
+    return Reference("video_swin", model, dialect, video_names)
 
 
 def video_names(found: Trace) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """From a reference constructor's arguments to the numbers of our `Spec`."""
 
+import re
 from typing import Any
 
 from swinkit.core.spec import Size
@@ -7,20 +8,24 @@ from swinkit.errors import DataError
 
 from .case import NotCovered
 
+EPSILON = re.compile(r"eps=([\d.e+-]+)")
+
 
 def complete(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """The arguments, with the reference constructor's own defaults for those not given.
 
     Raises:
         DataError: an argument that the constructor does not have.
-        NotCovered: another norm than LayerNorm, or another activation than GELU.
+        NotCovered: another norm than LayerNorm with its usual epsilon, or another activation than GELU.
     """
     if unknown := sorted(set(given) - set(defaults)):
         raise DataError(f"the constructor has options unknown here: {', '.join(unknown)}")
     for option, known in (("norm_layer", "layernorm"), ("act_layer", "gelu")):
         value = given.get(option)
         named = str(value.get("type", "") if isinstance(value, dict) else value or known).lower()
-        if known not in named and named != "ln":
+        epsilon = value.get("eps") if isinstance(value, dict) else EPSILON.search(named)
+        usual = epsilon is None or float(epsilon if isinstance(value, dict) else epsilon[1]) == 1e-5
+        if (known not in named and named != "ln") or not usual:
             raise NotCovered(f"{option} {value!r}")
     return {**defaults, **given}
 

@@ -82,7 +82,10 @@ def reference(kind: str, options: dict[str, Any], backbone: Swin, shifts: tuple[
                 block.token_mixer.border = as_settled
     pooled = options["global_pool"] == "avg"
     return Reference(
-        kind, Headed(backbone, options["num_classes"]), "timm", names if pooled else unpooled_names
+        kind,
+        Headed(backbone, options["num_classes"], options["drop_rate"]),
+        "timm",
+        names if pooled else unpooled_names,
     )
 
 

@@ -75,6 +75,8 @@ def test_a_dialect_is_told_from_the_names(dialect: str, family: str, prefix: str
     wrapped = {prefix + name: tensor for name, tensor in theirs.items()}
     found = detect(wrapped)
     reading = found.read(wrapped)
+    assert found.axes == DIALECTS[dialect].axes
+    assert (found.border, found.clipped_bias) == (DIALECTS[dialect].border, DIALECTS[dialect].clipped_bias)
     if with_head:
         assert found.name == dialect
     assert_equal(reading.state, DIALECTS[dialect].read(theirs).state)
@@ -131,13 +133,34 @@ def test_first_files_of_v2_call_the_bias_mlp_otherwise():
     assert_equal(reading.state, canonical(model))
 
 
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_a_bare_backbone_of_video_is_not_taken_for_a_picture_model(prefix: str):
+    whole = export_weights(classifier("video"), "openmmlab-video")
+    bare = {
+        prefix + name.removeprefix("backbone."): tensor
+        for name, tensor in whole.items()
+        if name.startswith("backbone.")
+    }
+    found = detect(bare)
+    assert (found.name, found.border, found.clipped_bias) == ("openmmlab-video-backbone", "clip", "leading")
+    reading = found.read(bare)
+    assert "head.norm.weight" in reading.state
+    assert not reading.unexplained
+
+
+def test_a_dialect_for_other_axes_is_refused():
+    theirs = export_weights(classifier(), "microsoft")
+    with pytest.raises(DataError, match="other axes than openmmlab-video-backbone's models"):
+        DIALECTS["openmmlab-video-backbone"].read(theirs)
+
+
 def test_older_timm_is_microsofts():
     assert dialect_named("timm-old") is DIALECTS["microsoft"]
 
 
 def test_names_of_no_swin_are_refused_with_a_few_of_them():
     with pytest.raises(DataError, match=r"`conv1.weight`, `fc.bias`"):
-        detect(["conv1.weight", "fc.bias"])
+        detect({"conv1.weight": torch.zeros(1), "fc.bias": torch.zeros(1)})
 
 
 def test_names_that_two_dialects_read_differently_are_refused():

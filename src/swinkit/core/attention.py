@@ -49,15 +49,16 @@ class ScaledCosine(nn.Module):
         return (unit_q * scale).to(q.dtype), unit_k.to(k.dtype)
 
 
-class KeylessBiasLinear(nn.Linear):
+class KeylessBiasLinear(nn.Module):
     """V2: C -> 3 * C for q, k, v, where k has no bias."""
 
     def __init__(self, dim: int):
-        super().__init__(dim, 3 * dim, bias=False)
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3 * dim, dim))
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # torch: `input`
+    def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., 3 * C)."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         return F.linear(x, self.weight, bias)

@@ -56,7 +56,7 @@ class Block(nn.Module, ABC):
 
 
 class PreNormBlock(Block):
-    """V1, MLP, MoE, Video (paper, eq. 3)."""
+    """V1, Video (paper, eq. 3)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""

@@ -27,9 +27,10 @@ def initialise(model: nn.Module) -> None:
             truncated_normal(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-            if isinstance(module, KeylessBiasLinear):
-                nn.init.zeros_(module.q_bias)
-                nn.init.zeros_(module.v_bias)
+        elif isinstance(module, KeylessBiasLinear):
+            truncated_normal(module.weight)
+            nn.init.zeros_(module.q_bias)
+            nn.init.zeros_(module.v_bias)
         elif isinstance(module, ScaledCosine):
             nn.init.constant_(module.log_scale, math.log(10))
         elif isinstance(module, LearnedBias):

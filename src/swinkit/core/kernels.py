@@ -1,6 +1,7 @@
 """softmax(q k^T + offset) v for all windows of a grid: the plain kernel and a fused twin.
 
-The fused one hands torch's attention the windows as heads, so that one offset serves the whole batch.
+The fused one hands torch's attention the windows as part of the batch where they share one offset, and
+as heads where each has its own, so that in both cases one offset serves the whole batch.
 It pays from about a hundred tokens per window on (V2 with large windows, Video); below that the plain
 product is as fast. `tests/core/test_kernels.py` proves that the two agree.
 
@@ -26,9 +27,11 @@ def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Te
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """As `attend`, by torch's scaled_dot_product_attention, windows as heads."""
-    windows, heads = q.shape[1:3]
-    offset = offset.expand(windows, heads, -1, -1).flatten(0, 1)[None]
-    q, k, v = (x.flatten(1, 2) for x in (q, k, v))
+    """As `attend`, by torch's scaled_dot_product_attention."""
+    shared = offset.ndim == 3
+    first = 0 if shared else 1  # windows join the batch, or the heads
+    offset = offset[None] if shared else offset.flatten(0, 1)[None]
+    sizes = q.shape[first : first + 2]
+    q, k, v = (x.flatten(first, first + 1) for x in (q, k, v))
     x = F.scaled_dot_product_attention(q, k, v, attn_mask=offset.to(q.dtype), dropout_p=dropout, scale=1.0)
-    return x.unflatten(1, (windows, heads))
+    return x.unflatten(first, sizes)

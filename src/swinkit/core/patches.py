@@ -46,7 +46,7 @@ def fold(x: Tensor, factor: Size) -> Tensor:
 
 
 class NormThenReduce(nn.Module):
-    """V1, MLP, MoE, Video: (B, *S, C) -> (B, *S / factor, 2 * C) (paper, section 3.1, "Patch merging")."""
+    """V1, Video: (B, *S, C) -> (B, *S / factor, 2 * C) (paper, section 3.1, "Patch merging")."""
 
     def __init__(self, dim: int, factor: Size):
         super().__init__()

@@ -77,14 +77,14 @@ class LearnedBias(RelativeBias):
 
 
 class ContinuousBias(RelativeBias):
-    """V2, MoE: the rows come from a small MLP over log-spaced offsets, so windows can grow.
+    """V2: the rows come from a small MLP over log-spaced offsets, so windows can grow.
 
-    V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training. V2
-    squashes the rows into (0, `bound`); MoE leaves them as they are. Computed in at least fp32: half
-    precision has too few digits for log-spaced coordinates.
+    V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training; the
+    rows are squashed into (0, `bound`). Computed in at least fp32: half precision has too few digits for
+    log-spaced coordinates.
     """
 
-    def __init__(self, num_heads: int, *, reference: Size, bound: float | None):
+    def __init__(self, num_heads: int, *, reference: Size, bound: float):
         super().__init__()
         self.reference = reference
         self.bound = bound
@@ -99,7 +99,7 @@ class ContinuousBias(RelativeBias):
             offsets = log_offsets(window, self.reference, device, dtype)
             hidden = F.relu(F.linear(offsets, first.weight.to(dtype), first.bias.to(dtype)))
             rows = F.linear(hidden, last.weight.to(dtype))
-            return pairs(rows if self.bound is None else self.bound * rows.sigmoid())
+            return pairs(self.bound * rows.sigmoid())
 
 
 def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -140,11 +140,18 @@ class AbsolutePosition(nn.Module):
 
 
 def resize(grid: Tensor, size: Size) -> Tensor:
-    """(*S, C) -> (*size, C), bicubic (align_corners False, no antialias), one axis after the other."""
+    """(*S, C) -> (*size, C), bicubic (align_corners False, no antialias), one axis after the other.
+
+    In at least fp32; where no axis changes, the very same values.
+    """
+    if tuple(grid.shape[:-1]) == tuple(size):
+        return grid
+    dtype = grid.dtype
+    grid = grid.to(torch.promote_types(dtype, torch.float32))
     for axis, new in enumerate(size):
         if grid.shape[axis] != new:
             rows = grid.movedim(axis, -1)
             flat = rows.reshape(1, 1, -1, rows.shape[-1])
             flat = F.interpolate(flat, size=(flat.shape[2], new), mode="bicubic", align_corners=False)
             grid = flat.reshape(*rows.shape[:-1], new).movedim(-1, axis)
-    return grid
+    return grid.to(dtype)

@@ -44,6 +44,9 @@ class Spec:
         Raises:
             ValueError: naming the field and what is wrong with it.
         """
+        for field in ("patch", "merge", "depths", "num_heads", "window_sizes"):
+            if not isinstance(getattr(self, field), tuple):
+                raise ValueError(f"{field} is {getattr(self, field)!r}; it must be a tuple")
         stages = len(self.depths)
         for field in ("in_channels", "embed_dim", "depths", "num_heads", "patch"):
             value = getattr(self, field)
@@ -52,20 +55,31 @@ class Spec:
         for field, known in (("border", BORDER_NAMES), ("clipped_bias", CLIPPED_BIAS_NAMES)):
             if getattr(self, field) not in known:
                 raise ValueError(f"{field} {getattr(self, field)!r} is unknown (known: {', '.join(known)})")
+        for field in ("drop_path", "dropout", "attention_dropout"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be in [0, 1)")
+        if not self.mlp_ratio > 0:
+            raise ValueError(f"mlp_ratio is {self.mlp_ratio}; it must be above 0")
         for field in ("num_heads", "window_sizes"):
             entries = len(getattr(self, field))
             if entries != stages:
                 raise ValueError(f"{field} has {entries} entries, but depths has {stages} stages")
-        axes = len(self.patch)
-        for field, sizes in (("merge", (self.merge,)), ("window_sizes", self.window_sizes)):
-            for size in sizes:
-                if len(size) != axes or min(size) < 1:
-                    raise ValueError(
-                        f"{field} {size} must be {axes} positive sizes, one per axis of patch {self.patch}"
-                    )
+        self._require_sizes("merge", self.merge)
+        self._require_sizes("window_sizes", *self.window_sizes)
+        if self.absolute_grid is not None:
+            self._require_sizes("absolute_grid", self.absolute_grid)
         for width, heads in zip(self.widths, self.num_heads, strict=True):
             if width % heads:
                 raise ValueError(f"num_heads: a stage of {width} channels cannot be split into {heads} heads")
+
+    def _require_sizes(self, field: str, *sizes: Size) -> None:
+        """Raise ValueError unless each is a positive size along every axis."""
+        axes = len(self.patch)
+        for size in sizes:
+            if not isinstance(size, tuple) or len(size) != axes or min(size) < 1:
+                raise ValueError(
+                    f"{field} {size} must be {axes} positive sizes, one per axis of patch {self.patch}"
+                )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -86,6 +100,22 @@ class SpecV2(Spec):
     """A V2 also knows in which windows it was pre-trained, the unit of its log-spaced offsets."""
 
     pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no V2 can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        if len(self.reference_windows) != len(self.depths):
+            entries = len(self.reference_windows)
+            raise ValueError(
+                f"pretrained_window_sizes has {entries} entries, but depths has {len(self.depths)} stages"
+            )
+        self._require_sizes("pretrained_window_sizes", *self.reference_windows)
+        if self.qk_scale is not None or self.clipped_bias != "middle":
+            raise ValueError("a V2 has neither a qk_scale nor a table whose clipped_bias could be another's")
 
     @property
     def reference_windows(self) -> tuple[Size, ...]:

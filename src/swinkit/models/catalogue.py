@@ -8,8 +8,10 @@ from .specs import VARIANTS, Variant
 
 # What the official stems say after the input size: where and on what the weights were trained.
 TRAINING = re.compile(
-    r"(_22k|_22kto1k|_22kto1k_finetune|_22kto1k_ft|_finetune|_(kinetics[46]00|sthv2)(_1k|_22k)?)$"
+    r"(_22k|_in22k|_22kto1k|_22kto1k_finetune|_22kto1k_ft|_finetune|_(kinetics[46]00|sthv2)(_1k|_22k)?|__\d+ep)?"
+    r"(-[0-9a-f]{8})?$"  # torchvision's hash
 )
+PRETRAINING = re.compile(r"^simmim_(pretrain|finetune)__")
 ALIASES: dict[str, str] = {alias: name for name, variant in VARIANTS.items() for alias in variant.aliases}
 
 
@@ -17,7 +19,7 @@ def canonical(name: str) -> str | None:
     """Our name of a variant, given ours, an official file stem, timm's or torchvision's name; else None."""
     if name in VARIANTS:
         return name
-    stem = TRAINING.sub("", name.split(".")[0])  # timm's tags and file suffixes follow a dot
+    stem = TRAINING.sub("", PRETRAINING.sub("", name.split(".")[0]))  # timm's tags and suffixes follow a dot
     with_patch = stem.replace("_window", "_patch4_window")  # timm's V2 names leave the patch out
     return ALIASES.get(stem) or ALIASES.get(with_patch)
 

@@ -33,6 +33,7 @@ SIZES = {  # letter: first width, depths, heads
     "l": (192, (2, 2, 18, 2), (6, 12, 24, 48)),
 }
 W12 = (12, 12, 12, 6)  # at 192 pixels the last grid is 6 x 6
+W14 = (14, 14, 14, 7)
 W16 = (16, 16, 16, 8)
 W24 = (24, 24, 24, 12)
 V1 = "Liu et al. 2021, section 3.3"
@@ -114,7 +115,9 @@ VARIANTS: dict[str, Variant] = {
     ),
     "swin-t": v1("t", 7, 224, V1, "swin_tiny_patch4_window7_224", "swin_t", drop_path=0.2),
     "swin-s": v1("s", 7, 224, V1, "swin_small_patch4_window7_224", "swin_s", drop_path=0.3),
-    "swin-b": v1("b", 7, 224, V1, "swin_base_patch4_window7_224", "swin_b", drop_path=0.5),
+    "swin-b": v1(
+        "b", 7, 224, V1, "swin_base_patch4_window7_224", "swin_b", "swin_base__img224_window7", drop_path=0.5
+    ),
     "swin-l": v1("l", 7, 224, V1, "swin_large_patch4_window7_224", drop_path=0.2),
     "swin-b-w12-384": v1("b", 12, 384, V1, "swin_base_patch4_window12_384", drop_path=0.5),
     "swin-l-w12-384": v1("l", 12, 384, V1, "swin_large_patch4_window12_384", drop_path=0.2),
@@ -132,9 +135,9 @@ VARIANTS: dict[str, Variant] = {
         "official repository, model hub",
         ("swin_tiny_c24_patch4_window8_256",),
     ),
-    "swin-b-w6-192": v1("b", 6, 192, SIMMIM, drop_path=0.1),
-    "swin-l-w12-192": v1("l", (12, 12, 12, 6), 192, SIMMIM, drop_path=0.0),
-    "swin-l-w14": v1("l", (14, 14, 14, 7), 224, SIMMIM, drop_path=0.2),
+    "swin-b-w6-192": v1("b", 6, 192, SIMMIM, "swin_base__img192_window6", drop_path=0.1),
+    "swin-l-w12-192": v1("l", W12, 192, SIMMIM, "swin_large__img192_window12", drop_path=0.0),
+    "swin-l-w14": v1("l", W14, 224, SIMMIM, "swin_large__img224_window14", drop_path=0.2),
     "swinv2-t": v2("t", 8, 256, V2, "swinv2_tiny_patch4_window8_256", "swin_v2_t"),
     "swinv2-s": v2("s", 8, 256, V2, "swinv2_small_patch4_window8_256", "swin_v2_s", drop_path=0.3),
     "swinv2-b": v2("b", 8, 256, V2, "swinv2_base_patch4_window8_256", "swin_v2_b", drop_path=0.5),
@@ -143,9 +146,13 @@ VARIANTS: dict[str, Variant] = {
     "swinv2-s-w16": v2("s", W16, 256, V2, "swinv2_small_patch4_window16_256", drop_path=0.3),
     "swinv2-b-w16": v2("b", W16, 256, V2, "swinv2_base_patch4_window16_256", drop_path=0.5),
     "swinv2-s-w12-192": v2("s", W12, 192, SIMMIM),
-    "swinv2-b-w12-192": v2("b", W12, 192, V2, "swinv2_base_patch4_window12_192"),
+    "swinv2-b-w12-192": v2(
+        "b", W12, 192, V2, "swinv2_base_patch4_window12_192", "swinv2_base__img192_window12"
+    ),
     "swinv2-l-w12-192": v2("l", W12, 192, V2, "swinv2_large_patch4_window12_192"),
-    "swinv2-b-w14-224-from12": v2("b", (14, 14, 14, 7), 224, SIMMIM, drop_path=0.1, pretrained=True),
+    "swinv2-b-w14-224-from12": v2(
+        "b", W14, 224, SIMMIM, "swinv2_base__img224_window14", drop_path=0.1, pretrained=True
+    ),
     "swinv2-b-w16-from12": v2("b", W16, 256, V2, "swinv2_base_patch4_window12to16_192to256", pretrained=True),
     "swinv2-b-w24-from12": v2("b", W24, 384, V2, "swinv2_base_patch4_window12to24_192to384", pretrained=True),
     "swinv2-l-w16-from12": v2(
@@ -161,5 +168,7 @@ VARIANTS: dict[str, Variant] = {
         "b", (16, 7, 7), 224, "swin_base_patch244_window1677", drop_path=0.4, num_classes=174
     ),
     "video-swin-l": video("l", (8, 7, 7), 224, "swin_large_patch244_window877", drop_path=0.3),
-    "video-swin-l-w8x12x12-384": video("l", (8, 12, 12), 384, drop_path=0.3),
+    "video-swin-l-w8x12x12-384": video(
+        "l", (8, 12, 12), 384, "swin_large_384_patch244_window8_12_12", drop_path=0.3
+    ),
 }

@@ -13,7 +13,7 @@ def cifar10_swin_pico() -> Recipe:
         mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images
         std=(0.2470, 0.2435, 0.2616),
         optimiser=Optimiser(lr=1.5e-3, weight_decay=0.05),
-        schedule=Schedule(epochs=30, warmup_epochs=3),
+        schedule=Schedule(epochs=36, warmup_epochs=3),
         # In so short a training CutMix to the end would leave a model of a million parameters underfitted.
         augmentation=Augmentation(cutmix_epochs=10),
         run=Run(batch_size=128),

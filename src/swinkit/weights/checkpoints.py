@@ -6,7 +6,8 @@ The embedded one lies in the package, so that everything works without a network
 from pathlib import Path
 
 from ..errors import UsageError
-from ..models.catalogue import canonical, did_you_mean
+from ..models.catalogue import ALIASES, canonical, did_you_mean
+from ..models.specs import VARIANTS
 
 DEFAULT = "swin-pico/cifar-10"
 EMBEDDED: dict[str, Path] = {DEFAULT: Path(__file__).parent / "embedded" / "swin-pico-cifar-10"}
@@ -20,13 +21,15 @@ def locate(name: str) -> Path:
     """
     if name in EMBEDDED:
         return EMBEDDED[name]
-    variant = canonical(name)
+    variant, _, dataset = name.partition("/")
+    variant = canonical(variant)
     known = [checkpoint for checkpoint in EMBEDDED if checkpoint.split("/")[0] == variant]
-    if len(known) == 1:
+    if len(known) == 1 and not dataset:
         return EMBEDDED[known[0]]
-    if variant is not None:
+    if variant is not None and not known:
         raise UsageError(
-            f"{name} is an architecture, and no weights for it come with swinkit: give a weights file "
-            f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({name!r})`)"
+            f"{name}: no weights of {variant} come with swinkit; give a file of weights "
+            f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({variant!r})`)"
         )
-    raise UsageError(f"{name}: no such file, folder or checkpoint{did_you_mean(name, list(EMBEDDED))}")
+    hint = did_you_mean(name, [*EMBEDDED, *VARIANTS, *ALIASES])
+    raise UsageError(f"{name}: no such file, folder or checkpoint{hint}")

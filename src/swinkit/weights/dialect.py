@@ -108,6 +108,10 @@ class Dialect:
             unexplained=tuple(name for name in names if name not in explained),
         )
 
+    def takes(self, state: State, plan: Plan) -> bool:
+        """Whether the model that `plan` finds in `state` has as many axes as this library's can have."""
+        return state[plan.prefix + self.embed].ndim - 2 in self.axes
+
     def read(self, state: State, spec: Spec | None = None) -> Reading:
         """Their state -> ours. `spec` tells the grid of an absolute embedding that is not square.
 
@@ -117,9 +121,12 @@ class Dialect:
         plan = self.plan(state)
         if plan is None:
             raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
+        if not self.takes(state, plan):
+            raise DataError(f"{self.embed} has other axes than {self.name}'s models; name another dialect")
+        local = {name: state[full] for name, full in plan.full.items()}
         return Reading(
-            state=carried_out(plan.moves, {name: state[full] for name, full in plan.full.items()}, spec),
-            buffers=carried_out(plan.buffers, {name: state[full] for name, full in plan.full.items()}, spec),
+            state=carried_out(plan.moves, local, spec),
+            buffers=carried_out(plan.buffers, local, spec),
             renamed={theirs: ", ".join(ours) for theirs, ours in plan.renamed.items() if ours != (theirs,)},
             rebuilt=tuple(plan.full[name] for move in plan.buffers for name in move.taken),
             unused=plan.unused,

@@ -1,13 +1,12 @@
 """All dialects by name, and telling from a file's names which one it speaks."""
 
 import difflib
-from collections.abc import Iterable
 
 from ..errors import DataError, UsageError
 from .dialect import Dialect, Plan, listed
 from .microsoft import MICROSOFT
-from .openmmlab import OPENMMLAB, OPENMMLAB_VIDEO
-from .rules import Rename
+from .openmmlab import OPENMMLAB, OPENMMLAB_VIDEO, OPENMMLAB_VIDEO_BACKBONE
+from .rules import Rename, State
 from .timm import TIMM
 from .torchvision import TORCHVISION, TORCHVISION_3D
 
@@ -29,6 +28,7 @@ DIALECTS: dict[str, Dialect] = {
     "torchvision-3d": TORCHVISION_3D,
     "openmmlab": OPENMMLAB,
     "openmmlab-video": OPENMMLAB_VIDEO,
+    "openmmlab-video-backbone": OPENMMLAB_VIDEO_BACKBONE,
 }
 
 
@@ -45,19 +45,23 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-def detect(keys: Iterable[str]) -> Dialect:
-    """The dialect in which `keys` make a whole Swin (or else most of one) with the fewest names left over.
+def detect(state: State) -> Dialect:
+    """The dialect in which `state` is a whole Swin (or else most of one) with the fewest names left over.
 
-    Decided from where merges, blocks and embedding stand, never from the head, which a file may lack; any
-    prefix (`module.`, `model.`, `backbone.`) may stand before all names. Where two dialects read the same
-    thing, the one that needs the shorter prefix is named.
+    Decided from where merges, blocks and embedding stand and from the axes of the embedding, never from
+    the head, which a file may lack; any prefix (`module.`, `model.`, `backbone.`) may stand before all
+    names. Where two dialects read the same thing, the one that needs the shorter prefix is named.
 
     Raises:
         DataError: none fits, or two fit and read different things.
     """
-    names = tuple(keys)
+    names = tuple(state)
     different = {dialect.name: dialect for dialect in DIALECTS.values()}.values()
-    plans = [(dialect, plan) for dialect in different if (plan := dialect.plan(names)) and plan.stages]
+    plans = [
+        (dialect, plan)
+        for dialect in different
+        if (plan := dialect.plan(names)) and plan.stages and dialect.takes(state, plan)
+    ]
     fits = [(dialect, plan) for dialect, plan in plans if plan.is_whole] or plans
     if not fits:
         raise DataError(

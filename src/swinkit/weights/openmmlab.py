@@ -35,16 +35,23 @@ OPENMMLAB = Dialect(
     border="pad",
 )
 
-OPENMMLAB_VIDEO = Dialect(
-    "openmmlab-video",
-    (
-        *embedding("backbone.patch_embed."),
-        *blocks(f"backbone.{BLOCKS}", MLP),
-        *merges("backbone.layers.{i}.downsample."),
-        Rename("backbone.norm.*", "head.norm.*"),
-        Rename("cls_head.fc_cls.*", "head.classifier.*"),
-    ),
-    buffers=window_buffers(f"backbone.{BLOCKS}", square_index),
-    axes=(3,),
-    clipped_bias="leading",
-)
+
+def video(name: str, prefix: str) -> Dialect:
+    """Video Swin's names, `prefix` before those of its backbone, whose last norm is our head's."""
+    return Dialect(
+        name,
+        (
+            *embedding(f"{prefix}patch_embed."),
+            *blocks(f"{prefix}{BLOCKS}", MLP),
+            *merges(f"{prefix}layers.{{i}}.downsample."),
+            Rename(f"{prefix}norm.*", "head.norm.*"),
+            Rename("cls_head.fc_cls.*", "head.classifier.*"),
+        ),
+        buffers=window_buffers(f"{prefix}{BLOCKS}", square_index),
+        axes=(3,),
+        clipped_bias="leading",
+    )
+
+
+OPENMMLAB_VIDEO = video("openmmlab-video", "backbone.")
+OPENMMLAB_VIDEO_BACKBONE = video("openmmlab-video-backbone", "")

@@ -6,9 +6,9 @@ geometrically instead: their resized models are others.
 Shapes: H heads, (h, w) a window or a grid, C channels.
 """
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.position import resize
 from ..core.spec import Size
 from ..errors import UsageError
 
@@ -24,7 +24,7 @@ def resize_table(table: Tensor, window: Size, new: Size) -> Tensor:
             f"bias tables of windows {window} and {new} cannot be resized: only windows of two axes can"
         )
     rows = table.unflatten(0, tuple(2 * w - 1 for w in window))
-    return bicubic(rows, tuple(2 * w - 1 for w in new)).flatten(0, 1)
+    return resize(rows, tuple(2 * w - 1 for w in new)).flatten(0, 1).contiguous()
 
 
 def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
@@ -37,12 +37,4 @@ def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
         raise UsageError(
             f"an absolute embedding of shape {tuple(embedding.shape)} cannot be resized to the grid {new}"
         )
-    return bicubic(embedding, new)
-
-
-def bicubic(grid: Tensor, new: Size) -> Tensor:
-    """(h, w, C) -> (*new, C), computed in at least fp32."""
-    maps = grid.movedim(-1, 0)[None]
-    maps = maps if grid.dtype.itemsize >= 4 else maps.float()
-    maps = F.interpolate(maps, size=tuple(new), mode="bicubic", align_corners=False)
-    return maps[0].movedim(0, -1).to(grid.dtype).contiguous()
+    return resize(embedding, new).contiguous()

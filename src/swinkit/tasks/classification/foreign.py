@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ...core.backbone import Swin
-from ...core.spec import Size, Spec
+from ...core.spec import Size, Spec, SpecV2
 from ...data.classes import class_names
 from ...data.preprocess import Preprocess
 from ...errors import UsageError
@@ -50,17 +50,32 @@ def load_file(
 
 def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[str, Spec, Size, str]:
     """Family, spec, usual size in pixels, and who told: caller, else tensors, else the file's name."""
-    stem = canonical(variant or path.name)
-    size = VARIANTS[stem].size if stem else USUAL_SIZE
     if variant is not None:
         name, chosen = find(variant)
-        return chosen.family, chosen.spec, size, f"the name {name}"
+        return chosen.family, chosen.spec, chosen.size, f"the name {name}"
+    stem = canonical(path.name)
     try:
-        return *infer(reading.state, reading.buffers), size, "the tensors"
+        family, spec = infer(reading.state, reading.buffers)
     except UsageError:
         if stem is None:
             raise
-        return VARIANTS[stem].family, VARIANTS[stem].spec, size, f"the file's name ({stem})"
+        chosen = VARIANTS[stem]
+        return chosen.family, chosen.spec, chosen.size, f"the file's name ({stem})"
+    return family, spec, usual_size(family, spec, stem), "the tensors"
+
+
+def usual_size(family: str, spec: Spec, stem: str | None) -> Size:
+    """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
+    for variant in VARIANTS.values():
+        if variant.family == family and outline(variant.spec) == outline(spec):
+            return variant.size
+    return VARIANTS[stem].size if stem else USUAL_SIZE
+
+
+def outline(spec: Spec) -> tuple[object, ...]:
+    """What tells variants apart and follows from weights."""
+    references = spec.reference_windows if isinstance(spec, SpecV2) else None
+    return spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
 
 
 def opened(contents: Contents) -> list[str]:
@@ -88,7 +103,10 @@ def shell(
     names, origin = (tuple(labels), "given") if labels is not None else class_names(classes)
     if len(names) != classes:
         raise UsageError(f"{len(names)} labels were given, but the file has {classes} classes")
-    return Classifier(swin, names, published_preprocess(size)), [f"{classes} class names: {origin}"]
+    fit = published_preprocess(size)
+    how = f"squeezed to {fit.crop}" if fit.resize is None else f"shorter side {fit.resize}, middle {fit.crop}"
+    notes = [f"{classes} class names: {origin}", f"pictures: {how} pixels, as Microsoft evaluates"]
+    return Classifier(swin, names, fit), notes
 
 
 def published_preprocess(size: Size) -> Preprocess:

@@ -16,6 +16,7 @@ from ...data.images import Picture, load_image, name_of
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
+from ...models.config import family_of
 from ..results import Classification, best
 from ..task import Task
 from .data import Batch
@@ -31,7 +32,8 @@ class Classifier(Task):
     ):
         super().__init__()
         self.backbone = backbone
-        self.head = ClassificationHead(backbone.spec.widths[-1], len(labels))
+        std = 0.01 if family_of(backbone.spec) == "video" else 0.02
+        self.head = ClassificationHead(backbone.spec.widths[-1], len(labels), std=std)
         self._labels = tuple(labels)
         self.preprocess = preprocess
         self.smoothing = smoothing
