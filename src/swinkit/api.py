@@ -1,5 +1,6 @@
 """The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -22,15 +23,20 @@ from .tasks.classification.data import FittedImages, evaluation_batches, trainin
 from .tasks.classification.foreign import load_file
 from .tasks.classification.metrics import Accuracy
 from .tasks.classification.model import Classifier, evaluating
-from .tasks.classification.saved import read_classifier, write_classifier
+from .tasks.classification.saved import read_classifier, training_card, write_classifier
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
+from .training.run import RunFolder
 from .weights.checkpoints import DEFAULT, locate
 from .weights.folder import CONFIG, WEIGHTS
 
 __all__ = ["backbone", "evaluate", "load", "save", "train", "variants"]
 
-EVALUATION_BATCH = 250
+EVALUATION_BATCH = 64
+HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
+KEPT_BYTES = 2**30  # of decoded pictures in memory, for each of the two splits
+
+logger = logging.getLogger(__name__)
 
 
 def variants() -> dict[str, Variant]:
@@ -128,48 +134,78 @@ def evaluate(
     Raises:
         DataError: no such split, classes unknown to the model, or a picture that cannot be read (none is
             left out).
+        UsageError: no classifier of RGB pictures, or a `batch_size` below 1.
     """
-    images = find_labelled(Path(data), split, model.labels)
-    counts = Accuracy.empty(len(model.labels))
+    if not isinstance(model, Classifier):
+        raise UsageError(f"evaluate measures classifiers, not a {type(model).__name__}")
+    require_pictures(model.backbone.spec)
+    if batch_size < 1:
+        raise UsageError(f"batch_size is {batch_size}; it must be 1 or more")
+    images = find_labelled(Path(data), split, classes=model.labels)
+    weight, counts = model.head.classifier.weight, Accuracy.empty(len(model.labels))
     with evaluating(model), torch.inference_mode():
         for batch in evaluation_batches(FittedImages(images, model.preprocess), batch_size):
-            counts += Accuracy.of(model(batch.pixels), batch.targets)
+            counts += Accuracy.of(model(batch.pixels.to(weight.device, weight.dtype)), batch.targets)
     return counts
 
 
 def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[str]) -> Classifier:
     """Train by `recipe` on `data`, a folder or zip of train|val/CLASS/picture, and save into `out`/model.
 
-    Stopped, it goes on where the last epoch ended when called again with the same `out`.
+    Without a `val` (or `valid`, `validation`), `test` is watched instead. Stopped, the training goes on where
+    the last epoch ended when called again with the same `out`.
 
     Raises:
         DataError: the data has no such splits, fewer training pictures than one batch, or a picture that
             cannot be read; or the loss is not finite.
-        UsageError: the recipe names an unknown variant, or `out` holds a training by another recipe.
+        UsageError: the recipe's variant is unknown or takes no pictures, or `out` holds another training.
+        EnvironmentProblem: `out` cannot be written.
     """
     run = recipe.run
     _, variant = find(recipe.variant)
+    require_pictures(variant.spec)
     training = find_labelled(Path(data), "train")
-    validation = find_labelled(Path(data), "val", training.classes)
+    held_out = find_labelled(Path(data), *HELD_OUT, classes=training.classes)
     steps = len(training) // run.batch_size
     if steps == 0:
-        raise DataError(
-            f"{data}: {len(training)} training pictures are fewer than one batch of {run.batch_size}"
-        )
+        count = len(training)
+        raise DataError(f"{data}: {count} training pictures are fewer than one batch of {run.batch_size}")
     preprocess = Preprocess(crop=recipe.size, resize=max(recipe.size), mean=recipe.mean, std=recipe.std)
     torch.manual_seed(run.seed)
     swin = build(variant.family, replace(variant.spec, drop_path=recipe.drop_path))
     model = Classifier(swin, training.classes, preprocess, smoothing=recipe.augmentation.smoothing)
-    fitted, held_out = FittedImages(training, preprocess), FittedImages(validation, preprocess)
+    folder = RunFolder(Path(out), recipe)
+    logger.info(
+        "%s on %d pictures of %d classes, watched on %d of %s: %d epochs of %d steps",
+        recipe.variant,
+        len(training),
+        len(training.classes),
+        len(held_out),
+        held_out.split,
+        recipe.schedule.epochs,
+        steps,
+    )
+    kept = KEPT_BYTES // (3 * recipe.size[0] * recipe.size[1])
+    fitted, watched = (FittedImages(images, preprocess, kept) for images in (training, held_out))
     run_loop(
         model,
         lambda epoch: training_batches(
             fitted, run.batch_size, recipe.augmentation, seed=run.seed, epoch=epoch
         ),
-        lambda: evaluation_batches(held_out, EVALUATION_BATCH),
+        lambda: evaluation_batches(watched, EVALUATION_BATCH),
         steps,
         recipe,
-        Path(out),
+        folder,
     )
-    save(model, Path(out) / "model")
+    card = training_card(recipe.variant, training, held_out, folder.last()["top1"])
+    save(model, Path(out) / "model", card=card)
     return model
+
+
+def require_pictures(spec: Spec) -> None:
+    """Raise UsageError unless a model of `spec` takes RGB pictures."""
+    if (len(spec.patch), spec.in_channels) != (2, 3):
+        axes, channels = len(spec.patch), spec.in_channels
+        raise UsageError(
+            f"this model takes {channels} channels over {axes} axes, and pictures are RGB over two"
+        )

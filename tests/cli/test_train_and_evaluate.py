@@ -82,6 +82,8 @@ def test_the_report_states_the_protocol(run, pictures, capsys):
         (["evaluate", "swin-pico", "data=nowhere"], 3, "nowhere: no such folder or zip"),
         (["evaluate", "swin-pcio", "data=x"], 2, "no such file, folder or checkpoint"),
         (["evaluate"], 2, "model"),
+        (["evaluate", "swin-pico", "data=nowhere", "batch_size=0"], 2, "unknown option 'batch_size'"),
+        (["evaluate", "swin-pico", "data=nowhere", "--batch-size", "0"], 2, "batch_size is 0"),
     ],
 )
 def test_mistakes_are_one_line(words, code, message, capsys, tmp_path, monkeypatch):

@@ -44,12 +44,29 @@ def test_folders_and_zips_are_read_alike_also_inside_another_folder(root, place)
     )
 
 
-def test_val_falls_back_on_test(root):
-    assert all("/test/" in f"/{name}" for name in find_labelled(root, "val").names)
+def test_the_first_split_there_is_is_read_and_named(root):
+    images = find_labelled(root, "val", "test")
+    assert images.split == "test"
+    assert all(name.startswith("test/") for name in images.names)
 
 
 def test_labels_follow_the_order_of_classes_given(root):
-    assert find_labelled(root, "train", ("b", "c", "a")).labels.tolist() == [2, 0]
+    assert find_labelled(root, "train", classes=("b", "c", "a")).labels.tolist() == [2, 0]
+
+
+def test_hidden_files_and_those_of_macos_are_passed_over(root):
+    for folder in ("train/.checkpoints", "__MACOSX/train/a"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "._0.png").write_bytes(b"no picture")
+        (root / folder / ".." / "1.png").write_bytes(b"no picture")
+    assert find_labelled(root, "train").names == ("train/a/0.PNG", "train/b/0.PNG")
+
+
+def test_a_class_may_be_called_as_a_split(root):
+    (root / "train" / "test" / "deeper").mkdir(parents=True)
+    Image.new("RGB", (4, 5)).save(root / "train" / "test" / "deeper" / "0.png")
+    assert find_labelled(root, "train").classes == ("a", "b", "test")
+    assert find_labelled(root, "test").classes == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -75,5 +92,5 @@ def test_a_picture_damaged_inside_a_zip_is_named(root):
     content[at + 30] ^= 0xFF
     path.write_bytes(content)
     images = find_labelled(path, "test")  # first in the zip
-    with pytest.raises(ImageError, match=r"set\.zip:.*0\.PNG: damaged inside the zip"):
+    with pytest.raises(ImageError, match=r"set\.zip:.*0\.PNG: cannot be read from the zip"):
         images.load(0)

@@ -1,6 +1,7 @@
 """The loop on pictures in a folder: it learns, goes on where it stopped, refuses what it cannot do."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import torch
 from PIL import Image
 
 import swinkit
-from swinkit.errors import DataError, UsageError
+from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.recipes.tiny import cifar10_swin_pico
+from swinkit.tasks.task import Task
+from swinkit.training.loop import loss_of
 from swinkit.training.recipe import Optimiser, Recipe, Run, Schedule
 
 COLOURS = {"blue": (20, 30, 200), "red": (200, 30, 20)}
@@ -97,6 +100,7 @@ def test_too_few_pictures_for_a_batch_are_an_error(pictures: Path, tmp_path: Pat
     ("make", "message"),
     [
         (lambda: Run(batch_size=0), "run.batch_size is 0; it must be 1 or more"),
+        (lambda: Run(seed=2**40), "run.seed is 1099511627776"),
         (lambda: Optimiser(lr=-1.0), "optimiser.lr is -1.0; it must be above 0"),
         (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3"),
         (lambda: replace(cifar10_swin_pico(), drop_path=1.0), "drop_path is 1.0"),
@@ -105,3 +109,64 @@ def test_too_few_pictures_for_a_batch_are_an_error(pictures: Path, tmp_path: Pat
 def test_impossible_values_are_refused_when_the_recipe_is_made(make: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_a_damaged_checkpoint_is_named(pictures: Path, tmp_path: Path) -> None:
+    swinkit.train(recipe(epochs=1), pictures, tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes((tmp_path / "checkpoint.pt").read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"checkpoint\.pt is no "):
+        swinkit.train(recipe(epochs=1), pictures, tmp_path)
+
+
+def test_a_training_does_not_go_on_with_other_classes(pictures: Path, tmp_path: Path) -> None:
+    swinkit.train(recipe(epochs=1), pictures, tmp_path / "run")
+    renamed = tmp_path / "renamed"
+    shutil.copytree(pictures, renamed)
+    for split in ("train", "val"):
+        (renamed / split / "blue").rename(renamed / split / "azure")
+    with pytest.raises(UsageError, match="other classes"):
+        swinkit.train(recipe(epochs=1), renamed, tmp_path / "run")
+
+
+def test_a_place_that_cannot_be_written_is_named(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentProblem, match=r"file.* cannot be written"):
+        swinkit.train(recipe(), pictures, tmp_path / "file")
+
+
+def test_a_variant_that_takes_no_pictures_is_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="3 channels over 3 axes, and pictures are RGB over two"):
+        swinkit.train(replace(recipe(), variant="video-swin-t"), pictures, tmp_path)
+
+
+class Line(Task):
+    """The smallest task: one number times another."""
+
+    labels = ("one",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.slope * x + x.sin()
+
+    def losses(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"sum": self(batch).sum()}
+
+    def observe(self, batch: torch.Tensor) -> None: ...
+
+    def scores(self) -> dict[str, float]:
+        return {}
+
+    def predict(self, inputs: object) -> None: ...
+
+
+def test_compiling_without_a_compiler_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    task = Line()
+    task.compile()
+    with pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler"):
+        loss_of(task, torch.ones(3), recipe())

@@ -152,7 +152,19 @@ def test_a_full_disk_keeps_the_old_model(small_disk: Path, saved: SavedModel):
     assert_same(read_folder(small_disk / "best"), saved)
 
 
-@pytest.mark.parametrize("name", FILES)
+def test_a_lost_card_is_no_reason_to_refuse_a_model(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / "README.md").unlink()
+    assert read_folder(tmp_path / "best").card == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_whoever_may_read_one_file_may_read_the_weights_too(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    assert len({(tmp_path / "best" / name).stat().st_mode for name in FILES}) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "README.md"])
 def test_every_file_must_be_there(tmp_path: Path, saved: SavedModel, name: str):
     write_folder(tmp_path / "best", saved)
     (tmp_path / "best" / name).unlink()

@@ -1,12 +1,12 @@
-"""What commands share in talking to a terminal: answers on stdout; errors and progress on stderr."""
+"""What commands share in talking to a terminal: answers on stdout; errors and progress on stderr.
+
+rich is imported where it is used, so that the commands that only list things stay quick.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Item = TypeVar("Item")
 LONG = 20  # pictures; below it a bar would be gone before it is seen
@@ -27,6 +27,12 @@ def complain(error: object) -> None:
     note(f"error: {error}")
 
 
+def block(text: str) -> None:
+    """Several lines on stdout."""
+    for part in text.split("\n"):
+        line(part)
+
+
 def printable(text: str, encoding: str | None) -> str:
     r"""Control characters as escapes (`\x1b`), since names of files and classes may come from strangers.
 
@@ -39,6 +45,9 @@ def printable(text: str, encoding: str | None) -> str:
 @contextmanager
 def progress(items: Sequence[Item]) -> Iterator[Iterable[Item]]:
     """The items again; a bar on stderr moves as they are taken, if they are many and stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if len(items) < LONG or not console.is_terminal:
         yield items

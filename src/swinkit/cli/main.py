@@ -1,13 +1,15 @@
 """`swinkit VERB ...`: runs the verb, and turns errors into one line and an exit code. Imports no torch."""
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import SwinkitError, UsageError
+from ..errors import EnvironmentProblem, SwinkitError, UsageError
 from ..models.catalogue import did_you_mean
+from .console import complain, note
 
 VERBS = {
     "models": "list the models that can be built by name",
@@ -28,16 +30,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"swinkit {__version__}")
         return 0
     try:
-        return run(words[0], words[1:])
+        code = run(words[0], words[1:])
+        sys.stdout.flush()
+        return code
     except SwinkitError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            raise
+        silence()
+        complain(f"the output cannot be written: {error.strerror}")
+        return EnvironmentProblem.exit_code
+
+
+def silence() -> None:
+    """What is still to be printed goes nowhere, so that nothing fails once more on leaving."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(verb: str, arguments: list[str]) -> int:

@@ -13,14 +13,13 @@ from torch import Tensor
 from ..errors import DataError
 from .images import SUFFIXES, ImageError, load_image
 
-SPLITS = {"train": ("train",), "val": ("val", "valid", "validation", "test"), "test": ("test", "val")}
-
 
 @dataclass(frozen=True)
 class LabelledImages:
     """`ROOT/SPLIT/CLASS/picture`: names in a stable order, their labels, and how to read one."""
 
     root: Path
+    split: str  # the folder that was read
     names: tuple[str, ...]  # relative to root, with forward slashes
     labels: Tensor  # (samples,)
     classes: tuple[str, ...]
@@ -40,8 +39,8 @@ class LabelledImages:
             return load_image(self.root / name)
         try:
             content = open_archive(self.root).read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ImageError(f"{self.root}:{name}", f"damaged inside the zip: {error}") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # encrypted, too
+            raise ImageError(f"{self.root}:{name}", f"cannot be read from the zip: {error}") from None
         return load_image(content, name=f"{self.root}:{name}")
 
 
@@ -51,34 +50,39 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def find_labelled(root: str | Path, split: str, classes: Sequence[str] | None = None) -> LabelledImages:
-    """The pictures of one split ("train", "val", "test") of a folder or zip.
+def find_labelled(root: Path, *splits: str, classes: Sequence[str] | None = None) -> LabelledImages:
+    """The pictures of the first of `splits`, folders such as "val" or "test", that a folder or zip has.
 
-    Classes are sorted by name unless given. A folder around the splits is looked through. "val" falls back on
-    `valid`, `validation`, `test`.
+    Classes are sorted by name unless given. Folders around the splits are looked through; hidden files, and
+    those that macOS adds to zips, are passed over.
 
     Raises:
-        DataError: there is no such split, it holds no pictures, or its classes are not `classes`.
+        DataError: there is no such split with pictures, or it has classes that are not in `classes`.
     """
-    root = Path(root)
-    entries = sorted(list_files(root))
-    paths = [path for path in entries if path.suffix.lower() in SUFFIXES]
-    for alias in SPLITS[split]:
-        inside = [(path, path.parts.index(alias)) for path in paths if alias in path.parts[:-2]]
-        if inside:
+    pictures = [path for path in sorted(list_files(root)) if is_picture(path)]
+    for split in splits:
+        depths = [path.parts.index(split) for path in pictures if split in path.parts[:-2]]
+        if depths:
             break
     else:
         raise DataError(
-            f"{root}: no pictures in {' or '.join(SPLITS[split])}/CLASS/ (expected SPLIT/CLASS/picture.jpg)"
+            f"{root}: no pictures in {' or '.join(splits)}/CLASS/ (expected SPLIT/CLASS/picture.jpg)"
         )
-    found = tuple(sorted({path.parts[at + 1] for path, at in inside}))
+    at = min(depths)  # a class may be called as a split
+    inside = [path for path in pictures if len(path.parts) > at + 2 and path.parts[at] == split]
+    found = sorted({path.parts[at + 1] for path in inside})
     if classes is not None and set(found) - set(classes):
         strange = ", ".join(sorted(set(found) - set(classes)))
         raise DataError(f"{root}: the classes {strange} of {split} are unknown (known: {', '.join(classes)})")
-    classes = tuple(classes or found)
-    index = {name: i for i, name in enumerate(classes)}
-    labels = torch.tensor([index[path.parts[at + 1]] for path, at in inside])
-    return LabelledImages(root, tuple(str(path) for path, _ in inside), labels, classes)
+    known = tuple(classes or found)
+    labels = torch.tensor([known.index(path.parts[at + 1]) for path in inside])
+    return LabelledImages(root, split, tuple(map(str, inside)), labels, known)
+
+
+def is_picture(path: PurePosixPath) -> bool:
+    """Whether a file is called like one, and neither hidden nor added by macOS."""
+    strange = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not strange
 
 
 def list_files(root: Path) -> list[PurePosixPath]:
@@ -97,4 +101,6 @@ def list_files(root: Path) -> list[PurePosixPath]:
         names = open_archive(root).namelist()
     except zipfile.BadZipFile:
         raise DataError(f"{root}: neither a folder nor a zip") from None
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read: {error.strerror or error}") from None
     return [PurePosixPath(name) for name in names if not name.endswith("/")]

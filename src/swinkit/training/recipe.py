@@ -56,6 +56,7 @@ class Run:
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         require(self.batch_size >= 1, "run.batch_size", self.batch_size, "1 or more")
+        require(0 <= self.seed < 2**32, "run.seed", self.seed, "in [0, 2^32)")
 
 
 @dataclass(frozen=True, kw_only=True)

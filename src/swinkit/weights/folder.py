@@ -90,6 +90,8 @@ def write_files(folder: Path, saved: SavedModel) -> None:
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    # safetensors keeps its file to its owner; who may read the others may read this one too.
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
     for place in (*(folder / name for name in FILES), folder):
         sync(place)
 
@@ -133,7 +135,7 @@ def read_folder(path: str | os.PathLike[str]) -> SavedModel:
     path = Path(path)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder")
-    missing = [name for name in FILES if not (path / name).is_file()]
+    missing = [name for name in FILES if name != CARD and not (path / name).is_file()]
     if missing:
         raise DataError(f"{path} is no saved model: {listed(missing)} missing")
     config = read_json(path / CONFIG, dict)
@@ -145,7 +147,8 @@ def read_folder(path: str | os.PathLike[str]) -> SavedModel:
         metadata = file.metadata() or {}
     if metadata.get("config_sha256") != fingerprint(config):
         raise DataError(f"{path / CONFIG} is not the one that {WEIGHTS} was saved with; put that one back")
-    return SavedModel(config, read_json(path / PREPROCESS, dict), labels, state, read_text(path / CARD))
+    card = read_text(path / CARD) if (path / CARD).is_file() else ""
+    return SavedModel(config, read_json(path / PREPROCESS, dict), labels, state, card)
 
 
 def read_json(path: Path, kind: type) -> Any:

@@ -25,11 +25,11 @@ class Batch:
 
 
 class FittedImages(Dataset[tuple[Tensor, int]]):
-    """Pictures at the model's size, uint8; each decoded once and kept, which suits small pictures."""
+    """Pictures at the model's size, uint8; the first `kept` of them are decoded once and kept in memory."""
 
-    def __init__(self, images: LabelledImages, preprocess: Preprocess):
+    def __init__(self, images: LabelledImages, preprocess: Preprocess, kept: int = 0):
         self.images, self.preprocess = images, preprocess
-        self.kept: list[Tensor | None] = [None] * len(images)
+        self.kept: list[Tensor | None] = [None] * min(kept, len(images))
 
     def __len__(self) -> int:
         """Number of pictures."""
@@ -37,9 +37,11 @@ class FittedImages(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """(3, *crop) uint8 and its label."""
-        image = self.kept[index]
+        image = self.kept[index] if index < len(self.kept) else None
         if image is None:
-            image = self.kept[index] = self.preprocess.fit(self.images.load(index))
+            image = self.preprocess.fit(self.images.load(index))
+            if index < len(self.kept):
+                self.kept[index] = image
         return image, int(self.images.labels[index])
 
 

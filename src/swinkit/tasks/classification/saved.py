@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ... import __version__
+from ...data.folders import LabelledImages
 from ...data.preprocess import Preprocess
 from ...errors import DataError
 from ...models.build import build
@@ -45,12 +46,30 @@ def read_classifier(folder: Path) -> Classifier:
         raise DataError(f"{folder}: holds a model for {saved.config.get('task')!r}, not a classifier")
     if saved.config.get("num_classes") != len(saved.labels):
         raise DataError(f"{folder}: {saved.config.get('num_classes')} classes but {len(saved.labels)} labels")
-    family = str(saved.config.get("family"))
-    spec = spec_from_json(family, dict(saved.config.get("spec") or {}))
-    with torch.device("meta"):
-        model = Classifier(build(family, spec), saved.labels, Preprocess.from_json(saved.preprocess))
-    load_weights(model, saved.state, dialect="swinkit")
+    family, numbers = str(saved.config.get("family")), saved.config.get("spec")
+    try:
+        spec = spec_from_json(family, numbers if isinstance(numbers, dict) else {})
+        with torch.device("meta"):
+            model = Classifier(build(family, spec), saved.labels, Preprocess.from_json(saved.preprocess))
+        load_weights(model, saved.state, dialect="swinkit")
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from None
     return model.eval()
+
+
+def training_card(variant: str, training: LabelledImages, held_out: LabelledImages, top1: float) -> str:
+    """A card for a model that has just been trained; `top1` in [0, 1], on the pictures held out."""
+    return f"""# {variant}, trained by swinkit {__version__}
+
+{len(training.classes)} classes: {", ".join(training.classes)}.
+
+Trained on the {len(training)} pictures of `{training.root.name}` ({training.split}); {top1:.2%} top-1 on
+the {len(held_out)} of {held_out.split}, which were watched in training. The recipe is in the run's
+`recipe.json`.
+
+Load it with `swinkit.load("FOLDER")`, or `swinkit predict PICTURE --model FOLDER`. It answers with one of
+its classes whatever it is shown. Intended use, limits and licence: to be stated by whoever trained it.
+"""
 
 
 def plain_card(config: dict[str, Any], model: Classifier) -> str:
