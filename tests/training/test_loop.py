@@ -169,4 +169,4 @@ def test_compiling_without_a_compiler_is_explained(tmp_path: Path, monkeypatch: 
     task = Line()
     task.compile()
     with pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler"):
-        loss_of(task, torch.ones(3), recipe())
+        loss_of(task, torch.ones(3), replace(recipe(), run=Run(compile=True)))

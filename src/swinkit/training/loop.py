@@ -93,8 +93,17 @@ def loss_of(task: Task, batch: Any, recipe: Recipe) -> Tensor:
     try:
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.run.precision == "bf16"):
             return torch.stack(list(task.losses(batch).values())).sum()
-    except torch._dynamo.exc.BackendCompilerFailed as error:  # noqa: SLF001  torch's only name for it
+    except compiler_failures(recipe) as error:
         reason = str(error).splitlines()[0]
         raise EnvironmentProblem(
             f"run.compile needs a C++ compiler, such as g++, or must be left out: {reason}"
         ) from None
+
+
+def compiler_failures(recipe: Recipe) -> tuple[type[Exception], ...]:
+    """What torch raises where it cannot compile; imported only where it may, since that takes seconds."""
+    if not recipe.run.compile:
+        return ()
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    return (BackendCompilerFailed,)
