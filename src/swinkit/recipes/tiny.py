@@ -5,7 +5,14 @@ from ..training.recipe import Optimiser, Recipe, Run, Schedule
 
 
 def cifar10_swin_pico() -> Recipe:
-    """swin-pico from scratch on CIFAR-10, or on any folder of small pictures."""
+    """swin-pico from scratch on CIFAR-10, or on any folder of small pictures.
+
+    `swinkit train cifar10-swin-pico data=cifar10.zip out=runs/pico run.precision=bf16 run.compile=true`
+
+    Hardware: two CPU cores with bf16 instructions and a C++ compiler; without either, leave out the last
+    two settings. Time: 100 minutes while the machine was busy with other work, 80 seconds an epoch when it
+    was not. Result: 77.92 % top-1, 98.62 % top-5 on the 10,000 test pictures (one run; its card tells more).
+    """
     return Recipe(
         variant="swin-pico",
         drop_path=0.05,
