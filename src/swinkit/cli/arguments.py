@@ -42,5 +42,5 @@ def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool
 
 
 def one_line(error: Any) -> str:
-    """The first sentence of a parser's message, without its indentation."""
+    """A parser's message without its line breaks and indentation."""
     return " ".join(str(error).split())

@@ -1,0 +1,60 @@
+"""Accuracy from counts, and the loss against labels and mixtures."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from swinkit.tasks.classification.losses import cross_entropy
+from swinkit.tasks.classification.metrics import Accuracy
+
+LOGITS = torch.tensor([[9.0, 1, 2, 3, 4, 5, 6], [0, 9, 1, 2, 3, 4, 5], [9, 8, 7, 6, 5, 4, 3]])
+LABELS = torch.tensor([0, 0, 5])  # the best answer; the last; the sixth
+
+
+def test_the_first_and_the_first_five_answers_are_counted():
+    counts = Accuracy.of(LOGITS, LABELS)
+    assert (counts.top1, counts.top5, counts.total) == (1 / 3, 1 / 3, 3)
+    assert Accuracy.of(LOGITS, torch.tensor([0, 0, 4])).top5 == 2 / 3
+
+
+def test_the_confusion_matrix_has_a_row_a_class_and_a_column_an_answer():
+    confusion = Accuracy.of(LOGITS, LABELS).confusion
+    assert {tuple(at) for at in confusion.nonzero().tolist()} == {(0, 0), (0, 1), (5, 0)}
+
+
+def test_recall_is_of_each_class_and_zero_without_pictures():
+    assert Accuracy.of(LOGITS, LABELS).recall == [0.5, 0, 0, 0, 0, 0, 0]
+
+
+def test_batches_add_up_in_any_order():
+    logits, labels = torch.randn(20, 7), torch.randint(7, (20,))
+    whole = Accuracy.of(logits, labels)
+    parts = Accuracy.empty(7) + Accuracy.of(logits[12:], labels[12:]) + Accuracy.of(logits[:12], labels[:12])
+    assert torch.equal(whole.confusion, parts.confusion)
+    assert whole.hits5 == parts.hits5
+
+
+def test_fewer_than_five_classes_are_always_among_the_first_five():
+    assert Accuracy.of(torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])).top5 == 1.0
+
+
+def test_nothing_counted_is_no_division_by_zero():
+    assert (Accuracy.empty(3).top1, Accuracy.empty(3).top5) == (0.0, 0.0)
+
+
+def test_labels_and_their_one_hot_mixtures_cost_the_same():
+    targets = F.one_hot(LABELS, 7).float()
+    by_label, by_mixture = cross_entropy(LOGITS, LABELS, 0.1), cross_entropy(LOGITS, targets, 0.1)
+    torch.testing.assert_close(by_label, by_mixture)
+
+
+def test_a_mixture_costs_its_shares_of_both_labels():
+    first, second = F.one_hot(torch.tensor([[0], [3]]), 7).float()[:, 0]
+    logits = LOGITS[:1]
+    mixed = cross_entropy(logits, (0.3 * first + 0.7 * second)[None], 0.0)
+    apart = [cross_entropy(logits, torch.tensor([label]), 0.0) for label in (0, 3)]
+    assert mixed.item() == pytest.approx(0.3 * apart[0].item() + 0.7 * apart[1].item())
+
+
+def test_half_precision_scores_are_compared_in_full():
+    assert cross_entropy(LOGITS.bfloat16(), LABELS, 0.0).dtype == torch.float32
