@@ -54,6 +54,5 @@ clean: ## remove the environment and everything that was built
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "swinkit needs Python 3.11 or later, but '$(PYTHON)' is not; try: make PYTHON=python3.12 TARGET" >&2; exit 1; }
 	@"$(PYTHON)" -m venv --without-pip .venv
-	@if "$(PYTHON)" -m pip --version >/dev/null 2>&1; \
-	  then "$(PYTHON)" -m pip --quiet --python $(BIN)/python install uv; \
-	  else $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip --quiet install uv; fi
+	@"$(PYTHON)" -m pip --quiet --python $(BIN)/python install uv 2>/dev/null || { \
+	  $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip --quiet install uv; } # a pip before 22.3, or none

@@ -54,7 +54,7 @@ def backbone(name: str, **changes: Any) -> Swin:
         UsageError: an unknown name or field, or values that no Swin can be built from.
     """
     _, variant = find(name)
-    return build(variant.family, changed(variant.spec, changes))
+    return build(changed(variant.spec, changes))
 
 
 def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
@@ -172,7 +172,7 @@ def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[s
         raise DataError(f"{data}: {count} training pictures are fewer than one batch of {run.batch_size}")
     preprocess = Preprocess(crop=recipe.size, resize=max(recipe.size), mean=recipe.mean, std=recipe.std)
     torch.manual_seed(run.seed)
-    swin = build(variant.family, replace(variant.spec, drop_path=recipe.drop_path))
+    swin = build(replace(variant.spec, drop_path=recipe.drop_path))
     model = Classifier(swin, training.classes, preprocess, smoothing=recipe.augmentation.smoothing)
     folder = RunFolder(Path(out), recipe)
     logger.info(

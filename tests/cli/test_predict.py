@@ -390,7 +390,7 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
-backbone = build("v1", VARIANTS["swin-pico"].spec)
+backbone = build(VARIANTS["swin-pico"].spec)
 model = Classifier(backbone, ["cat", "dog"], Preprocess(crop=(32, 32), resize=32))
 api.load = lambda name: model
 sys.exit(main(["predict", "many", "--batch-size", "1"]))

@@ -41,7 +41,7 @@ V2 = {**COMMON, "pretrained_window_sizes": [0, 0, 0, 0]}
 def v1(constructor: dict[str, Any]) -> Reference:
     """`SwinTransformer` of models/swin_transformer.py."""
     options = complete(constructor, V1)
-    backbone = build("v1", Spec(**spec(options), qk_scale=options["qk_scale"]))
+    backbone = build(Spec(**spec(options), qk_scale=options["qk_scale"]))
     kind = "swin_v1_ape" if options["ape"] else "swin_v1"
     return Reference(kind, Headed(backbone, options["num_classes"]), "microsoft", names)
 
@@ -53,9 +53,7 @@ def v2(constructor: dict[str, Any]) -> Reference:
     return Reference(
         "swin_v2",
         Headed(
-            build(
-                "v2", SpecV2(**common, pretrained_window_sizes=references(options, common["window_sizes"]))
-            ),
+            build(SpecV2(**common, pretrained_window_sizes=references(options, common["window_sizes"]))),
             options["num_classes"],
         ),
         "microsoft",

@@ -62,7 +62,7 @@ def dense(constructor: dict[str, Any]) -> Reference:
     spec = Spec(**common(options, axes=2), border="pad", absolute_grid=grid if options["ape"] else None)
     return Reference(
         "det_backbone",
-        Pyramid(build("v1", spec), sorted(set(options["out_indices"]))),
+        Pyramid(build(spec), sorted(set(options["out_indices"]))),
         "openmmlab",
         dense_names,
     )
@@ -89,7 +89,7 @@ def video(constructor: dict[str, Any]) -> Reference:
     if not alone and not head["num_classes"]:
         raise DataError("the head of the constructor does not say num_classes")
     spec = Spec(**common(options, axes=3), merge=(1, 2, 2), border="clip", clipped_bias="leading")
-    model = Headed(build("video", spec), head["num_classes"] or 0, head["dropout_ratio"])
+    model = Headed(build(spec), head["num_classes"] or 0, head["dropout_ratio"])
     dialect = "openmmlab-video-backbone" if alone else "openmmlab-video"
     return Reference("video_swin", model, dialect, video_names)
 

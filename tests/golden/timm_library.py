@@ -57,7 +57,7 @@ def v1(constructor: dict[str, Any]) -> Reference:
         raise NotCovered(f"a mlp_ratio for each stage {options['mlp_ratio']}")
     options["mlp_ratio"] = ratios.pop()
     windows, shifts = settled(options)
-    backbone = build("v1", Spec(**spec(options), window_sizes=windows))
+    backbone = build(Spec(**spec(options), window_sizes=windows))
     return reference("timm_swin", options, backbone, shifts)
 
 
@@ -67,7 +67,7 @@ def v2(constructor: dict[str, Any]) -> Reference:
     windows, shifts = settled(options)
     pretrained = [sizes(w) for w in options["pretrained_window_sizes"]]
     units = tuple(p if p[0] > 0 else w for p, w in zip(pretrained, windows, strict=False))
-    backbone = build("v2", SpecV2(**spec(options), window_sizes=windows, pretrained_window_sizes=units))
+    backbone = build(SpecV2(**spec(options), window_sizes=windows, pretrained_window_sizes=units))
     return reference("timm_swinv2", options, backbone, shifts)
 
 

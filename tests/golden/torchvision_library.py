@@ -43,7 +43,7 @@ def v2(constructor: dict[str, Any]) -> Reference:
 def images(kind: str, family: str, spec: type[Spec], constructor: dict[str, Any]) -> Reference:
     """Both 2-D models. They drop the pixels that fill no patch; ours would pad them."""
     options = complete(constructor, IMAGES)
-    backbone = build(family, spec(**common(options, axes=2), border="pad-unshifted"))
+    backbone = build(spec(**common(options, axes=2), border="pad-unshifted"))
     model = Headed(backbone, options["num_classes"])
     return Reference(
         kind, model, "torchvision", image_names, prepare=partial(whole_patches, patch=backbone.spec.patch)
@@ -54,9 +54,7 @@ def v3d(constructor: dict[str, Any]) -> Reference:
     """`video.swin_transformer.SwinTransformer3d`."""
     options = complete(constructor, CLIPS)
     spec = Spec(**common(options, axes=3), merge=(1, 2, 2), border="clip", clipped_bias="leading")
-    return Reference(
-        "tv_swin3d", Headed(build("video", spec), options["num_classes"]), "torchvision-3d", clip_names
-    )
+    return Reference("tv_swin3d", Headed(build(spec), options["num_classes"]), "torchvision-3d", clip_names)
 
 
 def common(options: dict[str, Any], axes: int) -> dict[str, Any]:

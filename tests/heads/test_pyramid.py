@@ -10,7 +10,7 @@ from swinkit.models.build import build
 
 def backbone():
     """Three small stages."""
-    return build("v1", Spec(embed_dim=8, depths=(1, 1, 1), num_heads=(2, 2, 4), window_sizes=((4, 4),) * 3))
+    return build(Spec(embed_dim=8, depths=(1, 1, 1), num_heads=(2, 2, 4), window_sizes=((4, 4),) * 3))
 
 
 def test_each_output_has_a_norm_of_its_own():

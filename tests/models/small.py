@@ -24,7 +24,7 @@ def spec(family: str = "v1", **changes: object) -> Spec:
 
 def small(family: str = "v1", **changes: object) -> Swin:
     """Built and stirred, in eval mode: fresh norms and biases are too regular to show a mistake."""
-    model = build("v1" if family == "signal" else family, spec(family, **changes))
+    model = build(spec(family, **changes))
     return stirred(model).eval()
 
 

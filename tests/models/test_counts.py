@@ -72,25 +72,25 @@ UNUSUAL = {
 def test_counted_parameters_are_those_of_the_built_modules(name: str) -> None:
     variant = VARIANTS[name]
     with torch.device("meta"):
-        swin = build(variant.family, variant.spec)
+        swin = build(variant.spec)
         head = ClassificationHead(variant.spec.widths[-1], variant.num_classes)
     built = sum(p.numel() for module in (swin, head) for p in module.parameters())
-    assert num_parameters(variant.family, variant.spec, variant.num_classes) == built
+    assert num_parameters(variant.spec, variant.num_classes) == built
 
 
 @pytest.mark.parametrize("family", UNUSUAL)
 def test_unusual_options_are_counted(family: str) -> None:
     spec = UNUSUAL[family]
     with torch.device("meta"):
-        built = sum(p.numel() for p in build(family, spec).parameters())
-    assert num_parameters(family, spec) == built
+        built = sum(p.numel() for p in build(spec).parameters())
+    assert num_parameters(spec) == built
 
 
 @pytest.mark.parametrize("name", ["swin-pico", "swin-t", "swin-t-c24-w8-256", "swinv2-t-w16", "video-swin-t"])
 def test_counted_macs_are_those_that_torch_counts(name: str) -> None:
     variant = VARIANTS[name]
     with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
-        swin = build(variant.family, variant.spec)
+        swin = build(variant.spec)
         head = ClassificationHead(variant.spec.widths[-1], variant.num_classes)
         head(swin(torch.empty(1, 3, *variant.size))[-1])
     counted = num_macs(variant.spec, variant.size, variant.num_classes)
@@ -133,7 +133,7 @@ def test_every_published_variant_has_the_official_counts(shared: Path) -> None:
         variant, classes = VARIANTS[name], entry["num_classes"] or 1000
         measured = entry["measured"]
         params = measured["params"] if entry["num_classes"] else measured["params_with_1k_head"]
-        assert num_parameters(variant.family, variant.spec, classes) == params, entry["name"]
+        assert num_parameters(variant.spec, classes) == params, entry["name"]
         macs = measured.get("official_flops_fn_GMACs") or measured.get("GMACs_32f")
         if macs:
             counted = num_macs(variant.spec, variant.size, entry["num_classes"])
@@ -146,14 +146,14 @@ def test_the_papers_tables_are_met(shared: Path) -> None:
     for key, name in PAPER_NAMES.items():
         variant, row = VARIANTS[name], rows[key]
         if "measured_params" in row:
-            assert num_parameters(variant.family, variant.spec, 1000) == row["measured_params"], key
+            assert num_parameters(variant.spec, 1000) == row["measured_params"], key
         assert num_macs(variant.spec, variant.size, 1000) / 1e9 == pytest.approx(
             row["measured_G"], rel=0.005
         ), key
     clips = {row["model"]: row for row in tables["video"] if "model" in row}
     for key, (name, classes) in VIDEO_NAMES.items():
         variant, row = VARIANTS[name], clips[key]
-        assert num_parameters(variant.family, variant.spec, classes) == row["measured_params"], key
+        assert num_parameters(variant.spec, classes) == row["measured_params"], key
         if "measured_GMACs_32f" in row:
             assert num_macs(variant.spec, variant.size, classes) / 1e9 == pytest.approx(
                 row["measured_GMACs_32f"], rel=0.005

@@ -19,13 +19,13 @@ FAMILIES = ["v1", "v2", "video"]
 
 def new(family: str, **changes: object) -> nn.Module:
     """Wide enough for its statistics to be told."""
-    return build(family, spec(family, embed_dim=48, **changes))
+    return build(spec(family, embed_dim=48, **changes))
 
 
 def on_meta(family: str) -> nn.Module:
     """Built without memory, then materialised with rubbish and initialised."""
     with torch.device("meta"):
-        model = build(family, spec(family, embed_dim=48))
+        model = build(spec(family, embed_dim=48))
     assert all(p.is_meta for p in model.parameters())
     model = model.to_empty(device="cpu")
     for parameter in model.parameters():

@@ -13,9 +13,9 @@ CLASSES = 5
 CLOSE = 1e-5  # of the largest value; the same sums in another order differ by less
 
 
-def twin(family: str, spec: Spec) -> Whole:
+def twin(spec: Spec) -> Whole:
     """Our model of the same numbers, with weights of its own."""
-    return stirred(Whole(build(family, spec), CLASSES)).eval()
+    return stirred(Whole(build(spec), CLASSES)).eval()
 
 
 def loud(model: nn.Module) -> nn.Module:

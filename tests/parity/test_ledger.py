@@ -31,7 +31,7 @@ TorchvisionV2 = partial(
 def ours(theirs: nn.Module, family: str = "v1", **numbers: object) -> Headed:
     """Our model of these numbers with their weights."""
     spec = (SpecV2 if family == "v2" else Spec)(**{**SMALL, **WINDOWS, **numbers})
-    model = Headed(build(family, spec), 5).eval()
+    model = Headed(build(spec), 5).eval()
     load_weights(model, theirs.state_dict())
     return model
 
@@ -39,9 +39,7 @@ def ours(theirs: nn.Module, family: str = "v1", **numbers: object) -> Headed:
 def same_weights(**numbers: object) -> list[nn.Module]:
     """Two V1 backbones of equal weights, one for each `border`."""
     borders = numbers.pop("borders")
-    models = [
-        build("v1", Spec(**{**SMALL, **WINDOWS, **numbers, "border": border})).eval() for border in borders
-    ]
+    models = [build(Spec(**{**SMALL, **WINDOWS, **numbers, "border": border})).eval() for border in borders]
     stirred(models[0])
     for model in models[1:]:
         model.load_state_dict(models[0].state_dict())
@@ -201,7 +199,7 @@ def test_a_window_of_one_token_is_nan_in_torchvision_v2_and_zero_here():
         theirs = TorchvisionV2(**{**TORCHVISION, "window_size": [1, 1]}).eval()
         image = torch.randn(1, 3, 32, 32)
         assert theirs(image).isnan().any()
-        backbone = build("v2", SpecV2(**SMALL, window_sizes=((1, 1), (1, 1)))).eval()
+        backbone = build(SpecV2(**SMALL, window_sizes=((1, 1), (1, 1)))).eval()
         assert backbone(image)[-1].isfinite().all()
 
 
@@ -238,12 +236,12 @@ def test_a_zero_key_is_nan_in_fp16_with_the_published_guard():
     zero = torch.zeros(1, 8, dtype=torch.float16)
     norm = zero.float().norm(dim=-1, keepdim=True).half()
     assert (zero / norm.clamp_min(1e-12)).isnan().all()
-    similarity = build("v2", SpecV2(**SMALL, **WINDOWS)).half().stages[0].blocks[0].token_mixer.similarity
+    similarity = build(SpecV2(**SMALL, **WINDOWS)).half().stages[0].blocks[0].token_mixer.similarity
     assert all(x.isfinite().all() for x in similarity(zero.expand(2, 3, 8), zero.expand(2, 3, 8)))
 
 
 def test_norms_of_new_v2_blocks_are_zero_here_and_in_timm_and_one_in_torchvision():
-    here = build("v2", SpecV2(**SMALL, **WINDOWS)).stages[0].blocks[0]
+    here = build(SpecV2(**SMALL, **WINDOWS)).stages[0].blocks[0]
     timms = TimmV2(**TIMM, img_size=64, window_size=4).layers[0].blocks[0]
     assert here.norm1.weight.abs().max() == timms.norm1.weight.abs().max() == 0
     assert (TorchvisionV2(**TORCHVISION).features[1][0].norm1.weight == 1).all()
@@ -254,14 +252,14 @@ def test_every_norm_has_the_epsilon_of_all_ports():
     theirs = [TimmV1(**TIMM, img_size=64, window_size=4), tv.SwinTransformer(**TORCHVISION)]
     for model in (
         *theirs,
-        Pyramid(build("v1", Spec(**SMALL, **WINDOWS)), (0, 1)),
-        Headed(build("v2", SpecV2(**SMALL, **WINDOWS)), 5),
+        Pyramid(build(Spec(**SMALL, **WINDOWS)), (0, 1)),
+        Headed(build(SpecV2(**SMALL, **WINDOWS)), 5),
     ):
         assert {module.eps for module in model.modules() if isinstance(module, nn.LayerNorm)} == {1e-5}
 
 
 def test_drop_path_rises_over_all_blocks_as_in_timm_and_torchvision():
-    here = build("v1", Spec(**SMALL, **WINDOWS, drop_path=0.3))
+    here = build(Spec(**SMALL, **WINDOWS, drop_path=0.3))
     rates = [block.drop_path.rate for stage in here.stages for block in stage.blocks]
     timms = TimmV1(**TIMM, img_size=64, window_size=4, drop_path_rate=0.3)
     others = tv.SwinTransformer(**TORCHVISION, stochastic_depth_prob=0.3)

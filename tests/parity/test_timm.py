@@ -44,7 +44,7 @@ def spec_of(family: str, model: nn.Module) -> Spec:
 @pytest.mark.parametrize("family", ["v1", "v2"])
 def test_timms_weights_answer_the_same_in_our_model(family: str, size: Size):
     theirs = library(family, size)
-    ours = twin(family, spec_of(family, theirs))
+    ours = twin(spec_of(family, theirs))
     x = torch.randn(2, 3, *size)
     assert difference(ours, theirs, x) > 0.1
     assert load_weights(ours, theirs.state_dict()).dialect == "timm"
@@ -55,7 +55,7 @@ def test_timms_weights_answer_the_same_in_our_model(family: str, size: Size):
 @pytest.mark.parametrize("family", ["v1", "v2"])
 def test_our_weights_answer_the_same_in_timms_model(family: str, size: Size):
     theirs = library(family, size)
-    ours = twin(family, spec_of(family, theirs))
+    ours = twin(spec_of(family, theirs))
     theirs.load_state_dict(export_weights(ours, "timm"), strict=True)
     assert difference(ours, theirs, torch.randn(2, 3, *size)) < CLOSE
 
@@ -64,7 +64,7 @@ def test_our_weights_answer_the_same_in_timms_model(family: str, size: Size):
 def test_timms_border_matters_where_it_pads_and_shifts(family: str):
     """timm rolls before it pads, so its mask joins tokens that were no neighbours; our default does not."""
     theirs = library(family, SIZES["padded"])
-    ours = twin(family, replace(spec_of(family, theirs), border="clip"))
+    ours = twin(replace(spec_of(family, theirs), border="clip"))
     load_weights(ours, theirs.state_dict())
     assert difference(ours, theirs, torch.randn(2, 3, *SIZES["padded"])) > 1e-3
 
@@ -73,7 +73,7 @@ def test_timms_border_matters_where_it_pads_and_shifts(family: str):
 def test_timms_own_filter_reads_what_we_write_as_microsoft(family: str):
     """timm converts Microsoft's files by itself; ours give the same as what we write for timm."""
     theirs = library(family, SIZES["square"])
-    ours = twin(family, spec_of(family, theirs))
+    ours = twin(spec_of(family, theirs))
     convert = {"v1": swin_transformer, "v2": swin_transformer_v2}[family].checkpoint_filter_fn
     converted = convert({"model": export_weights(ours, "microsoft")}, theirs)
     written = export_weights(ours, "timm")

@@ -50,7 +50,7 @@ def library(family: str) -> nn.Module:
 
 @pytest.mark.parametrize(("family", "size"), SIZES.values(), ids=SIZES)
 def test_torchvisions_weights_answer_the_same_in_our_model(family: str, size: Size):
-    theirs, ours = library(family), twin(family, SPECS[family])
+    theirs, ours = library(family), twin(SPECS[family])
     x = torch.randn(2, 3, *size)
     assert difference(ours, theirs, x) > 0.1
     assert load_weights(ours, theirs.state_dict()).dialect == DIALECTS[family]
@@ -59,14 +59,14 @@ def test_torchvisions_weights_answer_the_same_in_our_model(family: str, size: Si
 
 @pytest.mark.parametrize(("family", "size"), SIZES.values(), ids=SIZES)
 def test_our_weights_answer_the_same_in_torchvisions_model(family: str, size: Size):
-    theirs, ours = library(family), twin(family, SPECS[family])
+    theirs, ours = library(family), twin(SPECS[family])
     theirs.load_state_dict(export_weights(ours, DIALECTS[family]), strict=True)
     assert difference(ours, theirs, torch.randn(2, 3, *size)) < CLOSE
 
 
 @pytest.mark.parametrize("family", SPECS)
 def test_buffers_are_written_as_torchvision_makes_them(family: str):
-    theirs, ours = library(family), twin(family, SPECS[family])
+    theirs, ours = library(family), twin(SPECS[family])
     written = export_weights(ours, DIALECTS[family])
     buffers = dict(theirs.named_buffers())
     assert len(buffers) == {"v1": 6, "v2": 12, "video": 6}[family]
@@ -94,6 +94,6 @@ def test_the_bias_of_keys_that_torchvision_stores_for_v2_has_no_effect():
 )
 def test_torchvisions_borders_matter_at_small_sizes(family: str, size: Size, change: dict[str, str]):
     """In 2-D it pads windows up and does not shift there; in 3-D it misplaces a clipped window's bias."""
-    theirs, ours = library(family), twin(family, replace(SPECS[family], **change))
+    theirs, ours = library(family), twin(replace(SPECS[family], **change))
     load_weights(ours, theirs.state_dict())
     assert difference(ours, theirs, torch.randn(2, 3, *size)) > 1e-3

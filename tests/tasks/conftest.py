@@ -16,7 +16,7 @@ def classifier() -> Classifier:
     """swin-pico with large random weights, so that different pictures get clearly different answers."""
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        backbone = build("v1", VARIANTS["swin-pico"].spec)
+        backbone = build(VARIANTS["swin-pico"].spec)
         model = Classifier(backbone, LABELS, Preprocess(crop=(32, 32), resize=32))
         torch.nn.init.normal_(model.head.classifier.weight, std=0.5)
     return model.eval()

@@ -30,14 +30,14 @@ def test_pictures_are_fitted_as_microsoft_evaluates(size, resize, crop):
 )
 def test_the_usual_size_is_told_by_the_windows(name):
     variant = VARIANTS[name]
-    assert usual_size(variant.family, variant.spec, None) == variant.size
+    assert usual_size(variant.spec, None) == variant.size
 
 
 def test_the_usual_size_of_unknown_numbers_is_that_of_the_files_name():
     spec = VARIANTS["swin-pico"].spec
     other = type(spec)(embed_dim=24, depths=(1,), num_heads=(2,), window_sizes=((4, 4),))
-    assert usual_size("v1", other, "swinv2-t") == (256, 256)
-    assert usual_size("v1", other, None) == (224, 224)
+    assert usual_size(other, "swinv2-t") == (256, 256)
+    assert usual_size(other, None) == (224, 224)
 
 
 def test_a_v2_of_torchvision_is_evaluated_at_its_own_size_and_all_is_said(tmp_path):
@@ -59,12 +59,9 @@ def test_a_video_swin_runs_with_the_published_slice(tmp_path):
         num_heads=(2, 2),
         window_sizes=((8, 7, 7),) * 2,
     )
-    torch.save(export_weights(build("video", small), "swinkit-backbone"), tmp_path / "ours.pth")
+    torch.save(export_weights(build(small), "swinkit-backbone"), tmp_path / "ours.pth")
     torch.save(
-        {
-            f"backbone.{k}": v
-            for k, v in export_weights(build("video", small), "openmmlab-video-backbone").items()
-        },
+        {f"backbone.{k}": v for k, v in export_weights(build(small), "openmmlab-video-backbone").items()},
         tmp_path / "theirs.pth",
     )
     ours, _ = load_file(tmp_path / "ours.pth", None, None)

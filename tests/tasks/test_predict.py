@@ -152,9 +152,7 @@ def test_numbers_below_one_are_refused_at_once(classifier, options):
 def test_models_that_take_no_pictures_say_so(variant, reason):
     spec = VARIANTS[variant].spec
     with torch.device("meta"):
-        backbone = build(
-            VARIANTS[variant].family, replace(spec, in_channels=4) if variant == "swin-t" else spec
-        )
+        backbone = build(replace(spec, in_channels=4) if variant == "swin-t" else spec)
         model = Classifier(backbone, ["a", "b"], Preprocess(crop=(32, 32), resize=32))
     with pytest.raises(UsageError, match=reason):
         model.predict(PICTURE)

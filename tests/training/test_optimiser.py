@@ -7,9 +7,9 @@ from swinkit.models.build import build
 from swinkit.training.optimiser import parameter_groups
 
 
-def undecayed(family: str, spec: Spec) -> set[str]:
+def undecayed(spec: Spec) -> set[str]:
     """Names of the parameters without decay, block numbers left out."""
-    model = build(family, spec)
+    model = build(spec)
     free = {id(p) for p in parameter_groups(model, 0.1)[1]["params"]}
     return {
         ".".join(word for word in name.split(".") if not word.isdigit())
@@ -22,7 +22,7 @@ def test_v1_decays_matrices_only() -> None:
     spec = Spec(
         embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_sizes=((2, 2),) * 2, absolute_grid=(4, 4)
     )
-    assert undecayed("v1", spec) == {
+    assert undecayed(spec) == {
         "position.embedding",
         "embed.proj.bias",
         "embed.norm.weight",
@@ -42,7 +42,7 @@ def test_v1_decays_matrices_only() -> None:
 
 
 def test_v2_frees_the_bias_mlp_and_the_temperature_too() -> None:
-    free = undecayed("v2", SpecV2(embed_dim=8, depths=(1,), num_heads=(2,), window_sizes=((2, 2),)))
+    free = undecayed(SpecV2(embed_dim=8, depths=(1,), num_heads=(2,), window_sizes=((2, 2),)))
     assert {
         "stages.blocks.token_mixer.bias.mlp.weight",
         "stages.blocks.token_mixer.bias.mlp.bias",
@@ -54,7 +54,7 @@ def test_v2_frees_the_bias_mlp_and_the_temperature_too() -> None:
 
 
 def test_every_parameter_is_in_one_group() -> None:
-    model = build("v1", Spec(embed_dim=8, depths=(2,), num_heads=(2,), window_sizes=((2, 2),)))
+    model = build(Spec(embed_dim=8, depths=(2,), num_heads=(2,), window_sizes=((2, 2),)))
     groups = parameter_groups(model, 0.1)
     assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
     assert {group["weight_decay"] for group in groups} == {0.1, 0.0}

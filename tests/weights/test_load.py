@@ -120,7 +120,7 @@ def test_a_new_head_excuses_no_part_of_the_backbone():
 def test_a_model_on_the_meta_device_is_filled():
     source = classifier("v2")
     with torch.device("meta"):
-        target = Whole(build("v2", spec("v2")))
+        target = Whole(build(spec("v2")))
     load_weights(target.eval(), export_weights(source, "torchvision"))
     assert not any(tensor.is_meta for tensor in target.state_dict().values())
     assert all(
@@ -132,7 +132,7 @@ def test_a_model_on_the_meta_device_is_filled():
 
 def test_a_new_head_on_the_meta_device_is_refused():
     with torch.device("meta"):
-        target = Whole(build("v1", spec()), num_classes=9)
+        target = Whole(build(spec()), num_classes=9)
     with pytest.raises(UsageError, match=r"`head.classifier.weight`.*meta device"):
         load_weights(target, canonical(classifier()), new_head=True)
     assert all(tensor.is_meta for tensor in target.state_dict().values())
@@ -141,7 +141,7 @@ def test_a_new_head_on_the_meta_device_is_refused():
 @pytest.mark.parametrize("meta", [False, True])
 def test_weights_take_the_models_type(meta: bool):
     with torch.device("meta" if meta else "cpu"):
-        model = Whole(build("v1", spec()))
+        model = Whole(build(spec()))
     halves = {name: tensor.half() for name, tensor in canonical(classifier()).items()}
     load_weights(model, halves)
     assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}

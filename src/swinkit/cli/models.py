@@ -44,7 +44,7 @@ def row(name: str, variant: Variant) -> dict[str, Any]:
         "name": name,
         "family": variant.family,
         "task": variant.task,
-        "params": num_parameters(variant.family, variant.spec, variant.num_classes),
+        "params": num_parameters(variant.spec, variant.num_classes),
         "macs": num_macs(variant.spec, variant.size, variant.num_classes),
         "input": list(variant.size),
         "num_classes": variant.num_classes,

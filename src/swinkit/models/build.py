@@ -5,18 +5,19 @@ from collections.abc import Callable
 from ..core.backbone import Swin
 from ..core.init import initialise
 from ..core.spec import Spec
+from .config import family_of
 from .v1 import swin
 from .v2 import swin_v2
 
 BUILDERS: dict[str, Callable[..., Swin]] = {"v1": swin, "v2": swin_v2, "video": swin}
 
 
-def build(family: str, spec: Spec) -> Swin:
-    """A new backbone of `family` ("v1", "v2", "video"), initialised as published.
+def build(spec: Spec) -> Swin:
+    """A new backbone of the family that `spec` is for, initialised as published.
 
     On the meta device nothing is allocated; after `model.to_empty(device=...)`, `core.init.initialise`
     or loading weights completes it (there are no buffers that could be left unfilled).
     """
-    backbone = BUILDERS[family](spec)
+    backbone = BUILDERS[family_of(spec)](spec)
     initialise(backbone)
     return backbone

@@ -8,34 +8,35 @@ the weights and not on the image.
 
 from math import prod
 
-from ..core.spec import Place, Size, Spec, places
+from ..core.spec import Place, Size, Spec, SpecV2, places
 
 BIAS_HIDDEN = 512  # of V2's bias MLP
 
 
-def num_parameters(family: str, spec: Spec, num_classes: int = 0) -> int:
+def num_parameters(spec: Spec, num_classes: int = 0) -> int:
     """Of the backbone, and of norm and classifier if there are classes."""
     dim, width = spec.embed_dim, spec.widths[-1]
     embed = dim * (prod(spec.patch) * spec.in_channels + 1) + 2 * dim * spec.patch_norm
     if spec.absolute_grid is not None:
         embed += dim * prod(spec.absolute_grid)
-    blocks = sum(block_parameters(family, spec, place) for row in places(spec) for place in row)
+    blocks = sum(block_parameters(spec, place) for row in places(spec) for place in row)
     folded = prod(spec.merge)
-    merges = sum(2 * c * folded * c + 2 * c * (2 if family == "v2" else folded) for c in spec.widths[:-1])
+    normed = 2 if isinstance(spec, SpecV2) else folded  # V2 norms after the reduction
+    merges = sum(2 * c * folded * c + 2 * c * normed for c in spec.widths[:-1])
     head = 2 * width + (width + 1) * num_classes if num_classes else 0
     return embed + blocks + merges + head
 
 
-def block_parameters(family: str, spec: Spec, place: Place) -> int:
+def block_parameters(spec: Spec, place: Place) -> int:
     """Of one block."""
     c, heads, hidden = place.dim, place.num_heads, place.hidden
-    qkv_biases = (2 if family == "v2" else 3) * spec.qkv_bias
-    if family == "v2":
-        temperatures = heads
+    if isinstance(spec, SpecV2):
+        biased, temperatures = 2, heads  # of q, k and v, those with a bias
         bias = (len(place.window) + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + temperatures
     else:
+        biased = 3
         bias = heads * prod(2 * w - 1 for w in place.window)
-    attention = 3 * c * c + qkv_biases * c + bias + c * c + c
+    attention = 3 * c * c + biased * spec.qkv_bias * c + bias + c * c + c
     return attention + 2 * c * hidden + hidden + c + 4 * c
 
 

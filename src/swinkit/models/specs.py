@@ -7,18 +7,23 @@ sizes of both papers (V1 section 3.3, V2 section 4.1). A name without a window i
 from dataclasses import dataclass
 
 from ..core.spec import Size, Spec, SpecV2
+from .config import family_of
 
 
 @dataclass(frozen=True)
 class Variant:
     """One published (or our own) model: what it is built from, and its usual input and classes."""
 
-    family: str  # "v1", "v2" or "video": which builder
     spec: Spec
     size: Size  # pixels per axis of its usual input: (h, w) or (frames, h, w)
     num_classes: int
     source: str
     aliases: tuple[str, ...] = ()  # other libraries' names, without what follows the input size
+
+    @property
+    def family(self) -> str:
+        """The models that share a builder: "v1", "v2" or "video"."""
+        return family_of(self.spec)
 
     @property
     def task(self) -> str:
@@ -50,7 +55,7 @@ def v1(
     spec = Spec(
         embed_dim=dim, depths=depths, num_heads=heads, window_sizes=squares(window), drop_path=drop_path
     )
-    return Variant("v1", spec, (size, size), 1000, source, aliases)
+    return Variant(spec, (size, size), 1000, source, aliases)
 
 
 def v2(
@@ -72,7 +77,7 @@ def v2(
         drop_path=drop_path,
         pretrained_window_sizes=squares(W12) if pretrained else None,
     )
-    return Variant("v2", spec, (size, size), 1000, source, aliases)
+    return Variant(spec, (size, size), 1000, source, aliases)
 
 
 def video(
@@ -89,7 +94,7 @@ def video(
         window_sizes=(window,) * 4,
         drop_path=drop_path,
     )
-    return Variant("video", spec, (32, size, size), num_classes, VIDEO, aliases)
+    return Variant(spec, (32, size, size), num_classes, VIDEO, aliases)
 
 
 def squares(window: int | tuple[int, ...]) -> tuple[Size, ...]:
@@ -99,7 +104,6 @@ def squares(window: int | tuple[int, ...]) -> tuple[Size, ...]:
 
 VARIANTS: dict[str, Variant] = {
     "swin-pico": Variant(
-        "v1",
         Spec(
             patch=(2, 2),
             embed_dim=48,
@@ -122,7 +126,6 @@ VARIANTS: dict[str, Variant] = {
     "swin-b-w12-384": v1("b", 12, 384, V1, "swin_base_patch4_window12_384", drop_path=0.5),
     "swin-l-w12-384": v1("l", 12, 384, V1, "swin_large_patch4_window12_384", drop_path=0.2),
     "swin-t-c24-w8-256": Variant(
-        "v1",
         Spec(
             embed_dim=96,
             depths=(2, 2, 6, 2),

@@ -21,8 +21,8 @@ BLOCK = "backbone.stages.{i}.blocks.{j}."
 MEMBER = Pattern(f"{BLOCK}**")
 
 
-def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> tuple[str, Spec]:
-    """The family ("v1", "v2", "video") and the spec of a state in our names.
+def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
+    """The spec of a state in our names.
 
     `buffers` are those that a dialect's `Reading` kept.
 
@@ -43,7 +43,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
         raise DataError(f"these tensors are no Swin: {error}") from None
 
 
-def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> tuple[str, Spec]:
+def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> Spec:
     """As `infer`, for names that begin with `backbone.`; a name that is absent is a KeyError."""
     embed = state["backbone.embed.proj.weight"]
     axes, first = embed.ndim - 2, BLOCK.format(i=0, j=0)
@@ -68,9 +68,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> t
         heads = tuple(state[f"{mixer}similarity.log_scale"].shape[0] for mixer in mixers)
         windows, references = v2_windows(mixers, buffers)
         pretrained = None if references == windows else references
-        return "v2", SpecV2(
-            **shared, num_heads=heads, window_sizes=windows, pretrained_window_sizes=pretrained
-        )
+        return SpecV2(**shared, num_heads=heads, window_sizes=windows, pretrained_window_sizes=pretrained)
     tables = [state[f"{mixer}bias.table"] for mixer in mixers]
     found = [
         table_window(table, axes, buffers.get(f"{mixer}bias.index"))
@@ -82,8 +80,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> t
         raise UsageError(
             f"bias tables of {rows} rows fit no square window, or several windows; name the variant"
         )
-    spec = Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
-    return ("video" if axes == 3 else "v1"), spec
+    return Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
 
 
 def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:

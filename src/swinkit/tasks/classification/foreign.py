@@ -14,6 +14,7 @@ from ...errors import UsageError
 from ...heads.pyramid import Pyramid
 from ...models.build import build
 from ...models.catalogue import canonical, find
+from ...models.config import family_of
 from ...models.specs import VARIANTS
 from ...weights.dialect import Dialect, Reading, listed
 from ...weights.dialects import detect
@@ -38,36 +39,36 @@ def load_file(
     contents = read_contents(path)
     dialect = detect(contents.state)
     reading = dialect.read(contents.state)
-    family, spec, size, told_by = architecture(reading, path, variant)
+    spec, size, told_by = architecture(reading, path, variant)
     spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
-    notes = [*opened(contents), f"architecture: {family}, told by {told_by}", trained_under(dialect)]
+    notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}", trained_under(dialect)]
     with torch.device("meta"):
-        model, answers = shell(reading, family, spec, size, labels)
+        model, answers = shell(reading, spec, size, labels)
     report = load_weights(model, contents.state, dialect=dialect.name)
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
 
-def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[str, Spec, Size, str]:
-    """Family, spec, usual size in pixels, and who told: caller, else tensors, else the file's name."""
+def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[Spec, Size, str]:
+    """Spec, usual size in pixels, and who told: caller, else tensors, else the file's name."""
     if variant is not None:
         name, chosen = find(variant)
-        return chosen.family, chosen.spec, chosen.size, f"the name {name}"
+        return chosen.spec, chosen.size, f"the name {name}"
     stem = canonical(path.name)
     try:
-        family, spec = infer(reading.state, reading.buffers)
+        spec = infer(reading.state, reading.buffers)
     except UsageError:
         if stem is None:
             raise
         chosen = VARIANTS[stem]
-        return chosen.family, chosen.spec, chosen.size, f"the file's name ({stem})"
-    return family, spec, usual_size(family, spec, stem), "the tensors"
+        return chosen.spec, chosen.size, f"the file's name ({stem})"
+    return spec, usual_size(spec, stem), "the tensors"
 
 
-def usual_size(family: str, spec: Spec, stem: str | None) -> Size:
+def usual_size(spec: Spec, stem: str | None) -> Size:
     """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
     for variant in VARIANTS.values():
-        if variant.family == family and outline(variant.spec) == outline(spec):
+        if outline(variant.spec) == outline(spec):
             return variant.size
     return VARIANTS[stem].size if stem else USUAL_SIZE
 
@@ -75,7 +76,7 @@ def usual_size(family: str, spec: Spec, stem: str | None) -> Size:
 def outline(spec: Spec) -> tuple[object, ...]:
     """What tells variants apart and follows from weights."""
     references = spec.reference_windows if isinstance(spec, SpecV2) else None
-    return spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
+    return family_of(spec), spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
 
 
 def opened(contents: Contents) -> list[str]:
@@ -91,10 +92,10 @@ def trained_under(dialect: Dialect) -> str:
 
 
 def shell(
-    reading: Reading, family: str, spec: Spec, size: Size, labels: Sequence[str] | None
+    reading: Reading, spec: Spec, size: Size, labels: Sequence[str] | None
 ) -> tuple[Classifier | Pyramid | Swin, list[str]]:
     """The module that the names ask for, without weights yet, and what to say of it."""
-    swin = build(family, spec)
+    swin = build(spec)
     classifier = reading.state.get("head.classifier.weight")
     outputs = sorted({int(name.split(".")[1]) for name in reading.state if name.startswith("norms.")})
     if classifier is None:

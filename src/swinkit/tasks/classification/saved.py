@@ -1,7 +1,6 @@
 """A classifier as a folder and back."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -31,7 +30,7 @@ def write_classifier(model: Classifier, folder: Path, card: str | None = None) -
         "num_classes": len(model.labels),
     }
     state = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
-    text = card or plain_card(config, model)
+    text = card or plain_card(model)
     write_folder(folder, SavedModel(config, model.preprocess.to_json(), list(model.labels), state, text))
 
 
@@ -50,7 +49,7 @@ def read_classifier(folder: Path) -> Classifier:
     try:
         spec = spec_from_json(family, numbers if isinstance(numbers, dict) else {})
         with torch.device("meta"):
-            model = Classifier(build(family, spec), saved.labels, Preprocess.from_json(saved.preprocess))
+            model = Classifier(build(spec), saved.labels, Preprocess.from_json(saved.preprocess))
         load_weights(model, saved.state, dialect="swinkit")
     except DataError as error:
         raise DataError(f"{folder}: {error}") from None
@@ -72,10 +71,10 @@ its classes whatever it is shown. Intended use, limits and licence: to be stated
 """
 
 
-def plain_card(config: dict[str, Any], model: Classifier) -> str:
+def plain_card(model: Classifier) -> str:
     """A card for a model of which nothing but its numbers is known."""
     spec = model.backbone.spec
-    parameters = num_parameters(config["family"], spec, len(model.labels)) / 1e6
+    parameters = num_parameters(spec, len(model.labels)) / 1e6
     return f"""# A Swin classifier
 
 {parameters:.1f} M parameters, {len(model.labels)} classes; made by swinkit {__version__}.
