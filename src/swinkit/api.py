@@ -22,7 +22,7 @@ from .models.specs import VARIANTS, Variant
 from .tasks.classification.data import FittedImages, evaluation_batches, training_batches
 from .tasks.classification.foreign import load_file
 from .tasks.classification.metrics import Accuracy
-from .tasks.classification.model import Classifier, evaluating
+from .tasks.classification.model import Classifier, evaluating, require_pictures
 from .tasks.classification.saved import read_classifier, training_card, write_classifier
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
@@ -200,12 +200,3 @@ def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[s
     card = training_card(recipe.variant, training, held_out, folder.last()["top1"])
     save(model, Path(out) / "model", card=card)
     return model
-
-
-def require_pictures(spec: Spec) -> None:
-    """Raise UsageError unless a model of `spec` takes RGB pictures."""
-    if (len(spec.patch), spec.in_channels) != (2, 3):
-        axes, channels = len(spec.patch), spec.in_channels
-        raise UsageError(
-            f"this model takes {channels} channels over {axes} axes, and pictures are RGB over two"
-        )

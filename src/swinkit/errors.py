@@ -26,3 +26,13 @@ class EnvironmentProblem(SwinkitError, RuntimeError):
     """Something of this machine stands in the way: a missing extra, a folder that cannot be written."""
 
     exit_code = 4
+
+
+def require(holds: bool, name: str, value: object, rule: str) -> None:
+    """Check one setting, `name`, whose `value` must be as `rule` says.
+
+    Raises:
+        UsageError: unless it `holds`.
+    """
+    if not holds:
+        raise UsageError(f"{name} is {value!r}; it must be {rule}")

@@ -59,19 +59,19 @@ def test_json_gives_back_exactly_what_was_saved(crop, more, interpolation, mean,
     ],
 )
 def test_a_wrong_field_is_named_with_what_was_expected(field, value):
-    with pytest.raises(UsageError, match=rf"{field}: expected .*; got "):
+    with pytest.raises(UsageError, match=rf"{field} is .*; it must be "):
         Preprocess(**{"crop": (32, 32), "resize": 32, field: value})
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crop": [32, "32"]}, "preprocess.json: crop: expected two numbers"),
-        ({"crop": None}, "preprocess.json: crop: expected"),
-        ({"interpolation": "nearest"}, "interpolation: expected 'bicubic' or 'bilinear'; got 'nearest'"),
-        ({"interpolation": ["bicubic"]}, "interpolation: expected"),
+        ({"crop": [32, "32"]}, r"preprocess\.json: crop is .*; it must be two numbers"),
+        ({"crop": None}, "preprocess.json: crop is "),
+        ({"interpolation": "nearest"}, "interpolation is 'nearest'; it must be 'bicubic' or 'bilinear'"),
+        ({"interpolation": ["bicubic"]}, "preprocess.json: interpolation is "),
         ({"version": 2}, "version 2; this swinkit reads 1"),
-        ({"version": 1.0}, "version: expected 1"),
+        ({"version": 1.0}, r"version is 1\.0; it must be 1"),
         ({"size": 3}, "'size' is not known"),
     ],
 )

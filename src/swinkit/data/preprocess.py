@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from ..core.spec import Size
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, require
 from .images import IMAGENET_MEAN, IMAGENET_STD
 
 Interpolation = Literal["bicubic", "bilinear"]
@@ -39,43 +39,20 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         """Refuse what could not have been meant."""
-        crop = self.crop
-        require(
-            is_numbers(crop, int, 2) and min(crop) > 0,
-            "crop",
-            "two numbers of pixels above 0, (height, width)",
-            crop,
-        )
+        crop, least = self.crop, "two numbers of pixels above 0, (height, width)"
+        require(is_numbers(crop, int, 2) and min(crop) > 0, "crop", crop, least)
         if self.resize is not None:
-            whole = is_numbers((self.resize,), int, 1)
-            require(
-                whole and self.resize >= max(crop),
-                "resize",
-                f"None or a number of pixels of at least {max(crop)}",
-                self.resize,
-            )
+            enough = is_numbers((self.resize,), int, 1) and self.resize >= max(crop)
+            require(enough, "resize", self.resize, f"None or a number of pixels of at least {max(crop)}")
         names = get_args(Interpolation)
-        require(
-            self.interpolation in names, "interpolation", " or ".join(map(repr, names)), self.interpolation
-        )
-        require(
-            is_numbers(self.mean, (int, float), 3),
-            "mean",
-            "three numbers, of red, green and blue in [0, 1]",
-            self.mean,
-        )
-        require(
-            is_numbers(self.std, (int, float), 3) and min(self.std) > 0,
-            "std",
-            "three numbers above 0",
-            self.std,
-        )
-        require(
-            is_numbers((self.version,), int, 1) and self.version == 1,
-            "version",
-            "1, all that this swinkit reads",
-            self.version,
-        )
+        known = self.interpolation in names
+        require(known, "interpolation", self.interpolation, " or ".join(map(repr, names)))
+        colours = is_numbers(self.mean, (int, float), 3)
+        require(colours, "mean", self.mean, "three numbers, of red, green and blue in [0, 1]")
+        spread = is_numbers(self.std, (int, float), 3) and min(self.std) > 0
+        require(spread, "std", self.std, "three numbers above 0")
+        first = is_numbers((self.version,), int, 1) and self.version == 1
+        require(first, "version", self.version, "1, all that this swinkit reads")
 
     def fit(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 -> (3, *crop) uint8, antialiased."""
@@ -131,9 +108,3 @@ def is_numbers(values: Any, kind: type | tuple[type, ...], count: int) -> bool:
     """Whether this is a tuple of `count` numbers of `kind`; True, False, NaN and infinity are none."""
     right = isinstance(values, tuple) and len(values) == count
     return right and all(isinstance(v, kind) and not isinstance(v, bool) and abs(v) < 2**31 for v in values)
-
-
-def require(condition: bool, field: str, expected: str, got: object) -> None:
-    """Raise UsageError with what was expected unless `condition`."""
-    if not condition:
-        raise UsageError(f"{field}: expected {expected}; got {got!r}")

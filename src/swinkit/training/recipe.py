@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..data.augment import Augmentation
-from ..errors import UsageError
+from ..errors import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +82,3 @@ class Recipe:
         for name in ("mirror", "cutmix", "smoothing"):
             value = getattr(self.augmentation, name)
             require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
-
-
-def require(holds: bool, name: str, value: object, rule: str) -> None:
-    """Check one value.
-
-    Raises:
-        UsageError: unless it `holds`.
-    """
-    if not holds:
-        raise UsageError(f"{name} is {value}; it must be {rule}")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.backbone import Swin
+from ...core.spec import Spec
 from ...data.images import Picture, load_image, name_of
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
@@ -129,12 +130,15 @@ class Classifier(Task):
     def _check_can_answer(self, top: int) -> None:
         if top < 1:
             raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
-        axes, channels = len(self.backbone.spec.patch), self.backbone.spec.in_channels
-        if (axes, channels) != (2, 3):
-            kind = "clips or volumes" if axes != 2 else f"{channels} channels"
-            raise UsageError(
-                f"predict reads RGB pictures, and this model takes {kind}; call model(pixels) instead"
-            )
+        require_pictures(self.backbone.spec)
+
+
+def require_pictures(spec: Spec) -> None:
+    """Raise UsageError unless a model of `spec` takes RGB pictures."""
+    axes, channels = len(spec.patch), spec.in_channels
+    if (axes, channels) != (2, 3):
+        kind = "clips or volumes" if axes != 2 else f"{channels} channels"
+        raise UsageError(f"pictures are RGB, and this model takes {kind}; call model(pixels) instead")
 
 
 @contextmanager
