@@ -52,6 +52,7 @@ def test_a_key_of_padding_stays_finite(dtype):
 
 def test_keyless_bias_adds_nothing_to_keys():
     linear = KeylessBiasLinear(4)
+    torch.nn.init.normal_(linear.weight)
     torch.nn.init.normal_(linear.q_bias)
     torch.nn.init.normal_(linear.v_bias)
     zero = linear(torch.zeros(1, 4))[0]

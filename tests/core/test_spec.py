@@ -4,7 +4,8 @@ import pytest
 
 from swinkit.core.borders import BORDERS
 from swinkit.core.position import CLIPPED_BIAS
-from swinkit.core.spec import BORDER_NAMES, CLIPPED_BIAS_NAMES, Spec, SpecV2, places
+from swinkit.core.spec import BORDER_NAMES, CLIPPED_BIAS_NAMES, Spec, places
+from swinkit.models.families import SpecV2
 
 SMALL = {"embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4), "window_sizes": ((4, 4), (4, 4))}
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from swinkit.core.spec import Size, Spec, SpecV2
+from swinkit.core.spec import Size, Spec
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 
 from .options import complete, numbers, sizes
 from .reference import Reference

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.core.borders import clipped
-from swinkit.core.spec import Size, Spec, SpecV2
+from swinkit.core.spec import Size, Spec
 from swinkit.core.windows import RollThenPad
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 
 from .case import NotCovered
 from .options import complete, numbers, sizes

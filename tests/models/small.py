@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from swinkit.core.backbone import Swin
-from swinkit.core.spec import Size, Spec, SpecV2
+from swinkit.core.spec import Size, Spec
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 
 PIXELS: dict[str, Size] = {"v1": (61, 83), "v2": (61, 83), "video": (5, 44, 56), "signal": (75,)}
 

@@ -8,11 +8,12 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinkit.core.spec import Spec, SpecV2
+from swinkit.core.spec import Spec
 from swinkit.heads.classify import ClassificationHead
 from swinkit.models.build import build
 from swinkit.models.catalogue import canonical
 from swinkit.models.counts import num_macs, num_parameters
+from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 
 PAPER_NAMES = {  # rows of paper_tables.yaml that are not named by a file stem

@@ -12,9 +12,10 @@ from torchvision.models import swin_transformer as tv
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
 from swinkit.core.position import log_offsets
-from swinkit.core.spec import Spec, SpecV2
+from swinkit.core.spec import Spec
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 from swinkit.weights.load import load_weights
 from tests.golden.trace import Headed
 from tests.models.small import stirred

@@ -9,7 +9,8 @@ from timm.models.swin_transformer import SwinTransformer
 from timm.models.swin_transformer_v2 import SwinTransformerV2
 from torch import nn
 
-from swinkit.core.spec import Size, Spec, SpecV2
+from swinkit.core.spec import Size, Spec
+from swinkit.models.families import SpecV2
 from swinkit.weights.load import export_weights, load_weights
 
 from .libraries import CLASSES, CLOSE, difference, loud, twin

@@ -8,7 +8,8 @@ from torch import nn
 from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformer, SwinTransformerBlockV2
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
-from swinkit.core.spec import Size, Spec, SpecV2
+from swinkit.core.spec import Size, Spec
+from swinkit.models.families import SpecV2
 from swinkit.weights.load import export_weights, load_weights
 
 from .libraries import CLASSES, CLOSE, difference, loud, twin

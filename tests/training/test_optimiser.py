@@ -2,8 +2,9 @@
 
 import torch
 
-from swinkit.core.spec import Spec, SpecV2
+from swinkit.core.spec import Spec
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 from swinkit.training.optimiser import parameter_groups
 
 

@@ -1,4 +1,4 @@
-"""The numbers that describe a Swin, and where each of its blocks stands. Torch-free.
+"""The numbers that describe any Swin, and where each of its blocks stands. Torch-free.
 
 Kept apart from the layers so that tables of variants can be read, and parameters counted, without
 importing torch.
@@ -64,15 +64,15 @@ class Spec:
             entries = len(getattr(self, field))
             if entries != stages:
                 raise ValueError(f"{field} has {entries} entries, but depths has {stages} stages")
-        self._require_sizes("merge", self.merge)
-        self._require_sizes("window_sizes", *self.window_sizes)
+        self.require_sizes("merge", self.merge)
+        self.require_sizes("window_sizes", *self.window_sizes)
         if self.absolute_grid is not None:
-            self._require_sizes("absolute_grid", self.absolute_grid)
+            self.require_sizes("absolute_grid", self.absolute_grid)
         for width, heads in zip(self.widths, self.num_heads, strict=True):
             if width % heads:
                 raise ValueError(f"num_heads: a stage of {width} channels cannot be split into {heads} heads")
 
-    def _require_sizes(self, field: str, *sizes: Size) -> None:
+    def require_sizes(self, field: str, *sizes: Size) -> None:
         """Raise ValueError unless each is a positive size along every axis."""
         axes = len(self.patch)
         for size in sizes:
@@ -93,34 +93,6 @@ class Spec:
             tuple(p * m**stage for p, m in zip(self.patch, self.merge, strict=True))
             for stage in range(len(self.depths))
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpecV2(Spec):
-    """A V2 also knows in which windows it was pre-trained, the unit of its log-spaced offsets."""
-
-    pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that no V2 can be built from.
-
-        Raises:
-            ValueError: naming the field and what is wrong with it.
-        """
-        super().__post_init__()
-        if len(self.reference_windows) != len(self.depths):
-            entries = len(self.reference_windows)
-            raise ValueError(
-                f"pretrained_window_sizes has {entries} entries, but depths has {len(self.depths)} stages"
-            )
-        self._require_sizes("pretrained_window_sizes", *self.reference_windows)
-        if self.qk_scale is not None or self.clipped_bias != "middle":
-            raise ValueError("a V2 has neither a qk_scale nor a table whose clipped_bias could be another's")
-
-    @property
-    def reference_windows(self) -> tuple[Size, ...]:
-        """One per stage: the windows in whose units offsets are measured."""
-        return self.pretrained_window_sizes or self.window_sizes
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,25 @@
 from dataclasses import asdict, fields
 from typing import Any
 
-from ..core.spec import Spec, SpecV2
+from ..core.spec import Spec
 from ..errors import DataError
+from .families import SpecCR, SpecMLP, SpecMoE, SpecV2
 
-SPEC_TYPES: dict[str, type[Spec]] = {"v1": Spec, "v2": SpecV2, "video": Spec}
+SPEC_TYPES: dict[str, type[Spec]] = {
+    "v1": Spec,
+    "v2": SpecV2,
+    "v2-cr": SpecCR,
+    "mlp": SpecMLP,
+    "moe": SpecMoE,
+    "video": Spec,
+}
 
 
 def family_of(spec: Spec) -> str:
     """Which builder a spec is for: told by its type, and by its axes where families share one."""
-    if isinstance(spec, SpecV2):
-        return "v2"
-    return "video" if len(spec.patch) == 3 else "v1"
+    if type(spec) is Spec:
+        return "video" if len(spec.patch) == 3 else "v1"
+    return next(family for family, kind in SPEC_TYPES.items() if type(spec) is kind)
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:

@@ -8,7 +8,8 @@ the weights and not on the image.
 
 from math import prod
 
-from ..core.spec import Place, Size, Spec, SpecV2, places
+from ..core.spec import Place, Size, Spec, places
+from .families import SpecV2
 
 BIAS_HIDDEN = 512  # of V2's bias MLP
 

@@ -6,8 +6,9 @@ sizes of both papers (V1 section 3.3, V2 section 4.1). A name without a window i
 
 from dataclasses import dataclass
 
-from ..core.spec import Size, Spec, SpecV2
+from ..core.spec import Size, Spec
 from .config import family_of
+from .families import SpecV2
 
 
 @dataclass(frozen=True)

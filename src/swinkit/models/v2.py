@@ -12,7 +12,8 @@ from ..core.block import MLP, PostNormBlock
 from ..core.borders import BORDERS
 from ..core.patches import ReduceThenNorm
 from ..core.position import ContinuousBias
-from ..core.spec import Place, SpecV2
+from ..core.spec import Place
+from .families import SpecV2
 
 
 def swin_v2(spec: SpecV2) -> Swin:

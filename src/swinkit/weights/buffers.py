@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.spec import Size, Spec, SpecV2
+from ..core.spec import Size, Spec
+from ..models.families import SpecV2
 from .rules import Move, Pattern, unchanged
 
 BLOCK = Pattern("backbone.stages.{i}.blocks.{j}.norm1.weight")

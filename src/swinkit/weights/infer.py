@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..core.spec import Size, Spec, SpecV2
+from ..core.spec import Size, Spec
 from ..errors import DataError, UsageError
+from ..models.families import SpecV2
 from .buffers import window_of_index, windows_of_coordinates
 from .rules import Pattern
 

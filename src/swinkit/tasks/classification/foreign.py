@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ...core.backbone import Swin
-from ...core.spec import Size, Spec, SpecV2
+from ...core.spec import Size, Spec
 from ...data.classes import class_names
 from ...data.preprocess import Preprocess
 from ...errors import UsageError
@@ -15,6 +15,7 @@ from ...heads.pyramid import Pyramid
 from ...models.build import build
 from ...models.catalogue import canonical, find
 from ...models.config import family_of
+from ...models.families import SpecV2
 from ...models.specs import VARIANTS
 from ...weights.dialect import Dialect, Reading, listed
 from ...weights.dialects import detect

@@ -1,0 +1,154 @@
+"""The numbers that each family adds to those of every Swin. Torch-free.
+
+V1 and Video Swin add nothing: they are a plain `core.spec.Spec`.
+"""
+
+from dataclasses import dataclass
+
+from ..core.spec import Size, Spec
+
+ROUTER_NAMES = ("linear", "cosine")  # parts in `core.routers`
+BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.balance`
+
+
+def refuse(spec: Spec, family: str, **fixed: object) -> None:
+    """Raise ValueError where a field that means nothing in `family` has another value than its fixed one."""
+    for field, value in fixed.items():
+        if getattr(spec, field) != value:
+            raise ValueError(f"{field} is {getattr(spec, field)!r}; a {family} has no such part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuous(Spec):
+    """A Swin whose bias is a function of offsets, measured in the windows it was pre-trained with."""
+
+    pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no such Swin can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        if len(self.reference_windows) != len(self.depths):
+            entries = len(self.reference_windows)
+            raise ValueError(
+                f"pretrained_window_sizes has {entries} entries, but depths has {len(self.depths)} stages"
+            )
+        self.require_sizes("pretrained_window_sizes", *self.reference_windows)
+
+    @property
+    def reference_windows(self) -> tuple[Size, ...]:
+        """One per stage: the windows in whose units offsets are measured."""
+        return self.pretrained_window_sizes or self.window_sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecV2(Continuous):
+    """A V2. The largest also norm their main branch after every `norm_every` blocks of a stage.
+
+    V2 paper, section 3.2: "every 6 layers" in V2-H and V2-G.
+    """
+
+    norm_every: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no V2 can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        refuse(self, "V2", qk_scale=None, clipped_bias="middle")
+        if self.norm_every is not None and self.norm_every < 1:
+            raise ValueError(f"norm_every is {self.norm_every}; it must be 1 or more, or None")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecCR(Spec):
+    """timm's `swinv2_cr`: V2 as the paper prints it, by Christoph Reich, before the code was released.
+
+    `norm_every` as in V2; with `norm_stages` the main branch is also normed at the end of each stage (timm's
+    `_ns` models).
+    """
+
+    norm_every: int | None = None
+    norm_stages: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no such Swin can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        refuse(self, "V2-CR", qk_scale=None, clipped_bias="middle", absolute_grid=None)
+        if self.norm_every is not None and self.norm_every < 1:
+            raise ValueError(f"norm_every is {self.norm_every}; it must be 1 or more, or None")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecMLP(Spec):
+    """A Swin-MLP: no attention, so nothing of it can be set."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no Swin-MLP can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        refuse(self, "Swin-MLP", qk_scale=None, qkv_bias=True, attention_dropout=0.0, clipped_bias="middle")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecMoE(Continuous):
+    """A Swin-MoE: V1 with V2's bias (unbounded), and experts instead of some MLPs.
+
+    `moe_blocks` lists, for each stage, the blocks that have experts (Tutel paper, section 4.1: every
+    second block of the last two stages).
+    """
+
+    moe_blocks: tuple[tuple[int, ...], ...]
+    num_experts: int = 8
+    top_k: int = 1
+    capacity_factor: float = 1.25
+    router: str = "linear"
+    router_dim: int = 256  # of the cosine router
+    router_noise: float = 1.0  # spread of the noise in training, times 1 / num_experts
+    normalise_gates: bool = False  # the weights of a token's `top_k` experts sum to 1
+    batch_prioritised: bool = True  # when an expert is full, the surest tokens of the batch come first
+    balance: str = "load-importance"
+    balance_weight: float = 0.01
+    expert_dropout: float = 0.0
+    mlp_output_bias: bool = True  # of dense MLPs and experts (configurations: MLP_FC2_BIAS)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no Swin-MoE can be built from.
+
+        Raises:
+            ValueError: naming the field and what is wrong with it.
+        """
+        super().__post_init__()
+        refuse(self, "Swin-MoE", clipped_bias="middle")
+        if len(self.moe_blocks) != len(self.depths):
+            raise ValueError(
+                f"moe_blocks has {len(self.moe_blocks)} entries, but depths has {len(self.depths)} stages"
+            )
+        for blocks, depth in zip(self.moe_blocks, self.depths, strict=True):
+            if not all(0 <= block < depth for block in blocks) or len(set(blocks)) < len(blocks):
+                raise ValueError(f"moe_blocks {blocks} are no different blocks of a stage of {depth}")
+        if not 1 <= self.top_k <= self.num_experts:
+            raise ValueError(f"top_k is {self.top_k}; it must be from 1 to num_experts, {self.num_experts}")
+        for field, known in (("router", ROUTER_NAMES), ("balance", BALANCE_NAMES)):
+            if getattr(self, field) not in known:
+                raise ValueError(f"{field} {getattr(self, field)!r} is unknown (known: {', '.join(known)})")
+        for field in ("capacity_factor", "router_dim"):
+            if not getattr(self, field) > 0:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be above 0")
+        for field in ("router_noise", "balance_weight"):
+            if not getattr(self, field) >= 0:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be 0 or more")
+        if not 0 <= self.expert_dropout < 1:
+            raise ValueError(f"expert_dropout is {self.expert_dropout}; it must be in [0, 1)")
