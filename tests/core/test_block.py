@@ -1,5 +1,7 @@
 """The two orders of norm and branch, and stochastic depth."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -15,10 +17,19 @@ def test_the_pre_norm_block_norms_what_goes_in():
 
 
 def test_the_post_norm_block_norms_the_branch_and_not_the_sum():
-    block = PostNormBlock(4, nn.Linear(4, 4), nn.Linear(4, 4), drop_path=0.0)
+    block = PostNormBlock(4, nn.Linear(4, 4), nn.Linear(4, 4), 0.0, main_norm=nn.Identity())
     x = torch.randn(2, 3, 4)
     y = x + block.norm1(block.token_mixer(x))
     torch.testing.assert_close(block(x), y + block.norm2(block.channel_mixer(y)))
+
+
+def test_the_main_norm_of_a_post_norm_block_norms_the_sum():
+    """V2-H and V2-G, after some blocks: both branches and what they joined."""
+    block = PostNormBlock(4, nn.Linear(4, 4), nn.Linear(4, 4), 0.0, main_norm=nn.Identity())
+    x = torch.randn(2, 3, 4)
+    joined = block(x)
+    block.main_norm = nn.LayerNorm(4)
+    torch.testing.assert_close(block(x), nn.functional.layer_norm(joined, (4,)))
 
 
 def test_drop_path_drops_whole_items_and_keeps_the_mean():
@@ -35,7 +46,7 @@ def test_drop_path_leaves_its_input_alone(path):
     assert torch.equal(path(x), x)
 
 
-@pytest.mark.parametrize("kind", [PreNormBlock, PostNormBlock])
+@pytest.mark.parametrize("kind", [PreNormBlock, partial(PostNormBlock, main_norm=nn.Identity())])
 def test_a_block_drops_both_of_its_branches(kind):
     """At a rate of nearly 1, nothing is left but the input."""
     block = kind(4, nn.Linear(4, 4), nn.Linear(4, 4), drop_path=1 - 1e-9).train()

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.position import AbsolutePosition, ContinuousBias
+from swinkit.core.position import AbsolutePosition, ContinuousBias, PrintedBias
 
 
 @pytest.mark.parametrize("size", [(5, 9), (12, 3), (6, 8), (6, 11)])
@@ -47,3 +47,17 @@ def test_the_bound_of_v2_holds():
     bias = ContinuousBias(1, reference=(4, 4), bound=16.0)
     torch.nn.init.constant_(bias.mlp[2].weight, 100.0)
     assert 0 <= bias((4, 4)).min() <= bias((4, 4)).max() <= 16
+
+
+def test_without_a_bound_there_is_none():
+    """Swin-MoE: the plain output of the MLP."""
+    bias, bounded = (ContinuousBias(1, reference=(4, 4), bound=bound) for bound in (None, 16.0))
+    bounded.load_state_dict(bias.state_dict())
+    torch.testing.assert_close(16 * bias((4, 4)).sigmoid(), bounded((4, 4)))
+
+
+def test_an_eighth_of_the_hidden_channels_of_a_printed_bias_is_dropped_in_training():
+    bias = PrintedBias(1, axes=2).train()
+    assert not torch.equal(bias((4, 4)), bias((4, 4)))
+    assert torch.equal(bias.eval()((4, 4)), bias((4, 4)))
+    assert bias.dropout.p == 0.125

@@ -4,23 +4,46 @@ import torch
 from torch import nn
 
 from swinkit.core.backbone import Swin
-from swinkit.core.spec import Size, Spec
+from swinkit.core.spec import BORDER_NAMES, MIXING_BORDER_NAMES, Size, Spec
 from swinkit.models.build import build
-from swinkit.models.families import SpecV2
+from swinkit.models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 
-PIXELS: dict[str, Size] = {"v1": (61, 83), "v2": (61, 83), "video": (5, 44, 56), "signal": (75,)}
+PICTURE: Size = (61, 83)
+PIXELS: dict[str, Size] = {
+    **dict.fromkeys(("v1", "v2", "v2-cr", "mlp", "moe"), PICTURE),
+    "video": (5, 44, 56),
+    "signal": (75,),
+}
+KINDS: dict[str, type[Spec]] = {"v2": SpecV2, "v2-cr": SpecCR, "mlp": SpecMLP, "moe": SpecMoE}
+NUMBERS: dict[str, dict[str, object]] = {
+    "video": {"patch": (2, 4, 4), "merge": (1, 2, 2)},
+    "signal": {"patch": (4,), "merge": (2,)},
+    "v2-cr": {"norm_stages": True},
+    "moe": {"moe_blocks": ((1,), (0, 1)), "num_experts": 3, "capacity_factor": 0.0},  # no token is dropped
+}
 
 
 def spec(family: str = "v1", **changes: object) -> Spec:
     """Two stages of two blocks, windows of 4 per axis; "signal" is a V1 of one axis."""
-    numbers = {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 4)}
-    if family == "video":
-        numbers |= {"patch": (2, 4, 4), "merge": (1, 2, 2)}
-    if family == "signal":
-        numbers |= {"patch": (4,), "merge": (2,)}
     axes = {"video": 3, "signal": 1}.get(family, 2)
-    numbers["window_sizes"] = ((4,) * axes,) * 2
-    return (SpecV2 if family == "v2" else Spec)(**{**numbers, **changes})
+    numbers = {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 4), "window_sizes": ((4,) * axes,) * 2}
+    return KINDS.get(family, Spec)(**{**numbers, **NUMBERS.get(family, {}), **changes})
+
+
+def borders_of(family: str) -> tuple[str, ...]:
+    """The border policies that a family has."""
+    return MIXING_BORDER_NAMES if family == "mlp" else BORDER_NAMES
+
+
+def dropouts(family: str, rate: float) -> dict[str, float]:
+    """Every dropout that a family has."""
+    rates = {"dropout": rate, "attention_dropout": rate, "drop_path": rate, "expert_dropout": rate}
+    absent = {"mlp": ("attention_dropout",)}.get(family, ())
+    return {
+        field: value
+        for field, value in rates.items()
+        if field not in absent and (field != "expert_dropout" or family == "moe")
+    }
 
 
 def small(family: str = "v1", **changes: object) -> Swin:

@@ -5,13 +5,14 @@ import copy
 import pytest
 import torch
 
-from .small import PIXELS, pixels, small
+from .small import PIXELS, borders_of, dropouts, pixels, small
 
 FAMILIES = sorted(PIXELS)
 
 
-@pytest.mark.parametrize("border", ["clip", "square", "pad", "pad-unshifted", "roll-first"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "border"), [(family, border) for family in FAMILIES for border in borders_of(family)]
+)
 def test_odd_sizes_give_features_of_the_promised_strides_and_widths(family, border):
     model = small(family, border=border)
     features = model(pixels(family))
@@ -50,7 +51,7 @@ def test_there_are_no_buffers(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_eval_twice_is_equal_with_every_dropout_on(family):
-    model = small(family, dropout=0.5, attention_dropout=0.5, drop_path=0.5)
+    model = small(family, **dropouts(family, 0.5))
     x = pixels(family)
     assert all(torch.equal(a, b) for a, b in zip(model(x), model(x), strict=True))
     model.train()
@@ -74,7 +75,8 @@ def test_a_stage_of_one_token_is_finite(size):
 
 
 def plain(module: torch.nn.Module) -> dict:
-    """What a module keeps beside its parameters, parts and mode."""
+    """What a module keeps beside its parameters, parts and mode; experts' `balance` is an answer."""
+    answers = ("training", "balance")
     return {
-        key: value for key, value in vars(module).items() if not key.startswith("_") and key != "training"
+        key: value for key, value in vars(module).items() if not key.startswith("_") and key not in answers
     }

@@ -1,10 +1,17 @@
 """Names: ours, the official stems, timm's and torchvision's, and what a wrong one gets."""
 
+import re
+
 import pytest
+import timm
+import torch
+from torchvision.models import swin_transformer
+from torchvision.models.video import swin_transformer as video
 
 from swinkit.errors import UsageError
 from swinkit.models.catalogue import ALIASES, canonical, find
 from swinkit.models.config import spec_from_json, spec_to_json
+from swinkit.models.counts import num_parameters
 from swinkit.models.specs import VARIANTS
 
 
@@ -28,10 +35,56 @@ from swinkit.models.specs import VARIANTS
         ("swin_large_384_patch244_window8_12_12", "video-swin-l-w8x12x12-384"),
         ("swin3d_s", "video-swin-s"),
         ("swin_tiny_patch4_window7_224.pth", "swin-t"),
+        ("microsoft/swin-tiny-patch4-window7-224", "swin-t"),
+        ("microsoft/swin-base-patch4-window12-384-in22k", "swin-b-w12-384"),
+        ("microsoft/swin-base-simmim-window6-192", "swin-b-w6-192"),
+        ("microsoft/swinv2-large-patch4-window12to24-192to384-22kto1k-ft", "swinv2-l-w24-from12"),
+        ("openmmlab/upernet-swin-small", "swin-s"),
+        ("timm/swinv2_cr_small_ns_224.sw_in1k", "swinv2-cr-s-ns"),
+        ("swin_s3_base_224", "swin-s3-b"),
+        ("swin_mlp_tiny_c6_patch4_window8_256", "swin-mlp-t-c6"),
+        ("swin_moe_small_patch4_window12_192_cosine_router_32expert_32gpu_22k", "swin-moe-s-32e-cosine"),
+        ("swin_moe_base_patch4_window12_192_32expert_top2 (table row only)", "swin-moe-b-32e-top2"),
+        ("swinv2_giant (paper, SwinV2-G 3B)", "swinv2-g"),
+        ("simmim_swinv2_giant_data_scaling", "swinv2-g-simmim"),
+        ("moby_cascade_mask_rcnn_swin_tiny_patch4_window7_3x", "swin-t"),
+        ("htc++_swin_large_22k (paper only)", "swin-l"),
     ],
 )
 def test_other_libraries_names_are_understood(alias: str, name: str) -> None:
     assert canonical(alias) == name
+
+
+@pytest.mark.parametrize("name", timm.list_models("swin*"))
+def test_timms_names_give_timms_numbers(name: str) -> None:
+    """Widths, heads, windows and parameters of the model that timm builds by that name."""
+    variant = find(name)[1]
+    with torch.device("meta"):
+        theirs = timm.create_model(name)
+    parameters = sum(parameter.numel() for parameter in theirs.parameters())
+    assert num_parameters(variant.spec, theirs.num_classes) == parameters
+    stages = theirs.stages if variant.family == "v2-cr" else theirs.layers
+    assert variant.spec.window_sizes == tuple(tuple(stage.blocks[0].window_size) for stage in stages)
+    assert variant.spec.num_heads == tuple(stage.blocks[0].attn.num_heads for stage in stages)
+    assert variant.size == tuple(theirs.patch_embed.img_size)
+
+
+def test_timms_tags_and_ids_of_the_hub_are_understood() -> None:
+    for name in timm.list_pretrained("swin*"):
+        assert find(f"timm/{name}") == find(name) == find(name.split(".")[0])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for module in (swin_transformer, video)
+        for name in module.__all__
+        if re.fullmatch(r"swin[^A-Z]*", name)
+    ],
+)
+def test_torchvisions_names_are_known(name: str) -> None:
+    assert canonical(name) is not None
 
 
 def test_a_near_miss_is_suggested() -> None:

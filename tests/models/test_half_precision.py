@@ -12,8 +12,13 @@ NEAR = {
 
 
 @pytest.mark.parametrize("dtype", sorted(NEAR, key=str))
-@pytest.mark.parametrize("border", ["clip", "pad"])
-@pytest.mark.parametrize("family", ["v1", "v2", "video"])
+@pytest.mark.parametrize(
+    ("family", "border"),
+    [
+        *[(family, border) for family in ("v1", "v2", "v2-cr", "video") for border in ("clip", "pad")],
+        ("mlp", "clip"),
+    ],
+)
 def test_a_cast_model_is_near_the_full_one_with_padding(family, border, dtype):
     model, x = small(family, border=border), pixels(family)
     full = model(x)
@@ -23,7 +28,7 @@ def test_a_cast_model_is_near_the_full_one_with_padding(family, border, dtype):
         assert (a.float() - b).abs().max() < NEAR[dtype] * b.abs().max()
 
 
-@pytest.mark.parametrize("family", ["v1", "v2"])
+@pytest.mark.parametrize("family", ["v1", "v2", "v2-cr", "mlp"])
 def test_autocast_is_near_the_full_model(family):
     model, x = small(family), pixels(family)
     full = model(x)

@@ -9,12 +9,14 @@ from torch import nn
 from swinkit.core.attention import ScaledCosine
 from swinkit.core.block import PostNormBlock
 from swinkit.core.init import initialise
+from swinkit.core.mixing import WindowMixing
 from swinkit.core.position import AbsolutePosition, LearnedBias
 from swinkit.models.build import build
 
 from .small import pixels, spec
 
-FAMILIES = ["v1", "v2", "video"]
+FAMILIES = ["v1", "v2", "v2-cr", "mlp", "moe", "video"]
+POST_NORM = ("v2", "v2-cr")
 
 
 def new(family: str, **changes: object) -> nn.Module:
@@ -39,11 +41,15 @@ def on_meta(family: str) -> nn.Module:
 def test_values_are_the_published_ones(family, make):
     model = make(family)
     for module in model.modules():
-        if isinstance(module, nn.Linear):
-            assert module.weight.std().item() == pytest.approx(0.02, rel=0.1)
-            assert module.weight.abs().max() < 0.2
+        if isinstance(module, nn.Linear) and family != "v2-cr":
+            std = 0.005 if family == "moe" else 0.02
+            assert module.weight.std().item() == pytest.approx(std, rel=0.15)
+            assert module.weight.abs().max() < 10 * std
             if module.bias is not None:
                 assert module.bias.abs().max() == 0
+        elif isinstance(module, WindowMixing):
+            assert module.weight.std().item() == pytest.approx(0.02, rel=0.1)
+            assert module.bias.abs().max() == 0
         elif isinstance(module, LearnedBias):
             assert module.table.std().item() == pytest.approx(0.02, rel=0.2)
         elif isinstance(module, ScaledCosine):
@@ -67,11 +73,19 @@ def test_norms_start_at_one_but_those_of_v2_blocks_at_zero(family, make):
     for norm in norms:
         assert (norm.weight == (0 if id(norm) in in_blocks else 1)).all()
         assert (norm.bias == 0).all()
-    assert bool(in_blocks) == (family == "v2")
+    assert bool(in_blocks) == (family in POST_NORM)
 
 
-def test_a_new_v2_block_is_the_identity():
-    block = new("v2").stages[0].blocks[1]
+def test_linear_layers_of_a_v2_cr_keep_the_default_of_torch():
+    """timm starts them so: uniform within 1 / sqrt(fan in), biases too."""
+    layer = new("v2-cr").stages[0].blocks[0].channel_mixer.fc1
+    for parameter in (layer.weight, layer.bias):
+        assert 0.9 * 48**-0.5 < parameter.abs().max() <= 48**-0.5
+
+
+@pytest.mark.parametrize("family", POST_NORM)
+def test_a_new_post_norm_block_is_the_identity(family):
+    block = new(family).stages[0].blocks[0]
     x = torch.randn(2, 8, 8, 48)
     assert torch.equal(block(x), x)
 

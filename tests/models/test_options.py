@@ -6,7 +6,7 @@ from torch import nn
 
 from swinkit.core.spec import Spec, places
 
-from .small import pixels, small, spec
+from .small import PIXELS, pixels, small, spec
 
 
 def named(model: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -121,12 +121,23 @@ def test_the_border_policy_acts_on_oblong_inputs_that_need_padding(border):
     assert not torch.allclose(clip(x)[0], other(x)[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("family", ["v1", "v2", "video", "signal"])
+@pytest.mark.parametrize("family", PIXELS)
 def test_gradients_reach_every_parameter(family):
     model = small(family, **({"absolute_grid": (6, 9)} if family == "v2" else {}))
     sum(feature.square().sum() for feature in model(pixels(family))).backward()
     untouched = [name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
     assert untouched == []
+
+
+@pytest.mark.parametrize("family", ["mlp", "v2-cr", "moe"])
+@pytest.mark.parametrize("size", [(75,), (9, 22, 30)])
+def test_every_family_has_any_number_of_axes(family, size):
+    axes = len(size)
+    model = small(family, patch=(2,) * axes, merge=(2,) * axes, window_sizes=((3,) * axes,) * 2)
+    features = model(pixels(size=size))
+    grids = [tuple(-(-side // stride) for side in size) for stride in (2, 4)]
+    assert [tuple(feature.shape[1:-1]) for feature in features] == grids
+    assert all(feature.isfinite().all() for feature in features)
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 32, 32), (2, 3, 8, 32, 32), (3, 32)])
@@ -141,6 +152,53 @@ def test_an_unknown_border_or_slice_is_refused():
     for change in ({"border": "mirror"}, {"clipped_bias": "last"}):
         with pytest.raises(ValueError, match=r"is unknown \(known: "):
             spec(**change)
+
+
+@pytest.mark.parametrize(
+    ("depths", "changes", "expected"),
+    [
+        ((2, 7), {}, []),
+        ((2, 7), {"norm_every": 3}, [(1, 2), (1, 5)]),
+        ((4, 2), {"norm_every": 2}, [(0, 1), (0, 3), (1, 1)]),
+    ],
+)
+def test_v2_norms_its_main_branch_after_every_so_many_blocks_of_a_stage(depths, changes, expected):
+    assert main_norms(small("v2", depths=depths, **changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"norm_stages": False}, []),
+        ({}, [(0, 3)]),
+        ({"norm_every": 2}, [(0, 1), (0, 3), (1, 1), (1, 3)]),
+        ({"norm_stages": False, "norm_every": 3}, [(0, 2), (1, 2)]),
+    ],
+)
+def test_the_last_norm_of_a_v2_cr_is_the_heads(changes, expected):
+    assert main_norms(small("v2-cr", depths=(4, 6), **changes)) == expected
+
+
+def main_norms(model: nn.Module) -> list[tuple[int, int]]:
+    """Stage and index of each block with a norm on the main branch."""
+    names = [name.split(".") for name in named(model) if name.endswith("main_norm.weight")]
+    return [(int(stage), int(index)) for _, stage, _, index, *_ in names]
+
+
+@pytest.mark.parametrize(
+    ("family", "change", "message"),
+    [
+        ("mlp", {"border": "pad"}, "keeps its windows, so it has clip, square"),
+        ("mlp", {"attention_dropout": 0.1}, "a Swin-MLP has no such part"),
+        ("v2-cr", {"qkv_bias": False}, "a V2-CR has no such part"),
+        ("v2-cr", {"patch_norm": False}, "a V2-CR has no such part"),
+        ("v2", {"norm_every": 0}, "norm_every is 0; it must be 1 or more, or None"),
+        ("v1", {"initial_std": 0.0}, r"initial_std is 0\.0; it must be above 0, or None"),
+    ],
+)
+def test_what_a_family_cannot_be_is_refused(family, change, message):
+    with pytest.raises(ValueError, match=message):
+        spec(family, **change)
 
 
 def test_large_windows_take_the_fused_kernel_and_agree_with_the_plain_one(monkeypatch):

@@ -9,8 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from swinkit.core.position import ContinuousBias, LearnedBias, leading, log_offsets, middle, pairs
+from swinkit.core.position import (
+    ContinuousBias,
+    LearnedBias,
+    PrintedBias,
+    leading,
+    log_offsets,
+    middle,
+    pairs,
+    printed_offsets,
+)
 from swinkit.core.spec import Size
+
+from .geometry import places_of
 
 AXES = {1: 7, 2: 4, 3: 3}  # longest window drawn
 
@@ -120,3 +131,25 @@ def test_log_offsets_have_the_released_range(window, reference, largest):
 def test_log_offsets_of_a_window_of_one_token_are_zero():
     """The published code divides 0 by 0 there."""
     assert log_offsets((1, 1), (1, 1), torch.device("cpu"), torch.float32).tolist() == [[[0.0, 0.0]]]
+
+
+def test_printed_offsets_are_the_natural_logarithms_of_the_paper():
+    """V2 paper, eq. 4: 0, 0.6931, 1.0986, 1.3863 for offsets of 0 to 3 tokens, whatever the window."""
+    found = printed_offsets((4, 2), torch.device("cpu"), torch.float32)
+    assert found.shape == (7, 3, 2)
+    assert found[:, 0, 0].tolist() == pytest.approx(
+        [-1.3863, -1.0986, -0.6931, 0.0, 0.6931, 1.0986, 1.3863], abs=5e-5
+    )
+    assert found[0, :, 1].tolist() == pytest.approx([-0.6931, 0.0, 0.6931], abs=5e-5)
+    larger = printed_offsets((6, 5), torch.device("cpu"), torch.float32)
+    assert torch.equal(larger[2:-2, 3:-3], found)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("window", [(3,), (2, 5), (2, 3, 4)])
+def test_a_printed_bias_is_its_mlp_of_each_pairs_offset(window):
+    bias = PrintedBias(2, axes=len(window)).eval()
+    places = places_of(window)[0].flatten(0, -2).float()
+    offsets = places[:, None] - places[None]
+    expected = bias.mlp(offsets.sign() * (1 + offsets.abs()).log()).movedim(-1, 0)
+    torch.testing.assert_close(bias(window), expected)

@@ -5,9 +5,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from swinkit.core.borders import BORDERS
+from swinkit.core.borders import BORDERS, MIXING_BORDERS
 from swinkit.core.spec import Size
-from swinkit.core.windows import MASKED, PadThenRoll, WindowLayout
+from swinkit.core.windows import MASKED, PadThenRoll, RolledLayout
 
 from .geometry import cuts, labelled, official_mask, places_of
 
@@ -143,7 +143,32 @@ def test_each_policy_decides_as_its_library(policy, grid, expected):
     assert layout.grid == grid
 
 
-def strangers(layout: WindowLayout) -> int:
+@pytest.mark.parametrize("policy", MIXING_BORDERS)
+@given(cut=cuts())
+def test_a_shift_by_zeros_keeps_every_token_once_and_in_its_place(policy, cut):
+    """Tokens share a window iff they share a cell of the grid cut at the shift; nothing comes round."""
+    grid, window, _ = cut
+    layout = MIXING_BORDERS[policy](*cut)
+    x = labelled(grid)
+    windows = layout.partition(x)
+    assert layout.window == window
+    assert sorted(windows[windows > 0].tolist()) == x.flatten().tolist()
+    assert torch.equal(layout.merge(windows), x)
+    places = layout.partition(places_of(grid) + 1)[0]
+    cells = torch.div(places - 1 - torch.tensor(layout.shift), torch.tensor(window), rounding_mode="floor")
+    for row, cell in zip(windows[0, ..., 0] > 0, cells, strict=True):
+        assert len(cell[row].unique(dim=0)) <= 1
+
+
+@given(cuts())
+def test_a_shift_by_zeros_costs_one_window_along_each_shifted_axis_that_divides(cut):
+    _, window, shift = cut
+    grid = tuple(3 * w for w in window)
+    counts = MIXING_BORDERS["clip"](grid, window, shift).counts
+    assert counts == tuple(4 if s else 3 for s in shift)
+
+
+def strangers(layout: RolledLayout) -> int:
     """Ordered pairs of real tokens that see each other though no window of the shifted grid holds both.
 
     Windows begin at the shift: two tokens are neighbours iff on every axis they are in one cell of that cut.
@@ -157,7 +182,7 @@ def strangers(layout: WindowLayout) -> int:
     return int((apart & (mask == 0)).sum())
 
 
-def too_far(layout: WindowLayout) -> int:
+def too_far(layout: RolledLayout) -> int:
     """Ordered pairs of real tokens that see each other though they lie a window or more apart."""
     windows, mask = layout.partition(places_of(layout.grid) + 1)[0], layout.mask()
     mask = torch.zeros(1, 1, 1) if mask is None else mask

@@ -28,11 +28,11 @@ class DropPath(nn.Module):
 class MLP(nn.Module):
     """(..., C) -> (..., C), by way of `hidden` channels."""
 
-    def __init__(self, dim: int, hidden: int, dropout: float = 0.0):
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0, *, output_bias: bool = True):
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden)
         self.activation = nn.GELU()
-        self.fc2 = nn.Linear(hidden, dim)
+        self.fc2 = nn.Linear(hidden, dim, bias=output_bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Block(nn.Module, ABC):
 
 
 class PreNormBlock(Block):
-    """V1, Video (paper, eq. 3)."""
+    """V1, Swin-MLP, Swin-MoE, Video (paper, eq. 3)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
@@ -65,9 +65,25 @@ class PreNormBlock(Block):
 
 
 class PostNormBlock(Block):
-    """V2 (V2 paper, section 3.2: the branch is normalised before it joins, the sum is not)."""
+    """V2 (V2 paper, section 3.2: the branch is normalised before it joins, the sum is not).
+
+    `main_norm` stands on the main branch after some blocks of the largest models.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        token_mixer: nn.Module,
+        channel_mixer: nn.Module,
+        drop_path: float,
+        *,
+        main_norm: nn.Module,
+    ):
+        super().__init__(dim, token_mixer, channel_mixer, drop_path)
+        self.main_norm = main_norm
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
         x = x + self.drop_path(self.norm1(self.token_mixer(x)))
-        return x + self.drop_path(self.norm2(self.channel_mixer(x)))
+        x = x + self.drop_path(self.norm2(self.channel_mixer(x)))
+        return self.main_norm(x)

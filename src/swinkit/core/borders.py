@@ -2,18 +2,20 @@
 
 All agree on grids that divide evenly and are larger than the window. At the borders the published
 libraries differ, and a checkpoint answers right only under the policy it was trained with.
-A policy maps (grid, window, shift) to a `WindowLayout`.
+A policy maps (grid, window, shift) to a `WindowLayout`: a rolled one for attention, a padded one for
+Swin-MLP's mixing, whose weights fix the window, so that shifts alone are left to decide.
 """
 
 from collections.abc import Callable
 
 from .spec import Size
-from .windows import PadThenRoll, RollThenPad, WindowLayout
+from .windows import PadThenRoll, PadToShift, RolledLayout, RollThenPad
 
-Border = Callable[[Size, Size, Size], WindowLayout]
+Border = Callable[[Size, Size, Size], RolledLayout]
+MixingBorder = Callable[[Size, Size, Size], PadToShift]
 
 
-def clip(grid: Size, window: Size, shift: Size) -> WindowLayout:
+def clip(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """Along an axis that one window covers, shrink the window to it and do not shift.
 
     Video Swin's rule, right for every size.
@@ -21,7 +23,7 @@ def clip(grid: Size, window: Size, shift: Size) -> WindowLayout:
     return PadThenRoll(tuple(grid), *clipped(grid, window, shift))
 
 
-def square(grid: Size, window: Size, shift: Size) -> WindowLayout:
+def square(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """If one window covers any axis, windows shrink to the shortest axis on all, unshifted.
 
     The rule of Microsoft's classification code.
@@ -32,17 +34,17 @@ def square(grid: Size, window: Size, shift: Size) -> WindowLayout:
     return PadThenRoll(tuple(grid), window, shift)
 
 
-def pad(grid: Size, window: Size, shift: Size) -> WindowLayout:
+def pad(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """Never shrink, always shift, pad with zeros (the detection and segmentation forks)."""
     return PadThenRoll(tuple(grid), window, shift)
 
 
-def pad_unshifted(grid: Size, window: Size, shift: Size) -> WindowLayout:
+def pad_unshifted(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """Never shrink, pad with zeros; do not shift along an axis that one window covers (torchvision 2-D)."""
     return PadThenRoll(tuple(grid), window, clipped(grid, window, shift)[1])
 
 
-def roll_first(grid: Size, window: Size, shift: Size) -> WindowLayout:
+def roll_first(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """As `clip`, but rolls before it pads (timm)."""
     return RollThenPad(tuple(grid), *clipped(grid, window, shift))
 
@@ -63,3 +65,16 @@ BORDERS: dict[str, Border] = {
     "pad-unshifted": pad_unshifted,
     "roll-first": roll_first,
 }
+
+
+def unshift_axis(grid: Size, window: Size, shift: Size) -> PadToShift:
+    """Swin-MLP's `clip`: do not shift along an axis that one window covers."""
+    return PadToShift(tuple(grid), window, clipped(grid, window, shift)[1])
+
+
+def unshift_all(grid: Size, window: Size, shift: Size) -> PadToShift:
+    """Swin-MLP's `square`: if one window covers any axis, shift along none (Microsoft)."""
+    return PadToShift(tuple(grid), window, square(grid, window, shift).shift)
+
+
+MIXING_BORDERS: dict[str, MixingBorder] = {"clip": unshift_axis, "square": unshift_all}

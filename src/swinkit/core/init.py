@@ -6,8 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from .attention import KeylessBiasLinear, ScaledCosine
+from .backbone import Swin
 from .block import PostNormBlock
+from .experts import ExpertMLPs
+from .mixing import WindowMixing
 from .position import AbsolutePosition, LearnedBias
+from .routers import CosineRouter
 
 
 def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:
@@ -16,17 +20,16 @@ def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:
 
 
 @torch.no_grad()
-def initialise(model: nn.Module) -> None:
+def initialise(model: Swin) -> None:
     """Linear layers, bias tables and absolute embeddings: N(0, 0.02); biases 0; norms 1 and 0.
 
-    Patch convolutions keep torch's default. In V2 every norm of a block starts at 0, weight and bias, so
-    that a new block is the identity (official `_init_respostnorm`).
+    Linear layers have the spread of `spec.initial_std`, if it says one. Patch convolutions keep torch's
+    default. In V2 the norms of a block's branches start at 0, weight and bias, so that a new block is the
+    identity (official `_init_respostnorm`).
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            truncated_normal(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            initialise_linear(module, model.spec.initial_std)
         elif isinstance(module, KeylessBiasLinear):
             truncated_normal(module.weight)
             nn.init.zeros_(module.q_bias)
@@ -35,6 +38,14 @@ def initialise(model: nn.Module) -> None:
             nn.init.constant_(module.log_scale, math.log(10))
         elif isinstance(module, LearnedBias):
             truncated_normal(module.table)
+        elif isinstance(module, WindowMixing):
+            truncated_normal(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, ExpertMLPs):
+            initialise_experts(module, model.spec.initial_std)
+        elif isinstance(module, CosineRouter):
+            truncated_normal(module.keys, 0.01)
+            nn.init.constant_(module.log_scale, math.log(2))
         elif isinstance(module, AbsolutePosition):
             truncated_normal(module.embedding)
         elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.LayerNorm):
@@ -44,3 +55,22 @@ def initialise(model: nn.Module) -> None:
             for norm in (module.norm1, module.norm2):
                 nn.init.zeros_(norm.weight)
                 nn.init.zeros_(norm.bias)
+
+
+def initialise_linear(layer: nn.Linear, std: float | None) -> None:
+    """Weight N(0, std) and bias 0; None keeps torch's default."""
+    if std is None:
+        layer.reset_parameters()
+        return
+    truncated_normal(layer.weight, std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def initialise_experts(experts: ExpertMLPs, std: float | None) -> None:
+    """As linear layers, all at once; None takes the usual spread."""
+    for weight in (experts.fc1, experts.fc2):
+        truncated_normal(weight, std or 0.02)
+    for bias in (experts.fc1_bias, experts.fc2_bias):
+        if bias is not None:
+            nn.init.zeros_(bias)

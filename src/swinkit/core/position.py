@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import cast
 
 import torch
@@ -80,11 +81,10 @@ class ContinuousBias(RelativeBias):
     """V2: the rows come from a small MLP over log-spaced offsets, so windows can grow.
 
     V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training; the
-    rows are squashed into (0, `bound`). Computed in at least fp32: half precision has too few digits for
-    log-spaced coordinates.
+    rows are squashed into (0, `bound`) in V2, and left as they are (None) in Swin-MoE.
     """
 
-    def __init__(self, num_heads: int, *, reference: Size, bound: float):
+    def __init__(self, num_heads: int, *, reference: Size, bound: float | None):
         super().__init__()
         self.reference = reference
         self.bound = bound
@@ -93,13 +93,46 @@ class ContinuousBias(RelativeBias):
 
     def forward(self, window: Size) -> Tensor:
         """-> (H, N, N)."""
-        first, last = cast("nn.Linear", self.mlp[0]), cast("nn.Linear", self.mlp[2])
-        device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
-        with outside_autocast(device):
-            offsets = log_offsets(window, self.reference, device, dtype)
-            hidden = F.relu(F.linear(offsets, first.weight.to(dtype), first.bias.to(dtype)))
-            rows = F.linear(hidden, last.weight.to(dtype))
-            return pairs(self.bound * rows.sigmoid())
+        rows = rows_of_mlp(self.mlp, partial(log_offsets, window, self.reference))
+        return pairs(rows if self.bound is None else self.bound * rows.sigmoid())
+
+
+class PrintedBias(RelativeBias):
+    """timm's V2-CR: the rows come from a small MLP over log-spaced offsets as the V2 paper prints them.
+
+    Made before the released code was known, so it differs: `printed_offsets`, 384 hidden channels of which
+    an eighth is dropped in training, a bias in both layers, and rows that nothing bounds.
+    """
+
+    def __init__(self, num_heads: int, *, axes: int):
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(axes, 384), nn.ReLU(), nn.Linear(384, num_heads))
+        self.dropout = nn.Dropout(0.125)
+
+    def forward(self, window: Size) -> Tensor:
+        """-> (H, N, N)."""
+        return pairs(rows_of_mlp(self.mlp, partial(printed_offsets, window), self.dropout))
+
+
+def rows_of_mlp(
+    mlp: nn.Sequential,
+    offsets: Callable[[torch.device, torch.dtype], Tensor],
+    dropout: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """(*(2 * w - 1), axes) offsets -> (*(2 * w - 1), H), by an MLP of two layers.
+
+    In at least fp32: half precision has too few digits for log-spaced coordinates.
+    """
+    first, last = cast("nn.Linear", mlp[0]), cast("nn.Linear", mlp[2])
+    device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
+    with outside_autocast(device):
+        hidden = F.relu(linear(first, offsets(device, dtype)))
+        return linear(last, hidden if dropout is None else dropout(hidden))
+
+
+def linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    """(..., C) -> (..., D): `layer` with its weights in the precision of `x`."""
+    return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
 
 
 def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -111,16 +144,26 @@ def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
 def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
     """(*(2 * w - 1), axes): every offset in units of the reference window, log-spaced.
 
-    As released: sign(d) log2(1 + |8d|) / 3. The paper (eq. 4) prints a natural logarithm of unnormalised
-    offsets; the released code and weights have this.
+    As released: sign(d) log2(1 + |8d|) / 3. The paper prints `printed_offsets`.
     """
     scales = [8 / max(r - 1, 1) for r in reference]  # a window of one token has offset 0 only
-    axes = [
-        torch.arange(1 - w, w, device=device, dtype=dtype) * scale
-        for w, scale in zip(window, scales, strict=True)
-    ]
-    offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+    offsets = grid_of_offsets(window, device, dtype) * torch.tensor(scales, device=device, dtype=dtype)
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(8)
+
+
+def printed_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(*(2 * w - 1), axes): every offset in tokens, log-spaced.
+
+    As printed: sign(d) ln(1 + |d|) (V2 paper, eq. 4), so 1 and 2 give 0.6931 and 1.0986.
+    """
+    offsets = grid_of_offsets(window, device, dtype)
+    return offsets.sign() * torch.log1p(offsets.abs())
+
+
+def grid_of_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(*(2 * w - 1), axes): every offset between two tokens of a window, in tokens."""
+    axes = [torch.arange(1 - w, w, device=device, dtype=dtype) for w in window]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
 
 class AbsolutePosition(nn.Module):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 Size = tuple[int, ...]
 
 BORDER_NAMES = ("clip", "square", "pad", "pad-unshifted", "roll-first")  # parts in `core.borders`
+MIXING_BORDER_NAMES = ("clip", "square")  # of these, those that Swin-MLP's mixing has
 CLIPPED_BIAS_NAMES = ("middle", "leading")  # parts in `core.position`
 
 
@@ -35,6 +36,7 @@ class Spec:
     drop_path: float = 0.0
     dropout: float = 0.0
     attention_dropout: float = 0.0
+    initial_std: float | None = 0.02  # of a new model's linear layers; None: torch's default
     border: str = "clip"
     clipped_bias: str = "middle"
 
@@ -60,6 +62,8 @@ class Spec:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be in [0, 1)")
         if not self.mlp_ratio > 0:
             raise ValueError(f"mlp_ratio is {self.mlp_ratio}; it must be above 0")
+        if self.initial_std is not None and not self.initial_std > 0:
+            raise ValueError(f"initial_std is {self.initial_std}; it must be above 0, or None")
         for field in ("num_heads", "window_sizes"):
             entries = len(getattr(self, field))
             if entries != stages:

@@ -13,41 +13,36 @@ import torch
 from torch import Tensor
 
 from .spec import Size
-from .tiles import crop, pad_to, round_up, tile, untile
+from .tiles import crop, pad, pad_to, round_up, tile, untile
 
 MASKED = -100.0  # what the published models were trained with
 
 
 @dataclass(frozen=True)
 class WindowLayout(ABC):
-    """One way of cutting a grid into windows, rolled by `shift` tokens."""
+    """One way of cutting a grid into windows, displaced by `shift` tokens."""
 
     grid: Size
     window: Size
     shift: Size
 
+    @property
+    @abstractmethod
+    def padded(self) -> Size:
+        """The grid, grown to whole windows."""
+
     @abstractmethod
     def arrange(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *padded, C): padded to whole windows and rolled by -shift."""
+        """(B, *S, C) -> (B, *padded, C): padded to whole windows and displaced by -shift."""
 
     @abstractmethod
     def restore(self, x: Tensor) -> Tensor:
         """(B, *padded, C) -> (B, *S, C). Inverse of `arrange`."""
 
     @property
-    def padded(self) -> Size:
-        """The grid, rounded up to whole windows."""
-        return round_up(self.grid, self.window)
-
-    @property
     def counts(self) -> Size:
         """Windows along each axis."""
         return tuple(p // w for p, w in zip(self.padded, self.window, strict=True))
-
-    @property
-    def axes(self) -> Size:
-        """The axes of (B, *S, C) that are the grid's."""
-        return tuple(range(1, len(self.grid) + 1))
 
     def partition(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, W, N, C)."""
@@ -57,6 +52,21 @@ class WindowLayout(ABC):
     def merge(self, x: Tensor) -> Tensor:
         """(B, W, N, C) -> (B, *S, C). Inverse of `partition`."""
         return self.restore(untile(x.unflatten(2, self.window).unflatten(1, self.counts)))
+
+
+@dataclass(frozen=True)
+class RolledLayout(WindowLayout):
+    """What comes out at one end of the grid goes in at the other, and is masked there (attention)."""
+
+    @property
+    def padded(self) -> Size:
+        """The grid, rounded up to whole windows."""
+        return round_up(self.grid, self.window)
+
+    @property
+    def axes(self) -> Size:
+        """The axes of (B, *S, C) that are the grid's."""
+        return tuple(range(1, len(self.grid) + 1))
 
     def mask(self, device: torch.device | None = None) -> Tensor | None:
         """(W, N, N): `MASKED` for pairs that the roll made neighbours, else 0; None if nothing is shifted.
@@ -77,7 +87,7 @@ class WindowLayout(ABC):
 
 
 @dataclass(frozen=True)
-class PadThenRoll(WindowLayout):
+class PadThenRoll(RolledLayout):
     """Every library but timm."""
 
     def arrange(self, x: Tensor) -> Tensor:
@@ -92,7 +102,7 @@ class PadThenRoll(WindowLayout):
 
 
 @dataclass(frozen=True)
-class RollThenPad(WindowLayout):
+class RollThenPad(RolledLayout):
     """As timm does it: where a grid needs padding, the mask no longer lies on the seam (docs/parity.md)."""
 
     def arrange(self, x: Tensor) -> Tensor:
@@ -104,3 +114,27 @@ class RollThenPad(WindowLayout):
         """(B, *padded, C) -> (B, *S, C)."""
         x = crop(x, self.grid)
         return torch.roll(x, self.shift, self.axes) if any(self.shift) else x
+
+
+@dataclass(frozen=True)
+class PadToShift(WindowLayout):
+    """Swin-MLP: zeros before the grid displace it, so each shifted axis has one window more, and no seam."""
+
+    @property
+    def before(self) -> Size:
+        """The zeros that make the first window hold `shift` tokens."""
+        return tuple(w - s if s else 0 for w, s in zip(self.window, self.shift, strict=True))
+
+    @property
+    def padded(self) -> Size:
+        """Zeros and grid, rounded up to whole windows."""
+        return round_up(tuple(b + g for b, g in zip(self.before, self.grid, strict=True)), self.window)
+
+    def arrange(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *padded, C)."""
+        sizes = zip(self.padded, self.before, self.grid, strict=True)
+        return pad(x, self.before, tuple(p - b - g for p, b, g in sizes))
+
+    def restore(self, x: Tensor) -> Tensor:
+        """(B, *padded, C) -> (B, *S, C)."""
+        return crop(x, self.grid, self.before)

@@ -6,10 +6,20 @@ from ..core.backbone import Swin
 from ..core.init import initialise
 from ..core.spec import Spec
 from .config import family_of
+from .mlp import swin_mlp
+from .moe import swin_moe
 from .v1 import swin
 from .v2 import swin_v2
+from .v2_cr import swin_v2_cr
 
-BUILDERS: dict[str, Callable[..., Swin]] = {"v1": swin, "v2": swin_v2, "video": swin}
+BUILDERS: dict[str, Callable[..., Swin]] = {
+    "v1": swin,
+    "v2": swin_v2,
+    "v2-cr": swin_v2_cr,
+    "mlp": swin_mlp,
+    "moe": swin_moe,
+    "video": swin,
+}
 
 
 def build(spec: Spec) -> Swin:

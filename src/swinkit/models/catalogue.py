@@ -6,20 +6,34 @@ import re
 from ..errors import UsageError
 from .specs import VARIANTS, Variant
 
-# What the official stems say after the input size: where and on what the weights were trained.
-TRAINING = re.compile(
-    r"(_22k|_in22k|_22kto1k|_22kto1k_finetune|_22kto1k_ft|_finetune|_(kinetics[46]00|sthv2)(_1k|_22k)?|__\d+ep)?"
-    r"(-[0-9a-f]{8})?$"  # torchvision's hash
+NOTE = re.compile(r" \(.*\)$")
+HASH = re.compile(r"-[0-9a-f]{8}$")  # torchvision's
+# What stands before the name of a backbone: the method it was trained for or with.
+METHOD = re.compile(
+    r"^(simmim_(pretrain|finetune)__|"
+    r"(moby_)?((cascade_)?mask_rcnn|(mask_)?reppointsv2|atss|sparse_rcnn|htc\+\+|upernet)_)"
 )
-PRETRAINING = re.compile(r"^simmim_(pretrain|finetune)__")
+# What follows the input size: where and on what the weights were trained.
+TRAINING = re.compile(
+    r"_(in22k|22k|22kto1k|22kto1k_finetune|22kto1k_ft|22kft1k|finetune|[136]x|512x512|22k_640|\d+gpu_22k|_\d+ep|"
+    r"(kinetics[46]00|sthv2)(_1k|_22k)?)$"
+)
 ALIASES: dict[str, str] = {alias: name for name, variant in VARIANTS.items() for alias in variant.aliases}
 
 
 def canonical(name: str) -> str | None:
-    """Our name of a variant, given ours, an official file stem, timm's or torchvision's name; else None."""
+    """Our name of a variant, given ours or another library's; else None.
+
+    Known are the stems of the official files, ids of the hub, timm's and torchvision's names. That of a
+    detector or segmenter gives its backbone.
+    """
     if name in VARIANTS:
         return name
-    stem = TRAINING.sub("", PRETRAINING.sub("", name.split(".")[0]))  # timm's tags and suffixes follow a dot
+    stem = NOTE.sub("", name).rsplit("/", 1)[-1].split(".")[0]  # timm's tags and suffixes follow a dot
+    stem = HASH.sub("", stem).replace("-", "_")  # ids of the hub are written with dashes
+    if stem in ALIASES:
+        return ALIASES[stem]
+    stem = TRAINING.sub("", METHOD.sub("", stem))
     with_patch = stem.replace("_window", "_patch4_window")  # timm's V2 names leave the patch out
     return ALIASES.get(stem) or ALIASES.get(with_patch)
 

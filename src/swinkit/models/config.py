@@ -6,6 +6,7 @@ from typing import Any
 from ..core.spec import Spec
 from ..errors import DataError
 from .families import SpecCR, SpecMLP, SpecMoE, SpecV2
+from .plausible import require_plausible
 
 SPEC_TYPES: dict[str, type[Spec]] = {
     "v1": Spec,
@@ -44,7 +45,9 @@ def spec_from_json(family: str, values: dict[str, Any]) -> Spec:
             f"config.json: unknown fields of spec: {', '.join(unknown)}; saved by a later swinkit?"
         )
     try:
-        return kind(**{name: tuples(value) for name, value in values.items()})
+        arguments = {name: tuples(value) for name, value in values.items()}
+        require_plausible(arguments)
+        return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise DataError(f"config.json: not a spec: {error}") from None
 

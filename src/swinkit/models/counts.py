@@ -1,17 +1,18 @@
 """Parameters and multiply-adds of a Swin from its numbers alone; tests compare with the built modules.
 
 Torch-free. The rule of the multiply-adds, which meets the papers' "FLOPs": matrix products only (patch
-convolution, qkv, the two products of attention, projection, MLP, merging, classifier), on grids padded
-to whole windows. Norms, softmax and activations are left out, and so is V2's bias MLP, which depends on
-the weights and not on the image.
+convolution, qkv, the two products of attention, projection, or Swin-MLP's mixing; MLP, or a token's router
+and experts; merging, classifier), on grids padded to whole windows. Norms, softmax and activations are left
+out, and so are the MLPs that make biases, which depend on the weights and not on the image.
 """
 
 from math import prod
 
 from ..core.spec import Place, Size, Spec, places
-from .families import SpecV2
+from .families import Continuous, SpecCR, SpecMLP, SpecMoE, SpecV2
 
-BIAS_HIDDEN = 512  # of V2's bias MLP
+BIAS_HIDDEN = 512  # of the MLP that makes the bias, in V2 and Swin-MoE
+BIAS_HIDDEN_CR = 384  # and in V2-CR
 
 
 def num_parameters(spec: Spec, num_classes: int = 0) -> int:
@@ -30,15 +31,50 @@ def num_parameters(spec: Spec, num_classes: int = 0) -> int:
 
 def block_parameters(spec: Spec, place: Place) -> int:
     """Of one block."""
-    c, heads, hidden = place.dim, place.num_heads, place.hidden
-    if isinstance(spec, SpecV2):
-        biased, temperatures = 2, heads  # of q, k and v, those with a bias
-        bias = (len(place.window) + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + temperatures
-    else:
-        biased = 3
-        bias = heads * prod(2 * w - 1 for w in place.window)
-    attention = 3 * c * c + biased * spec.qkv_bias * c + bias + c * c + c
-    return attention + 2 * c * hidden + hidden + c + 4 * c
+    norms = 4 * place.dim
+    if isinstance(spec, SpecV2 | SpecCR):
+        norms += 2 * place.dim * spec.norms_main(place)
+    return token_mixer_parameters(spec, place) + channel_mixer_parameters(spec, place) + norms
+
+
+def token_mixer_parameters(spec: Spec, place: Place) -> int:
+    """Of attention, or of Swin-MLP's mixing."""
+    c, heads = place.dim, place.num_heads
+    if isinstance(spec, SpecMLP):
+        tokens = prod(place.window)
+        return heads * tokens * (tokens + 1)
+    biased = 2 if isinstance(spec, SpecV2) else 3  # of q, k and v, those with a bias
+    return 3 * c * c + biased * spec.qkv_bias * c + c * c + c + bias_parameters(spec, place)
+
+
+def bias_parameters(spec: Spec, place: Place) -> int:
+    """Of the relative bias, and of the temperatures of cosine similarity."""
+    axes, heads = len(place.window), place.num_heads
+    if isinstance(spec, SpecCR):
+        return (axes + 1) * BIAS_HIDDEN_CR + (BIAS_HIDDEN_CR + 1) * heads + heads
+    if isinstance(spec, Continuous):
+        return (axes + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + isinstance(spec, SpecV2) * heads
+    return heads * prod(2 * w - 1 for w in place.window)
+
+
+def channel_mixer_parameters(spec: Spec, place: Place) -> int:
+    """Of the MLP, or of router and all experts."""
+    c, hidden = place.dim, place.hidden
+    if not isinstance(spec, SpecMoE):
+        return 2 * c * hidden + hidden + c
+    mlp = 2 * c * hidden + hidden + c * spec.mlp_output_bias
+    if place.index not in spec.moe_blocks[place.stage]:
+        return mlp
+    temperature_and_bias = 1 + spec.router_dim
+    router = router_macs(spec, c) + (temperature_and_bias if spec.router == "cosine" else 0)
+    return router + spec.num_experts * mlp
+
+
+def router_macs(spec: SpecMoE, dim: int) -> int:
+    """Multiply-adds for one token, which are the weights of the router's products."""
+    if spec.router == "cosine":
+        return dim * spec.router_dim + spec.router_dim * spec.num_experts
+    return dim * spec.num_experts
 
 
 def num_macs(spec: Spec, size: Size, num_classes: int = 0) -> int:
@@ -47,14 +83,33 @@ def num_macs(spec: Spec, size: Size, num_classes: int = 0) -> int:
     total = prod(grid) * prod(spec.patch) * spec.in_channels * spec.embed_dim
     for row in places(spec):
         c = row[0].dim
-        for place in row:
-            window = tuple(map(min, grid, place.window))
-            tokens = prod(window) * prod(ceil_div(grid, window))  # padding included
-            total += tokens * (4 * c * c + 2 * prod(window) * c) + prod(grid) * 2 * c * place.hidden
+        total += sum(token_mixer_macs(spec, place, grid) for place in row)
+        total += sum(prod(grid) * channel_mixer_macs(spec, place) for place in row)
         if row[0].stage < len(spec.depths) - 1:
             grid = ceil_div(grid, spec.merge)
             total += prod(grid) * prod(spec.merge) * c * 2 * c
     return total + spec.widths[-1] * num_classes
+
+
+def token_mixer_macs(spec: Spec, place: Place, grid: Size) -> int:
+    """For a whole grid, with its padding."""
+    c = place.dim
+    if isinstance(spec, SpecMLP):
+        sides = zip(grid, place.window, place.shift, strict=True)
+        zeros = [w - s if s and g > w else 0 for g, w, s in sides]  # Swin-MLP pads in order to shift
+        windows = ceil_div(tuple(g + z for g, z in zip(grid, zeros, strict=True)), place.window)
+        return prod(windows) * prod(place.window) ** 2 * c
+    window = tuple(map(min, grid, place.window))
+    tokens = prod(window) * prod(ceil_div(grid, window))
+    return tokens * (4 * c * c + 2 * prod(window) * c)
+
+
+def channel_mixer_macs(spec: Spec, place: Place) -> int:
+    """For one token."""
+    mlp = 2 * place.dim * place.hidden
+    if not isinstance(spec, SpecMoE) or place.index not in spec.moe_blocks[place.stage]:
+        return mlp
+    return router_macs(spec, place.dim) + spec.top_k * mlp
 
 
 def ceil_div(size: Size, by: Size) -> Size:

@@ -3,9 +3,10 @@
 V1 and Video Swin add nothing: they are a plain `core.spec.Spec`.
 """
 
+import math
 from dataclasses import dataclass
 
-from ..core.spec import Size, Spec
+from ..core.spec import MIXING_BORDER_NAMES, Place, Size, Spec
 
 ROUTER_NAMES = ("linear", "cosine")  # parts in `core.routers`
 BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.balance`
@@ -16,6 +17,17 @@ def refuse(spec: Spec, family: str, **fixed: object) -> None:
     for field, value in fixed.items():
         if getattr(spec, field) != value:
             raise ValueError(f"{field} is {getattr(spec, field)!r}; a {family} has no such part")
+
+
+def require_period(norm_every: int | None) -> None:
+    """Raise ValueError unless `norm_every` is None or a number of blocks."""
+    if norm_every is not None and norm_every < 1:
+        raise ValueError(f"norm_every is {norm_every}; it must be 1 or more, or None")
+
+
+def is_last_of(period: int | None, place: Place) -> bool:
+    """Whether the block at `place` ends a group of `period` blocks of its stage."""
+    return period is not None and (place.index + 1) % period == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +73,14 @@ class SpecV2(Continuous):
         """
         super().__post_init__()
         refuse(self, "V2", qk_scale=None, clipped_bias="middle")
-        if self.norm_every is not None and self.norm_every < 1:
-            raise ValueError(f"norm_every is {self.norm_every}; it must be 1 or more, or None")
+        require_period(self.norm_every)
+
+    def norms_main(self, place: Place) -> bool:
+        """Whether the main branch is normed after the block at `place`. Blocks are counted in their stage.
+
+        The paper does not say how they are counted; timm counts so.
+        """
+        return is_last_of(self.norm_every, place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +88,10 @@ class SpecCR(Spec):
     """timm's `swinv2_cr`: V2 as the paper prints it, by Christoph Reich, before the code was released.
 
     `norm_every` as in V2; with `norm_stages` the main branch is also normed at the end of each stage (timm's
-    `_ns` models).
+    `_ns` models). The norm at the end of the last stage, which all have, is the head's.
     """
 
+    initial_std: float | None = None
     norm_every: int | None = None
     norm_stages: bool = False
 
@@ -83,14 +102,24 @@ class SpecCR(Spec):
             ValueError: naming the field and what is wrong with it.
         """
         super().__post_init__()
-        refuse(self, "V2-CR", qk_scale=None, clipped_bias="middle", absolute_grid=None)
-        if self.norm_every is not None and self.norm_every < 1:
-            raise ValueError(f"norm_every is {self.norm_every}; it must be 1 or more, or None")
+        refuse(self, "V2-CR", qk_scale=None, qkv_bias=True, clipped_bias="middle")
+        refuse(self, "V2-CR", patch_norm=True, absolute_grid=None)
+        require_period(self.norm_every)
+
+    def norms_main(self, place: Place) -> bool:
+        """Whether the main branch is normed after the block at `place`, in the backbone."""
+        ends_stage = place.index == self.depths[place.stage] - 1
+        if ends_stage and place.stage == len(self.depths) - 1:
+            return False
+        return is_last_of(self.norm_every, place) or (self.norm_stages and ends_stage)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpecMLP(Spec):
-    """A Swin-MLP: no attention, so nothing of it can be set."""
+    """A Swin-MLP: no attention, so nothing of it can be set.
+
+    Its weights fix the window, so of the borders only those are left that differ in the shift alone.
+    """
 
     def __post_init__(self) -> None:
         """Refuse numbers that no Swin-MLP can be built from.
@@ -100,6 +129,9 @@ class SpecMLP(Spec):
         """
         super().__post_init__()
         refuse(self, "Swin-MLP", qk_scale=None, qkv_bias=True, attention_dropout=0.0, clipped_bias="middle")
+        if self.border not in MIXING_BORDER_NAMES:
+            known = ", ".join(MIXING_BORDER_NAMES)
+            raise ValueError(f"border is {self.border!r}; a Swin-MLP keeps its windows, so it has {known}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +142,12 @@ class SpecMoE(Continuous):
     second block of the last two stages).
     """
 
+    initial_std: float | None = 0.005
     moe_blocks: tuple[tuple[int, ...], ...]
     num_experts: int = 8
     top_k: int = 1
-    capacity_factor: float = 1.25
+    capacity_factor: float = 1.25  # 1 is an even share; 0 and below: `core.dispatch.Policy`
+    capacity_multiple: int = 1  # how many processes shared an expert: its slots are a multiple
     router: str = "linear"
     router_dim: int = 256  # of the cosine router
     router_noise: float = 1.0  # spread of the noise in training, times 1 / num_experts
@@ -139,14 +173,23 @@ class SpecMoE(Continuous):
         for blocks, depth in zip(self.moe_blocks, self.depths, strict=True):
             if not all(0 <= block < depth for block in blocks) or len(set(blocks)) < len(blocks):
                 raise ValueError(f"moe_blocks {blocks} are no different blocks of a stage of {depth}")
+        self.require_routing()
+
+    def require_routing(self) -> None:
+        """Raise ValueError unless the numbers of the experts and their router go together."""
         if not 1 <= self.top_k <= self.num_experts:
             raise ValueError(f"top_k is {self.top_k}; it must be from 1 to num_experts, {self.num_experts}")
+        if not math.isfinite(self.capacity_factor):
+            raise ValueError(f"capacity_factor is {self.capacity_factor}; it must be a finite number")
+        alone = self.num_experts == 1 or self.router_noise == 0  # the loss would divide by zero
+        if self.balance == "load-importance" and any(self.moe_blocks) and alone:
+            raise ValueError("balance 'load-importance' needs num_experts of 2 or more and some router_noise")
         for field, known in (("router", ROUTER_NAMES), ("balance", BALANCE_NAMES)):
             if getattr(self, field) not in known:
                 raise ValueError(f"{field} {getattr(self, field)!r} is unknown (known: {', '.join(known)})")
-        for field in ("capacity_factor", "router_dim"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be above 0")
+        for field in ("capacity_multiple", "router_dim"):
+            if not getattr(self, field) >= 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be 1 or more")
         for field in ("router_noise", "balance_weight"):
             if not getattr(self, field) >= 0:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be 0 or more")

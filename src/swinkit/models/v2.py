@@ -1,7 +1,7 @@
 """Swin Transformer V2 (Liu et al. 2022, https://arxiv.org/abs/2111.09883).
 
 Against V1: cosine similarity (section 3.2), res-post-norm (3.2), a continuous position bias over
-log-spaced offsets (3.3), and merging that norms last.
+log-spaced offsets (3.3), and merging that norms last. H and G also norm the main branch here and there.
 """
 
 from torch import nn
@@ -32,7 +32,11 @@ def swin_v2(spec: SpecV2) -> Swin:
             attention_dropout=spec.attention_dropout,
         )
         return PostNormBlock(
-            place.dim, attention, MLP(place.dim, place.hidden, spec.dropout), place.drop_path
+            place.dim,
+            attention,
+            MLP(place.dim, place.hidden, spec.dropout),
+            place.drop_path,
+            main_norm=nn.LayerNorm(place.dim) if spec.norms_main(place) else nn.Identity(),
         )
 
     return assemble(spec, block, ReduceThenNorm)

@@ -1,0 +1,38 @@
+"""Swin-MLP: a learned mix of the tokens of each window, instead of attention.
+
+Shapes: B batch, *S grid size, W windows, N tokens in a window, C channels, H heads, D = C / H.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .borders import MixingBorder
+from .spec import Place
+
+
+class WindowMixing(nn.Module):
+    """(B, *S, C) -> (B, *S, C): in each window and head, every token becomes a weighted sum of all.
+
+    The weights belong to places of the window, so it never shrinks: a smaller grid is padded up to it.
+    """
+
+    def __init__(self, place: Place, border: MixingBorder):
+        super().__init__()
+        self.num_heads, self.window, self.shift = place.num_heads, place.window, place.shift
+        self.border = border
+        tokens = math.prod(place.window)
+        self.weight = nn.Parameter(torch.empty(place.num_heads, tokens, tokens))
+        self.bias = nn.Parameter(torch.empty(place.num_heads, tokens))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+        layout = self.border(x.shape[1:-1], self.window, self.shift)
+        return layout.merge(self.mix(layout.partition(x)))
+
+    def mix(self, x: Tensor) -> Tensor:
+        """(B, W, N, C) -> (B, W, N, C)."""
+        x = x.unflatten(-1, (self.num_heads, -1))  # B, W, N, H, D
+        x = torch.einsum("hnm, bwmhd -> bwnhd", self.weight, x) + self.bias.T[..., None]
+        return x.flatten(3)

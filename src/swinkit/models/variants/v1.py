@@ -1,0 +1,109 @@
+"""V1, Swin-S3 and our own smallest. A name without a window is the paper's default. Torch-free."""
+
+from ...core.spec import Spec
+from .variant import SIZES, W12, W14, Variant, squares
+
+PAPER = "Liu et al. 2021, section 3.3"
+SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
+S3 = "Chen et al. 2021 (Searching the Search Space of Vision Transformer), https://arxiv.org/abs/2111.14725"
+
+
+def v1(
+    letter: str, window: int | tuple[int, ...], size: int, source: str, *aliases: str, drop_path: float
+) -> Variant:
+    """A V1; one window for all stages, or one for each."""
+    dim, depths, heads = SIZES[letter]
+    spec = Spec(
+        embed_dim=dim, depths=depths, num_heads=heads, window_sizes=squares(window), drop_path=drop_path
+    )
+    return Variant(spec, (size, size), 1000, source, aliases)
+
+
+def s3(depth: int, windows: tuple[int, ...], alias: str) -> Variant:
+    """A V1 whose windows, and the depth of its third stage, were searched for."""
+    spec = Spec(
+        embed_dim=96,
+        depths=(2, 2, depth, 2),
+        num_heads=(3, 6, 12, 24),
+        window_sizes=squares(windows),
+        drop_path=0.1,
+    )
+    return Variant(spec, (224, 224), 1000, S3, (alias,))
+
+
+VARIANTS: dict[str, Variant] = {
+    "swin-pico": Variant(
+        Spec(
+            patch=(2, 2),
+            embed_dim=48,
+            depths=(2, 4, 2),
+            num_heads=(3, 6, 12),
+            window_sizes=((4, 4),) * 3,
+            mlp_ratio=2.0,
+            drop_path=0.05,
+        ),
+        (32, 32),
+        10,
+        "swinkit: a Swin for small pictures",
+    ),
+    "swin-t": v1(
+        "t",
+        7,
+        224,
+        PAPER,
+        "swin_tiny_patch4_window7_224",
+        "swin_tiny_patch4_window7",
+        "swin_tiny",
+        "swin_t",
+        drop_path=0.2,
+    ),
+    "swin-s": v1(
+        "s",
+        7,
+        224,
+        PAPER,
+        "swin_small_patch4_window7_224",
+        "swin_small_patch4_window7",
+        "swin_small",
+        "swin_s",
+        drop_path=0.3,
+    ),
+    "swin-b": v1(
+        "b",
+        7,
+        224,
+        PAPER,
+        "swin_base_patch4_window7_224",
+        "swin_base_patch4_window7",
+        "swin_base",
+        "swin_b",
+        "swin_base__img224_window7",
+        drop_path=0.5,
+    ),
+    "swin-l": v1("l", 7, 224, PAPER, "swin_large_patch4_window7_224", "swin_large", drop_path=0.2),
+    "swin-b-w12-384": v1("b", 12, 384, PAPER, "swin_base_patch4_window12_384", drop_path=0.5),
+    "swin-l-w12-384": v1("l", 12, 384, PAPER, "swin_large_patch4_window12_384", drop_path=0.2),
+    "swin-t-c24-w8-256": Variant(
+        Spec(
+            embed_dim=96,
+            depths=(2, 2, 6, 2),
+            num_heads=(4, 8, 16, 32),  # of 24 channels each
+            window_sizes=squares(8),
+            drop_path=0.2,
+        ),
+        (256, 256),
+        1000,
+        "official repository, model hub",
+        ("swin_tiny_c24_patch4_window8_256",),
+    ),
+    "swin-b-w6-192": v1(
+        "b", 6, 192, SIMMIM, "swin_base__img192_window6", "swin_base_simmim_window6_192", drop_path=0.1
+    ),
+    "swin-l-w12-192": v1(
+        "l", W12, 192, SIMMIM, "swin_large__img192_window12", "swin_large_simmim_window12_192", drop_path=0.0
+    ),
+    "swin-l-w14": v1("l", W14, 224, SIMMIM, "swin_large__img224_window14", drop_path=0.2),
+    "swin-s3-t": s3(6, (7, 7, 14, 7), "swin_s3_tiny_224"),
+    "swin-s3-s": s3(18, (14, 14, 14, 7), "swin_s3_small_224"),
+    "swin-s3-b": s3(30, (7, 7, 14, 7), "swin_s3_base_224"),
+}
