@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from swinkit.core.backbone import Swin
 from swinkit.heads.classify import ClassificationHead
 from swinkit.heads.pyramid import Pyramid
+from swinkit.tasks.simmim.model import SimMIM
 
 from ..models.small import small, stirred
 
@@ -32,6 +33,11 @@ def classifier(family: str = "v1", num_classes: int = CLASSES, **changes: object
 def pyramid(family: str = "v1", **changes: object) -> Pyramid:
     """A small pyramid that gives out every stage."""
     return stirred(Pyramid(small(family, **changes), (0, 1))).eval()
+
+
+def reconstructor(family: str = "v1", **changes: object) -> SimMIM:
+    """A small masked image model of `family`."""
+    return stirred(SimMIM(small(family, **changes))).eval()
 
 
 def copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,12 +9,13 @@ from swinkit.core.spec import Spec
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
+from swinkit.weights.buffers import log_coordinates, relative_index
 from swinkit.weights.dialects import detect
 from swinkit.weights.infer import infer, table_window
 from swinkit.weights.load import canonical, export_weights
 from swinkit.weights.microsoft import MICROSOFT
 
-from .models import classifier
+from .models import Whole, classifier, reconstructor
 
 
 def told(spec: Spec) -> Spec:
@@ -22,7 +23,10 @@ def told(spec: Spec) -> Spec:
     return replace(spec, drop_path=0.0)
 
 
-@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.family != "v2"])
+TOLD = [name for name, variant in VARIANTS.items() if variant.family in ("v1", "video", "mlp")]
+
+
+@pytest.mark.parametrize("name", TOLD)
 def test_published_variants_are_told_from_their_parameters(name: str):
     with torch.device("meta"):
         backbone = build(VARIANTS[name].spec)
@@ -38,9 +42,26 @@ def test_a_v2_is_told_with_the_coordinates_that_microsoft_keeps(name: str):
     assert infer(reading.state, reading.buffers) == told(spec)
 
 
-def test_a_v2_without_coordinates_must_be_named():
+@pytest.mark.parametrize("family", ["v2", "v2-cr"])
+def test_windows_that_no_tensor_tells_must_be_named(family: str):
     with pytest.raises(UsageError, match="name the variant"):
-        infer(canonical(classifier("v2")))
+        infer(canonical(classifier(family)))
+
+
+def test_the_period_of_a_v2s_main_norms_is_told():
+    model = classifier("v2", depths=(2, 7), norm_every=3)
+    buffers = {
+        f"backbone.stages.{i}.blocks.0.token_mixer.bias.coordinates": log_coordinates((4, 4), (4, 4))
+        for i in range(2)
+    }
+    assert infer(canonical(model), buffers) == model.backbone.spec
+
+
+def test_the_square_windows_of_a_swin_mlp_are_told_and_others_must_be_named():
+    model = classifier("mlp", window_sizes=((5, 5), (3, 3)), mlp_ratio=2.0)
+    assert infer(canonical(model)) == model.backbone.spec
+    with pytest.raises(UsageError, match=r"windows of \[15, 9\] tokens are no squares; name the variant"):
+        infer(canonical(classifier("mlp", window_sizes=((3, 5), (3, 3)))))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +89,11 @@ def test_an_oblong_window_is_told_by_the_index_that_a_file_keeps(family: str):
     model = classifier(family, window_sizes=windows)
     with pytest.raises(UsageError, match="no square window, or several"):
         infer(canonical(model))
-    theirs = export_weights(model, {"v1": "microsoft", "video": "torchvision-3d"}[family])
-    reading = detect(theirs).read(theirs)
-    assert infer(reading.state, reading.buffers).window_sizes == windows
+    kept = {
+        f"backbone.stages.{i}.blocks.0.token_mixer.bias.index": relative_index(window)
+        for i, window in enumerate(windows)
+    }
+    assert infer(canonical(model), kept).window_sizes == windows
 
 
 @pytest.mark.parametrize(
@@ -107,3 +130,34 @@ def test_tensors_of_no_whole_swin_are_refused(lost: str):
 def test_shapes_of_no_swin_are_refused(name: str, shape: tuple[int, ...]):
     with pytest.raises(DataError, match=r"no Swin|not known|none of 1, 2 or 3 axes"):
         infer(canonical(classifier()) | {f"backbone.{name}": torch.zeros(shape)})
+
+
+@pytest.mark.parametrize("dialect", ["transformers", "transformers-legacy", "openmmlab"])
+def test_a_v1_is_told_from_the_tables_of_any_library(dialect: str):
+    spec = classifier(depths=(2, 3), window_sizes=((4, 4), (4, 4)), absolute_grid=(8, 8)).backbone.spec
+    theirs = export_weights(Whole(build(spec)), dialect)
+    reading = detect(theirs).read(theirs)
+    assert infer(reading.state, reading.buffers) == spec
+
+
+@pytest.mark.parametrize("dialect", ["openmmlab-v2", "microsoft-simmim"])
+def test_a_v2_is_told_where_coordinates_are_kept(dialect: str):
+    windows = {"window_sizes": ((6, 6), (6, 6)), "pretrained_window_sizes": ((4, 4), (3, 3))}
+    model = (reconstructor if dialect == "microsoft-simmim" else classifier)("v2", **windows)
+    theirs = export_weights(model, dialect)
+    reading = detect(theirs).read(theirs)
+    assert infer(reading.state, reading.buffers) == model.backbone.spec
+
+
+def test_a_video_model_of_mmaction2_is_told_with_any_window():
+    model = classifier("video", window_sizes=((2, 4, 6), (2, 4, 6)))
+    theirs = export_weights(model, "mmaction2")
+    reading = detect(theirs).read(theirs)
+    assert infer(reading.state, reading.buffers) == model.backbone.spec
+
+
+def test_transformers_keeps_no_coordinates_of_a_v2_so_that_its_windows_must_be_named():
+    theirs = export_weights(classifier("v2"), "transformers-v2")
+    reading = detect(theirs).read(theirs)
+    with pytest.raises(UsageError, match="name the variant"):
+        infer(reading.state, reading.buffers)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from swinkit.weights.parts import map_positions, on_grid, token_positions
-from swinkit.weights.rules import KeylessBias, Move, Pattern, Rename
+from swinkit.weights.parts import apart, map_positions, on_grid, token_positions, with_k, without_k
+from swinkit.weights.rules import LastStage, Move, Pattern, Rename, Together
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_rename_keeps_the_tensor_itself():
     assert Rename("norm{i}.*", "norms.{i}.*").invert(["norms.3.bias"])[0].given == ("norm3.bias",)
 
 
-KEYLESS = KeylessBias("{i}.qkv.bias", "{i}.logit_scale", ("s{i}.q", "s{i}.v"))
+KEYLESS = Together(("{i}.qkv.bias",), ("s{i}.q", "s{i}.v"), without_k, with_k, beside="{i}.logit_scale")
 
 
 def test_the_bias_of_q_and_v_is_split_off_and_joined_with_zeros_for_k():
@@ -69,8 +69,31 @@ def test_a_bias_is_whole_where_nothing_tells_of_cosine_attention():
     assert KEYLESS.apply({"0.qkv.bias": torch.zeros(12), "1.logit_scale": torch.zeros(1)}) == []
 
 
+def test_three_projections_are_joined_and_parted_for_weight_and_bias_alike():
+    rule = apart("{i}.{j}.", ("q", "k", "v"))
+    state = {f"0.1.{name}.{part}": torch.randn(4, 2) for name in "qkv" for part in ("weight", "bias")}
+    joined = values_of(rule.apply(state), state)
+    assert {tuple(tensor.shape) for tensor in joined.values()} == {(12, 2)}
+    parted = values_of(rule.invert(joined), joined)
+    assert parted.keys() == state.keys()
+    assert all(torch.equal(parted[name], state[name]) for name in state)
+
+
+LAST = LastStage("norm{i}.*", "head.*", "s{i}.b{j}", "o{i}.b{j}")
+
+
+def test_the_norm_of_the_last_stage_is_told_by_the_blocks():
+    assert [move.taken for move in LAST.apply(["norm1.w", "norm2.w", "s2.b0", "s0.b7"])] == [("norm2.w",)]
+    assert [move.given for move in LAST.invert(["head.w", "o0.b0", "o2.b0"])] == [("norm2.w",)]
+
+
+def test_without_blocks_no_stage_is_the_last():
+    assert LAST.apply(["norm0.w"]) == []
+    assert LAST.invert(["head.w"]) == []
+
+
 @pytest.mark.parametrize(
-    ("rule", "shape"), [(token_positions(""), (1, 16, 6)), (map_positions(""), (1, 6, 4, 4))]
+    ("rule", "shape"), [(token_positions(), (1, 16, 6)), (map_positions(), (1, 6, 4, 4))]
 )
 def test_an_absolute_embedding_comes_back_from_either_arrangement(rule, shape: tuple[int, ...]):
     ours = {"backbone.position.embedding": torch.randn(4, 4, 6)}
@@ -83,10 +106,10 @@ def test_an_absolute_embedding_comes_back_from_either_arrangement(rule, shape: t
 def test_both_arrangements_hold_the_same_places():
     ours = torch.randn(3, 4, 6)
     tokens = values_of(
-        token_positions("").invert(["backbone.position.embedding"]), {"backbone.position.embedding": ours}
+        token_positions().invert(["backbone.position.embedding"]), {"backbone.position.embedding": ours}
     )
     maps = values_of(
-        map_positions("").invert(["backbone.position.embedding"]), {"backbone.position.embedding": ours}
+        map_positions().invert(["backbone.position.embedding"]), {"backbone.position.embedding": ours}
     )
     assert torch.equal(tokens["absolute_pos_embed"][0, 2 * 4 + 1], maps["absolute_pos_embed"][0, :, 2, 1])
     assert torch.equal(on_grid(maps["absolute_pos_embed"], None), ours)

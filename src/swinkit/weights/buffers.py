@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Size, Spec
-from ..models.families import SpecV2
+from ..models.families import Continuous
 from .rules import Move, Pattern, unchanged
 
 BLOCK = Pattern("backbone.stages.{i}.blocks.{j}.norm1.weight")
@@ -120,7 +120,7 @@ def flat_index(spec: Spec, stage: int) -> Tensor:
 
 
 def coordinates(spec: Spec, stage: int) -> Tensor | None:
-    """(1, *(2 * w - 1), n) of a V2; None for others."""
-    if not isinstance(spec, SpecV2):
+    """(1, *(2 * w - 1), n) of a V2 or Swin-MoE; None for others."""
+    if not isinstance(spec, Continuous):
         return None
     return log_coordinates(spec.window_sizes[stage], spec.reference_windows[stage])

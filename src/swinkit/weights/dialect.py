@@ -7,11 +7,14 @@ from functools import cached_property
 from ..core.spec import Spec
 from ..errors import DataError, UsageError
 from .buffers import Buffer
+from .limits import Limit, anything
 from .rules import Move, Pattern, Rule, State
 
 EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
 MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
+LONGEST_SHOWN = 400  # characters
+COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,10 @@ class Dialect:
     """One library's names, as rules that read and write, and what its weights were trained with.
 
     `axes`: how many its models can have. `border` and `clipped_bias`: the parts of a `Spec` under which
-    the library's own code runs, so that its weights answer here as there.
+    the library's own code runs, so that its weights answer here as there. `prefix`: what its whole models
+    have before all names but those that begin with one of `beside`; files may have any other. `cannot`: why
+    the library has no model of a spec, or None. `tables`: how its loader resizes tables of biases
+    (`weights.resize.TABLES`).
     """
 
     name: str
@@ -74,6 +80,10 @@ class Dialect:
     axes: tuple[int, ...] = (1, 2, 3)
     border: str = "clip"
     clipped_bias: str = "middle"
+    tables: str = "bicubic"
+    prefix: str = ""
+    beside: tuple[str, ...] = ()
+    cannot: Limit = anything
 
     @cached_property
     def embed(self) -> str:
@@ -86,7 +96,11 @@ class Dialect:
         Raises:
             DataError: they hold two.
         """
-        begins = [name.removesuffix(self.embed) for name in names if f".{name}".endswith(f".{self.embed}")]
+        begins = [
+            name.removesuffix(self.embed)
+            for name in names
+            if f".{name}".endswith(f".{self.embed}") and not name.startswith(COPIES)
+        ]
         if len(begins) > 1:
             raise DataError(
                 f"two models in one file, under {listed(begins)}; keep the tensors of one of them"
@@ -97,7 +111,8 @@ class Dialect:
         moves = taken_once(full, [rule.apply for rule in self.rules])
         buffers = taken_once(untaken(full, moves), [buffer.apply for buffer in self.buffers])
         left = untaken(full, moves + buffers)
-        unused = [name for name in left if any(Pattern(text).match(name) is not None for text in self.unused)]
+        patterns = [Pattern(text) for text in (*self.unused, f"{COPIES}**")]
+        unused = [name for name in left if any(pattern.match(name) is not None for pattern in patterns)]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
         return Plan(
             prefix=begins[0],
@@ -137,13 +152,16 @@ class Dialect:
         """Our state -> theirs, the inverse of `read`; with `spec`, the buffers that they save are added.
 
         Raises:
-            UsageError: the library has no such models, or no place for some of the tensors.
+            UsageError: the library has no such models, with the reason, or no place for some of the tensors.
         """
         axes = state[EMBED].ndim - 2
         if axes not in self.axes:
             raise UsageError(
                 f"{self.name} has names for models of {listed(self.axes)} axes only, this one has {axes}"
             )
+        reason = None if spec is None else self.cannot(spec)
+        if reason is not None:
+            raise UsageError(f"{self.name} cannot hold this model: {reason}")
         moves = taken_once(state, [rule.invert for rule in self.rules])
         homeless = untaken(state, moves)
         if homeless:
@@ -153,7 +171,16 @@ class Dialect:
             theirs |= {
                 name: tensor for buffer in self.buffers for name, tensor in buffer.rebuild(state, spec)
             }
-        return theirs
+        return {self.written(name): tensor for name, tensor in theirs.items()}
+
+    def written(self, name: str) -> str:
+        """`name` with the prefix that it has in a whole model of theirs."""
+        return name if name.startswith(self.beside) else self.prefix + name
+
+    def distance(self, plan: Plan) -> int:
+        """How far the prefix that `plan` found is from the one that this dialect writes."""
+        own = len(self.prefix)
+        return len(plan.prefix) - own if plan.prefix.endswith(self.prefix) else len(plan.prefix) + own
 
 
 def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
@@ -177,10 +204,19 @@ def taken_once(
 
 
 def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
-    """The tensors that `moves` make of `source`."""
+    """The tensors that `moves` make of `source`.
+
+    Raises:
+        DataError: a tensor has a shape from which none can be made.
+    """
     made: State = {}
     for move in moves:
-        made.update(zip(move.given, move.convert([source[name] for name in move.taken], spec), strict=True))
+        taken = [source[name] for name in move.taken]
+        try:
+            made.update(zip(move.given, move.convert(taken, spec), strict=True))
+        except (RuntimeError, IndexError) as error:
+            shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in zip(move.taken, taken, strict=True))
+            raise DataError(f"{shapes}: no such tensors of a Swin, {listed(move.given)}") from error
     return made
 
 
@@ -192,7 +228,14 @@ def without_prefix(name: str, prefix: str) -> str:
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:
-    """The first few of `names`, and how many more there are."""
-    texts = [f"`{name}`" if isinstance(name, str) else str(name) for name in names]
+    """The first few of `names`, safe to print, and how many more there are."""
+    texts = [f"`{printable(name)}`" if isinstance(name, str) else str(name) for name in names]
     more = len(texts) - shown
     return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(name: str) -> str:
+    """A name from a file as it may be shown: short, and nothing in it can command a terminal."""
+    if len(name) > LONGEST_SHOWN:
+        name = f"{name[: LONGEST_SHOWN // 2]}...{name[-LONGEST_SHOWN // 2 :]}"
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -3,15 +3,38 @@
 import difflib
 
 from ..errors import DataError, UsageError
+from .detectron2 import DETECTRON2
 from .dialect import Dialect, Plan, listed
 from .microsoft import MICROSOFT
-from .openmmlab import OPENMMLAB, OPENMMLAB_VIDEO, OPENMMLAB_VIDEO_BACKBONE
+from .openmmlab import (
+    MMACTION2,
+    OPENMMLAB,
+    OPENMMLAB_DENSE,
+    OPENMMLAB_FORK,
+    OPENMMLAB_V2,
+    OPENMMLAB_VIDEO,
+    OPENMMLAB_VIDEO_BACKBONE,
+)
 from .rules import Rename, State
+from .simmim import MICROSOFT_SIMMIM
 from .timm import TIMM
+from .timm_cr import TIMM_CR
 from .torchvision import TORCHVISION, TORCHVISION_3D
+from .transformers import (
+    TRANSFORMERS,
+    TRANSFORMERS_BACKBONE,
+    TRANSFORMERS_LEGACY,
+    TRANSFORMERS_LEGACY_BACKBONE,
+    TRANSFORMERS_V2,
+    TRANSFORMERS_V2_BACKBONE,
+)
 
 SWINKIT = Dialect(
-    "swinkit", tuple(Rename(f"{part}.**", f"{part}.**") for part in ("backbone", "head", "norms"))
+    "swinkit",
+    (
+        *(Rename(f"{part}.**", f"{part}.**") for part in ("backbone", "head", "norms")),
+        Rename("mask_token", "mask_token"),
+    ),
 )
 SWINKIT_BACKBONE = Dialect(
     "swinkit-backbone",
@@ -24,11 +47,24 @@ DIALECTS: dict[str, Dialect] = {
     "microsoft": MICROSOFT,
     "timm": TIMM,
     "timm-old": MICROSOFT,  # before 0.9, the same names
+    "timm-cr": TIMM_CR,
     "torchvision": TORCHVISION,
     "torchvision-3d": TORCHVISION_3D,
+    "microsoft-simmim": MICROSOFT_SIMMIM,
+    "transformers": TRANSFORMERS,
+    "transformers-legacy": TRANSFORMERS_LEGACY,
+    "transformers-v2": TRANSFORMERS_V2,
+    "transformers-backbone": TRANSFORMERS_BACKBONE,
+    "transformers-legacy-backbone": TRANSFORMERS_LEGACY_BACKBONE,
+    "transformers-v2-backbone": TRANSFORMERS_V2_BACKBONE,
     "openmmlab": OPENMMLAB,
+    "openmmlab-v2": OPENMMLAB_V2,
+    "openmmlab-dense": OPENMMLAB_DENSE,
+    "openmmlab-fork": OPENMMLAB_FORK,
+    "detectron2": DETECTRON2,
     "openmmlab-video": OPENMMLAB_VIDEO,
     "openmmlab-video-backbone": OPENMMLAB_VIDEO_BACKBONE,
+    "mmaction2": MMACTION2,
 }
 
 
@@ -50,7 +86,7 @@ def detect(state: State) -> Dialect:
 
     Decided from where merges, blocks and embedding stand and from the axes of the embedding, never from
     the head, which a file may lack; any prefix (`module.`, `model.`, `backbone.`) may stand before all
-    names. Where two dialects read the same thing, the one that needs the shorter prefix is named.
+    names. Where two dialects read the same thing, the one that itself writes the nearer prefix is named.
 
     Raises:
         DataError: none fits, or two fit and read different things.
@@ -68,15 +104,20 @@ def detect(state: State) -> Dialect:
             f"no Swin in a known naming scheme: the {len(names)} names begin with {listed(names)}; "
             f"the known schemes are {', '.join(DIALECTS)}"
         )
-    fits.sort(key=lambda fit: (len(fit[1].unexplained), len(fit[1].prefix)))
+    fits.sort(key=lambda fit: (*left_over(fit[1]), fit[0].distance(fit[1])))
     best, plan = fits[0]
     for rival, other in fits[1:]:
-        if len(other.unexplained) == len(plan.unexplained) and other.renamed != plan.renamed:
+        if left_over(other) == left_over(plan) and other.renamed != plan.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
                 f"{listed(differing(plan, other))} differently; say which dialect it is"
             )
     return best
+
+
+def left_over(plan: Plan) -> tuple[int, int]:
+    """How many names nothing explains, and how many belong to parts that are no Swin."""
+    return len(plan.unexplained), len(plan.unused)
 
 
 def differing(one: Plan, other: Plan) -> list[str]:

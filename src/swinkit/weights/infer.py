@@ -2,24 +2,29 @@
 
 What no tensor tells is left at its default: border policy, drop rates, `qk_scale`. V1's windows follow
 from its bias tables: of one axis always; of two axes as squares; of three with a square face, preferring
-the published windows. Where the file's own index buffers were kept, they tell any window exactly. V2's
-windows are in no parameter at all, only in the coordinates that Microsoft and torchvision save beside them.
+the published windows. Where the file's own index buffers were kept, they tell any window exactly. Swin-MLP's
+windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE are in no parameter at all, only
+in the coordinates that Microsoft and torchvision save beside them; V2-CR's are nowhere.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from ..core.spec import Size, Spec
 from ..errors import DataError, UsageError
-from ..models.families import SpecV2
+from ..models.families import SpecMLP, SpecMoE, SpecV2
 from .buffers import window_of_index, windows_of_coordinates
+from .routing import routing_of
 from .rules import Pattern
 
 PUBLISHED_3D = ((8, 7, 7), (16, 7, 7), (8, 12, 12))
 BLOCK = "backbone.stages.{i}.blocks.{j}."
 MEMBER = Pattern(f"{BLOCK}**")
+MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 
 
 def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
@@ -40,7 +45,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
         raise DataError(f"these tensors are no whole Swin: {error} is missing") from None
     except (UsageError, DataError):
         raise
-    except (ValueError, IndexError, ZeroDivisionError) as error:  # from shapes that no Swin has
+    except (ArithmeticError, ValueError, IndexError, RuntimeError) as error:  # from shapes that no Swin has
         raise DataError(f"these tensors are no Swin: {error}") from None
 
 
@@ -51,8 +56,6 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     if axes not in (1, 2, 3):
         raise DataError(f"a patch embedding of shape {tuple(embed.shape)} is none of 1, 2 or 3 axes")
     depths = depths_of(state)
-    is_v2 = f"{first}token_mixer.similarity.log_scale" in state
-    mixers = [f"backbone.stages.{stage}.blocks.0.token_mixer." for stage in range(len(depths))]
     absolute = state.get("backbone.position.embedding")
     shared = {
         "patch": tuple(embed.shape[2:]),
@@ -60,19 +63,66 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
         "in_channels": embed.shape[1],
         "embed_dim": embed.shape[0],
         "depths": depths,
-        "mlp_ratio": state[f"{first}channel_mixer.fc1.weight"].shape[0] / embed.shape[0],
-        "qkv_bias": f"{first}token_mixer.qkv.bias" in state or f"{first}token_mixer.qkv.q_bias" in state,
+        "mlp_ratio": hidden_of(state, first) / embed.shape[0],
         "patch_norm": "backbone.embed.norm.weight" in state,
         "absolute_grid": None if absolute is None else tuple(absolute.shape[:-1]),
     }
-    if is_v2:
-        heads = tuple(state[f"{mixer}similarity.log_scale"].shape[0] for mixer in mixers)
-        windows, references = v2_windows(mixers, buffers)
-        pretrained = None if references == windows else references
-        return SpecV2(**shared, num_heads=heads, window_sizes=windows, pretrained_window_sizes=pretrained)
+    mixers = [f"backbone.stages.{stage}.blocks.0.token_mixer." for stage in range(len(depths))]
+    if f"{first}token_mixer.weight" in state:
+        return mlp_spec([state[f"{mixer}weight"] for mixer in mixers], axes, shared)
+    if f"{first}token_mixer.bias.mlp.2.bias" in state:
+        raise UsageError("a V2-CR's windows are in none of its tensors; name the variant")
+    shared["qkv_bias"] = any(f"{first}token_mixer.qkv.{bias}" in state for bias in ("bias", "q_bias"))
+    if f"{first}token_mixer.bias.mlp.0.weight" in state:
+        return continuous_spec(state, buffers, mixers, shared)
+    return learned_spec(state, buffers, mixers, shared)
+
+
+def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecMLP:
+    """Of a Swin-MLP, given the (H, N, N) mixing weights of each stage: N tokens are a square window.
+
+    Raises:
+        UsageError: they are none.
+    """
+    sides = [round(weight.shape[1] ** (1 / axes)) for weight in weights]
+    if any(side**axes != weight.shape[1] for side, weight in zip(sides, weights, strict=True)):
+        tokens = [weight.shape[1] for weight in weights]
+        raise UsageError(f"windows of {tokens} tokens are no squares; name the variant")
+    heads = tuple(weight.shape[0] for weight in weights)
+    return SpecMLP(**shared, num_heads=heads, window_sizes=tuple((side,) * axes for side in sides))
+
+
+def continuous_spec(
+    state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
+) -> Spec:
+    """Of a V2 or a Swin-MoE.
+
+    Raises:
+        UsageError: no coordinates tell the windows.
+    """
+    windows, references = continuous_windows(mixers, buffers)
+    numbers = {
+        **shared,
+        "num_heads": tuple(state[f"{mixer}bias.mlp.2.weight"].shape[0] for mixer in mixers),
+        "window_sizes": windows,
+        "pretrained_window_sizes": None if references == windows else references,
+    }
+    if f"{mixers[0]}similarity.log_scale" in state:
+        return SpecV2(**numbers, norm_every=norm_every_of(state))
+    return SpecMoE(**numbers, **routing_of(state, shared["depths"]))
+
+
+def learned_spec(
+    state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
+) -> Spec:
+    """Of a V1 or Video Swin.
+
+    Raises:
+        UsageError: the tables fit no window, or several.
+    """
     tables = [state[f"{mixer}bias.table"] for mixer in mixers]
     found = [
-        table_window(table, axes, buffers.get(f"{mixer}bias.index"))
+        table_window(table, len(shared["patch"]), buffers.get(f"{mixer}bias.index"))
         for table, mixer in zip(tables, mixers, strict=True)
     ]
     windows = tuple(window for window in found if window is not None)
@@ -84,11 +134,24 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     return Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
 
 
+def norm_every_of(state: Mapping[str, Tensor]) -> int | None:
+    """After how many blocks of a stage a V2 first norms its main branch."""
+    found = [values for name in state if (values := MAIN_NORM.match(name)) is not None]
+    return min((int(values["j"]) + 1 for values in found), default=None)
+
+
+def hidden_of(state: Mapping[str, Tensor], block: str) -> int:
+    """Hidden channels of the channel mixer of the block whose names begin with `block`."""
+    experts = state.get(f"{block}channel_mixer.experts.fc1")
+    return state[f"{block}channel_mixer.fc1.weight"].shape[0] if experts is None else experts.shape[1]
+
+
 def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
     """Blocks of each stage."""
     places = {(values["i"], values["j"]) for name in state if (values := MEMBER.match(name)) is not None}
-    stages = 1 + max((int(stage) for stage, _ in places), default=-1)
-    depths = tuple(sum(stage == i for stage, _ in places) for i in range(stages))
+    counts = Counter(stage for stage, _ in places)
+    stages = 1 + max((int(stage) for stage in counts), default=-1)
+    depths = tuple(counts[i] for i in range(stages))
     absent = [f"{BLOCK.format(i=i, j=j)}norm1.weight" for i, depth in enumerate(depths) for j in range(depth)]
     absent = [name for name in absent if name not in state]
     if absent:
@@ -137,12 +200,15 @@ def square_faced(count: int, axes: int) -> list[Size]:
     return found
 
 
-def v2_windows(mixers: list[str], buffers: Mapping[str, Tensor]) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
+def continuous_windows(
+    mixers: list[str], buffers: Mapping[str, Tensor]
+) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
     """The windows of each stage, and those of pre-training, from the coordinates that a file kept."""
     tables = [buffers.get(f"{mixer}bias.coordinates") for mixer in mixers]
     found = [windows_of_coordinates(table) for table in tables if table is not None]
     if len(found) < len(mixers):
         raise UsageError(
-            "a V2's windows are in none of its parameters, and the file kept no coordinates; name the variant"
+            "windows of a continuous bias are in no parameter, and the file kept no coordinates; "
+            "name the variant"
         )
     return tuple(window for window, _ in found), tuple(reference for _, reference in found)

@@ -4,16 +4,20 @@ Ours are those of a classifier (`backbone.`, `head.`) or of a pyramid (`backbone
 """
 
 import math
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
 from .buffers import Buffer, Build
-from .rules import KeylessBias, Rename, Reshape, Rule
+from .rules import Rename, Reshape, Rule, Together
 
 BLOCK = "backbone.stages.{i}.blocks.{j}."
 MIXER = f"{BLOCK}token_mixer."
+MERGE = "backbone.stages.{i}.merge."
+ABSOLUTE = "backbone.position.embedding"
 
 
 def embedding(prefix: str) -> tuple[Rule, ...]:
@@ -24,68 +28,116 @@ def embedding(prefix: str) -> tuple[Rule, ...]:
     )
 
 
-def blocks(prefix: str, mlp: tuple[str, str]) -> tuple[Rule, ...]:
+def blocks(prefix: str, mlp: tuple[str, str], *, attention: str = "attn.") -> tuple[Rule, ...]:
     """Blocks under `prefix`, V1 and V2 alike, with the two layers of their MLP as named in `mlp`."""
     return (
-        KeylessBias(
-            f"{prefix}attn.qkv.bias",
-            f"{prefix}attn.logit_scale",
-            (f"{MIXER}qkv.q_bias", f"{MIXER}qkv.v_bias"),
-        ),
+        keyless_bias(f"{prefix}{attention}qkv.bias", beside=f"{prefix}{attention}logit_scale"),
         Rename(f"{prefix}norm1.*", f"{BLOCK}norm1.*"),
         Rename(f"{prefix}norm2.*", f"{BLOCK}norm2.*"),
-        Rename(f"{prefix}attn.qkv.*", f"{MIXER}qkv.*"),
-        Rename(f"{prefix}attn.proj.*", f"{MIXER}proj.*"),
-        Rename(f"{prefix}attn.relative_position_bias_table", f"{MIXER}bias.table"),
-        Rename(f"{prefix}attn.logit_scale", f"{MIXER}similarity.log_scale"),
-        Rename(f"{prefix}attn.cpb_mlp.0.*", f"{MIXER}bias.mlp.0.*"),
-        Rename(f"{prefix}attn.cpb_mlp.2.*", f"{MIXER}bias.mlp.2.*"),
+        Rename(f"{prefix}{attention}qkv.*", f"{MIXER}qkv.*"),
+        Rename(f"{prefix}{attention}proj.*", f"{MIXER}proj.*"),
+        Rename(f"{prefix}{attention}relative_position_bias_table", f"{MIXER}bias.table"),
+        Rename(f"{prefix}{attention}logit_scale", f"{MIXER}similarity.log_scale"),
+        Rename(f"{prefix}{attention}cpb_mlp.0.*", f"{MIXER}bias.mlp.0.*"),
+        Rename(f"{prefix}{attention}cpb_mlp.2.*", f"{MIXER}bias.mlp.2.*"),
         Rename(f"{prefix}{mlp[0]}.*", f"{BLOCK}channel_mixer.fc1.*"),
         Rename(f"{prefix}{mlp[1]}.*", f"{BLOCK}channel_mixer.fc2.*"),
     )
 
 
-def own_biases(prefix: str) -> tuple[Rule, ...]:
+def own_biases(prefix: str, *, attention: str = "attn.") -> tuple[Rule, ...]:
     """V2's biases of q and v as two tensors of the attention; first among the rules that know `attn.qkv`."""
     return (
-        Rename(f"{prefix}attn.q_bias", f"{MIXER}qkv.q_bias"),
-        Rename(f"{prefix}attn.v_bias", f"{MIXER}qkv.v_bias"),
+        Rename(f"{prefix}{attention}q_bias", f"{MIXER}qkv.q_bias"),
+        Rename(f"{prefix}{attention}v_bias", f"{MIXER}qkv.v_bias"),
     )
 
 
 def merges(prefix: str) -> tuple[Rule, ...]:
     """The two parts of each patch merging."""
     return (
-        Rename(f"{prefix}norm.*", "backbone.stages.{i}.merge.norm.*"),
-        Rename(f"{prefix}reduction.*", "backbone.stages.{i}.merge.reduction.*"),
+        Rename(f"{prefix}norm.*", f"{MERGE}norm.*"),
+        Rename(f"{prefix}reduction.*", f"{MERGE}reduction.*"),
     )
 
 
 def window_buffers(
-    prefix: str, index: Build | None = None, coordinates: Build | None = None
+    prefix: str, index: Build | None = None, coordinates: Build | None = None, *, attention: str = "attn."
 ) -> tuple[Buffer, ...]:
     """The buffers of blocks under `prefix`; those with a build are written."""
     return (
-        Buffer(f"{prefix}attn.relative_position_index", f"{MIXER}bias.index", index),
-        Buffer(f"{prefix}attn.relative_coords_table", f"{MIXER}bias.coordinates", coordinates),
-        Buffer(f"{prefix}attn.k_bias", f"{MIXER}qkv.k_bias"),
+        Buffer(f"{prefix}{attention}relative_position_index", f"{MIXER}bias.index", index),
+        Buffer(f"{prefix}{attention}relative_coords_table", f"{MIXER}bias.coordinates", coordinates),
+        Buffer(f"{prefix}{attention}k_bias", f"{MIXER}qkv.k_bias"),
         Buffer(f"{prefix}attn_mask", f"{BLOCK}mask"),
     )
 
 
-ABSOLUTE = "backbone.position.embedding"
+def keyless_bias(theirs: str, *, beside: str) -> Rule:
+    """(3 * C) of q, k, v <-> (C) of q and (C) of v, in attention that gives k no bias (V2).
+
+    Only where the tensor `beside` tells that it is such attention. The k third is written as zeros and
+    not read: no library that stores it uses it.
+    """
+    return Together((theirs,), (f"{MIXER}qkv.q_bias", f"{MIXER}qkv.v_bias"), without_k, with_k, beside=beside)
 
 
-def token_positions(prefix: str) -> Rule:
-    """The absolute embedding (*grid, C), written as (1, L, C) (Microsoft)."""
-    return Reshape(f"{prefix}absolute_pos_embed", ABSOLUTE, on_grid, lambda x: x.reshape(1, -1, x.shape[-1]))
+def without_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """[(3 * C)] -> [(C), (C)]."""
+    (bias,) = tensors
+    third = bias.numel() // 3
+    return bias.flatten()[:third].clone(), bias.flatten()[2 * third :].clone()
 
 
-def map_positions(prefix: str) -> Rule:
-    """The absolute embedding (*grid, C), written as (1, C, *grid) (the dense forks)."""
-    return Reshape(
-        f"{prefix}absolute_pos_embed", ABSOLUTE, on_grid, lambda x: x.movedim(-1, 0)[None].contiguous()
+def with_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """[(C), (C)] -> [(3 * C)]."""
+    q, v = tensors
+    return [torch.cat([q, torch.zeros_like(q), v])]
+
+
+def apart(prefix: str, names: Sequence[str]) -> Rule:
+    """Three projections called `names` <-> our one of q, k and v, whose rows are theirs one after another."""
+    theirs = tuple(f"{prefix}{name}.*" for name in names)
+    return Together(theirs, (f"{MIXER}qkv.*",), joined, thirds)
+
+
+def keyless_apart(prefix: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
+    """The same in V2, where the key has no bias and ours of the others are tensors of their own."""
+    query, key, value = (f"{prefix}{name}" for name in names)
+    weights = tuple(f"{name}.weight" for name in (query, key, value))
+    return (
+        Together(weights, (f"{MIXER}qkv.weight",), joined, thirds),
+        Rename(f"{query}.bias", f"{MIXER}qkv.q_bias"),
+        Rename(f"{value}.bias", f"{MIXER}qkv.v_bias"),
     )
+
+
+def joined(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """[(C, ...), (C, ...), (C, ...)] -> [(3 * C, ...)]."""
+    return [torch.cat(list(tensors))]
+
+
+def thirds(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """[(3 * C, ...)] -> [(C, ...), (C, ...), (C, ...)], each with memory of its own."""
+    return [part.clone() for part in tensors[0].chunk(3)]
+
+
+def reconstruction(mask_token: str, decoder: str) -> tuple[Rule, ...]:
+    """What SimMIM adds to a backbone: the embedding of a masked patch, and the decoder."""
+    return (
+        Reshape(mask_token, "mask_token", lambda x, _: x.flatten(), lambda x: x.reshape(1, 1, -1)),
+        Rename(f"{decoder}.*", "head.decoder.*"),
+    )
+
+
+def token_positions(theirs: str = "absolute_pos_embed") -> Rule:
+    """The absolute embedding (*grid, C), written as (1, L, C) (Microsoft)."""
+    return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.reshape(1, -1, x.shape[-1]))
+
+
+def map_positions(theirs: str = "absolute_pos_embed") -> Rule:
+    """The absolute embedding (*grid, C), written as (1, C, *grid) (the dense forks)."""
+    return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.movedim(-1, 0)[None].contiguous())
 
 
 def on_grid(embedding: Tensor, spec: Spec | None) -> Tensor:
@@ -100,7 +152,7 @@ def on_grid(embedding: Tensor, spec: Spec | None) -> Tensor:
         return embedding[0].movedim(0, -1).contiguous()
     if embedding.ndim != 3 or embedding.shape[0] != 1:
         raise DataError(
-            f"absolute_pos_embed of shape {tuple(embedding.shape)} is neither (1, L, C) nor (1, C, h, w)"
+            f"an absolute embedding of shape {tuple(embedding.shape)} is neither (1, L, C) nor (1, C, h, w)"
         )
     tokens = embedding.shape[1]
     grid: Size = (spec.absolute_grid if spec else None) or ()
@@ -108,7 +160,7 @@ def on_grid(embedding: Tensor, spec: Spec | None) -> Tensor:
         grid = (math.isqrt(tokens),) * 2
     if math.prod(grid) != tokens:
         raise DataError(
-            f"absolute_pos_embed holds {tokens} tokens, which make no square; "
+            f"the absolute embedding holds {tokens} tokens, which make no square; "
             "name the variant whose absolute_grid they lie on"
         )
     return embedding[0].unflatten(0, grid)

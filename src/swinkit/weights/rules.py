@@ -12,9 +12,8 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
-import torch
 from torch import Tensor
 
 from ..core.spec import Spec
@@ -23,7 +22,7 @@ State = dict[str, Tensor]
 Convert = Callable[[Sequence[Tensor], Spec | None], Sequence[Tensor]]
 Values = dict[str, int | str]
 
-NUMBER = "(?:0|[1-9][0-9]*)"
+NUMBER = "(?:0|[1-9][0-9]{0,2})"  # of a stage, block or expert; longer ones are no Swin's
 PLACEHOLDER = re.compile(r"\{(\d*)([a-z])([+-]\d+)?\}|(\*\*?)")
 
 
@@ -33,24 +32,9 @@ class Pattern:
 
     text: str
 
-    @cached_property
-    def _pieces(self) -> tuple[re.Pattern[str], dict[str, tuple[int, int]]]:
-        """The regular expression, and for each letter the factor and the offset of its number."""
-        expression, changes, end = "", {}, 0
-        for found in PLACEHOLDER.finditer(self.text):
-            factor, letter, offset, rest = found.groups()
-            expression += re.escape(self.text[end : found.start()])
-            if rest:
-                expression += "(?P<rest>.+)" if rest == "**" else "(?P<rest>[^.]+)"
-            else:
-                expression += f"(?P<{letter}>{NUMBER})"
-                changes[letter] = (int(factor or 1), int(offset or 0))
-            end = found.end()
-        return re.compile(expression + re.escape(self.text[end:])), changes
-
     def match(self, name: str) -> Values | None:
         """The values of the placeholders in `name`; None if it is no name of this family."""
-        expression, changes = self._pieces
+        expression, changes = pieces(self.text)
         found = expression.fullmatch(name)
         if found is None:
             return None
@@ -70,6 +54,22 @@ class Pattern:
             return str(values["rest"] if rest else int(factor or 1) * int(values[letter]) + int(offset or 0))
 
         return PLACEHOLDER.sub(value, self.text)
+
+
+@cache
+def pieces(text: str) -> tuple[re.Pattern[str], dict[str, tuple[int, int]]]:
+    """A pattern's regular expression, and for each letter the factor and the offset of its number."""
+    expression, changes, end = "", {}, 0
+    for found in PLACEHOLDER.finditer(text):
+        factor, letter, offset, rest = found.groups()
+        expression += re.escape(text[end : found.start()])
+        if rest:
+            expression += "(?P<rest>.+)" if rest == "**" else "(?P<rest>[^.]+)"
+        else:
+            expression += f"(?P<{letter}>{NUMBER})"
+            changes[letter] = (int(factor or 1), int(offset or 0))
+        end = found.end()
+    return re.compile(expression + re.escape(text[end:])), changes
 
 
 @dataclass(frozen=True)
@@ -135,37 +135,56 @@ class Reshape(Rule):
 
 
 @dataclass(frozen=True)
-class KeylessBias(Rule):
-    """(3 * C) of q, k, v <-> (C) of q and (C) of v, in attention that gives k no bias (V2).
+class Together(Rule):
+    """Several tensors that make sense together only: `theirs` become `ours` by `into`, and return by `back`.
 
-    Only where the tensor `beside` tells that it is such attention. The k third is written as zeros and
-    not read: no library that stores it uses it.
+    Planned where all of them are, and (for reading) where their tensor `beside` is, which stays as it is.
+    The first pattern of each side tells the values of the placeholders.
+    """
+
+    theirs: tuple[str, ...]
+    ours: tuple[str, ...]
+    into: Convert
+    back: Convert
+    beside: str | None = None
+
+    def apply(self, names: Collection[str]) -> list[Move]:
+        """Theirs -> ours."""
+        return together(self.theirs, self.ours, names, self.into, self.beside)
+
+    def invert(self, names: Collection[str]) -> list[Move]:
+        """Ours -> theirs."""
+        return together(self.ours, self.theirs, names, self.back)
+
+
+@dataclass(frozen=True)
+class LastStage(Rule):
+    """A tensor that bears the number of the last stage there, and no number here.
+
+    The stages are counted by their blocks, so it is first among its dialect's rules.
     """
 
     theirs: str
-    beside: str
-    ours: tuple[str, str]
+    ours: str
+    their_blocks: str
+    our_blocks: str
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours: split."""
-        moves = []
-        for name in names:
-            values = Pattern(self.theirs).match(name)
-            if values is not None and Pattern(self.beside).fill(values) in names:
-                moves.append(
-                    Move((name,), tuple(Pattern(part).fill(values) for part in self.ours), without_k)
-                )
-        return moves
+        """Theirs -> ours."""
+        last = last_stage(Pattern(self.their_blocks), names)
+        source = Pattern(self.theirs)
+        numbered = [name for name in names if (values := source.match(name)) and values["i"] == last]
+        return renames(source, Pattern(self.ours), numbered, unchanged)
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs: join."""
-        q, v = (Pattern(part) for part in self.ours)
-        found = [
-            values for name in names if (values := q.match(name)) is not None and v.fill(values) in names
-        ]
+        """Ours -> theirs."""
+        last, ours = last_stage(Pattern(self.our_blocks), names), Pattern(self.ours)
+        if last is None:
+            return []
+        found = [(name, values) for name in names if (values := ours.match(name)) is not None]
         return [
-            Move((q.fill(values), v.fill(values)), (Pattern(self.theirs).fill(values),), with_k)
-            for values in found
+            Move((name,), (Pattern(self.theirs).fill({**values, "i": last}),), unchanged)
+            for name, values in found
         ]
 
 
@@ -175,14 +194,26 @@ def renames(source: Pattern, target: Pattern, names: Collection[str], convert: C
     return [Move((name,), (target.fill(values),), convert) for name, values in found if values is not None]
 
 
-def without_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(3 * C)] -> [(C), (C)]."""
-    (bias,) = tensors
-    third = bias.numel() // 3
-    return bias.flatten()[:third].clone(), bias.flatten()[2 * third :].clone()
+def together(
+    sources: Sequence[str],
+    targets: Sequence[str],
+    names: Collection[str],
+    convert: Convert,
+    beside: str | None = None,
+) -> list[Move]:
+    """A move for each set of `names` that makes all of `sources`."""
+    first, moves, known = Pattern(sources[0]), [], set(names)
+    for name in names:
+        values = first.match(name)
+        if values is None:
+            continue
+        taken = tuple(Pattern(source).fill(values) for source in sources)
+        needed = taken if beside is None else (*taken, Pattern(beside).fill(values))
+        if known.issuperset(needed):
+            moves.append(Move(taken, tuple(Pattern(target).fill(values) for target in targets), convert))
+    return moves
 
 
-def with_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(C), (C)] -> [(3 * C)]."""
-    q, v = tensors
-    return [torch.cat([q, torch.zeros_like(q), v])]
+def last_stage(blocks: Pattern, names: Collection[str]) -> int | None:
+    """The highest number of a stage; None if there is no block."""
+    return max((int(values["i"]) for name in names if (values := blocks.match(name))), default=None)

@@ -1,8 +1,9 @@
 """timm's names since 0.9: a patch merging stands at the start of the next stage; the classifier is `head.fc`.
 
-Older timm files have Microsoft's layout. timm saves no buffers.
+Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have names of their own.
 """
 
+from . import limits
 from .dialect import Dialect
 from .parts import blocks, embedding, merges, own_biases, window_buffers
 from .rules import Rename
@@ -22,4 +23,6 @@ TIMM = Dialect(
     buffers=window_buffers(BLOCKS),
     axes=(2,),
     border="roll-first",
+    tables="geometric",
+    cannot=limits.TIMM,
 )

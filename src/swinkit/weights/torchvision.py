@@ -3,6 +3,7 @@
 V2's bias of q, k and v is one tensor there, whose k third is never used.
 """
 
+from . import limits
 from .buffers import coordinates, flat_index, square_index
 from .dialect import Dialect
 from .parts import blocks, embedding, merges, window_buffers
@@ -23,6 +24,7 @@ TORCHVISION = Dialect(
     buffers=window_buffers("features.{2i+1}.{j}.", flat_index, coordinates),
     axes=(2,),
     border="pad-unshifted",
+    cannot=limits.TORCHVISION,
 )
 
 TORCHVISION_3D = Dialect(
@@ -36,4 +38,5 @@ TORCHVISION_3D = Dialect(
     buffers=window_buffers("features.{2i}.{j}.", square_index),
     axes=(3,),
     clipped_bias="leading",
+    cannot=limits.TORCHVISION_3D,
 )
