@@ -4,10 +4,13 @@ import logging
 
 import pytest
 import torch
+from timm.models._manipulate import adapt_input_conv
 from torch import nn
 
+from swinkit.data.imagenet import CLASSES_1K, CLASSES_22K, rows_of_1k
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
+from swinkit.weights.dialect import EMBED
 from swinkit.weights.load import LoadReport, canonical, export_weights, load_weights
 
 from ..models.small import pixels, small, spec
@@ -44,30 +47,29 @@ def test_a_pyramid_keeps_its_own_norms_only_if_allowed():
     before = copy_of(target.norms.state_dict())
     with pytest.raises(DataError, match=r"missing +4: `norms.0.weight`"):
         load_weights(target, export_weights(source, "microsoft"))
-    report = load_weights(target, export_weights(source, "microsoft"), new_head=True)
+    report = load_weights(target, export_weights(source, "microsoft"), head="new")
     assert set(report.reinitialised) == {f"norms.{name}" for name in before}
     assert all(torch.equal(tensor, before[name]) for name, tensor in target.norms.state_dict().items())
 
 
 def test_another_number_of_classes_is_refused_unless_a_new_head_is_allowed():
     source, target = classifier(num_classes=7), classifier(num_classes=5)
-    before = copy_of(target.head.classifier.state_dict())
     with pytest.raises(
         DataError, match=r"head.classifier.weight \(7, 24\) in the file, \(5, 24\).*"
     ) as caught:
         load_weights(target, canonical(source))
-    assert "new_head=True" in str(caught.value)
-    report = load_weights(target, canonical(source), new_head=True)
-    assert report.reinitialised["head.classifier.bias"] == "(7,) in the file, (5,) in the model"
-    assert all(
-        torch.equal(tensor, before[name]) for name, tensor in target.head.classifier.state_dict().items()
+    assert "head='new'" in str(caught.value)
+    report = load_weights(target, canonical(source), head="new")
+    assert report.reinitialised == dict.fromkeys(
+        ("head.classifier.weight", "head.classifier.bias"), "at zero: 7 classes in the file, 5 in the model"
     )
+    assert not any(tensor.any() for tensor in target.head.classifier.state_dict().values())
     assert torch.equal(target.head.norm.weight, source.head.norm.weight)
 
 
 def test_a_head_that_fits_is_loaded_though_a_new_one_is_allowed():
     source, target = classifier(), classifier()
-    assert not load_weights(target, canonical(source), new_head=True).reinitialised
+    assert not load_weights(target, canonical(source), head="new").reinitialised
     assert torch.equal(target.head.classifier.weight, source.head.classifier.weight)
 
 
@@ -114,7 +116,7 @@ def test_a_failure_names_the_tensors_and_leaves_the_model_untouched(damage, mess
 
 def test_a_new_head_excuses_no_part_of_the_backbone():
     with pytest.raises(DataError, match=r"missing +1: `backbone"):
-        load_weights(classifier(), missing(export_weights(classifier(), "microsoft")), new_head=True)
+        load_weights(classifier(), missing(export_weights(classifier(), "microsoft")), head="new")
 
 
 def test_a_model_on_the_meta_device_is_filled():
@@ -130,12 +132,15 @@ def test_a_model_on_the_meta_device_is_filled():
     assert torch.equal(target(x), source(x))
 
 
-def test_a_new_head_on_the_meta_device_is_refused():
+def test_a_classifier_on_the_meta_device_begins_at_zero_but_cannot_keep_an_initialisation():
     with torch.device("meta"):
         target = Whole(build(spec()), num_classes=9)
-    with pytest.raises(UsageError, match=r"`head.classifier.weight`.*meta device"):
-        load_weights(target, canonical(classifier()), new_head=True)
+    with pytest.raises(UsageError, match=r"`head.norm.weight`.*meta device"):
+        load_weights(target, canonical(classifier().backbone), head="new")
     assert all(tensor.is_meta for tensor in target.state_dict().values())
+    load_weights(target, canonical(classifier()), head="new")
+    assert target.head.classifier.weight.shape == (9, 24)
+    assert not target.head.classifier.weight.any()
 
 
 @pytest.mark.parametrize("meta", [False, True])
@@ -166,16 +171,98 @@ def test_a_window_of_another_size_is_resized_and_told():
 
 def test_an_oblong_window_is_resized_where_the_file_keeps_its_index():
     source, target = classifier(window_sizes=((3, 5),) * 2), classifier(window_sizes=((5, 5),) * 2)
-    report = load_weights(target, export_weights(source, "microsoft"))
+    report = load_weights(target, export_weights(source, "torchvision"))
     assert (
         report.resized["backbone.stages.1.blocks.1.token_mixer.bias.table"]
         == "from window (3, 5) to (5, 5), bicubic"
     )
 
 
-def test_a_video_window_of_another_size_is_refused():
-    with pytest.raises(DataError, match=r"misshapen +4: .*bias.table"):
-        load_weights(classifier("video", window_sizes=((4, 3, 3),) * 2), canonical(classifier("video")))
+def test_an_oblong_window_is_not_taken_for_its_transpose():
+    source, target = classifier(window_sizes=((3, 5),) * 2), classifier(window_sizes=((5, 3),) * 2)
+    report = load_weights(target, export_weights(source, "torchvision"))
+    assert "from window (3, 5) to (5, 3), bicubic" in report.resized.values()
+
+
+@pytest.mark.parametrize("dialect", ["swinkit", "torchvision-3d"])
+def test_height_and_width_of_a_video_window_can_change_and_its_frames_cannot(dialect: str):
+    state = export_weights(classifier("video"), dialect)
+    report = load_weights(classifier("video", window_sizes=((4, 3, 3),) * 2), state)
+    assert set(report.resized.values()) == {"from window (4, 4, 4) to (4, 3, 3), bicubic"}
+    told = r"cannot be resized from window \(4, 4, 4\)" if dialect == "torchvision-3d" else r"misshapen +4: "
+    with pytest.raises((DataError, UsageError), match=told):
+        load_weights(classifier("video", window_sizes=((3, 4, 4),) * 2), state)
+
+
+def test_each_dialect_has_its_own_way_with_tables_and_the_caller_has_the_last_word():
+    source, wider = classifier(), {"window_sizes": ((6, 6),) * 2}
+    tables = {}
+    for dialect, choice in (("torchvision", None), ("timm", None), ("timm", "bicubic")):
+        target = classifier(**wider)
+        report = load_weights(target, export_weights(source, dialect), tables=choice)
+        way = choice or {"torchvision": "bicubic", "timm": "geometric"}[dialect]
+        assert set(report.resized.values()) == {f"from window (4, 4) to (6, 6), {way}"}
+        tables[dialect, choice] = target.backbone.stages[0].blocks[0].token_mixer.bias.table
+    assert torch.equal(tables["torchvision", None], tables["timm", "bicubic"])
+    assert not torch.allclose(tables["torchvision", None], tables["timm", None], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("head", "'same', 'new', 'mapped'"),
+        ("tables", "'bicubic', 'geometric'"),
+        ("channels", "'adapt'"),
+    ],
+)
+def test_an_unknown_way_is_refused(option: str, known: str):
+    with pytest.raises(UsageError, match=rf"{option} is 'other'; it must be one of .*{known}"):
+        load_weights(classifier(), canonical(classifier()), **{option: "other"})
+
+
+def test_classes_of_imagenet_are_taken_from_among_the_larger_set():
+    sizes = {"embed_dim": 4, "num_heads": (2, 2)}
+    source, target = (classifier(num_classes=number, **sizes) for number in (CLASSES_22K, CLASSES_1K))
+    report = load_weights(target, canonical(source), head="mapped")
+    assert set(report.mapped) == {"head.classifier.weight", "head.classifier.bias"}
+    rows = list(rows_of_1k())
+    x = pixels()
+    torch.testing.assert_close(target(x), source(x)[:, rows])
+
+
+@pytest.mark.parametrize("classes", [5, 7])
+def test_a_class_map_is_refused_for_other_classes(classes: int):
+    with pytest.raises(UsageError, match=f"the file has {classes} and the model 5"):
+        load_weights(classifier(num_classes=5), canonical(classifier(num_classes=classes)), head="mapped")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_input_channels_are_adapted_as_timm_does_if_asked(channels: int):
+    source, target = classifier(), classifier(in_channels=channels)
+    state = canonical(source)
+    if channels != 3:
+        with pytest.raises(DataError, match="channels='adapt'"):
+            load_weights(target, state)
+    report = load_weights(target, state, channels="adapt")
+    assert report.adapted == ({} if channels == 3 else {EMBED: f"from 3 input channels to {channels}"})
+    torch.testing.assert_close(
+        target.backbone.embed.proj.weight.detach(), adapt_input_conv(channels, state[EMBED])
+    )
+
+
+def test_parts_that_only_the_file_has_are_unused_whole():
+    """As SimMIM's mask token and decoder for a classifier, or norms of other stages for a pyramid."""
+    source, target = classifier(), pyramid()
+    extra = {
+        "mask_token": torch.zeros(12),
+        "head.decoder.bias": torch.zeros(9),
+        "norms.5.bias": torch.zeros(3),
+    }
+    assert set(load_weights(source, canonical(source) | extra).unused) == set(extra)
+    extra.pop("head.decoder.bias")
+    assert set(load_weights(target, canonical(target) | extra).unused) == set(extra)
+    with pytest.raises(DataError, match=r"unexpected +1: `norms.1.other`"):
+        load_weights(target, canonical(target) | {"norms.1.other": torch.zeros(3)})
 
 
 def test_the_dialect_can_be_named():
@@ -196,7 +283,7 @@ def test_the_report_is_short_readable_and_logged(caplog: pytest.LogCaptureFixtur
     source = classifier(num_classes=7)
     with caplog.at_level(logging.INFO, logger="swinkit.weights.load"):
         report = load_weights(
-            classifier(window_sizes=((6, 6),) * 2), export_weights(source, "torchvision"), new_head=True
+            classifier(window_sizes=((6, 6),) * 2), export_weights(source, "torchvision"), head="new"
         )
     first, second = (f"backbone.stages.0.blocks.{j}.token_mixer.bias.table" for j in (0, 1))
     how = "from window (4, 4) to (6, 6), bicubic"
@@ -205,8 +292,9 @@ def test_the_report_is_short_readable_and_logged(caplog: pytest.LogCaptureFixtur
         "  renamed         63: `features.0.0.weight -> backbone.embed.proj.weight` and 62 more\n"
         "  rebuilt          4: `features.1.0.attn.relative_position_index` and 3 more\n"
         f"  resized          4: `{first} {how}`, `{second} {how}` and 2 more\n"
-        "  reinitialised    2: `head.classifier.weight ((7, 24) in the file, (5, 24) in the model)`, "
-        "`head.classifier.bias ((7,) in the file, (5,) in the model)`"
+        "  reinitialised    2: "
+        "`head.classifier.weight (at zero: 7 classes in the file, 5 in the model)`, "
+        "`head.classifier.bias (at zero: 7 classes in the file, 5 in the model)`"
     )
     assert caplog.messages == [str(report)]
 

@@ -1,7 +1,6 @@
 """Weights into a model and out of it, with every tensor accounted for."""
 
 import logging
-from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -9,51 +8,61 @@ from ..core.backbone import Swin
 from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError
-from .dialect import Reading, listed
+from .dialect import EMBED, Reading, listed
 from .dialects import detect, dialect_named
-from .infer import table_window
+from .fit import Fitted, Ways, fit
 from .report import LoadReport
-from .resize import resize_absolute, resize_table
 from .rules import State
 
 logger = logging.getLogger(__name__)
 
 BACKBONE = "backbone."
-ABSOLUTE = "backbone.position.embedding"
 
 
 def load_weights(
-    model: nn.Module, state: State, *, dialect: str | None = None, new_head: bool = False
+    model: nn.Module,
+    state: State,
+    *,
+    dialect: str | None = None,
+    head: str = "same",
+    tables: str | None = None,
+    channels: str = "same",
 ) -> LoadReport:
     """Fill `model` from `state`, whose names may be any library's (`dialect` None: told from the names).
 
-    `model` is a classifier (`backbone.`, `head.`), a `Pyramid` (`backbone.`, `norms.`) or a bare `Swin`.
-    Parts of the file that the model does not have, such as a head for a bare Swin, are reported as unused.
-    Bias tables of another window and absolute embeddings of another grid are resized and reported.
-    With `new_head`, whatever of the head (or of a pyramid's norms) is missing or of another size keeps the
-    model's own initialisation, and what fits is loaded. Parameters on the meta device take over the
-    tensors of `state`, without a copy where nothing is converted. The report is also logged.
+    `model` is a bare `Swin` or has one as its `backbone`, beside a head of any kind. Parts that only the file
+    has are reported as unused. `head`, `tables` (None: the dialect's own way) and `channels` say what is done
+    to tensors of another size (see `Ways`); a picture's weights are inflated for a model of clips.
+
+    Parameters on the meta device take over the tensors of `state`, without a copy where nothing is converted.
+    The report is also logged, as a warning if it tells of numbers that are not finite.
 
     Raises:
         DataError: a tensor is missing, unexpected or of another shape; the model is then as it was.
-        UsageError: no such dialect, or a model that cannot be filled so.
+        UsageError: no such dialect or way, or a model that cannot be filled so.
     """
-    strangers = [name for name, value in state.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.weights.files.read_state")
+    require_tensors(state)
     backbone = backbone_of(model)
     chosen = dialect_named(dialect) if dialect else detect(state)
     reading = chosen.read(state, backbone.spec)
     current = canonical(model)
-    fitted, resized, misshapen = fit(reading, current, windows_of(backbone))
-    report = account(chosen.name, reading, current, resized, misshapen, new_head)
+    ways = Ways(head=head, tables=chosen.tables if tables is None else tables, channels=channels)
+    fitted = fit(reading, current, windows_of(backbone), ways)
+    report = account(chosen.name, reading, current, fitted, head)
     if report.failed:
         raise DataError(
             f"these weights do not fit the model, which is left as it was\n{report}\n{advice(report)}"
         )
-    fill(model, current | fitted)
-    logger.info("%s", report)
+    fill(model, current | fitted.state)
+    logger.log(logging.WARNING if report.not_finite else logging.INFO, "%s", report)
     return report
+
+
+def require_tensors(state: State) -> None:
+    """Raise DataError, naming them, if there is anything but tensors in `state`."""
+    strangers = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.weights.files.read_state")
 
 
 def fill(model: nn.Module, state: State) -> None:
@@ -108,69 +117,36 @@ def windows_of(backbone: Swin) -> dict[str, Size]:
     return {f"{name}.table": module.window for name, module in modules if isinstance(module, LearnedBias)}
 
 
-def fit(
-    reading: Reading, current: Mapping[str, Tensor], windows: Mapping[str, Size]
-) -> tuple[State, dict[str, str], dict[str, str]]:
-    """The tensors that fit, in the model's type and place; what was resized, how; what does not fit, why."""
-    fitted: State = {}
-    resized: dict[str, str] = {}
-    misshapen: dict[str, str] = {}
-    for name, have in current.items():
-        tensor = reading.state.get(name)
-        if tensor is None:
-            continue
-        if tensor.shape != have.shape:
-            tensor, how = another_size(name, tensor, have, windows.get(name), reading.buffers)
-            if how:
-                resized[name] = how
-        if tensor.shape != have.shape or tensor.is_floating_point() != have.is_floating_point():
-            misshapen[name] = f"{described(tensor)} in the file, {described(have)} in the model"
-        else:
-            fitted[name] = tensor.to(have.dtype) if have.is_meta else tensor.to(have.device, have.dtype)
-    return fitted, resized, misshapen
-
-
-def another_size(
-    name: str, tensor: Tensor, have: Tensor, window: Size | None, buffers: Mapping[str, Tensor]
-) -> tuple[Tensor, str]:
-    """The tensor for the model's window or grid, and how it was made; as it is and "" if there is no way."""
-    if window is not None and len(window) == 2 and tensor.ndim == 2 and tensor.shape[1] == have.shape[1]:
-        old = table_window(tensor, 2, buffers.get(name.removesuffix("table") + "index"))
-        if old is not None:
-            return resize_table(tensor, old, window), f"from window {old} to {window}, bicubic"
-    if name == ABSOLUTE and tensor.ndim == have.ndim == 3 and tensor.shape[-1] == have.shape[-1]:
-        old, new = tuple(tensor.shape[:-1]), tuple(have.shape[:-1])
-        return resize_absolute(tensor, new), f"from grid {old} to {new}, bicubic"
-    return tensor, ""
-
-
-def account(
-    dialect: str,
-    reading: Reading,
-    current: Mapping[str, Tensor],
-    resized: dict[str, str],
-    misshapen: dict[str, str],
-    new_head: bool,
-) -> LoadReport:
+def account(dialect: str, reading: Reading, current: State, fitted: Fitted, head: str) -> LoadReport:
     """What became of every tensor of the file and of the model."""
     absent = {name: "not in the file" for name in current if name not in reading.state}
+    unfit = absent | fitted.misshapen
     kept = {
-        name: why for name, why in (absent | misshapen).items() if new_head and not name.startswith(BACKBONE)
+        name: f"the model's own: {why}"
+        for name, why in unfit.items()
+        if head == "new" and not name.startswith(BACKBONE)
     }
-    parts = {name.split(".")[0] for name in current}
+    at_zero = fitted.changes.get("reinitialised", {})
+    parts = {part_of(name) for name in current}
     extra = [name for name in reading.state if name not in current]
     return LoadReport(
         dialect=dialect,
-        loaded=len(current) - len(absent) - len(misshapen),
+        loaded=len(fitted.state) - len(at_zero),
         renamed=reading.renamed,
         rebuilt=reading.rebuilt,
-        resized=resized,
-        reinitialised=kept,
-        unused=(*reading.unused, *(name for name in extra if name.split(".")[0] not in parts)),
+        **fitted.changes | {"reinitialised": at_zero | kept},
+        not_finite=tuple(name for name, tensor in fitted.state.items() if not tensor.isfinite().all()),
+        unused=(*reading.unused, *(name for name in extra if part_of(name) not in parts)),
         missing=tuple(name for name in absent if name not in kept),
-        unexpected=(*reading.unexplained, *(name for name in extra if name.split(".")[0] in parts)),
-        misshapen={name: shapes for name, shapes in misshapen.items() if name not in kept},
+        unexpected=(*reading.unexplained, *(name for name in extra if part_of(name) in parts)),
+        misshapen={name: shapes for name, shapes in fitted.misshapen.items() if name not in kept},
     )
+
+
+def part_of(name: str) -> str:
+    """The part of a model that a tensor belongs to, which a model has whole or not at all."""
+    first, *rest = name.split(".")
+    return first if first == "backbone" or not rest else f"{first}.{rest[0]}"
 
 
 def advice(report: LoadReport) -> str:
@@ -178,12 +154,9 @@ def advice(report: LoadReport) -> str:
     trouble = [*report.missing, *report.misshapen]
     if trouble and not report.unexpected and not any(name.startswith(BACKBONE) for name in trouble):
         return (
-            "The backbone fits: pass new_head=True to keep the model's own head, "
-            "or build the model with the file's number of classes."
+            "The backbone fits: pass head='new' for a head that begins anew "
+            "('mapped' from ImageNet-22k to -1k), or build the model with the file's number of classes."
         )
+    if trouble == [EMBED] and not report.unexpected:
+        return "All but the patch embedding fits: channels='adapt' makes it fit other input channels."
     return "Build the variant that the file holds, or name its dialect if another one was meant."
-
-
-def described(tensor: Tensor) -> str:
-    """Its shape, and its type if that is no floating-point one."""
-    return f"{tuple(tensor.shape)}" + ("" if tensor.is_floating_point() else f" of {tensor.dtype}")

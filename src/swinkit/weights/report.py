@@ -17,8 +17,12 @@ class LoadReport:
     loaded: int  # tensors of the model that came from the file
     renamed: dict[str, str] = field(default_factory=dict)  # their name -> ours
     rebuilt: tuple[str, ...] = ()  # their names of buffers that follow from the windows
-    resized: dict[str, str] = field(default_factory=dict)  # name -> from what to what, and how
-    reinitialised: dict[str, str] = field(default_factory=dict)  # name -> why the model's own was kept
+    resized: dict[str, str] = field(default_factory=dict)  # name -> from what to what, and how; so the next
+    inflated: dict[str, str] = field(default_factory=dict)  # from pictures to clips
+    adapted: dict[str, str] = field(default_factory=dict)  # to other input channels
+    mapped: dict[str, str] = field(default_factory=dict)  # from a larger set of classes
+    reinitialised: dict[str, str] = field(default_factory=dict)  # name -> at zero, or the model's own; why
+    not_finite: tuple[str, ...] = ()  # loaded as they are, with NaN or infinity in them
     unused: tuple[str, ...] = ()  # parts of the file's model that this model does not have
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()  # their names
@@ -33,8 +37,11 @@ class LoadReport:
         rows = [f"weights in the names of {self.dialect}: {self.loaded} tensors loaded"]
         rows += row("renamed", (f"{theirs} -> {ours}" for theirs, ours in self.renamed.items()), shown=1)
         rows += row("rebuilt", self.rebuilt, shown=1)
-        rows += row("resized", (f"{name} {how}" for name, how in self.resized.items()), shown=2)
+        for change in ("resized", "inflated", "adapted", "mapped"):
+            entries = getattr(self, change).items()
+            rows += row(change, (f"{name} {how}" for name, how in entries), shown=2)
         rows += row("reinitialised", (f"{name} ({why})" for name, why in self.reinitialised.items()))
+        rows += row("not finite", self.not_finite)
         rows += row("unused", self.unused, shown=2)
         rows += row("missing", self.missing)
         rows += row("unexpected", self.unexpected)
