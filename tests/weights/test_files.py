@@ -3,14 +3,19 @@
 import logging
 import os
 import pickle
+import sys
 from argparse import Namespace
+from collections import defaultdict
+from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from swinkit.errors import DataError
+from swinkit.errors import DataError, UsageError
 from swinkit.weights.dialects import detect
 from swinkit.weights.files import read_contents, read_state
 from swinkit.weights.load import canonical, export_weights, load_weights
@@ -103,10 +108,89 @@ def test_a_plain_malicious_pickle_is_refused_and_not_executed(tmp_path: Path):
 
 
 def test_blocked_classes_are_named_with_what_to_do(tmp_path: Path):
-    torch.save({"model": {"a": torch.zeros(2)}, "args": Namespace(lr=1)}, tmp_path / "a.pth")
+    torch.save({"model": {"a": torch.zeros(2)}, "rate": Fraction(1, 2)}, tmp_path / "a.pth")
     with pytest.raises(
-        DataError, match=r"holds more than tensors: `argparse.Namespace`\. .*weights_only=False"
+        DataError, match=r"holds more than tensors: `fractions.Fraction`\. .*weights_only=False"
     ):
+        read_state(tmp_path / "a.pth")
+
+
+class CfgNode(dict):
+    """As yacs has it: a dictionary with attributes beside its entries."""
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_training_code_leaves_beside_the_weights_is_passed_over(
+    tmp_path: Path, zipped: bool, monkeypatch: pytest.MonkeyPatch
+):
+    module = ModuleType("yacs.config")
+    monkeypatch.setitem(sys.modules, "yacs", ModuleType("yacs"))
+    monkeypatch.setitem(sys.modules, "yacs.config", module)
+    monkeypatch.setattr(module, "CfgNode", CfgNode, raising=False)
+    monkeypatch.setattr(CfgNode, "__module__", "yacs.config")
+    config = CfgNode(MODEL=CfgNode(DEPTHS=[2, 2]))
+    config.frozen = True
+    beside = {
+        "config": config,
+        "args": Namespace(lr=1, out=Path("runs")),
+        "accuracy": np.float64(81.2),
+        "losses": np.zeros(3),
+        "meters": defaultdict(list, {1: [2]}),
+    }
+    state = {"a": torch.arange(3.0)}
+    torch.save({"model": state} | beside, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    contents = read_contents(tmp_path / "a.pth")
+    assert contents.ignored == tuple(beside)
+    assert contents.state["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_pickle_of_arrays_is_read_as_detectron2_writes_it(tmp_path: Path, protocol: int):
+    arrays = {
+        "a": np.arange(6, dtype="f4").reshape(2, 3),
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "half": np.arange(4, dtype="f2"),
+        "whole": np.arange(4),
+        "one": np.array(3.0),
+    }
+    content = {"model": arrays, "__author__": "third_party", "matching_heuristics": True}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(content, protocol))
+    contents = read_contents(tmp_path / "a.pkl")
+    assert contents.ignored == ("__author__", "matching_heuristics")
+    assert contents.state.keys() == arrays.keys()
+    assert all(torch.equal(contents.state[name], torch.from_numpy(arrays[name])) for name in arrays)
+
+
+@pytest.mark.parametrize("array", [np.array(["text"]), np.array([None, 1]), np.arange(3, dtype=">f4")])
+def test_arrays_of_something_else_are_refused(tmp_path: Path, array: np.ndarray):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"model": {"a": array}}, 4))
+    with pytest.raises(DataError, match=r"a\.pkl"):
+        read_contents(tmp_path / "a.pkl")
+
+
+def test_of_raw_and_averaged_weights_the_raw_are_read_unless_others_are_named(tmp_path: Path):
+    raw, averaged = {"a": torch.zeros(2)}, {"a": torch.ones(2)}
+    torch.save({"model_ema": averaged, "model": {"module": raw}}, tmp_path / "a.pth")
+    assert read_contents(tmp_path / "a.pth").state["a"].tolist() == [0, 0]
+    assert "model_ema" in read_contents(tmp_path / "a.pth").ignored
+    assert read_contents(tmp_path / "a.pth", entry="model_ema").state["a"].tolist() == [1, 1]
+    with pytest.raises(UsageError, match="no dictionary 'teacher'"):
+        read_contents(tmp_path / "a.pth", entry="teacher")
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.pth"])
+def test_safetensors_are_known_by_their_content(tmp_path: Path, name: str):
+    save_file({"a": torch.ones(2)}, tmp_path / name)
+    assert read_state(tmp_path / name)["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [(b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"), (b"<html>", "a web page")],
+)
+def test_what_was_downloaded_instead_of_weights_is_named(tmp_path: Path, content: bytes, hint: str):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(DataError, match=hint):
         read_state(tmp_path / "a.pth")
 
 

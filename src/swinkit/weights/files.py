@@ -1,50 +1,41 @@
-"""Reading the tensors of a file, and nothing but tensors: no file can run code here.
-
-Training runs save their weights inside dictionaries of other things; these wrappers are opened by name.
-"""
+"""Reading the tensors of a file, and nothing but tensors: no file can run code here."""
 
 import logging
 import os
 import re
+import stat
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from ..errors import DataError
 from .dialect import listed
+from .pickles import LEGACY_PICKLES, inspect, read_arrays
 from .rules import State
+from .standins import standing_in
+from .wrappers import Contents, plain_tensors, unwrapped
 
 logger = logging.getLogger(__name__)
 
-WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net")  # of several, the first is opened
 BLOCKED = re.compile(r"GLOBAL ([\w.]+)")
+ZIP = b"PK\x03\x04"
+PICKLE = b"\x80"
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number of torch's files before 1.6
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a file of weights holds. `wrappers` were opened one after the other; `ignored` lay beside them."""
-
-    state: State
-    wrappers: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-
-
-def read_state(path: str | os.PathLike[str]) -> State:
-    """The tensors of a .safetensors or torch file, by name; what was opened on the way is logged.
+def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
+    """The tensors of a file of weights, by name; what was opened on the way is logged.
 
     Raises:
-        DataError: see `read_contents`.
+        DataError, UsageError: see `read_contents`.
     """
-    contents = read_contents(path)
+    contents = read_contents(path, entry)
     if contents.wrappers:
         logger.info(
             "%s: opened %s, ignored %s",
@@ -55,38 +46,101 @@ def read_state(path: str | os.PathLike[str]) -> State:
     return contents.state
 
 
-def read_contents(path: str | os.PathLike[str]) -> Contents:
-    """The tensors of a .safetensors or torch file, and the wrappers they lay in.
+def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Contents:
+    """The tensors of a .safetensors or torch file or of a pickle of arrays, and the wrappers they lay in.
+
+    Which of these it is, the file's first bytes tell. `entry` names the dictionary to open where a run kept
+    several, such as raw weights and `model_ema`; by default the raw ones.
 
     Raises:
         DataError: the file is missing, empty or damaged, or holds no tensors, or what could run code.
+        UsageError: it has no such `entry`.
     """
     path = Path(path)
-    if path.is_dir():
+    before = regular(path)
+    try:
+        with path.open("rb") as file:
+            begin = file.read(64)
+        if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
+            contents = Contents(plain_tensors(read_safetensors(path), path))
+        elif begin.startswith((ZIP, LEGACY)):
+            contents = unwrapped(read_torch(path), path, entry)
+        elif begin.startswith(PICKLE):
+            contents = unwrapped(read_arrays(path), path, entry)
+        else:
+            raise DataError(f"{path} is no file of weights{guess(begin)}, or a damaged one")
+        changed = moment(path.stat()) != moment(before)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise DataError(f"{path} needs more memory than this machine has free") from None
+    if changed:
+        raise DataError(f"{path} changed while it was read; wait until it is whole, and load it again")
+    return contents
+
+
+def regular(path: Path) -> os.stat_result:
+    """The status of a file with something in it; opening a pipe or a device could wait for ever.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise DataError(f"{path} cannot be read: {error}") from None
+    if stat.S_ISDIR(status.st_mode):
         raise DataError(
             f"{path} is a folder, not a file of weights; a saved model's folder is read by swinkit.load"
         )
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    if path.stat().st_size == 0:
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path} is a pipe, socket or device, not a file; copy its contents into one")
+    if status.st_size == 0:
         raise DataError(f"{path} is empty; copy or download it again")
-    if path.suffix == ".safetensors":
-        return Contents(read_safetensors(path))
-    return unwrapped(read_torch(path), path)
+    return status
+
+
+def moment(status: os.stat_result) -> tuple[int, int, int]:
+    """What differs once a file was written to or replaced."""
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def guess(begin: bytes) -> str:
+    """What a file that is no weights might be."""
+    if begin.startswith(b"version https://git-lfs"):
+        return ", but a pointer of Git LFS to it (`git lfs pull` fetches the file)"
+    if begin.lstrip().startswith(b"<"):
+        return ", but a web page (its address asked for something first; download it again)"
+    return ""
 
 
 def read_safetensors(path: Path) -> State:
-    """The tensors of a .safetensors file."""
+    """The tensors of a .safetensors file.
+
+    Raises:
+        DataError: it is damaged.
+    """
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} is no whole safetensors file ({error}); copy or download it again") from None
+        # The library maps the file into memory: without a copy, whoever changes the file changes the model.
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = listed([str(error)]).strip("`")
+        raise DataError(
+            f"{path} is no whole safetensors file ({reason}); copy or download it again"
+        ) from None
 
 
 def read_torch(path: Path) -> object:
-    """What `torch.save` wrote, if it is tensors and plain values only."""
+    """What `torch.save` wrote, if it is tensors, plain values and what `standins` knows.
+
+    Raises:
+        DataError: it is damaged, or holds anything else.
+    """
     try:
-        with warnings.catch_warnings():
+        inspect_torch(path)
+        with warnings.catch_warnings(), standing_in():
             # They are about protocols and formats of files that then fail, or are read right.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -100,6 +154,8 @@ def read_torch(path: Path) -> object:
             "spare: load it there with torch.load(path, weights_only=False), keep only the dictionary of "
             "tensors, and save that with safetensors.torch.save_file; then load the new file."
         ) from None
+    except DataError as error:
+        raise DataError(f"{path} is refused: {error}") from None
     except MemoryError:
         raise DataError(f"{path} needs more memory than this machine has free") from None
     except Exception as error:  # noqa: BLE001  a damaged file can fail anywhere inside torch's reader, with any error
@@ -109,35 +165,34 @@ def read_torch(path: Path) -> object:
         ) from None
 
 
+def inspect_torch(path: Path) -> None:
+    """Refuse what would bring torch's reader to a halt.
+
+    Raises:
+        DataError: the file claims more than it holds, or has values that no file of weights needs.
+        Exception: it is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        inspect(path.read_bytes(), LEGACY_PICKLES)
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise DataError("it is compressed, or its parts overlap; save it with torch.save")
+        if any("constants.pkl" in member.filename for member in members):
+            raise DataError(
+                "it is a TorchScript program, not weights; on a machine that you can spare, save what "
+                "torch.jit.load(path).state_dict() gives with safetensors.torch.save_file"
+            )
+        for member in members:
+            if member.filename.rpartition("/")[2] == "data.pkl":
+                inspect(archive.read(member))
+
+
 def blocked_in(path: Path, message: str) -> list[str]:
     """The names in a file that could run code; from torch's refusal where they cannot be listed."""
     try:
-        return get_unsafe_globals_in_checkpoint(path)
+        with standing_in():
+            return get_unsafe_globals_in_checkpoint(path)
     except (ValueError, RuntimeError, LookupError, EOFError, UnpicklingError):  # an older format of torch's
         return BLOCKED.findall(message)
-
-
-def unwrapped(loaded: Any, path: Path) -> Contents:
-    """Open wrappers until tensors appear."""
-    wrappers: list[str] = []
-    ignored: list[str] = []
-    while isinstance(loaded, Mapping):
-        inner = next((name for name in WRAPPERS if isinstance(loaded.get(name), Mapping)), None)
-        if inner is None:
-            break
-        wrappers.append(inner)
-        ignored += [str(name) for name in loaded if name != inner]
-        loaded = loaded[inner]
-    if not isinstance(loaded, Mapping):
-        raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
-    strangers = [
-        str(name)
-        for name, value in loaded.items()
-        if not isinstance(value, Tensor) or not isinstance(name, str)
-    ]
-    if strangers or not loaded:
-        found = (
-            f"among its entries, {listed(strangers)} are no tensors" if loaded else "its dictionary is empty"
-        )
-        raise DataError(f"{path} holds no plain dictionary of tensors: {found}; save the tensors alone")
-    return Contents(dict(loaded), tuple(wrappers), tuple(ignored))

@@ -120,7 +120,7 @@ def take_name(partial: Path, path: Path, old: Path) -> None:
     try:
         partial.replace(path)
         sync(path.parent)
-    except OSError:
+    except BaseException:  # an interrupt too
         if replacing and not path.exists():
             old.replace(path)
         raise

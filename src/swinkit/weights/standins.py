@@ -1,0 +1,76 @@
+"""What stands in for the objects that training code leaves beside its weights: configurations, numbers, logs.
+
+They are not loaded: where torch's reader would make one of them, it makes an object of ours that keeps
+nothing and runs nothing. So files of Microsoft's training runs (a yacs configuration), of scripts that
+keep their arguments, and of mmengine (its log) can be read without any of those libraries, and without
+trusting the file. Whatever is not listed here is refused.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from torch.serialization import safe_globals
+
+# Mappings: torch fills only an OrderedDict with entries, so that is what is made.
+MAPPINGS = (
+    "yacs.config.CfgNode",
+    "fvcore.common.config.CfgNode",
+    "detectron2.config.config.CfgNode",
+    "mmcv.utils.config.ConfigDict",
+    "mmengine.config.config.ConfigDict",
+    "addict.addict.Dict",
+    "collections.defaultdict",
+)
+OBJECTS = (
+    "argparse.Namespace",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
+    "builtins.list",  # what a defaultdict makes
+    "builtins.dict",
+    "builtins.int",
+    "builtins.float",
+    "builtins.getattr",  # how the log of mmengine names its own methods: here it gets nothing
+)
+
+
+GUARD = threading.Lock()  # torch keeps one list for the whole process
+
+
+class Mapping:
+    """Makes an empty dictionary, whatever it is given."""
+
+    def __new__(cls, *_arguments: object) -> Any:
+        """An OrderedDict."""
+        return OrderedDict()
+
+
+class Object:
+    """Takes anything and keeps nothing."""
+
+    def __new__(cls, *_arguments: object) -> Self:
+        """Nothing is looked at."""
+        return super().__new__(cls)
+
+    def __init__(self, *_arguments: object):
+        """Nothing is kept."""
+
+    def __setstate__(self, _state: object) -> None:
+        """Nothing is kept."""
+
+
+@contextmanager
+def standing_in() -> Iterator[None]:
+    """While it lasts, torch's reader makes the stand-ins for the names above, and still nothing else."""
+    names = [*((Mapping, name) for name in MAPPINGS), *((Object, name) for name in OBJECTS)]
+    with GUARD, safe_globals(names):
+        yield

@@ -1,0 +1,1 @@
+"""What a file from a stranger must not be able to do."""
