@@ -1,12 +1,15 @@
 """`swinkit models`: the table, its filters and its JSON."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
+from swinkit.weights.checkpoints import published
+from swinkit.weights.places import place
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -20,7 +23,9 @@ def test_json_holds_every_variant_with_its_numbers(capsys: pytest.CaptureFixture
     assert list(rows) == list(VARIANTS)
     assert rows["swin-t"]["params"] == 28_288_354
     assert rows["swin-t"]["input"] == [224, 224]
-    assert rows["swin-pico"]["weights"] == ["swin-pico/cifar-10"]
+    (weights,) = rows["swin-pico"]["weights"]
+    assert (weights["name"], weights["cached"], weights["licence"]) == ("swin-pico/cifar-10", True, "MIT")
+    assert weights["reported"] == {"top1": 77.92}
     assert "swin_tiny_patch4_window7_224" in rows["swin-t"]["aliases"]
 
 
@@ -29,21 +34,71 @@ def test_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
         row["name"]
         for row in listed(capsys, "--family", "v2", "--max-params", "49.8M", "--task", "classification")
     ]
-    assert names == ["swinv2-t", "swinv2-s", "swinv2-t-w16", "swinv2-s-w16", "swinv2-s-w12-192"]
+    assert names == [
+        "swinv2-t",
+        "swinv2-s",
+        "swinv2-t-w16",
+        "swinv2-s-w16",
+        "swinv2-s-w12-192",
+        "swinv2-s-w14-224-from12",
+    ]
 
 
 def test_the_table_is_aligned_and_has_a_line_a_variant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["name", "task", "params", "GMACs", "input", "weights"]
+    assert head.split() == ["name", "params", "GMACs", "input", "top-1", "licence", "weights"]
     assert len(lines) == len(VARIANTS)
-    assert {line.index("lassification") for line in lines if "video" not in line} == {head.index("task") + 1}
+    assert max(map(len, lines)) <= 100
+    assert {line.rindex(" M ") for line in lines} == {head.index("params") + 4}
+    by_name = {line.split()[0]: line.split()[1:] for line in lines}
+    assert by_name["swin-pico"] == ["1.0", "M", "0.04", "32x32", "77.9", "MIT", "1,", "1", "here"]
+    assert by_name["swin-mlp-b"] == ["60.7", "M", "10.41", "224x224", "81.3", "MIT", "1"]
+    assert by_name["swinv2-l"][4:] == ["-", "-", "-"]
+
+
+def test_a_models_weights_are_listed_with_what_is_reported_of_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
+    path = place(published()["swin-s/imagenet-1k"])
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert main(["models", "swin_small_patch4_window7_224"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["weights", "reported", "licence", "here"]
+    assert lines[0].split() == ["swin-s/imagenet-1k", "top1", "83.2,", "top5", "96.2", "MIT", "yes"]
+    assert "swin-s/coco-mask-rcnn  " in "\n".join(lines)
+    assert {row["name"] for row in listed(capsys, "swin-s") if row["cached"]} == {"swin-s/imagenet-1k"}
+    assert "1 here" in next(line for line in table(capsys) if line.startswith("swin-s "))
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
+def test_what_other_libraries_downloaded_from_the_hub_is_here_too(
+    variable: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    folder = {"HF_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}[variable]
+    snapshot = tmp_path / folder / "models--timm--swin_tiny_patch4_window7_224.ms_in1k" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").touch()
+    assert not [row for row in listed(capsys, "swin-t") if row["cached"]]
+    (snapshot / "model.safetensors").touch()
+    assert [row["name"] for row in listed(capsys, "swin-t") if row["cached"]] == ["swin-t/imagenet-1k-timm"]
+
+
+def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines of `swinkit models`."""
+    assert main(["models"]) == 0
+    return capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--family", "v9"], "no model has the family 'v9' (known: v1, v2, video)"),
+        (["--family", "v9"], "no model has the family 'v9' (known: mlp, moe, v1, v2, v2-cr, video)"),
         (
             ["--task", "detect"],
             "no model has the task 'detect' (known: classification, video-classification)",

@@ -1,35 +1,148 @@
-"""Checkpoints that swinkit finds by name: VARIANT/DATASET. Torch-free.
+"""The published checkpoints: `checkpoints.json`, a row for each file, and finding a row by name. Torch-free.
 
-The embedded one lies in the package, so that everything works without a network.
+A name is VARIANT/DATASET; what follows the data set tells apart files of the same model on the same data: who
+else published or trained it (`-torchvision`, `-timm`), how long (`-1x`), from what (`-simmim`).
 """
 
+import json
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 from ..models.catalogue import ALIASES, canonical, did_you_mean
 from ..models.specs import VARIANTS
 
+TABLE = Path(__file__).with_name("checkpoints.json")
 DEFAULT = "swin-pico/cifar-10"
-EMBEDDED: dict[str, Path] = {DEFAULT: Path(__file__).parent / "embedded" / "swin-pico-cifar-10"}
+PACKAGE, HUB = "package:", "hf:"
+UNSTATED = "see source"
+SHOWN = 6  # names in a message
 
 
-def locate(name: str) -> Path:
-    """The saved-model folder of a checkpoint, by `VARIANT/DATASET` or by a variant that has just one.
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One published file of weights, and what its publishers say of it.
+
+    `address` begins with `https://`, with `hf:` (a repository of the Hugging Face hub) or with `package:` (it
+    comes with swinkit). `reported` are percents, but `l1_loss`. What nobody published is None or empty.
+    """
+
+    name: str
+    task: str
+    address: str
+    source: str  # the page that publishes it
+    licence: str
+    size: tuple[int, ...]  # pixels per axis: (h, w), (frames, h, w); for dense tasks (shorter side, longest)
+    classes: int  # 0: no classifier
+    dialect: str | None = None
+    preprocess: dict[str, Any] | None = field(
+        default=None, hash=False
+    )  # fields of `data.preprocess.Preprocess`
+    reported: dict[str, float] = field(default_factory=dict, hash=False)
+    sha256: str | None = None  # its first digits
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def variant(self) -> str:
+        """The model: one of `models.specs.VARIANTS`."""
+        return self.name.partition("/")[0]
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on, and what tells it from others trained on the same."""
+        return self.name.partition("/")[2]
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies in the package, if it does."""
+        inside = self.address.startswith(PACKAGE)
+        return Path(__file__).parent / self.address.removeprefix(PACKAGE) if inside else None
+
+    @property
+    def repository(self) -> str | None:
+        """Its name on the hub, if it is there."""
+        return self.address.removeprefix(HUB) if self.address.startswith(HUB) else None
+
+
+@cache
+def published() -> dict[str, Checkpoint]:
+    """Every checkpoint by name, as the table has them."""
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    rows = (read_row(row, table["sources"], table["inputs"]) for row in table["checkpoints"])
+    return {row.name: row for row in rows}
+
+
+def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any]) -> Checkpoint:
+    """One row, with what it shares with others filled in."""
+    source, usual = sources[row["source"]], inputs[row["input"]]
+    return Checkpoint(
+        name=row["name"],
+        task=row["task"],
+        address=row["address"],
+        source=source["page"],
+        licence=source["licence"] or UNSTATED,
+        size=tuple(usual["size"]),
+        classes=row["classes"],
+        dialect=row["dialect"],
+        preprocess=tuples(usual["preprocess"]),
+        reported=row["reported"],
+        sha256=row.get("sha256"),
+        aliases=tuple(row.get("aliases", ())),
+        note=row.get("note", ""),
+    )
+
+
+def tuples(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Lists as tuples, as a `Preprocess` takes them."""
+    if values is None:
+        return None
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+@cache
+def aliases() -> dict[str, str]:
+    """Other libraries' names of files -> ours."""
+    return {alias: row.name for row in published().values() for alias in row.aliases}
+
+
+def of_variant(variant: str) -> list[Checkpoint]:
+    """The checkpoints of one model, by our name for it."""
+    return [row for row in published().values() if row.variant == variant]
+
+
+def locate(name: str) -> Checkpoint:
+    """A checkpoint by `VARIANT/DATASET`, by another library's name, or by a variant that has just one.
 
     Raises:
-        UsageError: no checkpoint has this name; the message says what to do instead.
+        UsageError: no checkpoint has this name, or several could be meant; the message says what to do.
     """
-    if name in EMBEDDED:
-        return EMBEDDED[name]
+    rows = published()
     variant, _, dataset = name.partition("/")
-    variant = canonical(variant)
-    known = [checkpoint for checkpoint in EMBEDDED if checkpoint.split("/")[0] == variant]
+    ours = aliases().get(name, name)
+    model = canonical(variant)
+    known = of_variant(model) if model is not None else []
+    for candidate in (ours, f"{model}/{dataset}"):
+        if candidate in rows:
+            return rows[candidate]
     if len(known) == 1 and not dataset:
-        return EMBEDDED[known[0]]
-    if variant is not None and not known:
-        raise UsageError(
-            f"{name}: no weights of {variant} come with swinkit; give a file of weights "
-            f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({variant!r})`)"
-        )
-    hint = did_you_mean(name, [*EMBEDDED, *VARIANTS, *ALIASES])
-    raise UsageError(f"{name}: no such file, folder or checkpoint{hint}")
+        return known[0]
+    if model is None or (known and dataset):
+        hint = did_you_mean(name, [*rows, *aliases(), *VARIANTS, *ALIASES])
+        there = f" (of {model} there are {names_of(known)})" if known and not hint else ""
+        raise UsageError(f"{name}: no such file, folder or checkpoint{hint}{there}")
+    if known:
+        raise UsageError(f"{name}: several checkpoints are of {model}; name one: {names_of(known)}")
+    raise UsageError(
+        f"{name}: no published weights of {model} are known; give a file of weights "
+        f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({model!r})`)"
+    )
+
+
+def names_of(rows: list[Checkpoint]) -> str:
+    """The names of the first few, for a message."""
+    more = len(rows) - SHOWN
+    rest = f" and {more} more, which swinkit.checkpoints({rows[0].variant!r}) lists" if more > 0 else ""
+    return ", ".join(row.name for row in rows[:SHOWN]) + rest

@@ -1,0 +1,75 @@
+"""`swinkit cache list|clear`: the downloaded checkpoints on this machine. Imports no torch."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import DataError, UsageError
+from ..models.catalogue import did_you_mean
+from ..weights.cache import Entry, entries, hash_of, remove
+from ..weights.checkpoints import locate
+from ..weights.download import megabytes
+from ..weights.places import root
+from .arguments import parse, parser
+from .console import complain, note
+from .table import table
+
+ACTIONS = ("list", "clear")
+HEAD = ("checkpoint", "size", "downloaded", "SHA-256")
+
+
+def command(arguments: Sequence[str]) -> int:
+    """List the downloaded files, or delete them."""
+    reader = parser("cache", "List the downloaded checkpoints, or delete them.")
+    reader.add_argument("action", type=str, nargs="?", default="list", help="list (the default) or clear")
+    reader.add_argument("name", type=str, nargs="?", default=None, help="only this checkpoint")
+    reader.add_argument("--check", action="store_true", help="compare each file with its SHA-256")
+    reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
+    options = parse(reader, sorted(arguments, key=lambda word: not word.startswith("-")))  # options first
+    if options.action not in ACTIONS:
+        hint = did_you_mean(options.action, list(ACTIONS))
+        raise UsageError(f"unknown action {options.action!r}{hint} (known: {', '.join(ACTIONS)})")
+    if options.check and options.action != "list":
+        raise UsageError("--check is for `swinkit cache list`")
+    wanted = None if options.name is None else locate(options.name).name
+    found = [entry for entry in entries() if wanted in (None, entry.name)]
+    rows = [facts(entry, check=options.check) for entry in found]
+    if options.action == "clear":
+        for entry in found:
+            remove(entry)
+    if options.json:
+        print(json.dumps(rows, indent=1))
+    elif options.action == "list" and rows:
+        print(table(HEAD, [cells(row) for row in rows], right=("size",)))
+    total = megabytes(sum(row["size"] for row in rows))
+    verb = "deleted" if options.action == "clear" else "downloaded"
+    note(f"{len(rows)} {'file' if len(rows) == 1 else 'files'} {verb}, {total}, in {root()}")
+    damaged = [row["name"] for row in rows if row["intact"] is False]
+    for name in damaged:
+        complain(f"{name} is not what was downloaded any more; remove it with `swinkit cache clear {name}`")
+    return DataError.exit_code if damaged else 0
+
+
+def facts(entry: Entry, *, check: bool) -> dict[str, Any]:
+    """One file; `whole` is false while its download has not ended, `intact` null unless it was compared."""
+    record = entry.record
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "size": entry.size,
+        "whole": record is not None,
+        "date": None if record is None else record.date,
+        "address": None if record is None else record.address,
+        "sha256": None if record is None else record.sha256,
+        "published_sha256": None if record is None else record.compared,
+        "intact": hash_of(entry.path) == record.sha256 if check and record is not None else None,
+    }
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """One file's line."""
+    if not row["whole"]:
+        return row["name"], megabytes(row["size"]), "not ended", "-"
+    origin = "as published" if row["published_sha256"] else "of the first download"
+    checked = {True: ", compared", False: ", NOT what it was", None: ""}[row["intact"]]
+    return row["name"], megabytes(row["size"]), row["date"][:10], f"{row['sha256'][:8]}, {origin}{checked}"

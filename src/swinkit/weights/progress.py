@@ -1,0 +1,50 @@
+"""A download as it is seen: a bar on a terminal, else a line now and then. Torch-free.
+
+rich is imported where it is used, so that the tables of checkpoints stay quick to read.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .download import Watch, megabytes
+
+SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is no terminal
+
+
+@contextmanager
+def shown(title: str) -> Iterator[Watch]:
+    """A function to be told the bytes so far and in all; what it is told appears on stderr."""
+    if not sys.stderr.isatty():
+        yield lines(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, start=False)
+
+        def watch(have: int, total: int | None) -> None:
+            bar.start_task(task)
+            bar.update(task, completed=have, total=total)
+
+        yield watch
+
+
+def lines(title: str) -> Watch:
+    """For pipes and files: how much there is to come, then each quarter that has."""
+    told: list[int] = []
+
+    def watch(have: int, total: int | None) -> None:
+        if total is None:
+            share, text = 0, f"{title}, of unknown size"
+        else:
+            share = max((part for part in SHARES if 100 * have >= part * total), default=0)
+            text = f"{title}: {share} % of {megabytes(total)}"
+        if not told or share > told[-1]:
+            told.append(share)
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+    return watch

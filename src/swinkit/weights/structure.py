@@ -1,0 +1,48 @@
+"""Telling a file of weights from a page, half a file or anything else, without reading it. Torch-free."""
+
+import json
+import zipfile
+from pathlib import Path
+
+from ..errors import DataError
+
+LEGACY = (
+    b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which torch began its files until 1.6
+)
+HEADER = 100_000_000  # bytes that safetensors allows a header
+
+
+def require_weights(path: Path) -> None:
+    """Check that a file is whole and of a kind that holds weights, by its first and last bytes.
+
+    Raises:
+        DataError: it is not.
+    """
+    with path.open("rb") as file:
+        begin = file.read(512)
+    if begin.lstrip()[:1] == b"<":
+        raise DataError("what came is a page for people instead of the file")
+    if begin.startswith(b"PK\x03\x04"):
+        whole = zipfile.is_zipfile(path)  # whether the list of contents is there, which is at the end
+    elif begin.startswith(LEGACY):
+        whole = True  # nothing in such a file tells its length
+    else:
+        whole = is_safetensors(path, int.from_bytes(begin[:8], "little"))
+    if not whole:
+        raise DataError("what came is no whole file of weights")
+
+
+def is_safetensors(path: Path, length: int) -> bool:
+    """Whether the file has a header of `length` bytes and is as long as that says."""
+    size = path.stat().st_size
+    if not 2 <= length <= min(HEADER, size - 8):
+        return False
+    with path.open("rb") as file:
+        file.seek(8)
+        header = file.read(length)
+    try:
+        tensors = json.loads(header)
+        ends = [tensors[name]["data_offsets"][1] for name in tensors if name != "__metadata__"]
+        return 8 + length + max(ends, default=0) == size
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
