@@ -1,0 +1,81 @@
+"""`swinkit push MODEL ORG/NAME`: publish a model on the Hugging Face hub."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+
+from .. import api
+from ..errors import UsageError
+from ..tasks.classification.model import Classifier
+from ..tasks.classification.published import Claims, Publication, publication
+from ..weights.folder import CARD, FILES, read_text
+from .arguments import parse, parser
+from .console import block, note
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Say what becomes of the model, publish it unless it is a dry run, and print its address."""
+    options = read_options(arguments)
+    model = api.load(options.model)
+    if not isinstance(model, Classifier):
+        raise UsageError(f"{options.model} has no classification head; push publishes classifiers")
+    claims = Claims(
+        licence=options.licence, dataset=options.dataset, top1=options.top1, card=card_of(options.model)
+    )
+    planned = publication(model, options.name, claims)
+    address = None
+    if not options.dry_run:
+        where = {"private": options.private, "revision": options.revision}
+        address = api.push(model, options.name, **where, **asdict(claims))
+    for text in planned.notes:
+        note(text)
+    facts = as_json(planned, options, address)
+    block(json.dumps(facts) if options.json else report(facts))
+    return 0
+
+
+def read_options(arguments: Sequence[str]) -> Namespace:
+    """What the user asked for."""
+    reader = parser("push", "Publish a model on the Hugging Face hub.")
+    add = reader.add_argument
+    add("model", type=str, help="a checkpoint's name, a saved folder or a weights file")
+    add("name", type=str, help="the repository, as organisation/name; made if there is none")
+    add("--private", action="store_true", help="only you, or your organisation, can see it")
+    add("--revision", type=str, default=None, help="the branch to write, instead of main")
+    add("--licence", type=str, default=None, help="the hub's short name of the licence, such as mit")
+    add("--dataset", type=str, default=None, help="what --top1 was measured on")
+    add("--top1", type=float, default=None, help="the accuracy to report, from 0 to 1")
+    add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
+    add("--json", action="store_true", help="print one JSON object instead")
+    return parse(reader, arguments)
+
+
+def card_of(source: str) -> str | None:
+    """The card that lies in a saved folder, which its owner may have written."""
+    path = Path(source) / CARD
+    return read_text(path) if path.is_file() else None
+
+
+def as_json(planned: Publication, options: Namespace, address: str | None) -> dict[str, Any]:
+    """What was, or would be, written; `address` of the commit, null in a dry run."""
+    return {
+        "name": options.name,
+        "address": address,
+        "private": options.private,
+        "revision": options.revision,
+        "readers": list(planned.readers),
+        "files": list(FILES),
+        "parameters": sum(tensor.numel() for tensor in planned.saved.state.values()),
+        "notes": list(planned.notes),
+    }
+
+
+def report(facts: dict[str, Any]) -> str:
+    """The same for people."""
+    files, readers = (", ".join(map(str, facts[key])) for key in ("files", "readers"))
+    did = "dry run, nothing was written" if facts["address"] is None else facts["address"]
+    return f"{facts['name']}: {files}\nread by {readers}\n{did}"

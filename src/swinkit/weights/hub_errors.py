@@ -1,0 +1,76 @@
+"""What can go wrong with the Hugging Face hub, in a user's words: what, where, and what to do."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError
+
+LOG_IN = "log in with `hf auth login`, or set $HF_TOKEN"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn what huggingface_hub raises inside into one line of ours, about `where`."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except SwinkitError:
+        raise
+    except errors.GatedRepoError:
+        raise EnvironmentProblem(
+            f"{where}: its owners grant access one by one; ask there, then {LOG_IN}"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise DataError(
+            f"{where}: no such repository on the hub, or a private one; check the name, or {LOG_IN}"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise DataError(
+            f"{where}: the repository has no such revision; name a branch, tag or commit"
+        ) from None
+    except errors.HfHubHTTPError as error:
+        raise refused(where, error.response.status_code) from None
+    except errors.HFValidationError as error:
+        raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
+    except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
+        raise EnvironmentProblem(
+            f"{where}: the hub cannot be reached ({reason(error)}); try again later"
+        ) from None
+    except OSError as error:
+        if error.errno in FULL:
+            raise EnvironmentProblem(
+                f"{where}: no space left for it in {cache()}; make room, or name another place in $HF_HOME"
+            ) from None
+        raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {reason(error)}") from None
+    except (RuntimeError, ValueError) as error:  # how uploads, and the hub's own storage, tell of trouble
+        cause = error.__cause__ or error
+        if isinstance(cause, errors.HfHubHTTPError):
+            raise refused(where, cause.response.status_code) from None
+        raise EnvironmentProblem(f"{where}: the hub did not take or give it: {reason(cause)}") from None
+
+
+def refused(where: str, status: int) -> EnvironmentProblem:
+    """Why the hub said no, by the status of its answer."""
+    known = {
+        401: f"the hub does not accept the token; {LOG_IN}",
+        403: "the token may not do this; take one that may write there",
+        429: "the hub takes no more requests from here for now; wait some minutes, or log in to have more",
+    }
+    trouble = f"the hub answered with status {status}; try again later"
+    return EnvironmentProblem(f"{where}: {known.get(status, trouble)}")
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what was said, or the kind of error if nothing was."""
+    said = str(error).strip().splitlines()
+    return said[0][:200] if said else type(error).__name__
+
+
+def cache() -> str:
+    """Where huggingface_hub keeps files."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_CACHE

@@ -1,0 +1,146 @@
+"""Reading the JSON of strangers: the type and the size of every value are checked before use. Torch-free."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.spec import Size
+from ..errors import DataError
+
+LARGEST_FILE = 2**24  # bytes; a config.json with ImageNet-22k's classes has two million
+LARGEST_NUMBER = 2**16  # of channels, pixels, tokens, blocks: no Swin comes near
+MOST_STAGES = 8
+MOST_CLASSES = 2**20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A JSON object from the file `name`. A value that is absent or null is the `default` given for it.
+
+    Raises:
+        DataError: in all that reads, naming the file, the setting and what it must be.
+    """
+
+    name: str
+    values: dict[str, Any]
+
+    def integer(self, key: str, default: int, *, least: int = 1, most: int = LARGEST_NUMBER) -> int:
+        """A whole number from `least` to `most`."""
+        return self.whole(key, self.get(key, default), least, most)
+
+    def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """One whole number a stage."""
+        values = self.listed(key, default)
+        self.require(1 <= len(values) <= MOST_STAGES, key, f"a list of 1 to {MOST_STAGES} numbers")
+        return tuple(self.whole(key, value, 1, LARGEST_NUMBER) for value in values)
+
+    def size(self, key: str, default: Size) -> Size:
+        """Two numbers of pixels or tokens, (h, w); one stands for both."""
+        value = self.get(key, list(default))
+        return self.pair(key, value)
+
+    def pair(self, key: str, value: Any) -> Size:
+        """`value` as (h, w)."""
+        values = value if isinstance(value, list) else [value, value]
+        self.require(len(values) == 2, key, "one number or two, (height, width)")
+        return tuple(self.whole(key, side, 1, LARGEST_NUMBER) for side in values)
+
+    def sizes(self, key: str, default: Size, stages: int) -> list[Size]:
+        """A size for each stage, from one number, one pair, or a number or pair a stage; 0 is (0, 0).
+
+        Entries for stages that are not there are passed over, as timm and transformers do.
+        """
+        value = self.get(key, list(default))
+        alone = not isinstance(value, list) or (len(value) == 2 and not isinstance(value[0], list))
+        entries = [value] * stages if alone else value
+        self.require(len(entries) >= stages, key, f"one size, or one for each of {stages} stages")
+        return [(0, 0) if entry == 0 else self.pair(key, entry) for entry in entries[:stages]]
+
+    def by_number(self, key: str, names: dict[str, Any]) -> list[str]:
+        """The texts of an object that numbers them: {"0": "cat", "1": "dog"} -> ["cat", "dog"]."""
+        found = [names.get(str(number)) for number in range(len(names))]
+        right = len(found) <= MOST_CLASSES and all(isinstance(name, str) for name in found)
+        self.require(right, key, "a text for each of the numbers from 0 on")
+        return [str(name) for name in found]
+
+    def number(self, key: str, default: float, *, above: float = -math.inf, most: float = 1e4) -> float:
+        """A finite number above `above`, up to `most`."""
+        value = self.get(key, default)
+        return self.real(key, value, above, most)
+
+    def colours(self, key: str, default: tuple[float, ...], *, above: float = -math.inf) -> tuple[float, ...]:
+        """Three numbers, of red, green and blue."""
+        values = self.listed(key, default)
+        self.require(len(values) == 3, key, "three numbers, of red, green and blue")
+        return tuple(self.real(key, value, above, 1e4) for value in values)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self.get(key, default)
+        self.require(isinstance(value, bool), key, "true or false")
+        return value
+
+    def text(self, key: str, default: str) -> str:
+        """A text."""
+        value = self.get(key, default)
+        self.require(isinstance(value, str), key, "a text")
+        return value
+
+    def part(self, key: str) -> "Settings":
+        """An object within the object; empty if there is none."""
+        value = self.get(key, {})
+        self.require(isinstance(value, dict), key, "an object")
+        return Settings(f"{self.name}: {key}", value)
+
+    def listed(self, key: str, default: tuple[Any, ...]) -> list[Any]:
+        """A list of anything."""
+        value = self.get(key, list(default))
+        self.require(isinstance(value, list), key, "a list")
+        return value
+
+    def get(self, key: str, default: Any) -> Any:
+        """The value as it stands."""
+        value = self.values.get(key)
+        return default if value is None else value
+
+    def whole(self, key: str, value: Any, least: int, most: int) -> int:
+        """`value` as a whole number from `least` to `most`."""
+        right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        self.require(right, key, f"a whole number from {least} to {most}")
+        return value
+
+    def real(self, key: str, value: Any, above: float, most: float) -> float:
+        """`value` as a finite number above `above`, up to `most`."""
+        right = isinstance(value, int | float) and not isinstance(value, bool) and above < value <= most
+        limits = (
+            f"a number up to {most:g}" if above == -math.inf else f"a number above {above:g}, up to {most:g}"
+        )
+        self.require(right, key, limits)
+        return float(value)
+
+    def require(self, holds: bool, key: str, rule: str) -> None:
+        """Raise DataError unless it `holds`."""
+        if not holds:
+            shown = repr(self.values.get(key))[:60]
+            raise DataError(f"{self.name}: {key} is {shown}; it must be {rule}")
+
+
+def read_settings(path: Path, name: str) -> Settings:
+    """The JSON object in a file of a stranger, called `name` in messages.
+
+    Raises:
+        DataError: it is no JSON object, or too large to be one of settings.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise DataError(f"{name} has {path.stat().st_size} bytes, too many for settings")
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{name} is no JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{name} must hold an object of settings, not a {type(values).__name__}")
+    return Settings(name, values)
