@@ -1,0 +1,148 @@
+"""One model into the layout of one other library, proved before it takes its name."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from ..core.spec import Size
+from ..errors import DataError
+from ..tasks.classification.model import Classifier, evaluating
+from ..tasks.classification.saved import write_classifier
+from ..weights.borders import differing_stages
+from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
+from ..weights.dialects import dialect_named
+from ..weights.folder import CONFIG, WEIGHTS
+from ..weights.limits import text
+from ..weights.rules import State
+from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
+from .proof import Proof, proof_size, prove
+from .subject import Subject
+from .targets import Target, require_known, target_of
+
+CUT_BY_SIZE = ("microsoft", "timm", "transformers")  # libraries that cut windows to the size of the pictures
+ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What was written, and how it was proved.
+
+    `proof` is a text where nothing could be, or should be, compared. `warnings` are lines about where answers
+    will differ. `written` is False after a dry run.
+    """
+
+    out: Path
+    dialect: str
+    tensors: int
+    parameters: int
+    size: Size  # pixels per axis, that the model is for
+    proof: Proof | str
+    warnings: tuple[str, ...]
+    written: bool
+
+
+def before_loading(source: str | os.PathLike[str], out: Path, to: str, *, force: bool) -> None:
+    """Find mistakes that need no model, before a large one is read.
+
+    Raises:
+        UsageError: `to` is unknown, or `out` may not be written.
+    """
+    require_known(to)
+    refuse_source(source, out)
+    refuse_to_replace(out, force=force)
+
+
+def convert_model(
+    model: nn.Module, out: Path, to: str, *, force: bool = False, check: bool = True, dry_run: bool = False
+) -> Conversion:
+    """Write `model` as `out` in the layout of `to`, a library or a dialect.
+
+    Raises:
+        UsageError: `to` is unknown or cannot hold the model, with the reason, or `out` may not be written.
+        DataError: the library does not answer as the model does; nothing is kept.
+        EnvironmentProblem: `out` cannot be written.
+    """
+    subject = Subject.of(model)
+    target = target_of(to, out, subject)
+    dialect = dialect_named(target.dialect)
+    state = dialect.write(subject.state, subject.spec)
+    refuse_to_replace(out, force=force)
+    one_window = target.dialect.startswith(ONE_WINDOW)
+    cut = target.dialect.startswith(CUT_BY_SIZE)
+    size = uncut_size(subject.spec, subject.size, one_window=one_window) if cut else subject.size
+    proof: Proof | str = "not checked: dry run" if dry_run else "not checked, as asked"
+    if not dry_run:
+        with landing(out) as partial:
+            write(partial, target, subject, state, size)
+            if check:
+                with evaluating(model):
+                    at = proof_size(subject.spec, size, one_window=one_window)
+                    proof = prove(subject, target.dialect, partial, at)
+                require_proof(proof, out)
+    return Conversion(
+        out=out,
+        dialect=target.dialect,
+        tensors=len(state),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        size=size,
+        proof=proof,
+        warnings=tuple(warnings(subject, target, size)),
+        written=not dry_run,
+    )
+
+
+def write(path: Path, target: Target, subject: Subject, state: State, size: Size) -> None:
+    """The file, or the folder of weights and of what the library wants to know beside them."""
+    if not target.is_folder:
+        write_tensors(path, state, target.wrapper)
+        return
+    if target.dialect == "swinkit":
+        write_classifier(cast("Classifier", subject.model), path)
+        return
+    path.mkdir()
+    write_tensors(path / WEIGHTS, state)
+    if target.dialect.startswith("timm"):
+        write_json(path / CONFIG, timm_config(subject.spec, size, subject.labels, subject.preprocess))
+        return
+    config = transformers_config(subject.spec, size, subject.kind, subject.labels, subject.outputs)
+    write_json(path / CONFIG, config)
+    if subject.preprocess is not None:
+        write_json(path / PROCESSOR, preprocessor_config(subject.preprocess))
+
+
+def require_proof(proof: Proof | str, out: Path) -> None:
+    """Raise DataError if a comparison failed."""
+    if isinstance(proof, Proof) and not proof.holds:
+        raise DataError(
+            f"{out} is not kept: {proof.against} answers otherwise than this model, by "
+            f"{proof.difference:.3g} of answers up to {proof.largest:.3g} at {text(proof.size)} pixels; "
+            "please report this"
+        )
+
+
+def warnings(subject: Subject, target: Target, size: Size) -> list[str]:
+    """Where answers will differ, and what the file does not hold."""
+    dialect, spec, lines = dialect_named(target.dialect), subject.spec, []
+    if size != subject.size:
+        lines.append(
+            f"its config says {text(size)} pixels: at {text(subject.size)} its windows would be cut smaller "
+            "than the weights"
+        )
+    stages = differing_stages(spec, dialect.border, dialect.clipped_bias, subject.size)
+    if stages:
+        where = f"stage{'s' if len(stages) > 1 else ''} {', '.join(map(str, stages))}"
+        lines.append(
+            f"answers differ at {text(subject.size)} pixels, from {where} on: windows that meet the border "
+            f"of a grid are as {dialect.border!r} there and as {spec.border!r} here; see docs/parity.md"
+        )
+    elif dialect.border != spec.border:
+        lines.append(
+            f"answers agree at {text(subject.size)} pixels, but can differ at sizes where windows meet the "
+            f"border of a grid: {dialect.border!r} there, {spec.border!r} here; see docs/parity.md"
+        )
+    if subject.kind == BARE and dialect.name not in ("swinkit", "microsoft"):
+        lines.append("the source has no head, so neither has this")
+    return lines

@@ -1,0 +1,183 @@
+"""The models of other libraries, built from our numbers and filled by the library's own loader.
+
+The one place that imports timm and transformers, and each only when it is asked for.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..core.spec import Size
+from ..errors import DataError
+from ..models.config import family_of
+from ..weights.configs import (
+    BARE,
+    CLASSIFIER,
+    TRANSFORMERS_NAMES,
+    timm_arguments,
+    torchvision_arguments,
+    transformers_arguments,
+    transformers_config,
+)
+from ..weights.dialect import listed
+from ..weights.files import read_state
+from .subject import Subject, every_second
+
+Answers = Callable[[Tensor], list[Tensor]]
+Load = Callable[[Subject, Path, Size], Answers]
+HEADS = ("norm.", "head.", "layernorm.", "classifier.")  # what a file without a head leaves as it was made
+
+
+@dataclass(frozen=True)
+class Library:
+    """`package` is what must be installed; `load(subject, path, size)` gives a function of pixels.
+
+    It answers as `Subject.answers` arranges it; `size` is that of the pixels.
+    """
+
+    package: str
+    load: Load
+
+
+def timm(subject: Subject, path: Path, size: Size) -> Answers:
+    """`timm.create_model` for a folder, `timm.models.load_checkpoint` for a file."""
+    import timm as library
+    from timm.models.swin_transformer import SwinTransformer
+    from timm.models.swin_transformer_v2 import SwinTransformerV2
+    from timm.models.swin_transformer_v2_cr import SwinTransformerV2Cr
+
+    if path.is_dir():
+        model = library.create_model(f"local-dir:{path}", pretrained=True, img_size=size)
+    else:
+        kinds = {"v1": SwinTransformer, "v2": SwinTransformerV2, "v2-cr": SwinTransformerV2Cr}
+        arguments = timm_arguments(subject.spec, size, subject.num_classes)
+        model = kinds[family_of(subject.spec)](**arguments)
+        has_head = subject.kind == CLASSIFIER
+        result = library.models.load_checkpoint(model, str(path), strict=has_head)
+        require_whole(result.missing_keys, result.unexpected_keys, subject)
+    return partial(timm_answers, model.eval(), subject.kind)
+
+
+def timm_answers(model: Any, kind: str, pixels: Tensor) -> list[Tensor]:
+    """Logits, or the last stage's tokens before timm's norm."""
+    if kind == CLASSIFIER:
+        return [model(pixels)]
+    return [model.forward_intermediates(pixels, intermediates_only=True)[-1].movedim(1, -1)]
+
+
+def torchvision(subject: Subject, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+    """`load_state_dict` of its `SwinTransformer`."""
+    from torchvision.models import swin_transformer as pictures
+
+    arguments = torchvision_arguments(subject.spec, max(1, subject.num_classes))
+    if family_of(subject.spec) == "v2":
+        arguments |= {"block": pictures.SwinTransformerBlockV2, "downsample_layer": pictures.PatchMergingV2}
+    model: Any = filled(pictures.SwinTransformer(**arguments), path, subject)
+    return lambda pixels: [model(pixels) if subject.kind == CLASSIFIER else model.features(pixels)]
+
+
+def torchvision_3d(subject: Subject, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+    """`load_state_dict` of its `SwinTransformer3d`."""
+    from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
+
+    embed = partial(PatchEmbed3d, in_channels=subject.spec.in_channels)
+    arguments = torchvision_arguments(subject.spec, max(1, subject.num_classes))
+    model: Any = filled(SwinTransformer3d(**arguments, patch_embed=embed), path, subject)
+    return lambda pixels: [
+        model(pixels) if subject.kind == CLASSIFIER else model.features(model.patch_embed(pixels))
+    ]
+
+
+def filled(model: nn.Module, path: Path, subject: Subject) -> nn.Module:
+    """`model` with the tensors of a file, in eval mode."""
+    result = model.load_state_dict(read_state(path), strict=subject.kind == CLASSIFIER)
+    require_whole(result.missing_keys, result.unexpected_keys, subject)
+    return model.eval()
+
+
+def transformers(subject: Subject, path: Path, size: Size) -> Answers:
+    """`from_pretrained` of the class for what the model answers with."""
+    import transformers as library
+
+    name = TRANSFORMERS_NAMES[family_of(subject.spec)]
+    kind = getattr(library, f"{name}{subject.kind}")
+    with silenced("transformers"), without_bars(library):
+        if path.is_dir():
+            model, found = kind.from_pretrained(path, output_loading_info=True)
+        else:
+            values = transformers_config(subject.spec, size, subject.kind, subject.labels, subject.outputs)
+            settings = {key: values[key] for key in ("out_features",) if key in values}
+            config = getattr(library, f"{name}Config")(
+                **transformers_arguments(subject.spec, size), num_labels=subject.num_classes or 2, **settings
+            )
+            model, found = kind.from_pretrained(
+                None, config=config, state_dict=read_state(path), output_loading_info=True
+            )
+    require_whole(found["missing_keys"], found["unexpected_keys"], subject)
+    return partial(transformers_answers, model.eval(), subject)
+
+
+def transformers_answers(model: Any, subject: Subject, pixels: Tensor) -> list[Tensor]:
+    """Logits, maps, a reconstruction, or the last stage's tokens before the norm."""
+    if subject.masks:
+        mask = every_second(pixels, subject.spec).flatten(1).bool()
+        return [model(pixels, bool_masked_pos=mask).reconstruction]
+    if subject.kind == BARE:
+        return [model(pixels, output_hidden_states=True).reshaped_hidden_states[-1].movedim(1, -1)]
+    made = model(pixels)
+    return [made.logits] if subject.kind == CLASSIFIER else list(made.feature_maps)
+
+
+def require_whole(missing: Any, unexpected: Any, subject: Subject) -> None:
+    """Raise DataError unless the library took every tensor and lacks none but a head's that we have not."""
+    absent = [name for name in missing if subject.kind != BARE or not name.startswith(HEADS)]
+    if absent or list(unexpected):
+        raise DataError(
+            f"its loader misses {listed(sorted(absent)) or 'nothing'} and does not know "
+            f"{listed(sorted(unexpected)) or 'nothing'}"
+        )
+
+
+@contextmanager
+def silenced(name: str) -> Iterator[None]:
+    """No messages of a library's logger inside, but errors."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def without_bars(library: Any) -> Iterator[None]:
+    """None of transformers' progress bars inside."""
+    bars = library.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+LIBRARIES = {
+    "timm": Library("timm", timm),
+    "timm-cr": Library("timm", timm),
+    "torchvision": Library("torchvision", torchvision),
+    "torchvision-3d": Library("torchvision", torchvision_3d),
+    "transformers": Library("transformers", transformers),
+    "transformers-legacy": Library("transformers", transformers),
+    "transformers-v2": Library("transformers", transformers),
+    "transformers-backbone": Library("transformers", transformers),
+    "transformers-legacy-backbone": Library("transformers", transformers),
+    "transformers-v2-backbone": Library("transformers", transformers),
+}

@@ -1,0 +1,113 @@
+"""Where a model can go: `--to NAME` and the name of the output decide on a dialect and on a form."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..models.catalogue import did_you_mean
+from ..models.config import family_of
+from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION
+from ..weights.dialects import DIALECTS
+from .subject import Subject
+
+TARGETS = ("microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit")
+TORCH_SUFFIXES = (".pth", ".pt", ".bin")
+SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
+WRAPPERS = {
+    "microsoft": "model",
+    "detectron2": "model",
+    "openmmlab": "state_dict",
+    "mmaction2": "state_dict",
+}  # what their loaders open; the others take tensors
+FOLDERS = ("swinkit", "timm", "transformers")  # the libraries whose models can be folders
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dialect, and whether it is written as a folder.
+
+    `wrapper` names the dictionary inside a torch file that holds the tensors.
+    """
+
+    dialect: str
+    is_folder: bool
+    wrapper: str | None
+
+
+def target_of(to: str, out: Path, subject: Subject) -> Target:
+    """The dialect of `to` for this model, in the form that the name of `out` asks for.
+
+    Raises:
+        UsageError: no such target, or one that has no such form.
+    """
+    dialect = dialect_for(to, subject)
+    library = next((name for name in TARGETS if dialect.startswith(name)), dialect)
+    if out.suffix in SUFFIXES:
+        return Target(dialect, False, WRAPPERS.get(library) if out.suffix in TORCH_SUFFIXES else None)
+    if out.suffix:
+        raise UsageError(f"{out}: files of weights end in {', '.join(SUFFIXES)}")
+    if not dialect.startswith(FOLDERS) or dialect == "swinkit-backbone":
+        raise UsageError(f"{out}: {dialect} reads files; name one that ends in {' or '.join(SUFFIXES[:2])}")
+    if library in ("timm", "swinkit") and subject.kind != CLASSIFIER:
+        raise UsageError(f"{out}: a folder for {library} holds a classifier; name a file, {out}.safetensors")
+    return Target(dialect, True, None)
+
+
+def dialect_for(to: str, subject: Subject) -> str:
+    """The dialect that `to` means for a model: a library's name stands for what fits the model.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    require_known(to)
+    return PICKED[to](subject) if to in PICKED else DIALECTS[to].name
+
+
+def require_known(to: str) -> None:
+    """Raise UsageError unless `to` is a library or a dialect."""
+    known = [*TARGETS, *(name for name in DIALECTS if name not in TARGETS)]
+    if to not in known:
+        targets = ", ".join(TARGETS)
+        raise UsageError(
+            f"cannot convert to {to!r}{did_you_mean(to, known)} (known: {targets}; or a dialect such as "
+            "openmmlab-fork, see docs/convert.md)"
+        )
+
+
+def microsoft(subject: Subject) -> str:
+    """Its classification code, or SimMIM."""
+    return "microsoft-simmim" if subject.kind == RECONSTRUCTION else "microsoft"
+
+
+def timm(subject: Subject) -> str:
+    """Its `swin` and `swinv2`, or its `swinv2_cr`."""
+    return "timm-cr" if family_of(subject.spec) == "v2-cr" else "timm"
+
+
+def torchvision(subject: Subject) -> str:
+    """Pictures or clips."""
+    return "torchvision-3d" if len(subject.spec.patch) == 3 else "torchvision"
+
+
+def transformers(subject: Subject) -> str:
+    """V1 or V2, with a head or as a backbone."""
+    version = "-v2" if family_of(subject.spec) == "v2" else ""
+    return f"transformers{version}{'-backbone' if subject.kind == BACKBONE else ''}"
+
+
+def openmmlab(subject: Subject) -> str:
+    """Upstream's libraries for pictures, classifying or dense; the Video Swin repository for clips."""
+    if len(subject.spec.patch) == 3:
+        return "openmmlab-video-backbone" if subject.kind == BARE else "openmmlab-video"
+    if subject.kind == BACKBONE:
+        return "openmmlab-dense"
+    return "openmmlab-v2" if family_of(subject.spec) == "v2" else "openmmlab"
+
+
+PICKED = {
+    "microsoft": microsoft,
+    "timm": timm,
+    "torchvision": torchvision,
+    "transformers": transformers,
+    "openmmlab": openmmlab,
+}
