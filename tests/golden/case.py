@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -43,10 +44,13 @@ class Case:
 
         `suggested_atol` where it stands; else max(2e-5 of the largest value, 20 times the reference's own
         float32 error) where that is known; else `tolerance`, for a gradient relative to its largest value.
+        Whole numbers must be equal.
 
         Raises:
             DataError: the case names no tolerance.
         """
+        if not self.outputs[output].is_floating_point():
+            return torch.tensor(0.0)
         expected = self.outputs[output].double()
         largest = expected.abs().max() if expected.numel() else expected.sum()
         if output in (suggested := self.about.get("suggested_atol", {})):

@@ -10,11 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swinkit.core.routers import Router
 from swinkit.errors import DataError, SwinkitError
 from swinkit.heads.classify import average_probabilities, average_scores
 from swinkit.weights.load import load_weights
 
-from . import microsoft, openmmlab, timm_library, torchvision_library
+from . import (
+    loading,
+    microsoft,
+    microsoft_moe,
+    openmmlab,
+    simmim,
+    timm_cr,
+    timm_library,
+    torchvision_library,
+    transformers_library,
+)
 from .case import Case, NotCovered, description, read
 from .reference import Reference
 from .trace import trace
@@ -31,6 +42,10 @@ TWINS: list[
 ] = [  # patterns of repository, file, class
     (MICROSOFT, r"models/swin_transformer\.py", "SwinTransformer", microsoft.v1),
     (MICROSOFT, r"models/swin_transformer_v2\.py", "SwinTransformerV2", microsoft.v2),
+    (MICROSOFT, r"models/simmim\.py", r"SimMIM\(SwinTransformerForSimMIM\)", simmim.v1),
+    (MICROSOFT, r"models/simmim\.py", r"SimMIM\(SwinTransformerV2ForSimMIM\)", simmim.v2),
+    (MICROSOFT, r"models/swin_mlp\.py", "SwinMLP", microsoft.mlp),
+    (MICROSOFT, r"models/swin_transformer_moe\.py", "SwinTransformerMoE", microsoft_moe.moe),
     (
         OPENMMLAB,
         r"mm(det|seg)/models/backbones/swin_transformer\.py",
@@ -45,6 +60,7 @@ TWINS: list[
     ),
     ("huggingface/pytorch-image-models", ".*", "SwinTransformer", timm_library.v1),
     ("huggingface/pytorch-image-models", ".*", "SwinTransformerV2", timm_library.v2),
+    ("huggingface/pytorch-image-models", ".*", "SwinTransformerV2Cr", timm_cr.v2_cr),
     ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer", torchvision_library.v1),
     (
         "pytorch/vision",
@@ -53,6 +69,10 @@ TWINS: list[
         torchvision_library.v2,
     ),
     ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer3d", torchvision_library.v3d),
+    ("huggingface/transformers", ".*", "SwinForImageClassification", transformers_library.v1),
+    ("huggingface/transformers", ".*", "Swinv2ForImageClassification", transformers_library.v2),
+    ("huggingface/transformers", ".*", "SwinForMaskedImageModeling", transformers_library.v1_simmim),
+    ("huggingface/transformers", ".*", "Swinv2ForMaskedImageModeling", transformers_library.v2_simmim),
 ]
 
 
@@ -84,6 +104,12 @@ def check(folder: Path) -> Outcome:
     try:
         about = description(folder)
         outcome.kind = str(about.get("reference_class", "?"))
+        loader = loading.find(about)
+        if loader is not None:
+            case = read(folder)
+            outcome.kind, found = loading.loaded(case, loader)
+            compare(case, found, outcome)
+            return outcome
         twin = find(about)
         if twin is None:
             outcome.status = NOT_COVERED
@@ -92,10 +118,10 @@ def check(folder: Path) -> Outcome:
         reference = twin(constructor(case))
         outcome.kind = reference.kind
         report = load_weights(reference.model, case.weights(), dialect=reference.dialect)
-        for what in ("resized", "reinitialised", "unused"):
+        for what in ("resized", "inflated", "reinitialised", "unused"):
             if touched := getattr(report, what):
                 outcome.fail(f"weights {what}: {', '.join(touched)}")
-        compare(case, answers(case, reference), outcome)
+        compare(case, reference.settle(answers(case, reference), case.outputs), outcome)
     except NotCovered as reason:
         outcome.status, outcome.reasons = NOT_COVERED, [str(reason)]
     except (SwinkitError, ValueError, TypeError, LookupError, RuntimeError) as error:
@@ -124,21 +150,33 @@ def constructor(case: Case) -> dict[str, Any]:
     return given
 
 
-def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
-    """Our tensors for all inputs, under the names of the case's outputs.
+def take_mode(case: Case, reference: Reference) -> None:
+    """Put our model into the case's mode, training or evaluation.
 
     Raises:
-        DataError: an input that is neither pixels, nor views of clips, nor labels.
-        NotCovered: the case is of training mode with dropouts: nobody can draw the same.
+        NotCovered: the case is of training mode with dropouts or noise: nobody can draw the same.
     """
     spec = reference.backbone.spec
     training = case.about.get("mode") == "train"
     rates = [spec.dropout, spec.attention_dropout, spec.drop_path]
     rates += [module.p for module in reference.model.modules() if isinstance(module, nn.Dropout)]
+    rates += [module.spread for module in reference.model.modules() if isinstance(module, Router)]
     if training and max(rates) > 0:
-        raise NotCovered("training mode with random dropouts")
+        raise NotCovered("training mode with random dropouts or noise")
     reference.model.train(training)
-    axes, found = len(spec.patch), {}
+
+
+def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
+    """Our tensors for all inputs, under the names of the case's outputs.
+
+    Raises:
+        DataError: an input that is neither pixels, nor views of clips, nor labels.
+        NotCovered: the case is of training mode with dropouts or noise.
+    """
+    take_mode(case, reference)
+    if reference.answer is not None:
+        return reference.answer(case)
+    axes, found = len(reference.backbone.spec.patch), {}
     for name, x in case.inputs.items():
         prefix = "" if name in ("image", "clip") else f"{name}."
         if name == "label":

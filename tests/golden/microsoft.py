@@ -1,4 +1,4 @@
-"""microsoft/Swin-Transformer: the classifiers of V1 and V2.
+"""microsoft/Swin-Transformer: the classifiers of V1, V2 and Swin-MLP.
 
 Windows are settled at construction: where one covers the shorter axis of a stage's grid, it shrinks to that
 axis, on both axes. Our "square" border does the same at run time; only tables need the small windows before.
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from swinkit.core.spec import Size, Spec
 from swinkit.models.build import build
-from swinkit.models.families import SpecV2
+from swinkit.models.families import SpecMLP, SpecV2
 
 from .options import complete, numbers, sizes
 from .reference import Reference
@@ -37,6 +37,7 @@ COMMON: dict[str, Any] = {
 }
 V1 = {**COMMON, "qk_scale": None, "fused_window_process": False}
 V2 = {**COMMON, "pretrained_window_sizes": [0, 0, 0, 0]}
+OF_ATTENTION = {"qkv_bias": True, "attn_drop_rate": 0.0}
 
 
 def v1(constructor: dict[str, Any]) -> Reference:
@@ -60,6 +61,13 @@ def v2(constructor: dict[str, Any]) -> Reference:
         "microsoft",
         names,
     )
+
+
+def mlp(constructor: dict[str, Any]) -> Reference:
+    """`SwinMLP` of models/swin_mlp.py; it takes options of attention and ignores them."""
+    options = {**complete(constructor, V1), **OF_ATTENTION}
+    backbone = build(SpecMLP(**spec(options)))
+    return Reference("swin_mlp", Headed(backbone, options["num_classes"]), "microsoft", names)
 
 
 def spec(options: dict[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def dense(constructor: dict[str, Any]) -> Reference:
     return Reference(
         "det_backbone",
         Pyramid(build(spec), sorted(set(options["out_indices"]))),
-        "openmmlab",
+        "openmmlab-fork",
         dense_names,
     )
 

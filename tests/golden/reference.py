@@ -7,7 +7,9 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.heads.pyramid import Pyramid
+from swinkit.tasks.simmim.model import SimMIM
 
+from .case import Case
 from .trace import Headed, Trace
 
 
@@ -16,15 +18,27 @@ def whole(pixels: Tensor) -> Tensor:
     return pixels
 
 
+def unnamed(_found: Trace) -> dict[str, Tensor]:
+    """For references that answer in their own way."""
+    return {}
+
+
+def as_found(found: dict[str, Tensor], _expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Most answers are right in one way only."""
+    return found
+
+
 @dataclass(frozen=True)
 class Reference:
     """Our twin of one reference model."""
 
     kind: str
-    model: Headed | Pyramid
+    model: Headed | Pyramid | SimMIM
     dialect: str  # how the weights' names are written (swinkit.weights)
-    names: Callable[[Trace], dict[str, Tensor]]  # the outputs for one input, named and laid out as there
+    names: Callable[[Trace], dict[str, Tensor]] = unnamed  # the outputs for one input, as named and laid out
     prepare: Callable[[Tensor], Tensor] = whole
+    answer: Callable[[Case], dict[str, Tensor]] | None = None  # all outputs, its own way
+    settle: Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]] = as_found  # what is as right
 
     @property
     def backbone(self) -> Swin:

@@ -28,6 +28,11 @@ MICROSOFT = {
         {"img_size": [224, 448], "window_size": 14},
         ((14, 14),) * 3 + ((7, 7),),
     ),
+    "an MLP whose last grid is small": (
+        microsoft.mlp,
+        {"img_size": [96, 128], "window_size": 6},
+        ((6, 6),) * 3 + ((3, 3),),
+    ),
     "V2 of 192 pixels": (microsoft.v2, {"img_size": 192, "window_size": 12}, ((12, 12),) * 3 + ((6, 6),)),
 }
 
@@ -127,6 +132,19 @@ WHOLE = {
             "pretrained_window_sizes": [4, 0],
         },
         {"image": (2, 3, 48, 48)},
+    ),
+    "microsoft MLP": (
+        {"reference_repo": "microsoft/Swin-Transformer", "reference_file": "models/swin_mlp.py"},
+        "SwinMLP",
+        {
+            **SMALL,
+            "img_size": [32, 48],
+            "window_size": 4,
+            "ape": True,
+            "patch_norm": False,
+            "mlp_ratio": 2.0,
+        },
+        {"image": (2, 3, 32, 48)},
     ),
     "detection": (
         {"reference_repo": "SwinTransformer/Swin-Transformer-Object-Detection"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import timm.models.swin_transformer
 import timm.models.swin_transformer_v2
+import timm.models.swin_transformer_v2_cr
 import torch
 from torch import Tensor, nn
 from torchvision.models import swin_transformer as tv
@@ -104,6 +105,20 @@ TIMM = {
         (64, 64),
     ),
 }
+TIMM_CR = {
+    **{name: case for name, case in TIMM.items() if name != "no qkv bias"},
+    "windows as a share of the grid": ({"img_size": [64, 96], "window_ratio": 4}, (64, 96)),
+    "a share for each stage": ({"img_size": 64, "window_ratio": [4, 8]}, (64, 64)),
+    "the usual share": ({"img_size": 64}, (64, 64)),
+    "norms in stages": (
+        {"img_size": 64, "window_size": 4, "depths": [5, 4], "extra_norm_period": 2},
+        (64, 64),
+    ),
+    "norms after stages": (
+        {"img_size": [40, 72], "window_size": 4, "extra_norm_stage": True, "init_values": 1e-3},
+        (40, 72),
+    ),
+}
 IMAGES = {
     "plain": ({"window_size": [4, 4]}, (64, 64)),
     "oblong and odd": ({"window_size": [4, 4]}, (52, 75), (18, 33)),
@@ -134,6 +149,21 @@ CLIPS = {
 def test_any_option_of_timm(tmp_path, maker, options):
     given, size = options
     holds(by_timm(tmp_path / "case", maker, {**SMALL, **given}, size))
+
+
+@pytest.mark.parametrize("options", TIMM_CR.values(), ids=TIMM_CR)
+def test_any_option_of_timms_v2_cr(tmp_path, options):
+    given, size = options
+    maker = timm.models.swin_transformer_v2_cr.SwinTransformerV2Cr
+    holds(by_timm(tmp_path / "case", maker, {**SMALL, **given}, size))
+
+
+def test_the_older_name_of_the_share_is_understood(tmp_path):
+    maker = timm.models.swin_transformer_v2_cr.SwinTransformerV2Cr
+    folder = by_timm(tmp_path / "case", maker, {**SMALL, "img_size": 64, "window_ratio": 2}, (64, 64))
+    about = (folder / "case.json").read_text()
+    (folder / "case.json").write_text(about.replace('"window_ratio"', '"img_window_ratio"'))
+    holds(folder)
 
 
 def test_pretraining_windows_of_timm(tmp_path):

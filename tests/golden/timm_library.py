@@ -73,6 +73,13 @@ def v2(constructor: dict[str, Any]) -> Reference:
 
 
 def reference(kind: str, options: dict[str, Any], backbone: Swin, shifts: tuple[Size, ...]) -> Reference:
+    """The model with its borders, and its tensors' names."""
+    model = headed(options, backbone, shifts)
+    pooled = options["global_pool"] == "avg"
+    return Reference(kind, model, "timm", names if pooled else unpooled_names)
+
+
+def headed(options: dict[str, Any], backbone: Swin, shifts: tuple[Size, ...]) -> Headed:
     """The model with its borders: as shipped, or with the settled numbers."""
     if options["global_pool"] not in ("avg", ""):
         raise NotCovered(f"global_pool {options['global_pool']!r}")
@@ -81,13 +88,7 @@ def reference(kind: str, options: dict[str, Any], backbone: Swin, shifts: tuple[
             for j, block in enumerate(stage.blocks):
                 block.token_mixer.shift = shift if j % 2 else (0,) * len(shift)
                 block.token_mixer.border = as_settled
-    pooled = options["global_pool"] == "avg"
-    return Reference(
-        kind,
-        Headed(backbone, options["num_classes"], options["drop_rate"]),
-        "timm",
-        names if pooled else unpooled_names,
-    )
+    return Headed(backbone, options["num_classes"], options["drop_rate"])
 
 
 def as_settled(grid: Size, window: Size, shift: Size) -> RollThenPad:
@@ -110,9 +111,7 @@ def spec(options: dict[str, Any]) -> dict[str, Any]:
 
 def settled(options: dict[str, Any]) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
     """The window of each stage, and the shift of its odd blocks."""
-    patch = sizes(options["patch_size"])
-    grid = tuple(size // p for size, p in zip(sizes(options["img_size"]), patch, strict=True))
-    windows, shifts = [], []
+    grid, windows, shifts = grid_of(options), [], []
     for stage, window in enumerate(stage_windows(options["window_size"], len(options["depths"]))):
         shift = tuple(w // 2 for w in window)
         if not options["always_partition"]:
@@ -120,6 +119,12 @@ def settled(options: dict[str, Any]) -> tuple[tuple[Size, ...], tuple[Size, ...]
         windows.append(window)
         shifts.append(shift)
     return tuple(windows), tuple(shifts)
+
+
+def grid_of(options: dict[str, Any]) -> Size:
+    """The patches of a picture of the size that the model is built for."""
+    patch = sizes(options["patch_size"])
+    return tuple(size // p for size, p in zip(sizes(options["img_size"]), patch, strict=True))
 
 
 def stage_windows(given: int | list, stages: int) -> list[Size]:

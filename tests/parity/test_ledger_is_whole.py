@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 LEDGER = "docs/parity.md"
-TESTS = "tests/parity/test_ledger.py"
+TESTS = ("tests/parity/test_ledger.py", "tests/parity/test_ledger_transformers.py")
 
 
 def test_every_test_that_the_ledger_names_exists(root: Path):
@@ -16,9 +16,13 @@ def test_every_test_that_the_ledger_names_exists(root: Path):
 
 def test_every_difference_that_is_tested_has_its_row(root: Path):
     ledger = (root / LEDGER).read_text(encoding="utf-8")
-    tests = re.findall(r"^def (test_\w+)\(", source(root / TESTS), re.MULTILINE)
-    assert len(tests) > 15
-    assert [test for test in tests if f"`{TESTS}::{test}`" not in ledger] == []
+    tests = [
+        f"`{path}::{test}`"
+        for path in TESTS
+        for test in re.findall(r"^def (test_\w+)\(", source(root / path), re.MULTILINE)
+    ]
+    assert len(tests) > 20
+    assert [test for test in tests if test not in ledger] == []
 
 
 def test_every_row_of_the_ledger_has_four_cells_and_a_test(root: Path):

@@ -1,0 +1,153 @@
+"""Cases of loading: what the reference's loader makes of one model's weights in another model.
+
+Source and target are twins of the reference's models. The target is filled as the case says it was before,
+our loader does what theirs did, and the whole is written back under the reference's names.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from swinkit.core.backbone import Swin
+from swinkit.core.borders import BORDERS
+from swinkit.core.spec import Size, places
+from swinkit.data.imagenet import CLASSES_1K, CLASSES_22K
+from swinkit.errors import DataError
+from swinkit.weights.load import export_weights, load_weights
+
+from . import microsoft, openmmlab
+from .case import Case
+from .options import sizes
+from .reference import Reference
+
+HEAD_KINDS = {"mapped": "map22kto1k", "new": "head_mismatch_zero", "same": "head"}  # where it is all there is
+
+State = dict[str, Tensor]
+Twin = Callable[[dict[str, Any]], Reference]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A reference's loading function: what it proves, both models, and where the case has them."""
+
+    kind: str
+    source: Twin
+    target: Twin
+    constructors: tuple[str, str] = ("source_checkpoint", "target_model")
+    prefix: str = "checkpoint."  # of the file's tensors among the inputs
+
+
+MICROSOFT = "microsoft/Swin-Transformer"
+V1, V2 = "SwinTransformer", "SwinTransformerV2"
+LOADERS: list[tuple[str, str, str, Loader]] = [  # patterns of repository, file, class
+    (
+        MICROSOFT,
+        r"utils\.py:load_pretrained",
+        V1,
+        Loader("resize_load_pretrained", microsoft.v1, microsoft.v1),
+    ),
+    (
+        MICROSOFT,
+        r"utils\.py:load_pretrained",
+        V2,
+        Loader("resize_load_pretrained_v2", microsoft.v2, microsoft.v2),
+    ),
+    (
+        MICROSOFT,
+        r"utils_simmim\.py:load_pretrained",
+        V1,
+        Loader("simmim_geo_resize", microsoft.v1, microsoft.v1),
+    ),
+    (
+        MICROSOFT,
+        r"utils_simmim\.py:load_pretrained",
+        V2,
+        Loader("simmim_geo_resize_v2", microsoft.v2, microsoft.v2),
+    ),
+    (
+        "SwinTransformer/Video-Swin-Transformer",
+        r"mmaction/models/backbones/swin_transformer\.py:inflate_weights",
+        "SwinTransformer3D",
+        Loader("video_inflate", microsoft.v1, openmmlab.video, ("model2d", "model3d"), "checkpoint2d."),
+    ),
+]
+
+
+def find(about: dict[str, Any]) -> Loader | None:
+    """The loader that the case is of; None if it is a case of another kind."""
+    said = tuple(str(about.get(f"reference_{key}") or "") for key in ("repo", "file", "class"))
+    for *patterns, loader in LOADERS:
+        if all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, said, strict=True)):
+            return loader
+    return None
+
+
+def loaded(case: Case, loader: Loader) -> tuple[str, State]:
+    """The kind of the case, and our model after loading, in the reference's names with its buffers.
+
+    The file's names and the way of its tables are told as for any file.
+
+    Raises:
+        DataError: the case lacks one of its two constructors, or its tensors are of other models.
+    """
+    try:
+        options = [case.about["constructor"][key] for key in loader.constructors]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{case.folder / 'case.json'} has no constructor {error}") from error
+    source, target = loader.source(options[0]), loader.target(options[1])
+    before = filled(target, inputs(case, "model_before."))
+    load_weights(target.model, before, dialect=target.dialect)
+    file = inputs(case, loader.prefix)
+    if not any(name.endswith("patch_embed.proj.weight") for name in file):
+        file = filled(source, file)  # of a case that keeps the head alone
+    head = reference_way(classes(file), classes(before))
+    load_weights(target.model, file, head=head)
+    found = export_weights(target.model, target.dialect)
+    if target.dialect == "microsoft":
+        found |= masks(target.backbone, grid({**microsoft.COMMON, **options[1]}))
+    alone = all(name.startswith("head.") for name in case.outputs)
+    return (HEAD_KINDS[head] if alone else loader.kind), found
+
+
+def inputs(case: Case, prefix: str) -> State:
+    """The inputs whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): x for name, x in case.inputs.items() if name.startswith(prefix)}
+
+
+def filled(reference: Reference, given: State) -> State:
+    """The twin's own tensors in its library's names, those `given` in their place."""
+    return export_weights(reference.model, reference.dialect) | given
+
+
+def classes(state: State) -> int:
+    """Of the classifier in `state`; 0 if it has none."""
+    return len(state["head.bias"]) if "head.bias" in state else 0
+
+
+def reference_way(theirs: int, ours: int) -> str:
+    """What Microsoft's loader does with a head, by the two numbers of classes."""
+    if (theirs, ours) == (CLASSES_22K, CLASSES_1K):
+        return "mapped"
+    return "same" if theirs == ours else "new"
+
+
+def grid(options: dict[str, Any]) -> Size:
+    """Of the first stage."""
+    pairs = zip(sizes(options["img_size"]), sizes(options["patch_size"]), strict=True)
+    return tuple(size // patch for size, patch in pairs)
+
+
+def masks(backbone: Swin, grid: Size) -> State:
+    """The `attn_mask` of each block that shifts on this grid: a buffer that only a resolution tells."""
+    found = {}
+    for row in places(backbone.spec):
+        for place in row:
+            layout = BORDERS[backbone.spec.border](grid, place.window, place.shift)
+            mask = layout.mask()
+            if mask is not None:
+                found[f"layers.{place.stage}.blocks.{place.index}.attn_mask"] = mask
+        grid = tuple(size // 2 for size in grid)
+    return found
