@@ -41,3 +41,11 @@ def _one_thread() -> None:
 def _seed() -> None:
     """Every test draws the same numbers, whichever ran before."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _away_from_the_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test uses the network or the user's downloads; those of downloading allow themselves a server."""
+    monkeypatch.setenv("SWINKIT_OFFLINE", "1")
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.delenv("SWINKIT_MIRROR", raising=False)

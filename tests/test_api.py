@@ -9,7 +9,7 @@ from torch import nn
 
 import swinkit
 from swinkit.core.backbone import Swin
-from swinkit.errors import DataError, UsageError
+from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.classification.model import Classifier
 from swinkit.weights.load import export_weights
@@ -38,9 +38,10 @@ def test_checkpoints_are_found_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ("swin-t", UsageError, "swin-t: no weights of swin-t come with swinkit"),
-        ("swin_tiny_patch4_window7_224", UsageError, r"swinkit.backbone\('swin-t'\)"),
-        ("swin-t/imagenet-1k", UsageError, "no weights of swin-t come with swinkit"),
+        ("swin-t", UsageError, "swin-t: several checkpoints are of swin-t; name one: swin-t/imagenet-1k,"),
+        ("swinv2-l", UsageError, r"no published weights of swinv2-l are known.*backbone\('swinv2-l'\)"),
+        ("swin-t/imagenet-1k", EnvironmentProblem, "swin-t/imagenet-1k: it is not in the cache"),
+        ("swin_tiny_patch4_window7_224.pth", DataError, "no such file or folder"),
         ("swinv2-bb", UsageError, "did you mean 'swinv2-b'"),
         ("swin-pico/cifar10", UsageError, "did you mean 'swin-pico/cifar-10'"),
         ("resnet", UsageError, "no such file, folder or checkpoint"),
@@ -94,7 +95,7 @@ def test_a_headless_file_gives_a_backbone(tmp_path: Path) -> None:
 
 def test_a_dense_forks_backbone_gives_a_pyramid_with_its_padding(tmp_path: Path) -> None:
     pyramid = Pyramid(swinkit.backbone("swin-pico", patch=(4, 4), border="pad"), (1, 2)).eval()
-    torch.save({"state_dict": export_weights(pyramid, "openmmlab")}, tmp_path / "file.pth")
+    torch.save({"state_dict": export_weights(pyramid, "openmmlab-fork")}, tmp_path / "file.pth")
     loaded = swinkit.load(tmp_path / "file.pth")
     assert isinstance(loaded, Pyramid)
     pixels = torch.randn(1, 3, 50, 70)

@@ -8,9 +8,9 @@ import torch
 
 import swinkit
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.checkpoints import DEFAULT, EMBEDDED
+from swinkit.weights.checkpoints import DEFAULT, published
 
-FOLDER = EMBEDDED[DEFAULT]
+FOLDER = published()[DEFAULT].folder or Path()
 
 
 def stated(name: str) -> float:

@@ -6,15 +6,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
 from .data.folders import find_labelled
 from .data.preprocess import Preprocess
 from .errors import DataError, UsageError
+from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
@@ -23,14 +26,18 @@ from .tasks.classification.data import FittedImages, evaluation_batches, trainin
 from .tasks.classification.foreign import load_file
 from .tasks.classification.metrics import Accuracy
 from .tasks.classification.model import Classifier, evaluating, require_pictures
+from .tasks.classification.published import Claims, publication
 from .tasks.classification.saved import read_classifier, training_card, write_classifier
+from .tasks.simmim.model import SimMIM
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
 from .training.run import RunFolder
-from .weights.checkpoints import DEFAULT, locate
-from .weights.folder import CONFIG, WEIGHTS
+from .weights.checkpoints import Checkpoint, of_variant, published
+from .weights.hub import upload
+from .weights.rank_files import is_ranked
+from .weights.sources import find_source
 
-__all__ = ["backbone", "evaluate", "load", "save", "train", "variants"]
+__all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
 
 EVALUATION_BATCH = 64
 HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
@@ -42,6 +49,15 @@ logger = logging.getLogger(__name__)
 def variants() -> dict[str, Variant]:
     """Every model that can be built by name, and its numbers."""
     return dict(VARIANTS)
+
+
+def checkpoints(variant: str | None = None) -> list[Checkpoint]:
+    """The published checkpoints, of one model or of all: names, addresses, licences, what was reported.
+
+    Raises:
+        UsageError: an unknown variant.
+    """
+    return list(published().values()) if variant is None else of_variant(find(variant)[0])
 
 
 def backbone(name: str, **changes: Any) -> Swin:
@@ -81,35 +97,40 @@ def load(
     *,
     variant: str | None = None,
     labels: Sequence[str] | None = None,
-) -> Classifier | Pyramid | Swin:
+    head: str = "same",
+    tables: str | None = None,
+) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
-    `source` is a folder that `save` wrote, a checkpoint's name (`swin-pico/cifar-10`), or a file of weights
-    in the names of any known library; then the model runs under that library's border policy, a report of
-    what became of every tensor is printed to stderr, and what comes back is a `Classifier`, a `Pyramid`
-    (a dense fork's backbone) or a bare `Swin` (no head in the file). For files, `variant` names the
-    architecture where the file does not tell it (V2's windows), and `labels` the classes.
+    `source` is a folder that `save` wrote, a checkpoint's name (`swin-t/imagenet-1k`; `checkpoints` lists
+    them), a repository of the Hugging Face hub (`hf:org/name`, `hf:org/name@revision`), or a file of weights
+    in the names of any known library. All but a saved model run under the border policy of the library that
+    trained them, and a report of what became of every tensor is printed to stderr. What comes back is a
+    `Classifier` or, by what the file holds, a `Pyramid` (the backbone of a detector or segmenter), a `SimMIM`
+    (with its decoder) or a bare `Swin`. What is downloaded is kept in a cache (`swinkit cache`).
+
+    `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
+    "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
+    "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to.
 
     Raises:
-        DataError: the file or folder is missing or damaged, or holds tensors that cannot be explained.
+        DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
         UsageError: an unknown name, or a file whose architecture must be named.
+        EnvironmentProblem: it cannot be downloaded: no network, no space, or `$SWINKIT_OFFLINE` is set.
     """
-    if source is None:
-        return read_classifier(locate(DEFAULT))
-    path = Path(source)
-    if path.is_file() and path.name == WEIGHTS and (path.parent / CONFIG).is_file():
-        raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
-    if path.is_file():
-        model, report = load_file(path, variant, labels)
-        print(report, file=sys.stderr)
-        return model
-    if variant is not None or labels is not None:
-        raise UsageError("variant and labels are for files of weights; a saved folder has its own")
-    if path.is_dir():
-        return read_classifier(path)
-    if path.suffix in (".pth", ".pt", ".bin", ".ckpt", ".safetensors") or path.is_absolute():
-        raise DataError(f"{path}: no such file or folder")
-    return read_classifier(locate(path.as_posix()))
+    found = find_source(source)
+    if found.path.is_dir() and not is_ranked(found.path):
+        if (variant, labels, head, tables) != (None, None, "same", None):
+            raise UsageError("variant, labels, head and tables are for files; a saved model has its own")
+        return read_classifier(found.path)
+    facts = found.facts
+    if variant is not None:
+        facts = replace(facts, variant=variant, spec=None, preprocess=None)
+    if labels is not None:
+        facts = replace(facts, labels=tuple(labels))
+    model, report = load_file(found.path, facts, head=head, tables=tables)
+    print("\n  ".join([report, *found.said]), file=sys.stderr)
+    return model
 
 
 def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
@@ -120,6 +141,66 @@ def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None 
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
     write_classifier(model, Path(folder), card)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    to: str,
+    variant: str | None = None,
+    force: bool = False,
+    check: bool = True,
+    dry_run: bool = False,
+) -> Conversion:
+    """Write what `load(source, variant=variant)` reads as `out`, in the layout of another library.
+
+    `to` is "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect; `out`
+    ends in .safetensors or .pth, or names a folder (transformers, timm, swinkit). Where the library is
+    installed, its own model must then answer as this one does, or nothing is kept; `check=False` leaves
+    that out.
+    `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
+
+    Raises:
+        DataError: the source is missing or damaged, or the library answers otherwise.
+        UsageError: `to` is unknown or cannot hold the model, with the reason; or `out` exists, or has no
+            ending that tells what to write.
+        EnvironmentProblem: `out` cannot be written; nothing is changed then.
+    """
+    before_loading(source, Path(out), to, force=force)
+    model = load(source, variant=variant)
+    return convert_model(model, Path(out), to, force=force, check=check, dry_run=dry_run)
+
+
+def push(
+    model: Classifier,
+    name: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    licence: str | None = None,
+    dataset: str | None = None,
+    top1: float | None = None,
+    card: str | None = None,
+) -> str:
+    """Publish a classifier on the Hugging Face hub as `name` (org/name); the address of the commit.
+
+    What comes back by `load("hf:org/name")` is the same to the bit. Where timm has the model, timm and
+    transformers read the repository too. The repository is made if there is none; `revision` names another
+    branch than main. The card says the `licence` (the hub's short name, such as "mit") and the accuracy
+    `top1`, in [0, 1], on `dataset`; `card` is Markdown in place of the plain text below that.
+
+    Raises:
+        UsageError: no classifier, no name of a repository, or a result without its data.
+        EnvironmentProblem: no token, no permission, no connection.
+    """
+    if not isinstance(model, Classifier):
+        raise UsageError(f"push publishes classifiers, not a {type(model).__name__}")
+    claims = Claims(licence=licence, dataset=dataset, top1=top1, card=card)
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        publication(model, name, claims).write(folder)
+        return upload(folder, name, private=private, revision=revision, message=f"swinkit {__version__}")
 
 
 def evaluate(

@@ -1,5 +1,7 @@
 """The command itself: its overview, its verbs, and how errors leave it."""
 
+import os
+
 import pytest
 
 from swinkit import __version__
@@ -70,3 +72,13 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
         main([verb, "--help"])
     assert leaving.value.code == 0
     assert f"usage: swinkit {verb}" in capsys.readouterr().out
+
+
+def test_offline_is_said_before_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWINKIT_OFFLINE", "0")
+    assert main(["--offline", "predict", "cat.jpg", "--model", "swin-t/imagenet-1k"]) != 0
+    assert os.environ["SWINKIT_OFFLINE"] == "1"
+    assert main(["--offline"]) == 0
+    assert "--offline" in capsys.readouterr().out

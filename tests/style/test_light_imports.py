@@ -33,6 +33,8 @@ def run(code: str, *arguments: str) -> list[str]:
         (["--version"], "swinkit "),
         (["models"], "swin-t "),
         (["models", "--json"], '"swin-t"'),
+        (["models", "swin-t"], "swin-t/imagenet-1k "),
+        (["cache", "list", "--json"], "[]"),
     ],
 )
 def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expected: str):
@@ -51,6 +53,8 @@ def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expec
         "swinkit.core.spec",
         "swinkit.models.specs",
         "swinkit.models.catalogue",
+        "swinkit.weights.checkpoints",
+        "swinkit.weights.cache",
     ],
 )
 def test_facts_import_without_torch(module: str):

@@ -1,12 +1,23 @@
 """What a strange file's model is taken to be: its usual size, how pictures are fitted, and who told."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
+from torch import nn
 
+from swinkit.core.spec import Spec
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
+from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.foreign import load_file, published_preprocess, usual_size
+from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.simmim.model import SimMIM
+from swinkit.weights.facts import Facts
 from swinkit.weights.load import export_weights
 
 
@@ -40,10 +51,86 @@ def test_the_usual_size_of_unknown_numbers_is_that_of_the_files_name():
     assert usual_size(other, None) == (224, 224)
 
 
+SMALL = {"embed_dim": 8, "depths": (1, 1), "num_heads": (2, 2)}
+V1 = Spec(**SMALL, window_sizes=((4, 4),) * 2)
+
+
+def saved(path: Path, model: nn.Module, dialect: str = "microsoft") -> Path:
+    """A file of the model's weights in another library's names."""
+    torch.save(export_weights(model, dialect), path)
+    return path
+
+
+def classifier(spec: Spec, classes: int) -> Classifier:
+    """A small one."""
+    fit = Preprocess(crop=(16, 16), resize=16)
+    return Classifier(build(spec), [f"class {i}" for i in range(classes)], fit)
+
+
+def test_what_is_known_beside_the_tensors_is_used(tmp_path):
+    facts = Facts(
+        spec=replace(V1, window_sizes=((4, 4), (2, 2)), drop_path=0.5),
+        dialect="timm",
+        preprocess={"crop": (16, 16), "resize": 20, "interpolation": "bilinear"},
+        labels=("cat", "dog", "bird"),
+    )
+    path = saved(tmp_path / "file.pth", classifier(facts.spec, 3), "timm")
+    model, report = load_file(path, facts)
+    assert isinstance(model, Classifier)
+    assert model.labels == ("cat", "dog", "bird")
+    assert (model.preprocess.resize, model.preprocess.interpolation) == (20, "bilinear")
+    assert (model.backbone.spec.drop_path, model.backbone.spec.border) == (0.5, "roll-first")
+    assert "told by its configuration" in report
+    assert "shorter side 20, middle (16, 16) pixels, as published with the weights" in report
+
+
+def test_a_dialect_that_is_told_is_not_guessed(tmp_path):
+    path = saved(tmp_path / "file.pth", classifier(V1, 3))
+    with pytest.raises(DataError, match=r"file\.pth: .*torchvision"):
+        load_file(path, Facts(dialect="torchvision"))
+
+
+def test_another_number_of_labels_needs_a_new_head(tmp_path):
+    path = saved(tmp_path / "file.pth", classifier(V1, 3))
+    facts = Facts(labels=("cat", "dog"))
+    with pytest.raises(UsageError, match="2 labels were given, but the file has 3 classes"):
+        load_file(path, facts)
+    model, report = load_file(path, facts, head="new")
+    assert isinstance(model, Classifier)
+    assert model.head.classifier.weight.shape == (2, 16)
+    assert not model.head.classifier.weight.any()
+    assert "reinitialised" in report
+
+
+def test_a_backbone_becomes_a_classifier_with_a_new_head(tmp_path):
+    path = saved(tmp_path / "file.pth", build(V1), "swinkit-backbone")
+    model, _ = load_file(path, Facts(labels=("cat", "dog")), head="new")
+    assert isinstance(model, Classifier)
+    assert model(torch.zeros(1, 3, 16, 16)).shape == (1, 2)
+
+
+def test_weights_of_masked_pre_training_keep_their_decoder(tmp_path):
+    original = SimMIM(build(V1))
+    path = saved(tmp_path / "file.pth", original, "microsoft-simmim")
+    model, report = load_file(path)
+    assert isinstance(model, SimMIM)
+    assert torch.equal(model.mask_token, original.mask_token)
+    assert "mask token and decoder of masked pre-training" in report
+
+
+def test_windows_that_are_told_otherwise_than_the_file_has_them_are_said(tmp_path):
+    spec = SpecV2(**SMALL, window_sizes=((4, 4),) * 2)
+    path = saved(tmp_path / "file.pth", classifier(spec, 3))
+    assert "but the file was saved with" not in load_file(path, Facts(spec=spec))[1]
+    _, report = load_file(path, Facts(spec=replace(spec, window_sizes=((8, 8),) * 2)))
+    assert "windows ((8, 8), (8, 8))" in report
+    assert "but the file was saved with ((4, 4), (4, 4))" in report
+
+
 def test_a_v2_of_torchvision_is_evaluated_at_its_own_size_and_all_is_said(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(torchvision.models.swin_v2_t().state_dict(), path)
-    model, report = load_file(path, None, None)
+    model, report = load_file(path)
     assert model.preprocess.crop == (256, 256)
     assert "pictures: shorter side 292, middle (256, 256) pixels, as Microsoft evaluates" in report
     assert "1000 class names: ImageNet-1k, as 1000 classes suggest" in report
@@ -64,7 +151,7 @@ def test_a_video_swin_runs_with_the_published_slice(tmp_path):
         {f"backbone.{k}": v for k, v in export_weights(build(small), "openmmlab-video-backbone").items()},
         tmp_path / "theirs.pth",
     )
-    ours, _ = load_file(tmp_path / "ours.pth", None, None)
-    theirs, report = load_file(tmp_path / "theirs.pth", None, None)
+    ours, _ = load_file(tmp_path / "ours.pth")
+    theirs, report = load_file(tmp_path / "theirs.pth")
     assert (ours.spec.clipped_bias, theirs.spec.clipped_bias) == ("middle", "leading")
     assert "clipped bias of the published slice" in report

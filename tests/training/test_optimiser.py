@@ -4,7 +4,7 @@ import torch
 
 from swinkit.core.spec import Spec
 from swinkit.models.build import build
-from swinkit.models.families import SpecV2
+from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.training.optimiser import parameter_groups
 
 
@@ -52,6 +52,24 @@ def test_v2_frees_the_bias_mlp_and_the_temperature_too() -> None:
         "stages.blocks.token_mixer.qkv.v_bias",
     } <= free
     assert "stages.blocks.token_mixer.qkv.weight" not in free
+
+
+def test_biases_of_heads_and_experts_are_free_though_they_are_matrices() -> None:
+    numbers = {"embed_dim": 8, "depths": (2,), "num_heads": (2,), "window_sizes": ((2, 2),)}
+    mixing = undecayed(SpecMLP(**numbers))
+    assert "stages.blocks.token_mixer.bias" in mixing
+    assert "stages.blocks.token_mixer.weight" not in mixing
+    routed = undecayed(SpecMoE(**numbers, moe_blocks=((1,),)))
+    experts = "stages.blocks.channel_mixer.experts."
+    assert {f"{experts}fc1_bias", f"{experts}fc2_bias"} <= routed
+    assert not {f"{experts}fc1", f"{experts}fc2", "stages.blocks.channel_mixer.router.gate.weight"} & routed
+
+
+def test_a_cosine_router_is_free_as_the_temperatures_are() -> None:
+    numbers = {"embed_dim": 8, "depths": (1,), "num_heads": (2,), "window_sizes": ((2, 2),)}
+    free = undecayed(SpecMoE(**numbers, moe_blocks=((0,),), router="cosine"))
+    router = "stages.blocks.channel_mixer.router."
+    assert {f"{router}{part}" for part in ("keys", "log_scale", "proj.weight", "proj.bias")} <= free
 
 
 def test_every_parameter_is_in_one_group() -> None:

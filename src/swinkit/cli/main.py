@@ -16,6 +16,9 @@ VERBS = {
     "predict": "say what pictures show",
     "train": "train a model by a recipe",
     "evaluate": "measure a model on labelled pictures",
+    "cache": "list or delete downloaded checkpoints",
+    "convert": "carry a model's weights to another library",
+    "push": "publish a model on the Hugging Face hub",
 }
 INTERRUPTED = 130
 
@@ -23,6 +26,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 ok, 2 usage, 3 data, 4 environment, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--offline"]:
+        os.environ["SWINKIT_OFFLINE"] = "1"
+        words = words[1:]
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
@@ -78,6 +84,7 @@ commands:
 {verbs}
 
 options:
+  --offline  before COMMAND: use what is on this machine, and no network
   --version  print the version
   --help     print this page; `swinkit COMMAND --help` for a command
 """

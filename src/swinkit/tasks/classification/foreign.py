@@ -1,6 +1,5 @@
-"""A file of another library's weights -> the model in it, told from its tensors."""
+"""A file of another library's weights -> the model in it, told from what is known of it and its tensors."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,52 +9,79 @@ from ...core.backbone import Swin
 from ...core.spec import Size, Spec
 from ...data.classes import class_names
 from ...data.preprocess import Preprocess
-from ...errors import UsageError
+from ...errors import DataError, UsageError
 from ...heads.pyramid import Pyramid
 from ...models.build import build
 from ...models.catalogue import canonical, find
 from ...models.config import family_of
-from ...models.families import SpecV2
+from ...models.families import Continuous
 from ...models.specs import VARIANTS
 from ...weights.dialect import Dialect, Reading, listed
-from ...weights.dialects import detect
+from ...weights.dialects import detect, dialect_named
+from ...weights.facts import Facts
 from ...weights.files import Contents, read_contents
 from ...weights.infer import infer
 from ...weights.load import load_weights
+from ...weights.rank_files import is_ranked, read_ranks
+from ..simmim.model import SimMIM
 from .model import Classifier
 
 USUAL_SIZE = (224, 224)
+MAPPED_CLASSES = 1000  # of ImageNet-1k, onto which a head of ImageNet-22k is mapped
 SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
+DECODER = "head.decoder.weight"
+NOTHING = Facts()
+
+Model = Classifier | Pyramid | SimMIM | Swin
 
 
 def load_file(
-    path: Path, variant: str | None, labels: Sequence[str] | None
-) -> tuple[Classifier | Pyramid | Swin, str]:
+    path: Path, facts: Facts = NOTHING, *, head: str = "same", tables: str | None = None
+) -> tuple[Model, str]:
     """The model in a file of weights, in eval mode, and a report of what became of every tensor.
+
+    What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
+    `load_weights`; with a new head, the labels of `facts` may be others than the file's.
 
     Raises:
         DataError: the file is damaged, or holds tensors that cannot be explained.
-        UsageError: the file does not tell its architecture, or `labels` do not fit its classes.
+        UsageError: the file does not tell its architecture, or the labels do not fit its classes.
     """
-    contents = read_contents(path)
-    dialect = detect(contents.state)
+    contents = Contents(read_ranks(path)) if is_ranked(path) else read_contents(path)
+    try:
+        return model_of(contents, path, facts, head, tables)
+    except (DataError, UsageError) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def model_of(
+    contents: Contents, path: Path, facts: Facts, head: str, tables: str | None
+) -> tuple[Model, str]:
+    """As `load_file`, from what the file held."""
+    dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
     reading = dialect.read(contents.state)
-    spec, size, told_by = architecture(reading, path, variant)
-    spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
-    notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}", trained_under(dialect)]
-    with torch.device("meta"):
-        model, answers = shell(reading, spec, size, labels)
-    report = load_weights(model, contents.state, dialect=dialect.name)
+    spec, size, told_by = architecture(reading, path, facts)
+    notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
+    notes += other_windows(reading, spec)
+    if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
+        spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
+        notes.append(trained_under(dialect))
+    # What stays new must have values; all else takes over the file's tensors without a copy.
+    with torch.device("meta" if head == "same" else "cpu"):
+        model, answers = shell(reading, spec, facts, size, head)
+    report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
 
-def architecture(reading: Reading, path: Path, variant: str | None) -> tuple[Spec, Size, str]:
-    """Spec, usual size in pixels, and who told: caller, else tensors, else the file's name."""
-    if variant is not None:
-        name, chosen = find(variant)
+def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+    """Spec, usual size in pixels, and who told: the facts, else the tensors, else the file's name."""
+    if facts.variant is not None:
+        name, chosen = find(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
     stem = canonical(path.name)
+    if facts.spec is not None:
+        return facts.spec, usual_size(facts.spec, stem), "its configuration"
     try:
         spec = infer(reading.state, reading.buffers)
     except UsageError:
@@ -76,8 +102,27 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
 
 def outline(spec: Spec) -> tuple[object, ...]:
     """What tells variants apart and follows from weights."""
-    references = spec.reference_windows if isinstance(spec, SpecV2) else None
+    references = spec.reference_windows if isinstance(spec, Continuous) else None
     return family_of(spec), spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
+
+
+def other_windows(reading: Reading, spec: Spec) -> list[str]:
+    """For the report: that the coordinates which the file kept tell other windows than the model was told.
+
+    No parameter depends on these, so nothing else would show it.
+    """
+    try:
+        own = infer(reading.state, reading.buffers)
+    except (UsageError, DataError):  # it kept none
+        return []
+    if not isinstance(own, Continuous) or not isinstance(spec, Continuous):
+        return []
+    kept, told = ((each.window_sizes, each.reference_windows) for each in (own, spec))
+    if kept == told:
+        return []
+    return [
+        f"windows {told[0]}, pre-trained with {told[1]}; but the file was saved with {kept[0]} and {kept[1]}"
+    ]
 
 
 def opened(contents: Contents) -> list[str]:
@@ -92,23 +137,46 @@ def trained_under(dialect: Dialect) -> str:
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
 
 
-def shell(
-    reading: Reading, spec: Spec, size: Size, labels: Sequence[str] | None
-) -> tuple[Classifier | Pyramid | Swin, list[str]]:
+def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> tuple[Model, list[str]]:
     """The module that the names ask for, without weights yet, and what to say of it."""
     swin = build(spec)
     classifier = reading.state.get("head.classifier.weight")
-    outputs = sorted({int(name.split(".")[1]) for name in reading.state if name.startswith("norms.")})
-    if classifier is None:
-        return (Pyramid(swin, outputs), [f"norms of stages {outputs}"]) if outputs else (swin, ["no head"])
-    classes = classifier.shape[0]
-    names, origin = (tuple(labels), "given") if labels is not None else class_names(classes)
-    if len(names) != classes:
-        raise UsageError(f"{len(names)} labels were given, but the file has {classes} classes")
-    fit = published_preprocess(size)
+    asked = head == "new" and facts.labels is not None
+    if classifier is None and not asked:
+        return headless(reading, swin)
+    if classifier is not None and classifier.ndim != 2:
+        raise DataError(f"a classifier of shape {tuple(classifier.shape)}; it must be (classes, channels)")
+    names, origin = labels_of(facts, 0 if classifier is None else classifier.shape[0], head)
+    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
     how = f"squeezed to {fit.crop}" if fit.resize is None else f"shorter side {fit.resize}, middle {fit.crop}"
-    notes = [f"{classes} class names: {origin}", f"pictures: {how} pixels, as Microsoft evaluates"]
+    whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
+    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
     return Classifier(swin, names, fit), notes
+
+
+def headless(reading: Reading, swin: Swin) -> tuple[Model, list[str]]:
+    """The module for weights without a classifier."""
+    stages = map(str, range(len(swin.stages)))
+    outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in reading.state]
+    if outputs:
+        return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
+    if DECODER in reading.state and "mask_token" in reading.state:
+        return SimMIM(swin), ["mask token and decoder of masked pre-training"]
+    return swin, ["no head"]
+
+
+def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], str]:
+    """The names of the model's classes, given how many the file has, and where they are from.
+
+    Raises:
+        UsageError: they are not as many as the head will have.
+    """
+    classes = MAPPED_CLASSES if head == "mapped" else classes
+    if facts.labels is None:
+        return class_names(classes)
+    if len(facts.labels) != classes and head != "new":
+        raise UsageError(f"{len(facts.labels)} labels were given, but the file has {classes} classes")
+    return facts.labels, "given"
 
 
 def published_preprocess(size: Size) -> Preprocess:

@@ -21,7 +21,7 @@ from ...models.config import family_of
 from ..results import Classification, best
 from ..task import Task
 from .data import Batch
-from .losses import cross_entropy
+from .losses import balance, cross_entropy
 from .metrics import Accuracy
 
 
@@ -50,8 +50,9 @@ class Classifier(Task):
         return self.head(self.backbone(pixels)[-1])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The cross-entropy of one training batch."""
-        return {"cross_entropy": cross_entropy(self(batch.pixels), batch.targets, self.smoothing)}
+        """The cross-entropy of one training batch; of a Swin-MoE, also how unevenly it chose its experts."""
+        loss = cross_entropy(self(batch.pixels), batch.targets, self.smoothing)
+        return {"cross_entropy": loss, **balance(self.backbone)}
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> None:

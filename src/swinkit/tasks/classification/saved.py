@@ -1,6 +1,7 @@
 """A classifier as a folder and back."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from ...errors import DataError
 from ...models.build import build
 from ...models.config import family_of, spec_from_json, spec_to_json
 from ...models.counts import num_parameters
+from ...weights.dialects import DIALECTS
 from ...weights.folder import SavedModel, read_folder, write_folder
 from ...weights.load import load_weights
 from .model import Classifier
@@ -22,16 +24,22 @@ def write_classifier(model: Classifier, folder: Path, card: str | None = None) -
     Raises:
         EnvironmentProblem: the folder cannot be written; what stood there before is kept.
     """
-    config = {
+    state = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
+    text = card or plain_card(model)
+    write_folder(
+        folder, SavedModel(described(model), model.preprocess.to_json(), list(model.labels), state, text)
+    )
+
+
+def described(model: Classifier) -> dict[str, Any]:
+    """What a saved model's config.json says: all that builds the model again."""
+    return {
         "swinkit": __version__,
         "task": "classification",
         "family": family_of(model.backbone.spec),
         "spec": spec_to_json(model.backbone.spec),
         "num_classes": len(model.labels),
     }
-    state = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
-    text = card or plain_card(model)
-    write_folder(folder, SavedModel(config, model.preprocess.to_json(), list(model.labels), state, text))
 
 
 def read_classifier(folder: Path) -> Classifier:
@@ -41,18 +49,27 @@ def read_classifier(folder: Path) -> Classifier:
         DataError: the folder is none of a classifier, or something in it is damaged or unknown.
     """
     saved = read_folder(folder)
-    if saved.config.get("task") != "classification":
-        raise DataError(f"{folder}: holds a model for {saved.config.get('task')!r}, not a classifier")
-    if saved.config.get("num_classes") != len(saved.labels):
-        raise DataError(f"{folder}: {saved.config.get('num_classes')} classes but {len(saved.labels)} labels")
-    family, numbers = str(saved.config.get("family")), saved.config.get("spec")
+    own = saved.config.get("swinkit")
+    config = own if isinstance(own, dict) else saved.config  # `push` writes it beside what timm reads
+    if config.get("task") != "classification":
+        raise DataError(f"{folder}: holds a model for {config.get('task')!r}, not a classifier")
+    if config.get("num_classes") != len(saved.labels):
+        raise DataError(f"{folder}: {config.get('num_classes')} classes but {len(saved.labels)} labels")
+    family, numbers = str(config.get("family")), config.get("spec")
+    dialect = str(config.get("dialect", "swinkit"))
+    if dialect not in DIALECTS:
+        raise DataError(f"{folder}: tensors in unknown names, {dialect!r}; saved by a later swinkit?")
     try:
         spec = spec_from_json(family, numbers if isinstance(numbers, dict) else {})
+        if sum(spec.depths) > len(saved.state):
+            raise DataError(f"config.json tells of {sum(spec.depths)} blocks, the weights of fewer")
         with torch.device("meta"):
             model = Classifier(build(spec), saved.labels, Preprocess.from_json(saved.preprocess))
-        load_weights(model, saved.state, dialect="swinkit")
+        load_weights(model, saved.state, dialect=dialect)
     except DataError as error:
         raise DataError(f"{folder}: {error}") from None
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # numbers that no layer can have
+        raise DataError(f"{folder}: config.json describes no model: {error}") from None
     return model.eval()
 
 
