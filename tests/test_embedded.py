@@ -8,7 +8,7 @@ import torch
 
 import swinkit
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.checkpoints import DEFAULT, published
+from swinkit.zoo.checkpoints import DEFAULT, published
 
 FOLDER = published()[DEFAULT].folder or Path()
 

@@ -21,8 +21,8 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.weights.load import export_weights
 
 from .models.small import spec, stirred
-from .weights.hub_server import connected
-from .weights.hub_state import Hub
+from .zoo.hub_server import connected
+from .zoo.hub_state import Hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
 

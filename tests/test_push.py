@@ -13,8 +13,8 @@ from swinkit.models.build import build
 from swinkit.tasks.classification.model import Classifier
 
 from .models.small import spec
-from .weights.hub_server import connected
-from .weights.hub_state import Hub
+from .zoo.hub_server import connected
+from .zoo.hub_state import Hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
 

@@ -32,10 +32,10 @@ from .tasks.simmim.model import SimMIM
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
 from .training.run import RunFolder
-from .weights.checkpoints import Checkpoint, of_variant, published
-from .weights.hub import upload
 from .weights.rank_files import is_ranked
-from .weights.sources import find_source
+from .zoo.checkpoints import Checkpoint, of_variant, published
+from .zoo.hub import upload
+from .zoo.sources import find_source
 
 __all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
 

@@ -1,7 +1,11 @@
 """The errors a user can cause, each with the exit code of the command line. Torch-free.
 
-Every message says what is wrong, where, and what to do.
+Every message says what is wrong, where, and what to do; what it quotes from a file is safe to print.
 """
+
+from collections.abc import Iterable
+
+LONGEST_SHOWN = 400  # characters of a name from a file
 
 
 class SwinkitError(Exception):
@@ -36,3 +40,17 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
     """
     if not holds:
         raise UsageError(f"{name} is {value!r}; it must be {rule}")
+
+
+def listed(names: Iterable[object], shown: int = 4) -> str:
+    """The first few of `names`, safe to print, and how many more there are."""
+    texts = [f"`{printable(name)}`" if isinstance(name, str) else str(name) for name in names]
+    more = len(texts) - shown
+    return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(name: str) -> str:
+    """A name from a file as it may be shown: short, and nothing in it can command a terminal."""
+    if len(name) > LONGEST_SHOWN:
+        name = f"{name[: LONGEST_SHOWN // 2]}...{name[-LONGEST_SHOWN // 2 :]}"
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from swinkit.cli.main import main
-from swinkit.weights.cache import beside, fetch
-from swinkit.weights.checkpoints import published
-from swinkit.weights.places import place
+from swinkit.zoo.cache import beside, fetch
+from swinkit.zoo.checkpoints import published
+from swinkit.zoo.places import place
 
 NAME = "swin-t/imagenet-1k"
 OTHER = "swin-s/imagenet-1k"

@@ -8,8 +8,8 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.checkpoints import published
-from swinkit.weights.places import place
+from swinkit.zoo.checkpoints import published
+from swinkit.zoo.places import place
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ import torch
 import swinkit
 from swinkit.cli.main import main
 
-from ..weights.hub_server import connected
-from ..weights.hub_state import Hub
+from ..zoo.hub_server import connected
+from ..zoo.hub_state import Hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.checkpoints import HUB, PACKAGE, Checkpoint, published
+from swinkit.zoo.checkpoints import HUB, PACKAGE, Checkpoint, published
 
 from .markdown import ROOT
 

@@ -2,7 +2,7 @@
 
 import re
 
-from swinkit.weights.checkpoints import published
+from swinkit.zoo.checkpoints import published
 
 from .checkpoints_page import PAGE, page
 

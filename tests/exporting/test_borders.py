@@ -10,7 +10,7 @@ from swinkit.exporting import proof as proving
 from swinkit.exporting.convert import convert_model
 from swinkit.exporting.subject import Subject
 from swinkit.exporting.targets import dialect_for
-from swinkit.weights.borders import differing_stages
+from swinkit.weights.agreement import differing_stages
 from swinkit.weights.dialects import dialect_named
 
 from .models import classifier

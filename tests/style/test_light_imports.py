@@ -53,8 +53,8 @@ def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expec
         "swinkit.core.spec",
         "swinkit.models.specs",
         "swinkit.models.catalogue",
-        "swinkit.weights.checkpoints",
-        "swinkit.weights.cache",
+        "swinkit.zoo.checkpoints",
+        "swinkit.zoo.cache",
     ],
 )
 def test_facts_import_without_torch(module: str):

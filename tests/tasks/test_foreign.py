@@ -17,8 +17,8 @@ from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.foreign import load_file, published_preprocess, usual_size
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.weights.facts import Facts
 from swinkit.weights.load import export_weights
+from swinkit.zoo.facts import Facts
 
 
 @pytest.mark.parametrize(

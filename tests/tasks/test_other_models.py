@@ -8,8 +8,8 @@ import torch
 from swinkit.errors import DataError, UsageError
 from swinkit.tasks.classification.foreign import load_file
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.weights.facts import Facts
 from swinkit.weights.load import export_weights, load_weights
+from swinkit.zoo.facts import Facts
 
 from ..models.small import pixels, small, spec, stirred
 from ..weights.models import classifier

@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from swinkit.errors import DataError
+from swinkit.files.state import State
+from swinkit.files.tensors import read_contents
 from swinkit.weights.dialects import DIALECTS, detect
-from swinkit.weights.files import read_contents
 from swinkit.weights.load import canonical, export_weights, load_weights
-from swinkit.weights.rules import State
 
 from .models import classifier, pyramid
 

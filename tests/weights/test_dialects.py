@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from swinkit.errors import DataError, UsageError
+from swinkit.files.state import State
 from swinkit.weights.dialects import DIALECTS, detect, dialect_named
 from swinkit.weights.load import canonical, export_weights, load_weights
-from swinkit.weights.rules import State
 
 from ..models.small import small
 from .models import classifier, pyramid, reconstructor

@@ -13,7 +13,7 @@ from swinkit.weights.buffers import log_coordinates, relative_index
 from swinkit.weights.dialects import detect
 from swinkit.weights.infer import infer, table_window
 from swinkit.weights.load import canonical, export_weights
-from swinkit.weights.microsoft import MICROSOFT
+from swinkit.weights.names.microsoft import MICROSOFT
 
 from .models import Whole, classifier, reconstructor
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from swinkit.core.patches import NormThenReduce, ReduceThenNorm
 from swinkit.errors import DataError
+from swinkit.files.state import State
 from swinkit.weights.dialects import DIALECTS, detect
 from swinkit.weights.load import canonical, export_weights
-from swinkit.weights.openmmlab import published, unfolded
-from swinkit.weights.rules import State
+from swinkit.weights.names.openmmlab import published, unfolded
 
 from ..models.small import stirred
 from .models import classifier, pyramid

@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from swinkit.files.state import State
 from swinkit.weights.dialects import detect
 from swinkit.weights.infer import infer
-from swinkit.weights.rules import State
 
 CASES = {
     "swin_v1_a": "microsoft",

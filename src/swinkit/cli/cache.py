@@ -6,10 +6,10 @@ from typing import Any
 
 from ..errors import DataError, UsageError
 from ..models.catalogue import did_you_mean
-from ..weights.cache import Entry, entries, hash_of, remove
-from ..weights.checkpoints import locate
-from ..weights.download import megabytes
-from ..weights.places import root
+from ..zoo.cache import Entry, entries, hash_of, remove
+from ..zoo.checkpoints import locate
+from ..zoo.download import megabytes
+from ..zoo.places import root
 from .arguments import parse, parser
 from .console import complain, note
 from .table import table

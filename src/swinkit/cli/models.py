@@ -9,8 +9,8 @@ from ..errors import UsageError
 from ..models.catalogue import find
 from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
-from ..weights.checkpoints import Checkpoint, of_variant
-from ..weights.places import is_cached
+from ..zoo.checkpoints import Checkpoint, of_variant
+from ..zoo.places import is_cached
 from .arguments import parse, parser
 from .table import table
 

@@ -10,9 +10,9 @@ from jsonargparse import Namespace
 
 from .. import api
 from ..errors import UsageError
+from ..files.folder import CARD, FILES, read_text
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.published import Claims, Publication, publication
-from ..weights.folder import CARD, FILES, read_text
 from .arguments import parse, parser
 from .console import block, note
 

@@ -9,14 +9,14 @@ from torch import nn
 
 from ..core.spec import Size
 from ..errors import DataError
+from ..files.folder import CONFIG, WEIGHTS
+from ..files.state import State
 from ..tasks.classification.model import Classifier, evaluating
 from ..tasks.classification.saved import write_classifier
-from ..weights.borders import differing_stages
+from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialects import dialect_named
-from ..weights.folder import CONFIG, WEIGHTS
 from ..weights.limits import text
-from ..weights.rules import State
 from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
 from .proof import Proof, proof_size, prove
 from .subject import Subject

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import EnvironmentProblem, UsageError
-from ..weights.files import read_state
-from ..weights.folder import CONFIG, WEIGHTS, sync, take_name
-from ..weights.rules import State
+from ..files.folder import CONFIG, WEIGHTS, sync, take_name
+from ..files.state import State
+from ..files.tensors import read_state
 
 PROCESSOR = "preprocessor_config.json"
 OURS = (WEIGHTS, CONFIG, PROCESSOR)  # what a folder may hold that is replaced

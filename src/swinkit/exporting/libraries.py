@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..core.spec import Size
-from ..errors import DataError
+from ..errors import DataError, listed
+from ..files.tensors import read_state
 from ..models.config import family_of
 from ..weights.configs import (
     BARE,
@@ -25,8 +26,6 @@ from ..weights.configs import (
     transformers_arguments,
     transformers_config,
 )
-from ..weights.dialect import listed
-from ..weights.files import read_state
 from .subject import Subject, every_second
 
 Answers = Callable[[Tensor], list[Tensor]]

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
+from ..files.tensors import read_state
 from ..models.build import build
 from ..models.counts import num_macs
 from ..tasks.classification.saved import read_classifier
 from ..weights.configs import times, uncut_size
 from ..weights.dialects import dialect_named
-from ..weights.files import read_state
 from ..weights.limits import smallest_grid
 from ..weights.load import backbone_of, load_weights
 from .libraries import LIBRARIES

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
+from ..files.state import State
 from ..models.families import Continuous
 from ..models.specs import VARIANTS
 from ..tasks.classification.model import Classifier
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
 from ..weights.limits import smallest_grid
 from ..weights.load import backbone_of, canonical
-from ..weights.rules import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import IO, Any
 import torch
 
 from ..errors import DataError, EnvironmentProblem, UsageError
+from ..files.tensors import read_torch
 from ..tasks.task import Task
-from ..weights.files import read_torch
 from .recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"

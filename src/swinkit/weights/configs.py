@@ -49,6 +49,14 @@ def times(grid: Size, patch: Size) -> Size:
     return tuple(g * p for g, p in zip(grid, patch, strict=True))
 
 
+def timm_cannot(spec: Spec, size: Size) -> str | None:
+    """Why timm has no model of `spec` for inputs of `size` pixels; None if it has."""
+    reason = (limits.TIMM_CR if family_of(spec) == "v2-cr" else limits.TIMM)(spec)
+    if reason is None and uncut_size(spec, size, one_window=False) != size:
+        return f"it cuts windows to the grid, and some of {spec.window_sizes} are larger at {size} pixels"
+    return reason
+
+
 def timm_arguments(spec: Spec, size: Size, num_classes: int) -> dict[str, Any]:
     """Keyword arguments of timm's `SwinTransformer`, `SwinTransformerV2` or `SwinTransformerV2Cr`.
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..core.spec import Spec
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, listed
+from ..files.state import State
 from .buffers import Buffer
 from .limits import Limit, anything
-from .rules import Move, Pattern, Rule, State
+from .rules import Move, Pattern, Rule
 
 EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
 MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
-LONGEST_SHOWN = 400  # characters
 COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
 
 
@@ -225,17 +225,3 @@ def without_prefix(name: str, prefix: str) -> str:
     while prefix and not name.startswith(prefix):
         prefix = prefix[: prefix.rstrip(".").rfind(".") + 1]
     return name.removeprefix(prefix)
-
-
-def listed(names: Iterable[object], shown: int = 4) -> str:
-    """The first few of `names`, safe to print, and how many more there are."""
-    texts = [f"`{printable(name)}`" if isinstance(name, str) else str(name) for name in names]
-    more = len(texts) - shown
-    return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
-
-
-def printable(name: str) -> str:
-    """A name from a file as it may be shown: short, and nothing in it can command a terminal."""
-    if len(name) > LONGEST_SHOWN:
-        name = f"{name[: LONGEST_SHOWN // 2]}...{name[-LONGEST_SHOWN // 2 :]}"
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -2,11 +2,12 @@
 
 import difflib
 
-from ..errors import DataError, UsageError
-from .detectron2 import DETECTRON2
-from .dialect import Dialect, Plan, listed
-from .microsoft import MICROSOFT
-from .openmmlab import (
+from ..errors import DataError, UsageError, listed
+from ..files.state import State
+from .dialect import Dialect, Plan
+from .names.detectron2 import DETECTRON2
+from .names.microsoft import MICROSOFT
+from .names.openmmlab import (
     MMACTION2,
     OPENMMLAB,
     OPENMMLAB_DENSE,
@@ -15,12 +16,11 @@ from .openmmlab import (
     OPENMMLAB_VIDEO,
     OPENMMLAB_VIDEO_BACKBONE,
 )
-from .rules import Rename, State
-from .simmim import MICROSOFT_SIMMIM
-from .timm import TIMM
-from .timm_cr import TIMM_CR
-from .torchvision import TORCHVISION, TORCHVISION_3D
-from .transformers import (
+from .names.simmim import MICROSOFT_SIMMIM
+from .names.timm import TIMM
+from .names.timm_cr import TIMM_CR
+from .names.torchvision import TORCHVISION, TORCHVISION_3D
+from .names.transformers import (
     TRANSFORMERS,
     TRANSFORMERS_BACKBONE,
     TRANSFORMERS_LEGACY,
@@ -28,6 +28,7 @@ from .transformers import (
     TRANSFORMERS_V2,
     TRANSFORMERS_V2_BACKBONE,
 )
+from .rules import Rename
 
 SWINKIT = Dialect(
     "swinkit",

@@ -13,12 +13,12 @@ from torch import Tensor
 from ..core.spec import Size
 from ..data.imagenet import CLASSES_1K, CLASSES_22K, rows_of_1k
 from ..errors import DataError, UsageError
+from ..files.state import State
 from .buffers import relative_index
 from .dialect import EMBED, Reading
 from .infer import table_window
 from .inflate import inflate_embedding, inflate_table
 from .resize import TABLES, resize_absolute, resize_table
-from .rules import State
 
 ABSOLUTE = "backbone.position.embedding"
 MAPPABLE = (CLASSES_22K, CLASSES_1K)

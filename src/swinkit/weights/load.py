@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from ..core.backbone import Swin
 from ..core.position import LearnedBias
 from ..core.spec import Size
-from ..errors import DataError, UsageError
-from .dialect import EMBED, Reading, listed
+from ..errors import DataError, UsageError, listed
+from ..files.state import State
+from .dialect import EMBED, Reading
 from .dialects import detect, dialect_named
 from .fit import Fitted, Ways, fit
 from .report import LoadReport
-from .rules import State
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def require_tensors(state: State) -> None:
     """Raise DataError, naming them, if there is anything but tensors in `state`."""
     strangers = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
-        raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.weights.files.read_state")
+        raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.files.tensors.read_state")
 
 
 def fill(model: nn.Module, state: State) -> None:

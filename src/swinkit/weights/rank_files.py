@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from ..errors import DataError, EnvironmentProblem, SwinkitError
-from .dialect import listed
-from .files import read_state
+from ..errors import DataError, EnvironmentProblem, SwinkitError, listed
+from ..files.state import State
+from ..files.tensors import read_state
 from .ranks import merge
-from .rules import State
 
 NAME = re.compile(r"(?P<stem>[^.].*\.pth)\.(?:rank(?P<rank>0|[1-9][0-9]{0,4})|(?P<rest>master|global))")
 TIMES = 8  # more than this, no weights can be compressed: they are nearly noise

@@ -17,9 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import DataError, EnvironmentProblem, UsageError
-from .dialect import listed
-from .rules import State
+from ..errors import DataError, EnvironmentProblem, UsageError, listed
+from ..files.state import State
 
 EXPERT = re.compile(r"(?P<layer>.+)\.experts\.batched_(?P<part>fc[12]_(?:w|bias))")
 

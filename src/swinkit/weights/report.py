@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .dialect import listed
+from ..errors import listed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from ..core.spec import Spec
 
-State = dict[str, Tensor]
 Convert = Callable[[Sequence[Tensor], Spec | None], Sequence[Tensor]]
 Values = dict[str, int | str]
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import swinkit
 from swinkit.errors import SwinkitError
-from swinkit.weights.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS, fingerprint
+from swinkit.files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS, fingerprint
 
 
 @pytest.fixture(scope="module")

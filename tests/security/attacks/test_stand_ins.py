@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from swinkit.errors import DataError
-from swinkit.weights.files import read_contents
-from swinkit.weights.standins import MAPPINGS, OBJECTS, Mapping, Object, standing_in
+from swinkit.files.standins import MAPPINGS, OBJECTS, Mapping, Object, standing_in
+from swinkit.files.tensors import read_contents
 
 from .pickled import torch_zip
 

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 import swinkit
 from swinkit.errors import DataError, SwinkitError
-from swinkit.weights import files
-from swinkit.weights.files import read_contents
+from swinkit.files import tensors as files
+from swinkit.files.tensors import read_contents
 
 
 def test_a_pipe_is_refused_without_opening_it(tmp_path: Path):

@@ -9,20 +9,20 @@ from ...core.backbone import Swin
 from ...core.spec import Size, Spec
 from ...data.classes import class_names
 from ...data.preprocess import Preprocess
-from ...errors import DataError, UsageError
+from ...errors import DataError, UsageError, listed
+from ...files.tensors import Contents, read_contents
 from ...heads.pyramid import Pyramid
 from ...models.build import build
 from ...models.catalogue import canonical, find
 from ...models.config import family_of
 from ...models.families import Continuous
 from ...models.specs import VARIANTS
-from ...weights.dialect import Dialect, Reading, listed
+from ...weights.dialect import Dialect, Reading
 from ...weights.dialects import detect, dialect_named
-from ...weights.facts import Facts
-from ...weights.files import Contents, read_contents
 from ...weights.infer import infer
 from ...weights.load import load_weights
 from ...weights.rank_files import is_ranked, read_ranks
+from ...zoo.facts import Facts
 from ..simmim.model import SimMIM
 from .model import Classifier
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from ... import __version__
 from ...errors import require
+from ...files.folder import SavedModel, write_folder
 from ...models.config import family_of
 from ...models.counts import num_parameters
-from ...weights.alike import TIMM_DIALECTS, answers_as_timm, timm_cannot
-from ...weights.configs import timm_config
-from ...weights.folder import SavedModel, write_folder
+from ...weights.agreement import differing_stages
+from ...weights.configs import timm_cannot, timm_config
 from ...weights.load import export_weights
 from .model import Classifier
 from .saved import described
 
+TIMM_DIALECTS = {"v1": "timm", "v2": "timm", "v2-cr": "timm-cr"}  # by family
 PIPELINES = {2: "image-classification", 3: "video-classification"}  # the hub's tasks, by axes
 
 
@@ -65,7 +66,7 @@ def publication(model: Classifier, name: str, claims: Claims) -> Publication:
         dialect = TIMM_DIALECTS[family_of(spec)]
         shared = timm_config(spec, size, labels, preprocess)
         config = {**shared, "swinkit": {**own, "dialect": dialect}}
-        if not answers_as_timm(spec, size):
+        if differing_stages(spec, "roll-first", "middle", size):
             notes.append(
                 f"timm answers otherwise: its windows do not fit at {size[0]} x {size[1]} pixels, and its "
                 f"borders are not {spec.border!r}"

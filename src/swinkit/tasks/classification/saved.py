@@ -9,11 +9,11 @@ from ... import __version__
 from ...data.folders import LabelledImages
 from ...data.preprocess import Preprocess
 from ...errors import DataError
+from ...files.folder import SavedModel, read_folder, write_folder
 from ...models.build import build
 from ...models.config import family_of, spec_from_json, spec_to_json
 from ...models.counts import num_parameters
 from ...weights.dialects import DIALECTS
-from ...weights.folder import SavedModel, read_folder, write_folder
 from ...weights.load import load_weights
 from .model import Classifier
 

@@ -1,0 +1,174 @@
+"""A saved model: a folder of weights and of plain data that say what they are and how to use them.
+
+`model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`. What stands in
+the JSON files is data only: nothing in them can name code.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from .. import __version__
+from ..errors import DataError, EnvironmentProblem, UsageError, listed
+from .state import State
+from .tensors import read_safetensors
+
+WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
+    "model.safetensors",
+    "config.json",
+    "preprocess.json",
+    "labels.json",
+    "README.md",
+)
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What a folder holds. `labels` name the classes, by index; `card` is Markdown."""
+
+    config: dict[str, Any]
+    preprocess: dict[str, Any]
+    labels: list[str]
+    state: State
+    card: str
+
+
+def write_folder(path: str | os.PathLike[str], saved: SavedModel) -> None:
+    """Write `saved` as the folder `path`, all of it or nothing.
+
+    It is written beside `path`, reopened and compared, and only then takes its name. A saved model that
+    stood there is replaced; any other folder is left alone.
+
+    Raises:
+        UsageError: `path` is a file, or a folder with anything but a saved model in it.
+        EnvironmentProblem: it cannot be written (no space, no permission); what stood at `path` is kept.
+    """
+    path = Path(path).absolute()
+    refuse_to_replace(path)
+    token = uuid.uuid4().hex[:8]
+    partial, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("partial", "old"))
+    try:
+        partial.mkdir(parents=True)
+        write_files(partial, saved)
+        compare(partial / WEIGHTS, saved.state)
+        take_name(partial, path, old)
+    except (OSError, SafetensorError) as error:
+        raise EnvironmentProblem(f"{path} cannot be written ({error}); nothing there was changed") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raise if `path` is something that a saved model must not replace."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise UsageError(f"{path} is no folder; choose another name for the saved model")
+    strangers = (
+        sorted(entry.name for entry in path.iterdir() if entry.name not in FILES) if path.is_dir() else []
+    )
+    if strangers:
+        raise UsageError(f"{path} holds {listed(strangers)}, which would be lost; choose another folder")
+
+
+def write_files(folder: Path, saved: SavedModel) -> None:
+    """The five files, on the disk before anything is renamed."""
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in saved.state.items()}
+    metadata = {"format": "pt", "swinkit": __version__, "config_sha256": fingerprint(saved.config)}
+    save_file(tensors, folder / WEIGHTS, metadata)
+    texts = {CARD: saved.card} | {
+        name: json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        for name, value in ((CONFIG, saved.config), (PREPROCESS, saved.preprocess), (LABELS, saved.labels))
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    # safetensors keeps its file to its owner; who may read the others may read this one too.
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
+    for place in (*(folder / name for name in FILES), folder):
+        sync(place)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or the entries of a folder, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def compare(path: Path, state: State) -> None:
+    """Reopen what was written: every tensor must be there, in its shape and type."""
+    written = {name: (tensor.shape, tensor.dtype) for name, tensor in load_file(path).items()}
+    if written != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
+        raise OSError(f"{path.name} did not come out as it was written")
+
+
+def take_name(partial: Path, path: Path, old: Path) -> None:
+    """Rename `partial` to `path`; what stood there is moved to `old` first, and back if that fails."""
+    replacing = path.exists()
+    if replacing:
+        path.replace(old)
+    try:
+        partial.replace(path)
+        sync(path.parent)
+    except BaseException:  # an interrupt too
+        if replacing and not path.exists():
+            old.replace(path)
+        raise
+
+
+def read_folder(path: str | os.PathLike[str]) -> SavedModel:
+    """Read what `write_folder` wrote.
+
+    Raises:
+        DataError: naming the file that is missing, damaged, or not of the same model as the others.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder")
+    missing = [name for name in FILES if name != CARD and not (path / name).is_file()]
+    if missing:
+        raise DataError(f"{path} is no saved model: {listed(missing)} missing")
+    config = read_json(path / CONFIG, dict)
+    labels = read_json(path / LABELS, list)
+    if not all(isinstance(label, str) for label in labels):
+        raise DataError(f"{path / LABELS}: labels must be texts, one for each class")
+    state = read_safetensors(path / WEIGHTS)
+    with safe_open(path / WEIGHTS, framework="pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("config_sha256") != fingerprint(config):
+        raise DataError(f"{path / CONFIG} is not the one that {WEIGHTS} was saved with; put that one back")
+    card = read_text(path / CARD) if (path / CARD).is_file() else ""
+    return SavedModel(config, read_json(path / PREPROCESS, dict), labels, state, card)
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """A JSON file whose outermost value is a `kind`."""
+    try:
+        value = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise DataError(f"{path} must hold a {kind.__name__}, not a {type(value).__name__}")
+    return value
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+
+
+def fingerprint(config: dict[str, Any]) -> str:
+    """SHA-256 of a configuration, however it is laid out."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()

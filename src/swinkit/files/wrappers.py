@@ -1,0 +1,126 @@
+"""Training runs save their weights inside dictionaries of other things; these wrappers are opened by name.
+
+Where a run kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, UsageError, listed
+from .state import State
+
+# Of several, the first is opened: raw weights stand before averaged ones, a student before its teacher.
+WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net", "network", "student")
+AVERAGED = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "model_ema_state_dict", "teacher")
+DEEPEST = 6  # wrappers in each other; published files have two
+LONGEST = 512  # characters of a name; published names have 110
+MOST = 20_000  # tensors; the largest published files of detectors have 2,000
+SLACK = 4  # tensors may share memory, but not so often that they claim more than this many times the file
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file of weights holds. `wrappers` were opened one after the other; `ignored` lay beside them."""
+
+    state: State
+    wrappers: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
+    """Open wrappers until tensors appear; `entry` names the one to open where several are possible.
+
+    Raises:
+        DataError: there are no plain tensors by name inside.
+        UsageError: there is no dictionary of the name `entry`.
+    """
+    wrappers: list[str] = []
+    ignored: list[str] = []
+    wanted = entry
+    while isinstance(loaded, Mapping):
+        loaded = entries(loaded)
+        inner = next((name for name in (wanted, *WRAPPERS, *AVERAGED) if is_wrapper(loaded, name)), None)
+        if inner is None:
+            break
+        if len(wrappers) == DEEPEST:
+            raise DataError(
+                f"{path} holds dictionaries in dictionaries without an end; save the tensors alone"
+            )
+        wanted = None if inner == wanted else wanted
+        wrappers.append(inner)
+        ignored += [str(name)[:LONGEST] for name in loaded if name != inner]
+        loaded = loaded[inner]
+    if wanted is not None:
+        raise UsageError(
+            f"{path} holds no dictionary {wanted!r} to open; there are {listed(ignored) or 'none'}"
+        )
+    if not isinstance(loaded, dict):
+        raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
+    return Contents(tensors_of(loaded, path), tuple(wrappers), tuple(ignored))
+
+
+def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
+    """Whether a dictionary lies under `name`."""
+    return name is not None and isinstance(loaded.get(name), Mapping)
+
+
+def entries(loaded: Any) -> dict[Any, Any]:
+    """A dictionary of what `loaded` holds, whose own attributes a file can have replaced."""
+    return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
+
+
+def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
+    """The same, if it is names and plain tensors only.
+
+    Raises:
+        DataError: it is not; the message names what else there is.
+    """
+    strangers = [
+        str(name) if isinstance(name, str | int) else f"an entry under a {type(name).__name__}"
+        for name, value in loaded.items()
+        if not isinstance(value, Tensor) or not isinstance(name, str)
+    ]
+    if strangers or not loaded:
+        found = (
+            f"among its entries, {listed(strangers)} are no tensors" if loaded else "its dictionary is empty"
+        )
+        raise DataError(f"{path} holds no plain dictionary of tensors: {found}; save the tensors alone")
+    return plain_tensors(loaded, path)
+
+
+def plain_tensors(state: State, path: Path) -> State:
+    """The tensors without whatever else a file can hang on them.
+
+    Raises:
+        DataError: names or tensors that no model has, or tensors that are no plain arrays of numbers.
+    """
+    longest = max(map(len, state))
+    if longest > LONGEST or len(state) > MOST:
+        raise DataError(
+            f"{path} holds {len(state)} tensors with names of up to {longest} characters: no Swin"
+        )
+    plain = {name: Tensor.detach(tensor) for name, tensor in state.items() if has_values(tensor)}
+    if len(plain) < len(state):
+        others = [name for name in state if name not in plain]
+        raise DataError(
+            f"{path}: {listed(others)} hold no plain numbers (sparse, quantised, empty, or without values); "
+            "save dense tensors"
+        )
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in plain.values())
+    if claimed > SLACK * path.stat().st_size:
+        raise DataError(f"{path} claims {claimed} bytes of tensors, far more than it holds; it is damaged")
+    return plain
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Whether it is a dense array with at least one number, all of them there."""
+    if type(tensor) not in (Tensor, torch.nn.Parameter):
+        return False
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+        return False
+    return tensor.numel() > 0 and Tensor.untyped_storage(tensor).nbytes() > 0

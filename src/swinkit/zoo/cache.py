@@ -1,0 +1,236 @@
+"""Where downloaded checkpoints lie, and when a file there is taken for what it should be. Torch-free.
+
+ROOT/VARIANT/DATASET/FILE, and beside it `FILE.json`, what is known of it: its SHA-256 begins as the table
+says or, where nobody published one, is that of the first download.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from ..errors import DataError, EnvironmentProblem, SwinkitError
+from ..files.structure import require_weights
+from .checkpoints import Checkpoint, published
+from .download import USUAL, Mark, Patience, Watch, download, size_of, told
+from .places import DRIVE, offline, place
+
+logger = logging.getLogger(__name__)
+
+DRIVE_FILES = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
+PARTIAL, LOCK, RECORD = ".partial", ".lock", ".json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a file in the cache."""
+
+    name: str  # of the checkpoint
+    address: str
+    sha256: str
+    size: int
+    modified: int  # nanoseconds, as the file system tells them
+    date: str
+    compared: bool  # with a published hash; else it was the first to be seen
+
+    @classmethod
+    def read(cls, path: Path) -> "Record | None":
+        """The record of the file `path`; None if there is none."""
+        try:
+            return cls(**json.loads(beside(path, RECORD).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Put it beside the file, whole or not at all."""
+        with told(path):
+            new = beside(path, f"{RECORD}.new")
+            new.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+            new.replace(beside(path, RECORD))
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A file that accompanies `path`."""
+    return path.with_name(path.name + ending)
+
+
+def address_of(checkpoint: Checkpoint) -> str:
+    """Where its bytes are: on Google Drive behind the page; with `$SWINKIT_MIRROR`, below that address."""
+    address, mirror = checkpoint.address, os.environ.get("SWINKIT_MIRROR")
+    parts = urlsplit(address)
+    if mirror:
+        return mirror.rstrip("/") + parts.path
+    return DRIVE_FILES.format(parts.path.split("/")[3]) if parts.hostname == DRIVE else address
+
+
+def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> Path:
+    """The file of a checkpoint, downloaded if it is not in the cache.
+
+    Raises:
+        DataError: it is not there any more, or is not what was published or downloaded first.
+        EnvironmentProblem: no network, no space, or the network is forbidden.
+    """
+    path = place(checkpoint)
+    try:
+        if is_intact(path):
+            return path
+        with locked(path):
+            if not is_intact(path):  # which another process may have seen to in the meantime
+                obtain(checkpoint, path, watch, patience)
+    except SwinkitError as error:
+        raise type(error)(
+            f"{checkpoint.name}: {error}. By hand: fetch {checkpoint.address} elsewhere and "
+            f"put the file at {path}, or give it to swinkit.load"
+        ) from None
+    return path
+
+
+def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience) -> None:
+    """Download the file unless somebody put it there, check it, and keep what is known of it."""
+    new = path if path.exists() else beside(path, PARTIAL)
+    if new != path:
+        if offline():
+            raise EnvironmentProblem("it is not in the cache, and SWINKIT_OFFLINE forbids the network")
+        download(address_of(checkpoint), new, watch, patience)
+    try:
+        require_weights(new)
+        digest = hash_of(new)
+        if not digest.startswith(checkpoint.sha256 or ""):
+            raise DataError(f"its SHA-256 is {digest}, but {checkpoint.sha256}... was published")
+    except DataError:
+        if new != path:  # ours, and of no use
+            forget(new)
+        raise
+    with told(path):
+        flush(new)
+        state = new.stat()
+        new.replace(path)
+        flush(path.parent)
+    Mark.path(beside(path, PARTIAL)).unlink(missing_ok=True)
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    known = checkpoint.sha256 is not None
+    Record(checkpoint.name, checkpoint.address, digest, state.st_size, state.st_mtime_ns, date, known).write(
+        path
+    )
+
+
+def is_intact(path: Path) -> bool:
+    """Whether the file is there, as it was recorded; one that was touched since is hashed again.
+
+    Raises:
+        DataError: it is another file than was recorded.
+    """
+    record = Record.read(path)
+    if record is None or not path.is_file():
+        return False
+    state = path.stat()
+    if (state.st_size, state.st_mtime_ns) != (record.size, record.modified) and hash_of(
+        path
+    ) != record.sha256:
+        raise DataError(
+            f"{path} is not what was downloaded on {record.date} any more; remove it with "
+            f"`swinkit cache clear {record.name}`"
+        )
+    return True
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def flush(path: Path) -> None:
+    """Force a file, or the entries of a folder, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def forget(partial: Path) -> None:
+    """Remove a partial file."""
+    for path in (partial, Mark.path(partial)):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Inside, no other process fetches or removes the file; the lock of a process that died is none.
+
+    Raises:
+        EnvironmentProblem: another process has it, unless it is to `wait`; or the folder cannot be written.
+    """
+    while True:
+        with told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = beside(path, LOCK).open("a")
+        with file:
+            acquire(file, path, wait=wait)
+            if is_at(file, beside(path, LOCK)):  # else it was removed while this process waited for it
+                yield
+                return
+
+
+def acquire(file: TextIO, path: Path, *, wait: bool) -> None:
+    """Lock an open file."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            raise EnvironmentProblem(f"{path} is being downloaded by another process") from None
+        logger.warning("%s is being downloaded by another process; waiting for it", path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def is_at(file: TextIO, path: Path) -> bool:
+    """Whether an open file is the one of that name."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in the cache; `record` None if its download has not ended."""
+
+    path: Path
+    name: str
+    size: int
+    record: Record | None
+
+
+def entries() -> list[Entry]:
+    """What is in the cache, whole or begun, in the order of the names."""
+    found = []
+    for path in (place(row) for row in published().values() if row.address.startswith("https:")):
+        name = f"{path.parent.parent.name}/{path.parent.name}"
+        record, partial = Record.read(path), beside(path, PARTIAL)
+        if record is not None and path.is_file():
+            found.append(Entry(path, name, size_of(path), record))
+        elif partial.is_file():
+            found.append(Entry(partial, name, size_of(partial), None))
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def remove(entry: Entry) -> None:
+    """Delete a file of the cache and what accompanies it; folders that are empty then go too.
+
+    Raises:
+        EnvironmentProblem: another process is downloading it, or it cannot be deleted.
+    """
+    path = entry.path.with_name(entry.path.name.removesuffix(PARTIAL))
+    with locked(path, wait=False), told(path):
+        for ending in ("", RECORD, PARTIAL, PARTIAL + RECORD, LOCK):
+            beside(path, ending).unlink(missing_ok=True)
+        for folder in (path.parent, path.parent.parent):
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()

@@ -1,0 +1,42 @@
+"""What the readers of a hub's config.json share: checked numbers -> spec and preprocessing. Torch-free."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..core.spec import Size, Spec
+from ..errors import DataError
+from ..files.settings import Settings
+from ..models.plausible import require_plausible
+
+logger = logging.getLogger(__name__)
+
+RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+
+
+def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
+    """The windows of pre-training of V2, one a stage: where they say 0, or nothing, those that it has."""
+    if settings.get("pretrained_window_sizes", None) is None:
+        return None
+    told = settings.sizes("pretrained_window_sizes", (), len(windows))
+    return tuple(size if size[0] else window for size, window in zip(told, windows, strict=True))
+
+
+def spec_with(make: Callable[[], Spec], name: str) -> Spec:
+    """What `make` makes, and DataError naming the file `name` if no Swin can be built from its numbers."""
+    try:
+        spec = make()
+        require_plausible(vars(spec))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: no Swin can be built from it: {error}") from None
+    return spec
+
+
+def plain_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str, Any] | None:
+    """`fields`, if `known` to be what is meant and fit for a `Preprocess`; else None, and a warning."""
+    resize = fields["resize"]
+    whole = resize is None or max(fields["crop"]) <= resize < 2**31
+    if known and whole and fields["interpolation"] in RESAMPLING.values():
+        return fields
+    logger.warning("%s: pictures are prepared in a way that swinkit has not; the usual one is taken", name)
+    return None

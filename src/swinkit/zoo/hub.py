@@ -1,0 +1,232 @@
+"""The Hugging Face hub: `hf:org/name` -> files and what they say of themselves; a folder -> a repository.
+
+Files are downloaded, kept and shared with other libraries by huggingface_hub, imported here and in
+`hub_errors` alone. Only weights and settings are asked for; what else a repository holds, code above all,
+stays where it is.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import DataError, EnvironmentProblem, UsageError
+from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
+from ..files.settings import LARGEST_FILE, Settings, read_settings
+from .cache import offline
+from .declared_timm import from_timm
+from .declared_transformers import from_transformers
+from .facts import Facts
+from .hub_errors import LOG_IN, explained
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "hf:"
+NAME = re.compile(r"(?:hf:)?([\w.-]+/[\w.-]+)(?:@([\w./+-]+))?")
+SHA256 = re.compile("[0-9a-f]{64}")
+OLD_WEIGHTS = "pytorch_model.bin"
+INDEX = f"{WEIGHTS}.index.json"
+PREPROCESSOR = "preprocessor_config.json"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What the hub tells of a file: bytes, and for large files the SHA-256."""
+
+    size: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one revision (None: its main branch), and its files by name.
+
+    `files` None: the hub is not asked, and only what is in this machine's cache is there.
+    """
+
+    name: str
+    revision: str | None
+    files: Mapping[str, Remote] | None = None
+
+    def __str__(self) -> str:
+        """As the user names it."""
+        return f"{PREFIX}{self.name}" + (f"@{self.revision}" if self.revision else "")
+
+
+def fetch(source: str) -> tuple[Path, Facts]:
+    """The weights of `hf:org/name` or `hf:org/name@revision`, and what is known of them.
+
+    For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
+    a file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
+
+    Raises:
+        UsageError: no name of a repository.
+        DataError: no such repository, revision or weights; files that are damaged or of no Swin.
+        EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
+    """
+    repository = opened(source)
+    config = settings_of(repository, CONFIG)
+    if config is not None and "swinkit" in config.values:
+        paths = [required(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
+        if len({path.parent for path in paths}) > 1:
+            raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
+        return paths[0].parent, Facts()
+    facts = Facts() if config is None else declared(repository, config)
+    files = repository.files or {}
+    if INDEX in files and WEIGHTS not in files:
+        raise DataError(
+            f"{repository} has its weights in several files ({INDEX}), which swinkit does not read; save "
+            "them as one with the library that wrote them"
+        )
+    return file_of(repository, WEIGHTS) or required(repository, OLD_WEIGHTS), facts
+
+
+def declared(repository: Repository, config: Settings) -> Facts:
+    """What the config.json of another library says."""
+    if "architecture" in config.values:
+        return from_timm(config)
+    if "model_type" in config.values:
+        return from_transformers(config, settings_of(repository, PREPROCESSOR))
+    raise DataError(f"{config.name} names no architecture (timm) and no model_type (transformers)")
+
+
+def opened(source: str) -> Repository:
+    """The repository that `source` names, with the list of its files if the hub can be reached."""
+    found = NAME.fullmatch(source)
+    if found is None:
+        raise UsageError(
+            f"{source!r} names no repository; write hf:organisation/name or hf:.../name@revision"
+        )
+    repository = Repository(found[1], found[2])
+    if is_offline():
+        return repository
+    try:
+        with explained(str(repository)):
+            info = client().model_info(repository.name, revision=repository.revision, files_metadata=True)
+    except EnvironmentProblem as problem:
+        if file_of(repository, CONFIG) is None:
+            raise
+        logger.warning("%s; what was downloaded before is used", problem)
+        return repository
+    files = {
+        file.rfilename: Remote(file.size, file.lfs.sha256 if file.lfs else None)
+        for file in info.siblings or ()
+    }
+    return replace(repository, files=files)
+
+
+def is_offline() -> bool:
+    """Whether the user has forbidden the network, to swinkit or to huggingface_hub."""
+    from huggingface_hub import constants
+
+    return offline() or constants.HF_HUB_OFFLINE
+
+
+def client() -> "HfApi":
+    """Who talks to the hub; token, cache and address are huggingface_hub's own."""
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="swinkit", library_version=__version__)
+
+
+def settings_of(repository: Repository, name: str) -> Settings | None:
+    """A JSON file of the repository; None if it has none."""
+    path = file_of(repository, name)
+    return None if path is None else read_settings(path, f"{repository}: {name}")
+
+
+def required(repository: Repository, name: str) -> Path:
+    """A file of the repository, on this machine.
+
+    Raises:
+        DataError: it has none of this name.
+        EnvironmentProblem: the hub cannot be asked, and the cache has it not.
+    """
+    path = file_of(repository, name)
+    if path is not None:
+        return path
+    if repository.files is None:
+        raise EnvironmentProblem(
+            f"{repository}: {name} was not downloaded before, and there is no connection"
+        )
+    raise DataError(f"{repository} has no {name}; it holds no model that swinkit can read")
+
+
+def file_of(repository: Repository, name: str) -> Path | None:
+    """A file of the repository, downloaded unless it is in the cache; None if there is none."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    cached_only = repository.files is None
+    remote = None if repository.files is None else repository.files.get(name)
+    if remote is None and not cached_only:
+        return None
+    if remote is not None and name not in (WEIGHTS, OLD_WEIGHTS) and (remote.size or 0) > LARGEST_FILE:
+        raise DataError(f"{repository}: {name} has {remote.size} bytes, too many for settings")
+    with explained(f"{repository}: {name}"):
+        try:
+            path = client().hf_hub_download(
+                repository.name, name, revision=repository.revision, local_files_only=cached_only
+            )
+        except LocalEntryNotFoundError:
+            if cached_only:
+                return None
+            raise
+    compare(Path(path), remote.sha256 if remote else None, f"{repository}: {name}")
+    return Path(path)
+
+
+def compare(path: Path, known: str | None, where: str) -> None:
+    """Compare a file with the SHA-256 that the hub knows, else with the one that is its name in the cache."""
+    kept = path.resolve().name
+    expected = known or (kept if SHA256.fullmatch(kept) else None)
+    if expected is None:  # a small text, which git keeps under another hash
+        return
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != expected:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise DataError(
+            f"{where} has SHA-256 {actual[:12]}..., not {expected[:12]}... as on the hub; the damaged copy "
+            "was deleted, so load it again"
+        )
+
+
+def upload(folder: Path, name: str, *, private: bool, revision: str | None, message: str) -> str:
+    """Make `name` (org/name) on the hub if there is none, and put all of `folder` there in one commit.
+
+    Returns the address of the commit.
+
+    Raises:
+        UsageError: no name of a repository, or `private` is asked of one that everyone can see.
+        EnvironmentProblem: no token, no permission or no connection.
+    """
+    from huggingface_hub import get_token
+
+    found = NAME.fullmatch(name)
+    if found is None or found[2] is not None:
+        raise UsageError(f"{name!r} names no repository; write organisation/name, and name a branch apart")
+    if is_offline():
+        raise EnvironmentProblem(f"{name} cannot be written: $SWINKIT_OFFLINE or $HF_HUB_OFFLINE is set")
+    if get_token() is None:
+        raise EnvironmentProblem(f"{name} cannot be written without a token of the hub: {LOG_IN}")
+    hub, name = client(), found[1]
+    with explained(name):
+        hub.create_repo(name, private=private or None, exist_ok=True)
+        if private and not hub.model_info(name).private:
+            raise UsageError(
+                f"{name} exists, and everyone can see it; make it private there, or take another"
+            )
+        if revision is not None:
+            hub.create_branch(name, branch=revision, exist_ok=True)
+        commit = hub.upload_folder(
+            repo_id=name, folder_path=folder, revision=revision, commit_message=message
+        )
+    return str(commit.commit_url)

@@ -1,0 +1,227 @@
+"""Saved models: all of a folder or nothing of it, and every file is checked when it is read."""
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from swinkit.errors import DataError, EnvironmentProblem, UsageError
+from swinkit.files import folder as module
+from swinkit.files.folder import FILES, SavedModel, read_folder, write_folder
+from swinkit.weights.load import canonical
+
+from ..weights.models import classifier
+
+
+@pytest.fixture
+def saved() -> SavedModel:
+    """A model with a label and a card that are not ASCII."""
+    config = {"family": "v1", "spec": {"depths": [2, 2]}}
+    return SavedModel(config, {"crop": [32, 32]}, ["cat", "猫"], canonical(classifier()), "# A card ☺\n")
+
+
+def assert_same(one: SavedModel, other: SavedModel) -> None:
+    """Every file, and every bit of every tensor."""
+    assert replace(one, state={}) == replace(other, state={})
+    assert one.state.keys() == other.state.keys()
+    assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+
+
+def test_a_folder_comes_back(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "new" / "best", saved)
+    assert_same(read_folder(tmp_path / "new" / "best"), saved)
+    assert sorted(entry.name for entry in (tmp_path / "new").rglob("*")) == sorted(["best", *FILES])
+
+
+def test_the_header_says_what_wrote_it(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    with safe_open(tmp_path / "best" / "model.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == "pt"
+    assert metadata.keys() == {"format", "swinkit", "config_sha256"}
+
+
+def test_a_saved_model_is_replaced(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    newer = replace(saved, labels=["dog"], card="newer")
+    write_folder(tmp_path / "best", newer)
+    assert_same(read_folder(tmp_path / "best"), newer)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["best"]
+
+
+def test_views_of_one_tensor_are_saved_apart(tmp_path: Path, saved: SavedModel):
+    whole = torch.arange(6.0)
+    write_folder(tmp_path / "best", replace(saved, state={"a": whole[:3], "b": whole[2:], "c": whole}))
+    assert torch.equal(read_folder(tmp_path / "best").state["b"], whole[2:])
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, saved: SavedModel):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("x")
+    with pytest.raises(UsageError, match=r"photos holds `cat.jpg`, which would be lost"):
+        write_folder(tmp_path / "photos", saved)
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["photos", "cat.jpg"]
+    with pytest.raises(UsageError, match=r"is no folder"):
+        write_folder(tmp_path / "photos" / "cat.jpg", saved)
+
+
+def fail_with_no_space(*_: object, **__: object) -> None:
+    """What a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def lose_a_tensor(tensors: dict, path: Path, metadata: dict) -> None:
+    """What a broken disk might do."""
+    tensors.popitem()
+    REAL_SAVE(tensors, path, metadata)
+
+
+REAL_SAVE = module.save_file
+FAILURES = {
+    "weights": ("save_file", fail_with_no_space),
+    "flush": ("sync", fail_with_no_space),
+    "rename": ("take_name", fail_with_no_space),
+    "damage": ("save_file", lose_a_tensor),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_failure_leaves_nothing_behind_and_the_old_model_whole(
+    tmp_path: Path, saved: SavedModel, monkeypatch: pytest.MonkeyPatch, failure: str, existing: bool
+):
+    if existing:
+        write_folder(tmp_path / "best", saved)
+    monkeypatch.setattr(module, *FAILURES[failure])
+    with pytest.raises(
+        EnvironmentProblem, match=r"best cannot be written .*(No space left|did not come out)"
+    ):
+        write_folder(tmp_path / "best", replace(saved, card="newer"))
+    assert [entry.name for entry in tmp_path.iterdir()] == (["best"] if existing else [])
+    if existing:
+        assert_same(read_folder(tmp_path / "best"), saved)
+
+
+def test_a_failing_rename_puts_the_old_model_back(
+    tmp_path: Path, saved: SavedModel, monkeypatch: pytest.MonkeyPatch
+):
+    write_folder(tmp_path / "best", saved)
+    rename: Callable[[Path, Path], Path] = Path.replace
+
+    def refuse_the_new(path: Path, target: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise PermissionError("not now")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
+    with pytest.raises(EnvironmentProblem, match="not now"):
+        write_folder(tmp_path / "best", replace(saved, card="newer"))
+    assert_same(read_folder(tmp_path / "best"), saved)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["best"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 400 kB, where this machine lets us mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    if (
+        libc is None
+        or not hasattr(libc, "umount2")
+        or libc.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=400k")
+    ):
+        pytest.skip("mounting a small disk takes rights that this process does not have")
+    yield disk
+    libc.umount2(bytes(disk), 2)
+
+
+def test_a_full_disk_keeps_the_old_model(small_disk: Path, saved: SavedModel):
+    write_folder(small_disk / "best", saved)
+    with pytest.raises(EnvironmentProblem, match=r"best cannot be written"):
+        write_folder(small_disk / "best", replace(saved, state=saved.state | {"large": torch.zeros(100_000)}))
+    assert [entry.name for entry in small_disk.iterdir()] == ["best"]
+    assert_same(read_folder(small_disk / "best"), saved)
+
+
+def test_a_lost_card_is_no_reason_to_refuse_a_model(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / "README.md").unlink()
+    assert read_folder(tmp_path / "best").card == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_whoever_may_read_one_file_may_read_the_weights_too(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    assert len({(tmp_path / "best" / name).stat().st_mode for name in FILES}) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "README.md"])
+def test_every_file_must_be_there(tmp_path: Path, saved: SavedModel, name: str):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / name).unlink()
+    with pytest.raises(DataError, match=rf"best is no saved model: `{name}` missing"):
+        read_folder(tmp_path / "best")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "README.md"])
+def test_every_file_must_be_whole(tmp_path: Path, saved: SavedModel, name: str):
+    write_folder(tmp_path / "best", saved)
+    path = tmp_path / "best" / name
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=rf"{name} is no"):
+        read_folder(tmp_path / "best")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", "[]", "config.json must hold a dict, not a list"),
+        (
+            "config.json",
+            '{"family": "v2"}',
+            "config.json is not the one that model.safetensors was saved with",
+        ),
+        ("preprocess.json", "3", "preprocess.json must hold a dict, not a int"),
+        ("labels.json", '{"0": "cat"}', "labels.json must hold a list"),
+        ("labels.json", '["cat", 3]', "labels.json: labels must be texts"),
+        ("labels.json", "[" * 100_000, "labels.json is no JSON"),
+    ],
+)
+def test_a_wrong_content_is_named(tmp_path: Path, saved: SavedModel, name: str, content: str, message: str):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_folder(tmp_path / "best")
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / "README.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"README.md cannot be read"):
+        read_folder(tmp_path / "best")
+
+
+def test_another_layout_of_the_same_configuration_is_the_same(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    (tmp_path / "best" / "config.json").write_text(json.dumps(dict(reversed(saved.config.items()))))
+    assert read_folder(tmp_path / "best").config == saved.config
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(DataError, match="none: no such folder"):
+        read_folder(tmp_path / "none")
+
+
+def test_a_moved_folder_still_reads(tmp_path: Path, saved: SavedModel):
+    write_folder(tmp_path / "best", saved)
+    shutil.move(tmp_path / "best", tmp_path / "elsewhere")
+    assert_same(read_folder(tmp_path / "elsewhere"), saved)

@@ -1,0 +1,331 @@
+"""The cache of downloads: what is kept, what is checked, and what two processes do at once."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+import swinkit
+from swinkit.errors import DataError, EnvironmentProblem
+from swinkit.models.build import build
+from swinkit.models.specs import VARIANTS
+from swinkit.tasks.classification.model import Classifier
+from swinkit.weights.load import export_weights
+from swinkit.zoo import cache
+from swinkit.zoo.cache import Record, address_of, entries, fetch, locked, remove
+from swinkit.zoo.checkpoints import Checkpoint, published
+from swinkit.zoo.places import is_cached, place, root
+
+from .server import Behaviour, serving
+
+NAME = "swin-t/imagenet-1k"
+
+
+def saved(state: dict[str, torch.Tensor]) -> bytes:
+    """A file of torch."""
+    file = io.BytesIO()
+    torch.save({"model": state}, file)
+    return file.getvalue()
+
+
+CONTENT = saved({"weight": torch.arange(5000.0)})
+
+
+def quiet(have: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture
+def behaviour() -> Behaviour:
+    return Behaviour(CONTENT)
+
+
+@pytest.fixture
+def row(behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkpoint]:
+    """A published checkpoint whose address leads to a server on this machine, and an empty cache."""
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SWINKIT_OFFLINE")
+    with serving(behaviour) as address:
+        monkeypatch.setenv("SWINKIT_MIRROR", address)
+        yield published()[NAME]
+
+
+def names(folder: Path) -> set[str]:
+    """All files below a folder."""
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) -> None:
+    assert not is_cached(row)
+    path = fetch(row, quiet)
+    assert path.read_bytes() == CONTENT
+    assert fetch(row, quiet) == path
+    assert is_cached(row)
+    assert len(behaviour.seen) == 1
+    assert behaviour.seen[0][0] == "/SwinTransformer/storage/releases/download/v1.0.0/" + path.name
+    assert names(root()) == {path.name, f"{path.name}.json", f"{path.name}.lock"}
+
+
+def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
+    record = Record.read(fetch(row, quiet))
+    assert record is not None
+    assert (record.name, record.address, record.size) == (NAME, row.address, len(CONTENT))
+    assert record.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert not record.compared
+
+
+def test_a_published_hash_is_compared(row: Checkpoint) -> None:
+    right = replace(row, sha256=hashlib.sha256(CONTENT).hexdigest()[:8])
+    record = Record.read(fetch(right, quiet))
+    assert record is not None
+    assert record.compared
+
+
+def test_a_file_of_another_hash_is_refused_and_not_kept(row: Checkpoint) -> None:
+    with pytest.raises(DataError, match=r"its SHA-256 is [0-9a-f]{64}, but 12345678\.\.\. was published"):
+        fetch(replace(row, sha256="12345678"), quiet)
+    assert names(root()) == {f"{place(row).name}.lock"}
+
+
+def test_a_file_that_changed_since_is_refused(row: Checkpoint) -> None:
+    path = fetch(row, quiet)
+    path.write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(
+        DataError, match=r"is not what was downloaded .*swinkit cache clear swin-t/imagenet-1k"
+    ):
+        fetch(row, quiet)
+
+
+def test_a_file_that_was_only_touched_is_taken(row: Checkpoint, behaviour: Behaviour) -> None:
+    os.utime(fetch(row, quiet), (0, 0))
+    fetch(row, quiet)
+    assert len(behaviour.seen) == 1
+
+
+def test_a_file_put_there_by_hand_is_taken_without_network(
+    row: Checkpoint, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWINKIT_OFFLINE", "1")
+    place(row).parent.mkdir(parents=True)
+    place(row).write_bytes(CONTENT)
+    path = fetch(row, quiet)
+    assert Record.read(path) is not None
+    assert not behaviour.seen
+
+
+def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> None:
+    place(row).parent.mkdir(parents=True)
+    place(row).write_bytes(CONTENT[:-100])
+    with pytest.raises(DataError, match="no whole file of weights"):
+        fetch(row, quiet)
+    assert place(row).exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"  <!DOCTYPE html><html>Quota exceeded</html>", "a page for people instead of the file"),
+        (CONTENT[:-100], "no whole file of weights"),
+        (save({"weight": torch.ones(100)})[:-1], "no whole file of weights"),
+        (b"\xff" * 100, "no whole file of weights"),
+        ((10).to_bytes(8, "little") + b"[" * 10, "no whole file of weights"),
+        (b"", "no whole file of weights"),
+    ],
+)
+def test_what_is_no_whole_file_of_weights_is_refused(
+    content: bytes, message: str, row: Checkpoint, behaviour: Behaviour
+) -> None:
+    behaviour.content = content
+    with pytest.raises(DataError, match=message) as caught:
+        fetch(row, quiet)
+    assert f"fetch {row.address} elsewhere and put the file at {place(row)}" in str(caught.value)
+    assert not is_cached(row)
+
+
+def test_safetensors_and_the_older_format_of_torch_are_taken(row: Checkpoint, behaviour: Behaviour) -> None:
+    behaviour.content = save({"weight": torch.ones(100)})
+    assert fetch(row, quiet).read_bytes() == behaviour.content
+    remove(entries()[0])
+    file = io.BytesIO()
+    torch.save({"weight": torch.ones(100)}, file, _use_new_zipfile_serialization=False)
+    behaviour.content = file.getvalue()
+    assert fetch(row, quiet).read_bytes() == behaviour.content
+
+
+@pytest.mark.parametrize("value", ["1", "true"])
+def test_offline_nothing_is_asked_for_and_the_way_by_hand_is_told(
+    value: str, row: Checkpoint, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWINKIT_OFFLINE", value)
+    with pytest.raises(
+        EnvironmentProblem, match=r"not in the cache, and SWINKIT_OFFLINE .* By hand: fetch http"
+    ):
+        fetch(row, quiet)
+    assert not behaviour.seen
+
+
+def test_a_refusal_names_the_checkpoint(row: Checkpoint, behaviour: Behaviour) -> None:
+    behaviour.refusals = [(404, {})]
+    with pytest.raises(
+        DataError, match=r"^swin-t/imagenet-1k: http.*no such file any more \(404\)\. By hand"
+    ):
+        fetch(row, quiet)
+
+
+def test_where_things_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SWINKIT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/shared")
+    assert root() == Path("/var/shared/swinkit")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert root() == Path.home() / ".cache" / "swinkit"
+    monkeypatch.setenv("SWINKIT_CACHE", "~/weights")
+    assert root() == Path.home() / "weights"
+
+
+def test_google_drive_is_asked_for_the_file_behind_its_page() -> None:
+    row = published()["swin-b/imagenet-1k-simmim"]
+    assert address_of(row) == (
+        "https://drive.usercontent.google.com/download?"
+        "id=1xEKyfMTsdh6TfnYhk5vbw0Yz7a-viZ0w&export=download&confirm=t"
+    )
+    assert place(row).name == "simmim_finetune__swin_base__img224_window7__800ep.pth"
+
+
+def test_no_two_checkpoints_share_a_place() -> None:
+    places = [place(row) for row in published().values()]
+    assert len(set(places)) == len(places)
+
+
+FETCH = """
+import sys
+from swinkit.zoo.cache import fetch
+from swinkit.zoo.checkpoints import published
+fetch(published()[sys.argv[1]], lambda have, total: print(have, flush=True))
+"""
+
+
+def fetching() -> subprocess.Popen[str]:
+    """A process that fetches the checkpoint."""
+    return subprocess.Popen([sys.executable, "-c", FETCH, NAME], stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_at_once_download_once(row: Checkpoint, behaviour: Behaviour) -> None:
+    behaviour.pause = 0.3
+    processes = [fetching(), fetching()]
+    assert [process.wait(20) for process in processes] == [0, 0]
+    for process in processes:
+        process.communicate()
+    assert len(behaviour.seen) == 1
+    assert place(row).read_bytes() == CONTENT
+
+
+def test_a_process_that_is_killed_leaves_a_part_to_go_on_with_and_no_lock(
+    row: Checkpoint, behaviour: Behaviour
+) -> None:
+    behaviour.drip, behaviour.flow = 0.05, 16_000
+    process = fetching()
+    assert process.stdout is not None
+    while int(process.stdout.readline()) < behaviour.flow:
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait(5)
+    process.communicate()
+    partial = cache.beside(place(row), ".partial")
+    size = partial.stat().st_size
+    assert size > 0
+    behaviour.drip = 0
+    assert [(entry.name, entry.record) for entry in entries()] == [(NAME, None)]
+    began = time.monotonic()
+    assert fetch(row, quiet).read_bytes() == CONTENT
+    assert time.monotonic() - began < 5
+    assert behaviour.seen[-1][1] == f"bytes={size}-"
+    assert not partial.exists()
+
+
+def test_the_list_tells_what_is_there_and_removing_takes_only_that(row: Checkpoint, tmp_path: Path) -> None:
+    assert entries() == []
+    path = fetch(row, quiet)
+    stranger = path.with_name("notes.txt")
+    stranger.write_text("mine")
+    (entry,) = entries()
+    assert (entry.name, entry.path, entry.size) == (NAME, path, len(CONTENT))
+    remove(entry)
+    assert names(root()) == {"notes.txt"}
+    stranger.unlink()
+    fetch(row, quiet)
+    remove(entries()[0])
+    assert list(root().iterdir()) == []
+
+
+def test_what_another_process_downloads_is_not_removed(row: Checkpoint) -> None:
+    path = fetch(row, quiet)
+    with locked(path), pytest.raises(EnvironmentProblem, match="being downloaded by another process"):
+        remove(entries()[0])
+    assert path.exists()
+
+
+def test_a_lock_that_was_removed_with_its_file_keeps_nobody_apart(row: Checkpoint) -> None:
+    """Who waited for it takes a new one, so that those who come later wait in turn."""
+    path, lock = place(row), cache.beside(place(row), ".lock")
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with locked(path):
+            entered.set()
+            leave.wait(5)
+
+    with locked(path):
+        thread = threading.Thread(target=other)
+        thread.start()
+        time.sleep(0.1)
+        assert not entered.is_set()
+        lock.unlink()
+    assert entered.wait(5)
+    with pytest.raises(EnvironmentProblem, match="by another process"), locked(path, wait=False):
+        pass
+    leave.set()
+    thread.join()
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    row: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(EnvironmentProblem, match=r"cannot be written .*SWINKIT_CACHE"):
+        fetch(row, quiet)
+
+
+def test_a_published_checkpoint_loads_by_name_with_what_is_known_of_it(
+    row: Checkpoint, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = [f"class {i}" for i in range(10)]
+    original = Classifier(build(VARIANTS["swin-pico"].spec), labels, swinkit.load().preprocess).eval()
+    behaviour.content = saved(export_weights(original, "microsoft"))
+    fit = {"crop": (32, 32), "resize": 36, "interpolation": "bilinear", "mean": (0.5,) * 3, "std": (0.2,) * 3}
+    small = replace(
+        row, name="swin-pico/test", preprocess=fit, reported={"top1": 12.5}, note="made for a test"
+    )
+    monkeypatch.setitem(published(), small.name, small)
+    model = swinkit.load("swin-pico/test")
+    assert isinstance(model, Classifier)
+    assert (model.preprocess.resize, model.preprocess.std) == (36, (0.2, 0.2, 0.2))
+    assert model.backbone.spec.border == "square"
+    pixels = torch.randn(1, 3, 32, 32)
+    assert torch.equal(model(pixels), original(pixels))
+    said = capsys.readouterr().err
+    assert "downloading swin-pico/test: 100 % of" in said
+    assert "licence MIT" in said
+    assert "reported: top1 12.5" in said
+    assert "note: made for a test" in said
