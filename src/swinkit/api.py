@@ -99,6 +99,7 @@ def load(
     labels: Sequence[str] | None = None,
     head: str = "same",
     tables: str | None = None,
+    entry: str | None = None,
 ) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
@@ -111,7 +112,8 @@ def load(
 
     `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
     "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
-    "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to.
+    "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to. `entry` names the
+    weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
@@ -120,15 +122,17 @@ def load(
     """
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
-        if (variant, labels, head, tables) != (None, None, "same", None):
-            raise UsageError("variant, labels, head and tables are for files; a saved model has its own")
+        if (variant, labels, head, tables, entry) != (None, None, "same", None, None):
+            raise UsageError(
+                "variant, labels, head, tables and entry are for files; a saved model has its own"
+            )
         return read_classifier(found.path)
     facts = found.facts
     if variant is not None:
         facts = replace(facts, variant=variant, spec=None, preprocess=None)
     if labels is not None:
         facts = replace(facts, labels=tuple(labels))
-    model, report = load_file(found.path, facts, head=head, tables=tables)
+    model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry)
     print("\n  ".join([report, *found.said]), file=sys.stderr)
     return model
 
@@ -149,16 +153,18 @@ def convert(
     *,
     to: str,
     variant: str | None = None,
+    entry: str | None = None,
+    ranks: int | None = None,
     force: bool = False,
     check: bool = True,
     dry_run: bool = False,
 ) -> Conversion:
-    """Write what `load(source, variant=variant)` reads as `out`, in the layout of another library.
+    """Write what `load(source, variant=..., entry=...)` reads as `out`, in the layout of another library.
 
     `to` is "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect; `out`
     ends in .safetensors or .pth, or names a folder (transformers, timm, swinkit). Where the library is
     installed, its own model must then answer as this one does, or nothing is kept; `check=False` leaves
-    that out.
+    that out. `ranks` cuts a Swin-MoE for as many processes, into the folder `out`.
     `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
 
     Raises:
@@ -168,8 +174,8 @@ def convert(
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
     before_loading(source, Path(out), to, force=force)
-    model = load(source, variant=variant)
-    return convert_model(model, Path(out), to, force=force, check=check, dry_run=dry_run)
+    model = load(source, variant=variant, entry=entry)
+    return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 
 def push(

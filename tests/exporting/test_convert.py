@@ -18,7 +18,9 @@ from swinkit.exporting import proof as proving
 from swinkit.exporting.convert import convert_model
 from swinkit.exporting.libraries import Library
 from swinkit.exporting.proof import Proof
+from swinkit.tasks.classification import foreign
 from swinkit.weights.configs import torchvision_arguments
+from swinkit.zoo.facts import Facts
 
 from ..parity.libraries import CLOSE, difference
 from .models import CUT, LABELS, THREE, classifier, pyramid, reconstructor
@@ -61,7 +63,7 @@ ROWS: dict[str, tuple[Callable[[], nn.Module], str, str, str]] = {  # model, --t
     "mlp to microsoft": (lambda: classifier("mlp"), "microsoft", "microsoft", "swinkit, read back"),
     "moe to microsoft": (lambda: classifier("moe"), "microsoft", "microsoft", "swinkit, read back"),
     "clips to torchvision": (lambda: classifier("video"), "torchvision", "torchvision-3d", "torchvision"),
-    "clips to openmmlab": (lambda: classifier("video"), "openmmlab", "openmmlab-video", "swinkit, read back"),
+    "clips to openmmlab": (lambda: classifier("video"), "openmmlab", "mmaction2", "swinkit, read back"),
     "pyramid to transformers": (pyramid, "transformers", "transformers-backbone", "transformers"),
     "pyramid to openmmlab": (pyramid, "openmmlab", "openmmlab-dense", "swinkit, read back"),
     "pyramid to the fork": (pyramid, "openmmlab-fork", "openmmlab-fork", "swinkit, read back"),
@@ -259,3 +261,34 @@ def test_what_is_written_can_be_read_by_whom_others_can(tmp_path: Path):
     finally:
         os.umask(before)
     assert (tmp_path / "out.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+def test_experts_are_cut_for_any_number_of_ranks_and_load_again(ranks: int, tmp_path: Path):
+    model = classifier("moe", num_experts=4)
+    done = convert_model(model, tmp_path / "moe", "microsoft", ranks=ranks)
+    assert isinstance(done.proof, Proof)
+    assert done.proof.difference == 0
+    names = {f"moe.pth.rank{rank}" for rank in range(ranks)} | {"moe.pth.master"}
+    assert {path.name for path in (tmp_path / "moe").iterdir()} == names
+    spec = model.backbone.spec
+    again, _ = foreign.load_file(tmp_path / "moe", Facts(spec=spec, labels=LABELS))
+    ours, theirs = model.state_dict(), again.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize(
+    ("family", "to", "out", "ranks", "message"),
+    [
+        ("v1", "microsoft", "a", 2, "ranks are files of a Swin-MoE"),
+        ("moe", "swinkit", "a", 2, "ranks are files of a Swin-MoE"),
+        ("moe", "microsoft", "a.pth", 2, "need a folder"),
+        ("moe", "microsoft", "a", 2, "3 experts cannot be dealt out evenly to 2 ranks"),
+        ("moe", "microsoft", "a", 0, "cannot be dealt out evenly to 0 ranks"),
+    ],
+)
+def test_ranks_that_cannot_be_are_refused(family, to, out, ranks, message, tmp_path: Path):
+    with pytest.raises(UsageError, match=message):
+        convert_model(classifier(family), tmp_path / out, to, ranks=ranks)
+    assert list(tmp_path.iterdir()) == []

@@ -20,6 +20,8 @@ from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.load import export_weights
 from swinkit.zoo.facts import Facts
 
+from ..weights.models import classifier as five_classes
+
 
 @pytest.mark.parametrize(
     ("size", "resize", "crop"),
@@ -155,3 +157,13 @@ def test_a_video_swin_runs_with_the_published_slice(tmp_path):
     theirs, report = load_file(tmp_path / "theirs.pth")
     assert (ours.spec.clipped_bias, theirs.spec.clipped_bias) == ("middle", "leading")
     assert "clipped bias of the published slice" in report
+
+
+def test_averaged_weights_are_taken_by_their_entry(tmp_path: Path):
+    raw, averaged = (export_weights(five_classes(), "timm") for _ in range(2))
+    torch.save({"state_dict": raw, "state_dict_ema": averaged}, tmp_path / "run.pth")
+    for entry, state in ((None, raw), ("state_dict_ema", averaged)):
+        model, _ = load_file(tmp_path / "run.pth", entry=entry)
+        assert torch.equal(model.head.classifier.weight, state["head.fc.weight"])
+    with pytest.raises(UsageError, match="teacher"):
+        load_file(tmp_path / "run.pth", entry="teacher")

@@ -30,6 +30,8 @@ def command(arguments: Sequence[str]) -> int:
         help="FILE.safetensors or FILE.pth; for transformers, timm and swinkit also a folder",
     )
     add("--to", type=str, required=True, help=f"{', '.join(TARGETS)}, or a dialect's own name")
+    add("--ranks", type=int, default=None, help="cut a Swin-MoE for so many processes (microsoft)")
+    add("--entry", type=str, default=None, help="which weights of a training run, such as model_ema")
     add("--variant", type=str, default=None, help="the model's name, where the file does not tell what it is")
     add("--force", action="store_true", help="replace what an earlier conversion left at OUT")
     add("--no-check", action="store_true", help="do not compare the answers with the other library's")
@@ -41,6 +43,8 @@ def command(arguments: Sequence[str]) -> int:
         options.out,
         to=options.to,
         variant=options.variant,
+        entry=options.entry,
+        ranks=options.ranks,
         force=options.force,
         check=not options.no_check,
         dry_run=options.dry_run,

@@ -17,6 +17,7 @@ from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialects import dialect_named
 from ..weights.limits import text
+from ..weights.ranks import write_ranks
 from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
 from .proof import Proof, proof_size, prove
 from .subject import Subject
@@ -56,9 +57,18 @@ def before_loading(source: str | os.PathLike[str], out: Path, to: str, *, force:
 
 
 def convert_model(
-    model: nn.Module, out: Path, to: str, *, force: bool = False, check: bool = True, dry_run: bool = False
+    model: nn.Module,
+    out: Path,
+    to: str,
+    *,
+    ranks: int | None = None,
+    force: bool = False,
+    check: bool = True,
+    dry_run: bool = False,
 ) -> Conversion:
     """Write `model` as `out` in the layout of `to`, a library or a dialect.
+
+    `ranks` makes a folder with the files of as many processes of a Swin-MoE.
 
     Raises:
         UsageError: `to` is unknown or cannot hold the model, with the reason, or `out` may not be written.
@@ -66,7 +76,7 @@ def convert_model(
         EnvironmentProblem: `out` cannot be written.
     """
     subject = Subject.of(model)
-    target = target_of(to, out, subject)
+    target = target_of(to, out, subject, ranks)
     dialect = dialect_named(target.dialect)
     state = dialect.write(subject.state, subject.spec)
     refuse_to_replace(out, force=force)
@@ -76,7 +86,7 @@ def convert_model(
     proof: Proof | str = "not checked: dry run" if dry_run else "not checked, as asked"
     if not dry_run:
         with landing(out) as partial:
-            write(partial, target, subject, state, size)
+            write(partial, target, subject, state, size, out.name)
             if check:
                 with evaluating(model):
                     at = proof_size(subject.spec, size, one_window=one_window)
@@ -94,8 +104,11 @@ def convert_model(
     )
 
 
-def write(path: Path, target: Target, subject: Subject, state: State, size: Size) -> None:
-    """The file, or the folder of weights and of what the library wants to know beside them."""
+def write(path: Path, target: Target, subject: Subject, state: State, size: Size, name: str) -> None:
+    """The file, or the folder of weights and of what the library wants to know beside them.
+
+    `name` begins the names of ranks' files.
+    """
     if not target.is_folder:
         write_tensors(path, state, target.wrapper)
         return
@@ -103,6 +116,9 @@ def write(path: Path, target: Target, subject: Subject, state: State, size: Size
         write_classifier(cast("Classifier", subject.model), path)
         return
     path.mkdir()
+    if target.ranks is not None:
+        write_ranks(state, path, name, target.ranks)
+        return
     write_tensors(path / WEIGHTS, state)
     if target.dialect.startswith("timm"):
         write_json(path / CONFIG, timm_config(subject.spec, size, subject.labels, subject.preprocess))

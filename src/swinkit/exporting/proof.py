@@ -1,7 +1,7 @@
 """That what was written answers as the model does: in the target library's own model, where it is installed.
 
 The same random pixels go through both. Ours runs under the borders of the target's library, since what is
-proved is the weights; where its borders make the answers differ is told apart (`weights.borders`).
+proved is the weights; where its borders make the answers differ is told apart (`weights.agreement`).
 """
 
 import copy
@@ -24,6 +24,7 @@ from ..weights.configs import times, uncut_size
 from ..weights.dialects import dialect_named
 from ..weights.limits import smallest_grid
 from ..weights.load import backbone_of, load_weights
+from ..weights.rank_files import is_ranked, read_ranks
 from .libraries import LIBRARIES
 from .subject import Subject
 
@@ -84,7 +85,10 @@ def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str
 def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) -> Proof:
     """The file, read back into a model of ours; here nothing may differ at all."""
     pixels, model = drawn(subject.spec, size), in_float(subject.model)
-    if path.is_dir():
+    if is_ranked(path):
+        again = copy.deepcopy(model)
+        load_weights(again, read_ranks(path), dialect=dialect)
+    elif path.is_dir():
         again = in_float(read_classifier(path))
     else:
         again = copy.deepcopy(model)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..models.config import family_of
-from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION
+from ..weights.configs import BACKBONE, CLASSIFIER, RECONSTRUCTION
 from ..weights.dialects import DIALECTS
 from .subject import Subject
 
@@ -26,21 +26,29 @@ FOLDERS = ("swinkit", "timm", "transformers")  # the libraries whose models can 
 class Target:
     """A dialect, and whether it is written as a folder.
 
-    `wrapper` names the dictionary inside a torch file that holds the tensors.
+    `wrapper` names the dictionary inside a torch file that holds the tensors. `ranks` is how many processes a
+    Swin-MoE is cut for, into a folder of their files.
     """
 
     dialect: str
     is_folder: bool
     wrapper: str | None
+    ranks: int | None = None
 
 
-def target_of(to: str, out: Path, subject: Subject) -> Target:
-    """The dialect of `to` for this model, in the form that the name of `out` asks for.
+def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) -> Target:
+    """The dialect of `to` for this model, in the form that the name of `out` and `ranks` ask for.
 
     Raises:
         UsageError: no such target, or one that has no such form.
     """
     dialect = dialect_for(to, subject)
+    if ranks is not None:
+        if dialect != "microsoft" or family_of(subject.spec) != "moe":
+            raise UsageError("ranks are files of a Swin-MoE in the names of microsoft; leave --ranks out")
+        if out.suffix:
+            raise UsageError(f"{out}: the files of {ranks} ranks need a folder; name one without an ending")
+        return Target(dialect, True, None, ranks)
     library = next((name for name in TARGETS if dialect.startswith(name)), dialect)
     if out.suffix in SUFFIXES:
         return Target(dialect, False, WRAPPERS.get(library) if out.suffix in TORCH_SUFFIXES else None)
@@ -96,9 +104,9 @@ def transformers(subject: Subject) -> str:
 
 
 def openmmlab(subject: Subject) -> str:
-    """Upstream's libraries for pictures, classifying or dense; the Video Swin repository for clips."""
+    """Upstream's libraries: mmaction2 for clips, mmpretrain for classifiers, the dense ones for backbones."""
     if len(subject.spec.patch) == 3:
-        return "openmmlab-video-backbone" if subject.kind == BARE else "openmmlab-video"
+        return "mmaction2"
     if subject.kind == BACKBONE:
         return "openmmlab-dense"
     return "openmmlab-v2" if family_of(subject.spec) == "v2" else "openmmlab"

@@ -9,7 +9,7 @@ from ...core.backbone import Swin
 from ...core.spec import Size, Spec
 from ...data.classes import class_names
 from ...data.preprocess import Preprocess
-from ...errors import DataError, UsageError, listed
+from ...errors import DataError, UsageError, listed, require
 from ...files.tensors import Contents, read_contents
 from ...heads.pyramid import Pyramid
 from ...models.build import build
@@ -36,18 +36,28 @@ Model = Classifier | Pyramid | SimMIM | Swin
 
 
 def load_file(
-    path: Path, facts: Facts = NOTHING, *, head: str = "same", tables: str | None = None
+    path: Path,
+    facts: Facts = NOTHING,
+    *,
+    head: str = "same",
+    tables: str | None = None,
+    entry: str | None = None,
 ) -> tuple[Model, str]:
     """The model in a file of weights, in eval mode, and a report of what became of every tensor.
 
     What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
-    `load_weights`; with a new head, the labels of `facts` may be others than the file's.
+    `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of
+    `read_contents`.
 
     Raises:
         DataError: the file is damaged, or holds tensors that cannot be explained.
         UsageError: the file does not tell its architecture, or the labels do not fit its classes.
     """
-    contents = Contents(read_ranks(path)) if is_ranked(path) else read_contents(path)
+    if is_ranked(path):
+        require(entry is None, "entry", entry, "left out: files of ranks hold one set of weights")
+        contents = Contents(read_ranks(path))
+    else:
+        contents = read_contents(path, entry)
     try:
         return model_of(contents, path, facts, head, tables)
     except (DataError, UsageError) as error:
