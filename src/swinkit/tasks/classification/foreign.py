@@ -8,6 +8,7 @@ import torch
 from ...core.backbone import Swin
 from ...core.spec import Size, Spec
 from ...data.classes import class_names
+from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed, require
 from ...files.tensors import Contents, read_contents
@@ -27,7 +28,6 @@ from ..simmim.model import SimMIM
 from .model import Classifier
 
 USUAL_SIZE = (224, 224)
-MAPPED_CLASSES = 1000  # of ImageNet-1k, onto which a head of ImageNet-22k is mapped
 SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
 DECODER = "head.decoder.weight"
 NOTHING = Facts()
@@ -181,7 +181,7 @@ def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], s
     Raises:
         UsageError: they are not as many as the head will have.
     """
-    classes = MAPPED_CLASSES if head == "mapped" else classes
+    classes = CLASSES_1K if head == "mapped" else classes
     if facts.labels is None:
         return class_names(classes)
     if len(facts.labels) != classes and head != "new":
