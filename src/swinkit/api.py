@@ -21,6 +21,7 @@ from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
+from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
 from .tasks.classification.data import FittedImages, evaluation_batches, training_batches
 from .tasks.classification.foreign import load_file
@@ -87,7 +88,9 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
                 f"a {kind} has no field {field!r}{did_you_mean(field, known)} (known: {', '.join(known)})"
             )
     try:
-        return replace(spec, **changes)
+        made = replace(spec, **changes)
+        require_plausible(vars(made))
+        return made
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
 
@@ -100,6 +103,7 @@ def load(
     head: str = "same",
     tables: str | None = None,
     entry: str | None = None,
+    dialect: str | None = None,
 ) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
@@ -114,6 +118,7 @@ def load(
     "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
     "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to. `entry` names the
     weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
+    `dialect` says whose names they are, where two libraries' fit.
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
@@ -122,9 +127,9 @@ def load(
     """
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
-        if (variant, labels, head, tables, entry) != (None, None, "same", None, None):
+        if (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
             raise UsageError(
-                "variant, labels, head, tables and entry are for files; a saved model has its own"
+                "variant, labels, head, tables, entry and dialect are for files; a saved model has its own"
             )
         return read_classifier(found.path)
     facts = found.facts
@@ -132,6 +137,8 @@ def load(
         facts = replace(facts, variant=variant, spec=None, preprocess=None)
     if labels is not None:
         facts = replace(facts, labels=tuple(labels))
+    if dialect is not None:
+        facts = replace(facts, dialect=dialect)
     model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry)
     print("\n  ".join([report, *found.said]), file=sys.stderr)
     return model
@@ -148,23 +155,25 @@ def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None 
 
 
 def convert(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
     out: str | os.PathLike[str],
     *,
     to: str,
     variant: str | None = None,
     entry: str | None = None,
+    dialect: str | None = None,
     ranks: int | None = None,
     force: bool = False,
     check: bool = True,
     dry_run: bool = False,
 ) -> Conversion:
-    """Write what `load(source, variant=..., entry=...)` reads as `out`, in the layout of another library.
+    """Write what `load` reads as `out`, in the layout of another library.
 
-    `to` is "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect; `out`
-    ends in .safetensors or .pth, or names a folder (transformers, timm, swinkit). Where the library is
-    installed, its own model must then answer as this one does, or nothing is kept; `check=False` leaves
-    that out. `ranks` cuts a Swin-MoE for as many processes, into the folder `out`.
+    `variant`, `entry` and `dialect` are those of `load`. `to` is "microsoft", "timm", "torchvision",
+    "transformers", "openmmlab", "swinkit" or a dialect; `out` ends in .safetensors or .pth, or names a folder
+    (transformers, timm, swinkit). Where the library is installed, its own model must then answer as this one
+    does, or nothing is kept; `check=False` leaves that out. `ranks` cuts a Swin-MoE for as many processes,
+    into the folder `out`.
     `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
 
     Raises:
@@ -174,7 +183,7 @@ def convert(
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
     before_loading(source, Path(out), to, force=force)
-    model = load(source, variant=variant, entry=entry)
+    model = load(source, variant=variant, entry=entry, dialect=dialect)
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 

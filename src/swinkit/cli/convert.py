@@ -30,6 +30,7 @@ def command(arguments: Sequence[str]) -> int:
         help="FILE.safetensors or FILE.pth; for transformers, timm and swinkit also a folder",
     )
     add("--to", type=str, required=True, help=f"{', '.join(TARGETS)}, or a dialect's own name")
+    add("--from", type=str, default=None, help="whose names the file has, where two libraries' fit")
     add("--ranks", type=int, default=None, help="cut a Swin-MoE for so many processes (microsoft)")
     add("--entry", type=str, default=None, help="which weights of a training run, such as model_ema")
     add("--variant", type=str, default=None, help="the model's name, where the file does not tell what it is")
@@ -44,6 +45,7 @@ def command(arguments: Sequence[str]) -> int:
         to=options.to,
         variant=options.variant,
         entry=options.entry,
+        dialect=options["from"],
         ranks=options.ranks,
         force=options.force,
         check=not options.no_check,

@@ -45,14 +45,15 @@ class Conversion:
     written: bool
 
 
-def before_loading(source: str | os.PathLike[str], out: Path, to: str, *, force: bool) -> None:
+def before_loading(source: str | os.PathLike[str] | None, out: Path, to: str, *, force: bool) -> None:
     """Find mistakes that need no model, before a large one is read.
 
     Raises:
         UsageError: `to` is unknown, or `out` may not be written.
     """
     require_known(to)
-    refuse_source(source, out)
+    if source is not None:
+        refuse_source(source, out)
     refuse_to_replace(out, force=force)
 
 

@@ -52,7 +52,7 @@ def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) ->
     library = next((name for name in TARGETS if dialect.startswith(name)), dialect)
     if out.suffix in SUFFIXES:
         return Target(dialect, False, WRAPPERS.get(library) if out.suffix in TORCH_SUFFIXES else None)
-    if out.suffix:
+    if out.suffix[1:].isalpha():  # else a folder such as swin-v1.0
         raise UsageError(f"{out}: files of weights end in {', '.join(SUFFIXES)}")
     if not dialect.startswith(FOLDERS) or dialect == "swinkit-backbone":
         raise UsageError(f"{out}: {dialect} reads files; name one that ends in {' or '.join(SUFFIXES[:2])}")

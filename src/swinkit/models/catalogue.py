@@ -3,7 +3,9 @@
 import difflib
 import re
 
+from ..core.spec import Spec
 from ..errors import UsageError
+from .families import Continuous, SpecMoE
 from .specs import VARIANTS, Variant
 
 NOTE = re.compile(r" \(.*\)$")
@@ -27,9 +29,9 @@ def canonical(name: str) -> str | None:
     Known are the stems of the official files, ids of the hub, timm's and torchvision's names. That of a
     detector or segmenter gives its backbone.
     """
-    if name in VARIANTS:
-        return name
     stem = NOTE.sub("", name).rsplit("/", 1)[-1].split(".")[0]  # timm's tags and suffixes follow a dot
+    if stem in VARIANTS:
+        return stem
     stem = HASH.sub("", stem).replace("-", "_")  # ids of the hub are written with dashes
     if stem in ALIASES:
         return ALIASES[stem]
@@ -50,6 +52,19 @@ def find(name: str) -> tuple[str, Variant]:
             f"unknown model {name!r}{did_you_mean(name, [*VARIANTS, *ALIASES])}; `swinkit models` lists all"
         )
     return found, VARIANTS[found]
+
+
+def outline(spec: Spec) -> tuple[object, ...]:
+    """What tells variants apart and follows from weights."""
+    references = spec.reference_windows if isinstance(spec, Continuous) else None
+    experts = (spec.moe_blocks, spec.num_experts, spec.router) if isinstance(spec, SpecMoE) else None
+    numbers = spec.patch, spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes
+    return type(spec), *numbers, references, experts
+
+
+def alike(spec: Spec) -> Variant | None:
+    """The first variant with these numbers."""
+    return next((v for v in VARIANTS.values() if outline(v.spec) == outline(spec)), None)
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

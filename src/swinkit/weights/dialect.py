@@ -137,7 +137,9 @@ class Dialect:
         if plan is None:
             raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
         if not self.takes(state, plan):
-            raise DataError(f"{self.embed} has other axes than {self.name}'s models; name another dialect")
+            raise DataError(
+                f"{self.embed} has other axes than {self.name}'s models, so it is another library's"
+            )
         local = {name: state[full] for name, full in plan.full.items()}
         return Reading(
             state=carried_out(plan.moves, local, spec),

@@ -111,7 +111,7 @@ def detect(state: State) -> Dialect:
         if left_over(other) == left_over(plan) and other.renamed != plan.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
-                f"{listed(differing(plan, other))} differently; say which dialect it is"
+                f"{listed(differing(plan, other))} differently; say which: dialect={best.name!r}, or --from"
             )
     return best
 

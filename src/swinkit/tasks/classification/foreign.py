@@ -14,9 +14,9 @@ from ...errors import DataError, UsageError, listed, require
 from ...files.tensors import Contents, read_contents
 from ...heads.pyramid import Pyramid
 from ...models.build import build
-from ...models.catalogue import canonical, find
+from ...models.catalogue import alike, canonical, find, outline
 from ...models.config import family_of
-from ...models.families import Continuous
+from ...models.families import Continuous, SpecMoE
 from ...models.specs import VARIANTS
 from ...weights.dialect import Dialect, Reading
 from ...weights.dialects import detect, dialect_named
@@ -72,7 +72,7 @@ def model_of(
     reading = dialect.read(contents.state)
     spec, size, told_by = architecture(reading, path, facts)
     notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
-    notes += other_windows(reading, spec)
+    notes += [*other_windows(reading, spec), *routed(spec, told_by)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(trained_under(dialect))
@@ -99,21 +99,17 @@ def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size
             raise
         chosen = VARIANTS[stem]
         return chosen.spec, chosen.size, f"the file's name ({stem})"
+    if isinstance(spec, SpecMoE) and stem is not None and outline(VARIANTS[stem].spec) == outline(spec):
+        return VARIANTS[stem].spec, VARIANTS[stem].size, f"the tensors and the file's name ({stem})"
     return spec, usual_size(spec, stem), "the tensors"
 
 
 def usual_size(spec: Spec, stem: str | None) -> Size:
     """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
-    for variant in VARIANTS.values():
-        if outline(variant.spec) == outline(spec):
-            return variant.size
+    known = alike(spec)
+    if known is not None:
+        return known.size
     return VARIANTS[stem].size if stem else USUAL_SIZE
-
-
-def outline(spec: Spec) -> tuple[object, ...]:
-    """What tells variants apart and follows from weights."""
-    references = spec.reference_windows if isinstance(spec, Continuous) else None
-    return family_of(spec), spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
 
 
 def other_windows(reading: Reading, spec: Spec) -> list[str]:
@@ -132,6 +128,17 @@ def other_windows(reading: Reading, spec: Spec) -> list[str]:
         return []
     return [
         f"windows {told[0]}, pre-trained with {told[1]}; but the file was saved with {kept[0]} and {kept[1]}"
+    ]
+
+
+def routed(spec: Spec, told_by: str) -> list[str]:
+    """For the report: how experts are chosen, which no tensor tells, where nothing else told it either."""
+    if told_by != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
+        return []
+    fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
+    values = ", ".join(f"{field} {getattr(spec, field)}" for field in fields)
+    return [
+        f"experts are chosen as is usual, for no tensor tells how: {values}; another way needs the variant"
     ]
 
 
