@@ -104,21 +104,24 @@ def load(
     tables: str | None = None,
     entry: str | None = None,
     dialect: str | None = None,
+    precision: str = "fp32",
 ) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
-    `source` is a folder that `save` wrote, a checkpoint's name (`swin-t/imagenet-1k`; `checkpoints` lists
-    them), a repository of the Hugging Face hub (`hf:org/name`, `hf:org/name@revision`), or a file of weights
-    in the names of any known library. All but a saved model run under the border policy of the library that
-    trained them, and a report of what became of every tensor is printed to stderr. What comes back is a
-    `Classifier` or, by what the file holds, a `Pyramid` (the backbone of a detector or segmenter), a `SimMIM`
-    (with its decoder) or a bare `Swin`. What is downloaded is kept in a cache (`swinkit cache`).
+    `source` is a folder that `save` wrote, or timm, transformers or `convert` in their layout; a checkpoint's
+    name (`swin-t/imagenet-1k`; `checkpoints` lists them); a repository of the Hugging Face hub
+    (`hf:org/name`, `hf:org/name@revision`); or a file of weights in the names of any known library. All but a
+    saved model run under the border policy of the library that trained them, and a report of what became of
+    every tensor is printed to stderr. What comes back is a `Classifier` or, by what the file holds, a
+    `Pyramid` (the backbone of a detector or segmenter), a `SimMIM` (with its decoder) or a bare `Swin`. What
+    is downloaded is kept in a cache (`swinkit cache`).
 
     `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
     "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
     "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to. `entry` names the
     weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
-    `dialect` says whose names they are, where two libraries' fit.
+    `dialect` says whose names they are, where two libraries' fit. `precision` is "fp32", or "file" for that
+    in which a file was written; a saved model has the one that it was saved in.
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
@@ -139,7 +142,7 @@ def load(
         facts = replace(facts, labels=tuple(labels))
     if dialect is not None:
         facts = replace(facts, dialect=dialect)
-    model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry)
+    model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry, precision=precision)
     print("\n  ".join([report, *found.said]), file=sys.stderr)
     return model
 
@@ -160,6 +163,7 @@ def convert(
     *,
     to: str,
     variant: str | None = None,
+    head: str = "same",
     entry: str | None = None,
     dialect: str | None = None,
     ranks: int | None = None,
@@ -169,11 +173,11 @@ def convert(
 ) -> Conversion:
     """Write what `load` reads as `out`, in the layout of another library.
 
-    `variant`, `entry` and `dialect` are those of `load`. `to` is "microsoft", "timm", "torchvision",
+    `variant`, `head`, `entry` and `dialect` are those of `load`. `to` is "microsoft", "timm", "torchvision",
     "transformers", "openmmlab", "swinkit" or a dialect; `out` ends in .safetensors or .pth, or names a folder
     (transformers, timm, swinkit). Where the library is installed, its own model must then answer as this one
     does, or nothing is kept; `check=False` leaves that out. `ranks` cuts a Swin-MoE for as many processes,
-    into the folder `out`.
+    into the folder `out`. Tensors are written in the precision of the source, and compared in fp32.
     `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
 
     Raises:
@@ -182,8 +186,8 @@ def convert(
             ending that tells what to write.
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
-    before_loading(source, Path(out), to, force=force)
-    model = load(source, variant=variant, entry=entry, dialect=dialect)
+    before_loading(source, Path(out), to, ranks=ranks, force=force)
+    model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 

@@ -87,7 +87,8 @@ def test_there_and_back_through_a_file_that_tells_no_windows(
     ("words", "message"),
     [
         (["a.pth"], "cannot convert to 'timmm', did you mean 'timm'? (known: microsoft, timm, torchvision"),
-        (["a.onnx", "--to", "timm"], "a.onnx: files of weights end in .safetensors, .pth, .pt, .bin"),
+        (["a.onnx", "--to", "timm"], "a.onnx: files of weights end in .safetensors or .pth"),
+        (["a.bin", "--to", "timm"], "a.bin: files of weights end in .safetensors or .pth"),
         (
             ["a", "--to", "torchvision"],
             "a: torchvision reads files; name one that ends in .safetensors or .pth",

@@ -13,6 +13,31 @@ from ..recipes import catalogue
 from .arguments import parse, parser
 from .console import line
 
+METAVARS = {str: "NAME", int: "N", float: "X", int | None: "N", bool: "true|false"}  # by type, in the help
+WORDS = {  # what each field of a recipe is, in the help
+    "variant": "the model, as `swinkit models` names it",
+    "drop_path": "rate of stochastic depth in the last block, rising from 0 in the first",
+    "size": "pixels that pictures are resized to, [height,width]",
+    "mean": "of the training pictures' red, green and blue, in [0, 1]",
+    "std": "spread of the same",
+    "optimiser.lr": "learning rate at its peak",
+    "optimiser.weight_decay": "of AdamW",
+    "optimiser.betas": "of AdamW",
+    "optimiser.clip_norm": "largest norm of the gradient",
+    "schedule.epochs": "passes over the training pictures",
+    "schedule.warmup_epochs": "epochs in which the learning rate rises from 0",
+    "schedule.final_lr": "learning rate at the end of the cosine",
+    "augmentation.shift": "pixels that a picture is moved by at most",
+    "augmentation.mirror": "probability that a picture is mirrored",
+    "augmentation.cutmix": "probability that a batch is mixed by CutMix",
+    "augmentation.cutmix_epochs": "in so many epochs from the first; null: in all",
+    "augmentation.smoothing": "of the labels, in [0, 1]",
+    "run.batch_size": "pictures in a step",
+    "run.precision": "numbers that the forward pass computes with",
+    "run.compile": "compile the backbone, which needs a C++ compiler",
+    "run.seed": "of all that is random",
+}
+
 
 def command(arguments: Sequence[str]) -> int:
     """Train, print a line an epoch, and say where the model is."""
@@ -28,14 +53,20 @@ def command(arguments: Sequence[str]) -> int:
     reader.add_argument(
         "--data",
         type=Path,
+        metavar="PATH",
         required=True,
         help="folder or zip with train/CLASS/picture and val/CLASS/picture",
     )
     reader.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; a stopped one goes on from it"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        required=True,
+        help="folder of the run; a stopped one goes on from it",
     )
     for name, kind, value in leaves(recipe):
-        reader.add_argument(f"--{name}", type=kind, default=value, help="field of the recipe")
+        shown: dict[str, Any] = {"metavar": METAVARS[kind]} if kind in METAVARS else {}
+        reader.add_argument(f"--{name}", type=kind, default=value, help=WORDS[name], **shown)
     options = parse(reader, words, assignments=True)
     chosen = overridden(recipe, {name: options[name] for name, _, _ in leaves(recipe)})
     try:

@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from ..core.spec import Spec
+from ..core.spec import Size, Spec
 from ..errors import UsageError
 from .families import Continuous, SpecMoE
 from .specs import VARIANTS, Variant
@@ -62,12 +62,30 @@ def outline(spec: Spec) -> tuple[object, ...]:
     return type(spec), *numbers, references, experts
 
 
+def named(spec: Spec) -> str | None:
+    """The name of the first variant with these numbers."""
+    return next((name for name, v in VARIANTS.items() if outline(v.spec) == outline(spec)), None)
+
+
 def alike(spec: Spec) -> Variant | None:
     """The first variant with these numbers."""
-    return next((v for v in VARIANTS.values() if outline(v.spec) == outline(spec)), None)
+    name = named(spec)
+    return None if name is None else VARIANTS[name]
+
+
+def resembling(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int, ...]) -> list[str]:
+    """The variants of one kind with these widths and depths, whatever their windows."""
+    wanted = kind, patch, embed_dim, depths
+    every = ((name, variant.spec) for name, variant in VARIANTS.items())
+    return [name for name, s in every if (type(s), s.patch, s.embed_dim, s.depths) == wanted]
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """The words ", did you mean 'x'?" for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    """The words ", did you mean 'x'?" for the nearest known word, or nothing.
+
+    A slip is nearest, then the longest that `word` begins with, then what resembles it at all.
+    """
+    slips, alike = (difflib.get_close_matches(word, known, n=1, cutoff=cutoff) for cutoff in (0.85, 0.6))
+    begun = sorted(filter(word.startswith, known), key=len, reverse=True)
+    near = [*slips, *begun, *alike]
     return f", did you mean {near[0]!r}?" if near else ""

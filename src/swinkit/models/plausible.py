@@ -30,7 +30,16 @@ LARGEST: dict[
 MOST_STAGES, MOST_AXES, MOST_BLOCKS = 8, 3, 512
 FRACTIONS = ("mlp_ratio", "capacity_factor")
 NEGATIVE = ("capacity_factor",)  # below 0: a limit, and as few places as are needed
-FLAGS = ("qkv_bias", "patch_norm", "norm_stages", "normalise_gates", "batch_prioritised", "mlp_output_bias")
+FLAGS = (
+    "qkv_bias",
+    "patch_norm",
+    "norm_stages",
+    "normalise_gates",
+    "batch_prioritised",
+    "mlp_output_bias",
+    "expert_output_bias",
+)
+OPEN_FLAGS = ("expert_output_bias",)  # that may also be None
 
 
 def require_plausible(values: Mapping[str, Any]) -> None:
@@ -51,7 +60,8 @@ def require_plausible(values: Mapping[str, Any]) -> None:
                 whole = "a number" if name in FRACTIONS else "a whole number"
                 raise ValueError(f"{name} has {number!r}; it must be {whole} from {least} to {LARGEST[name]}")
     for name in FLAGS:
-        if not isinstance(values.get(name, True), bool):
+        open_flag = name in OPEN_FLAGS and values.get(name) is None
+        if not open_flag and not isinstance(values.get(name, True), bool):
             raise ValueError(f"{name} is {values[name]!r}; it must be true or false")
     scale = values.get("qk_scale")
     number = isinstance(scale, int | float) and not isinstance(scale, bool)

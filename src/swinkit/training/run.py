@@ -90,7 +90,8 @@ class RunFolder:
         path = self.path / CHECKPOINT
         if not path.exists():
             return 0
-        state = read_torch(path)
+        with path.open("rb") as file:
+            state = read_torch(path, file)
         if not isinstance(state, dict) or set(state) != FIELDS:
             raise DataError(f"{path} is no checkpoint of a training; delete it to begin anew")
         if state["labels"] != list(task.labels):

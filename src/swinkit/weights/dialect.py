@@ -215,7 +215,8 @@ def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> Stat
     for move in moves:
         taken = [source[name] for name in move.taken]
         try:
-            made.update(zip(move.given, move.convert(taken, spec), strict=True))
+            given = zip(move.given, move.convert(taken, spec), strict=True)
+            made.update((name, tensor) for name, tensor in given if tensor is not None)
         except (RuntimeError, IndexError) as error:
             shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in zip(move.taken, taken, strict=True))
             raise DataError(f"{shapes}: no such tensors of a Swin, {listed(move.given)}") from error

@@ -98,17 +98,20 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
     new = path if path.exists() else beside(path, PARTIAL)
     if new != path:
         if offline():
-            raise EnvironmentProblem("it is not in the cache, and SWINKIT_OFFLINE forbids the network")
+            raise EnvironmentProblem(
+                "it is not in the cache, and the network is forbidden (--offline, or $SWINKIT_OFFLINE)"
+            )
         download(address_of(checkpoint), new, watch, patience)
     try:
         require_weights(new)
         digest = hash_of(new)
         if not digest.startswith(checkpoint.sha256 or ""):
             raise DataError(f"its SHA-256 is {digest}, but {checkpoint.sha256}... was published")
-    except DataError:
-        if new != path:  # ours, and of no use
-            forget(new)
-        raise
+    except DataError as error:
+        if new == path:
+            raise
+        forget(new)  # ours, and of no use
+        raise DataError(f"{address_of(checkpoint)}: {error}") from None
     with told(path):
         sync(new)
         state = new.stat()

@@ -11,6 +11,7 @@ from ...data.classes import class_names
 from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed, require
+from ...files.state import State
 from ...files.tensors import Contents, read_contents
 from ...heads.pyramid import Pyramid
 from ...models.build import build
@@ -42,26 +43,44 @@ def load_file(
     head: str = "same",
     tables: str | None = None,
     entry: str | None = None,
+    precision: str = "fp32",
 ) -> tuple[Model, str]:
     """The model in a file of weights, in eval mode, and a report of what became of every tensor.
 
     What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
     `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of
-    `read_contents`.
+    `read_contents`. `precision` is "fp32", or "file" for that of the file's tensors.
 
     Raises:
         DataError: the file is damaged, or holds tensors that cannot be explained.
         UsageError: the file does not tell its architecture, or the labels do not fit its classes.
     """
+    require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     if is_ranked(path):
         require(entry is None, "entry", entry, "left out: files of ranks hold one set of weights")
         contents = Contents(read_ranks(path))
     else:
         contents = read_contents(path, entry)
     try:
-        return model_of(contents, path, facts, head, tables)
+        model, report = model_of(contents, path, facts, head, tables)
     except (DataError, UsageError) as error:
         raise type(error)(f"{path}: {error}") from None
+    notes = take_precision(model, contents.state, precision)
+    return model, "\n  ".join([report, *notes])
+
+
+def take_precision(model: Model, state: State, precision: str) -> list[str]:
+    """Put `model` into fp32, or the one precision of its file; for the report, what the file has but fp32."""
+    found = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    if found <= {torch.float32}:
+        return []
+    told = listed(sorted(str(dtype).removeprefix("torch.") for dtype in found - {torch.float32}))
+    if precision == "fp32":
+        model.float()
+        return [f"precision: {told} in the file, fp32 here"]
+    if len(found) == 1:
+        model.to(next(iter(found)))
+    return [f"precision: {told} in the file, kept"]
 
 
 def model_of(
