@@ -15,6 +15,7 @@ from swinkit.exporting import convert as converting
 from swinkit.exporting import files
 from swinkit.exporting.convert import convert_model
 from swinkit.exporting.files import landing, same, write_tensors
+from swinkit.files.tensors import read_state
 
 from .models import classifier
 
@@ -166,6 +167,9 @@ def test_every_type_of_tensor_survives_to_the_bit(name: str, tmp_path: Path):
         "strided": torch.randn(4, 4)[:, ::2],
     }
     write_tensors(tmp_path / name, state)
+    written = read_state(tmp_path / name)
+    assert written.keys() == state.keys()
+    assert all(same(written[key], state[key].contiguous()) for key in state)
 
 
 def test_negative_zero_is_not_zero():

@@ -117,5 +117,5 @@ def test_numbers_that_go_together_with_nothing_are_refused(changes, complaint):
 
 
 def test_one_expert_or_no_noise_are_fine_where_nothing_divides_by_them():
-    spec("moe", balance="gshard", num_experts=1, router_noise=0.0)
-    spec("moe", num_experts=1, moe_blocks=((), ()))
+    assert spec("moe", balance="gshard", num_experts=1, router_noise=0.0).num_experts == 1
+    assert spec("moe", num_experts=1, moe_blocks=((), ())).moe_blocks == ((), ())
