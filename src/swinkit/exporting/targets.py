@@ -20,6 +20,7 @@ WRAPPERS = {
     "mmaction2": "state_dict",
 }  # what their loaders open; the others take tensors
 FOLDERS = ("swinkit", "timm", "transformers")  # the libraries whose models can be folders
+HELD = {"timm": (CLASSIFIER,), "swinkit": (CLASSIFIER, RECONSTRUCTION)}  # in folders; else of any kind
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) ->
         raise UsageError(f"{out}: files of weights end in {', '.join(SUFFIXES)}")
     if not dialect.startswith(FOLDERS) or dialect == "swinkit-backbone":
         raise UsageError(f"{out}: {dialect} reads files; name one that ends in {' or '.join(SUFFIXES[:2])}")
-    if library in ("timm", "swinkit") and subject.kind != CLASSIFIER:
+    if library in HELD and subject.kind not in HELD[library]:
         raise UsageError(f"{out}: a folder for {library} holds a classifier; name a file, {out}.safetensors")
     return Target(dialect, True, None)
 
