@@ -130,3 +130,22 @@ def test_backbone_changes_are_checked() -> None:
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'laod'"):
         swinkit.laod  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"embed_dim": 96.0},
+        {"depths": (2, 2.5, 6, 2)},
+        {"in_channels": 2.5},
+        {"mlp_ratio": float("inf")},
+        {"qk_scale": "a"},
+        {"qk_scale": 0.0},
+        {"qkv_bias": "no"},
+        {"window_sizes": ((7.0, 7.0),) * 4},
+        {"patch": (4, 4, 4, 4)},
+    ],
+)
+def test_a_change_that_no_swin_can_have_is_a_usage_error(changes):
+    with pytest.raises(UsageError, match=next(iter(changes))):
+        swinkit.backbone("swin-t", **changes)

@@ -20,6 +20,7 @@ from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
+from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
 from .tasks.classification.data import PrepareEvaluation
 from .tasks.classification.foreign import load_file
@@ -84,7 +85,9 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
                 f"a {kind} has no field {field!r}{did_you_mean(field, known)} (known: {', '.join(known)})"
             )
     try:
-        return replace(spec, **changes)
+        made = replace(spec, **changes)
+        require_plausible(vars(made))
+        return made
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
 
@@ -97,20 +100,25 @@ def load(
     head: str = "same",
     tables: str | None = None,
     entry: str | None = None,
+    dialect: str | None = None,
+    precision: str = "fp32",
 ) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
-    `source` is a folder that `save` wrote, a checkpoint's name (`swin-t/imagenet-1k`; `checkpoints` lists
-    them), a repository of the Hugging Face hub (`hf:org/name`, `hf:org/name@revision`), or a file of weights
-    in the names of any known library. All but a saved model run under the border policy of the library that
-    trained them, and a report of what became of every tensor is printed to stderr. What comes back is a
-    `Classifier` or, by what the file holds, a `Pyramid` (the backbone of a detector or segmenter), a `SimMIM`
-    (with its decoder) or a bare `Swin`. What is downloaded is kept in a cache (`swinkit cache`).
+    `source` is a folder that `save` wrote, or timm, transformers or `convert` in their layout; a checkpoint's
+    name (`swin-t/imagenet-1k`; `checkpoints` lists them); a repository of the Hugging Face hub
+    (`hf:org/name`, `hf:org/name@revision`); or a file of weights in the names of any known library. All but a
+    saved model run under the border policy of the library that trained them, and a report of what became of
+    every tensor is printed to stderr. What comes back is a `Classifier` or, by what the file holds, a
+    `Pyramid` (the backbone of a detector or segmenter), a `SimMIM` (with its decoder) or a bare `Swin`. What
+    is downloaded is kept in a cache (`swinkit cache`).
 
     `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
     "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
     "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to. `entry` names the
     weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
+    `dialect` says whose names they are, where two libraries' fit. `precision` is "fp32", or "file" for that
+    in which a file was written; a saved model has the one that it was saved in.
     A saved model has its own of all these; `head="new"` with `labels` begins a classifier with its backbone.
 
     Raises:
@@ -121,13 +129,13 @@ def load(
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
         model = read_model(found.path)
-        if (head, entry) == ("new", None) and labels is not None:
+        if (head, entry, dialect) == ("new", None, None) and labels is not None:
             model, report = begun_anew(model, labels, variant=variant, tables=tables)
             print(report, file=sys.stderr)
             return model
-        if (variant, labels, head, tables, entry) != (None, None, "same", None, None):
+        if (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
             raise UsageError(
-                "variant, labels, head, tables and entry are for files; a saved model has its own "
+                "variant, labels, head, tables, entry and dialect are for files; a saved model has its own "
                 "(head='new' with labels begins a classifier with its backbone)"
             )
         return model
@@ -136,7 +144,9 @@ def load(
         facts = replace(facts, variant=variant, spec=None, preprocess=None)
     if labels is not None:
         facts = replace(facts, labels=tuple(labels))
-    model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry)
+    if dialect is not None:
+        facts = replace(facts, dialect=dialect)
+    model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry, precision=precision)
     print("\n  ".join([report, *found.said]), file=sys.stderr)
     return model
 
@@ -152,23 +162,26 @@ def save(model: Classifier | SimMIM, folder: str | os.PathLike[str], *, card: st
 
 
 def convert(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
     out: str | os.PathLike[str],
     *,
     to: str,
     variant: str | None = None,
+    head: str = "same",
     entry: str | None = None,
+    dialect: str | None = None,
     ranks: int | None = None,
     force: bool = False,
     check: bool = True,
     dry_run: bool = False,
 ) -> Conversion:
-    """Write what `load(source, variant=..., entry=...)` reads as `out`, in the layout of another library.
+    """Write what `load` reads as `out`, in the layout of another library.
 
-    `to` is "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect; `out`
-    ends in .safetensors or .pth, or names a folder (transformers, timm, swinkit). Where the library is
-    installed, its own model must then answer as this one does, or nothing is kept; `check=False` leaves
-    that out. `ranks` cuts a Swin-MoE for as many processes, into the folder `out`.
+    `variant`, `head`, `entry` and `dialect` are those of `load`. `to` is "microsoft", "timm", "torchvision",
+    "transformers", "openmmlab", "swinkit" or a dialect; `out` ends in .safetensors or .pth, or names a folder
+    (transformers, timm, swinkit). Where the library is installed, its own model must then answer as this one
+    does, or nothing is kept; `check=False` leaves that out. `ranks` cuts a Swin-MoE for as many processes,
+    into the folder `out`. Tensors are written in the precision of the source, and compared in fp32.
     `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
 
     Raises:
@@ -177,8 +190,8 @@ def convert(
             ending that tells what to write.
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
-    before_loading(source, Path(out), to, force=force)
-    model = load(source, variant=variant, entry=entry)
+    before_loading(source, Path(out), to, ranks=ranks, force=force)
+    model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 

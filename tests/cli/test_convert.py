@@ -87,7 +87,8 @@ def test_there_and_back_through_a_file_that_tells_no_windows(
     ("words", "message"),
     [
         (["a.pth"], "cannot convert to 'timmm', did you mean 'timm'? (known: microsoft, timm, torchvision"),
-        (["a.onnx", "--to", "timm"], "a.onnx: files of weights end in .safetensors, .pth, .pt, .bin"),
+        (["a.onnx", "--to", "timm"], "a.onnx: files of weights end in .safetensors or .pth"),
+        (["a.bin", "--to", "timm"], "a.bin: files of weights end in .safetensors or .pth"),
         (
             ["a", "--to", "torchvision"],
             "a: torchvision reads files; name one that ends in .safetensors or .pth",
@@ -97,10 +98,7 @@ def test_there_and_back_through_a_file_that_tells_no_windows(
         (["a", "--to", "swinkit-backbone"], "swinkit-backbone reads files; name one that ends in"),
         (["a.pth", "--to", "timm-cr"], "timm-cr cannot hold this model: it has no Swin V1"),
         (["a.pth", "--to", "timm", "--vriant", "x"], "unknown option 'vriant', did you mean 'variant'?"),
-        (
-            ["a.pth", "--to", "timm", "--variant", "swin-t"],
-            "variant, labels, head, tables and entry are for files",
-        ),
+        (["a.pth", "--to", "timm", "--variant", "swin-t"], "variant, labels, head, tables"),
         (["nowhere/a.pth", "--to", "timm"], "nowhere: no such folder; make it first"),
     ],
 )

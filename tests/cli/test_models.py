@@ -8,7 +8,7 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
-from swinkit.zoo.checkpoints import published
+from swinkit.zoo.checkpoints import Checkpoint, published
 from swinkit.zoo.places import place
 
 
@@ -52,9 +52,12 @@ def test_the_table_is_aligned_and_has_a_line_a_variant(capsys: pytest.CaptureFix
     assert max(map(len, lines)) <= 100
     assert {line.rindex(" M ") for line in lines} == {head.index("params") + 4}
     by_name = {line.split()[0]: line.split()[1:] for line in lines}
-    assert by_name["swin-pico"] == ["1.0", "M", "0.04", "32x32", "77.9", "MIT", "1,", "1", "here"]
+    assert by_name["swin-pico"] == ["1.0", "M", "0.04", "32x32", "77.9", "CIFAR", "MIT", "1,", "1", "here"]
     assert by_name["swin-mlp-b"] == ["60.7", "M", "10.41", "224x224", "81.3", "MIT", "1"]
     assert by_name["swinv2-l"][4:] == ["-", "-", "-"]
+    assert by_name["swin-moe-s-8e"][4:6] == ["36.8", "IN-22k"]
+    assert by_name["video-swin-b"][4:6] == ["84.0", "K600"]
+    assert by_name["video-swin-b-w16x7x7"][4:6] == ["69.6", "SSv2"]
 
 
 def test_a_models_weights_are_listed_with_what_is_reported_of_them(
@@ -66,8 +69,8 @@ def test_a_models_weights_are_listed_with_what_is_reported_of_them(
     path.touch()
     assert main(["models", "swin_small_patch4_window7_224"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["weights", "reported", "licence", "here"]
-    assert lines[0].split() == ["swin-s/imagenet-1k", "top1", "83.2,", "top5", "96.2", "MIT", "yes"]
+    assert head.split() == ["weights", "reported", "licence"]
+    assert lines[0].split() == ["swin-s/imagenet-1k", "top1", "83.2,", "top5", "96.2", "MIT", "(here)"]
     assert "swin-s/coco-mask-rcnn  " in "\n".join(lines)
     assert {row["name"] for row in listed(capsys, "swin-s") if row["cached"]} == {"swin-s/imagenet-1k"}
     assert "1 here" in next(line for line in table(capsys) if line.startswith("swin-s "))
@@ -89,6 +92,52 @@ def test_what_other_libraries_downloaded_from_the_hub_is_here_too(
     assert [row["name"] for row in listed(capsys, "swin-t") if row["cached"]] == ["swin-t/imagenet-1k-timm"]
 
 
+@pytest.mark.parametrize("row", published().values(), ids=lambda row: row.name)
+def test_one_checkpoints_page_tells_all_that_is_known(
+    row: Checkpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", row.name]) == 0
+    name, *lines = capsys.readouterr().out.splitlines()
+    assert name == row.name
+    assert all(len(line) <= 100 for line in lines if "://" not in line)
+    facts = " ".join(line.strip() for line in lines)
+    for fact in (row.address, row.source, row.licence, row.dialect or "told", row.note, *row.aliases):
+        assert fact in facts
+    assert [f"{value:g}" for value in row.reported.values() if f" {value:g}" not in facts] == []
+    assert row.preprocess is None or row.preprocess["interpolation"] in facts
+
+
+def test_a_checkpoint_is_found_by_the_name_that_the_list_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = listed(capsys, "swin-t/imagenet-1k")
+    assert row == next(each for each in listed(capsys, "swin-t") if each["name"] == "swin-t/imagenet-1k")
+    assert main(["models", "swin-t/imagenet-1k"]) == 0
+    assert capsys.readouterr().out == (
+        "swin-t/imagenet-1k\n"
+        "address   https://github.com/SwinTransformer/storage/releases/download/v1.0.0/"
+        "swin_tiny_patch4_window7_224.pth\n"
+        "source    https://github.com/microsoft/Swin-Transformer\n"
+        "licence   MIT\n"
+        "task      classification, 1000 classes, 224x224 pixels\n"
+        "dialect   microsoft\n"
+        "pictures  shorter side 256, middle 224x224 pixels, bicubic; mean 0.485 0.456 0.406, deviation "
+        "0.229\n          0.224 0.225\n"
+        "reported  top1 81.2, top5 95.5\n"
+        "sha256    -\n"
+        "aliases   swin_tiny_patch4_window7_224\n"
+        "note      -\n"
+        "cached    no\n"
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_lists_of_weights_fit_a_hundred_columns(
+    variant: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swinkit.cli.models.is_cached", lambda _: True)  # which makes them widest
+    assert main(["models", variant]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
 def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The lines of `swinkit models`."""
     assert main(["models"]) == 0
@@ -102,6 +151,19 @@ def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
         (
             ["--task", "detect"],
             "no model has the task 'detect' (known: classification, video-classification)",
+        ),
+        (["swin-t", "--family", "v2"], "--family is for the list of all models; leave it or swin-t out"),
+        (
+            ["swin-t", "--max-params", "3M"],
+            "--max-params is for the list of all models; leave it or swin-t out",
+        ),
+        (
+            ["swin-t-unknown"],
+            "unknown model 'swin-t-unknown', did you mean 'swin-t'?; `swinkit models` lists all",
+        ),
+        (
+            ["swin-t/imagenet1k"],
+            "swin-t/imagenet1k: no such file, folder or checkpoint, did you mean 'swin-t/imagenet-1k'?",
         ),
         (["--max-params", "lots"], "--max-params 'lots' is not a number such as 60M or 3B"),
         (

@@ -33,7 +33,7 @@ def photo(path: Path, height: int = 30, width: int = 45) -> None:
 def photos(tmp_path, monkeypatch, classifier) -> Path:
     """A working folder with pictures, good and bad; `swinkit.load` gives the tests' classifier."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(api, "load", lambda name: classifier)
+    monkeypatch.setattr(api, "load", lambda name, **_: classifier)
     for name in ("cat.png", "photos/cat.png", "photos/more/cat.jpg", "photos/dog.png"):
         photo(tmp_path / name)
     (tmp_path / "bad.jpg").write_text("no picture")
@@ -250,9 +250,9 @@ def test_an_unknown_model(monkeypatch, capsys, photos):
 
 
 def test_a_model_without_a_head(monkeypatch, capsys, classifier):
-    monkeypatch.setattr(api, "load", lambda name: classifier.backbone)
-    assert predict("cat.png", "--model", "some/backbone") == 2
-    assert "error: some/backbone has no classification head" in capsys.readouterr().err
+    monkeypatch.setattr(api, "load", lambda name, **_: classifier.backbone)
+    assert predict("cat.png", "--model", "swin-pico") == 2
+    assert "error: swin-pico has no classification head" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", ["cat.png", "cat.png/out", "/proc/swinkit-test"])
@@ -392,7 +392,7 @@ from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 backbone = build(VARIANTS["swin-pico"].spec)
 model = Classifier(backbone, ["cat", "dog"], Preprocess(crop=(32, 32), resize=32))
-api.load = lambda name: model
+api.load = lambda name, **_: model
 sys.exit(main(["predict", "many", "--batch-size", "1"]))
 """
     process = subprocess.Popen(

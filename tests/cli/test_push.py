@@ -72,6 +72,9 @@ def test_a_copy_of_a_pushed_repository_is_a_saved_model(hub: Hub, tmp_path: Path
     [
         (["push", PICO], 2, "name"),
         (["push", PICO, "pico"], 2, "'pico' names no repository"),
+        (["push", PICO, "pico", "-n"], 2, "'pico' names no repository"),
+        (["push", PICO, "me/pico@v2", "-n"], 2, "name a branch apart"),
+        (["push", PICO, "me/pico--t", "-n"], 2, "me/pico--t"),
         (["push", PICO, "me/pico", "--top1", "0.5"], 2, "given together with the dataset"),
         (["push", PICO, "me/pico", "--top1", "high"], 2, "top1"),
         (["push", "no-such-model", "me/pico"], 2, "no-such-model"),

@@ -139,6 +139,20 @@ def test_noise_and_dropout_are_for_training_alone():
 
 
 @torch.no_grad()
+def test_in_training_experts_are_chosen_by_the_noisy_scores():
+    experts, x = layer(noise=400.0), torch.randn(50, C)
+    plain = experts.router(x)[0].argmax(1)
+    assert torch.equal(experts.route(x)[0].expert[:, 0], plain)
+    experts.train()
+    torch.manual_seed(1)
+    _, noisy = experts.router(x)
+    torch.manual_seed(1)
+    chosen = experts.route(x)[0].expert[:, 0]
+    assert torch.equal(chosen, noisy.argmax(1))
+    assert not torch.equal(chosen, plain)
+
+
+@torch.no_grad()
 def test_dropout_lies_between_the_layers_of_an_expert():
     """So that at a rate of nearly 1, only the second bias is left."""
     mlps = stirred(ExpertMLPs(2, C, 8, dropout=1 - 1e-9, output_bias=True)).train()

@@ -1,6 +1,5 @@
 """From a case folder to an outcome: our twin of the reference, its weights, and every tensor compared."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from . import (
     masking,
     microsoft,
     microsoft_moe,
+    naming,
     openmmlab,
     simmim,
     timm_cr,
@@ -35,44 +35,46 @@ from .trace import trace
 OK, FAILED, NOT_COVERED, ERROR = "ok", "FAILED", "not covered", "error"
 GRADIENTS_TIMES = 1000  # gradients are stored multiplied by this
 
-MICROSOFT = "microsoft/Swin-Transformer"
+MICROSOFT = "microsoft/Swin-Transformer|microsoft/SimMIM"
 OPENMMLAB = (
     "SwinTransformer/Swin-Transformer-Object-Detection|SwinTransformer/Swin-Transformer-Semantic-Segmentation"
 )
 TWINS: list[
     tuple[str, str, str, Callable[[dict[str, Any]], Reference]]
-] = [  # patterns of repository, file, class
-    (MICROSOFT, r"models/swin_transformer\.py", "SwinTransformer", microsoft.v1),
-    (MICROSOFT, r"models/swin_transformer_v2\.py", "SwinTransformerV2", microsoft.v2),
-    (MICROSOFT, r"models/simmim\.py", r"SimMIM\(SwinTransformerForSimMIM\)", simmim.v1),
-    (MICROSOFT, r"models/simmim\.py", r"SimMIM\(SwinTransformerV2ForSimMIM\)", simmim.v2),
-    (MICROSOFT, r"models/swin_mlp\.py", "SwinMLP", microsoft.mlp),
-    (MICROSOFT, r"models/swin_transformer_moe\.py", "SwinTransformerMoE", microsoft_moe.moe),
+] = [  # patterns of repository, module, class
+    (MICROSOFT, "swin_transformer", "SwinTransformer", microsoft.v1),
+    (MICROSOFT, "swin_transformer_v2", "SwinTransformerV2", microsoft.v2),
+    (MICROSOFT, "simmim", r"SimMIM\(SwinTransformerForSimMIM\)", simmim.v1),
+    (MICROSOFT, "simmim", r"SimMIM\(SwinTransformerV2ForSimMIM\)", simmim.v2),
+    (MICROSOFT, "swin_mlp", "SwinMLP", microsoft.mlp),
+    (MICROSOFT, "swin_transformer_moe", "SwinTransformerMoE", microsoft_moe.moe),
     (
         OPENMMLAB,
-        r"mm(det|seg)/models/backbones/swin_transformer\.py",
-        r"SwinTransformer( \(.*\))?",
+        "swin_transformer",
+        "SwinTransformer",
         openmmlab.dense,
     ),
     (
         "SwinTransformer/Video-Swin-Transformer",
-        r"mmaction/models/backbones/swin_transformer\.py",
+        "swin_transformer",
         r"Recognizer3D\(SwinTransformer3D, *I3DHead\)|SwinTransformer3D",
         openmmlab.video,
     ),
     ("huggingface/pytorch-image-models", ".*", "SwinTransformer", timm_library.v1),
     ("huggingface/pytorch-image-models", ".*", "SwinTransformerV2", timm_library.v2),
     ("huggingface/pytorch-image-models", ".*", "SwinTransformerV2Cr", timm_cr.v2_cr),
-    ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer", torchvision_library.v1),
     (
         "pytorch/vision",
         ".*",
-        r"(.*\.)?SwinTransformer\(block=SwinTransformerBlockV2\b.*\)",
+        r"SwinTransformer\(block=SwinTransformerBlockV2\b.*\)",
         torchvision_library.v2,
     ),
-    ("pytorch/vision", ".*", r"(.*\.)?SwinTransformer3d", torchvision_library.v3d),
+    ("pytorch/vision", ".*", "SwinTransformer", torchvision_library.v1),
+    ("pytorch/vision", ".*", "SwinTransformer3d", torchvision_library.v3d),
     ("huggingface/transformers", ".*", "SwinForImageClassification", transformers_library.v1),
     ("huggingface/transformers", ".*", "Swinv2ForImageClassification", transformers_library.v2),
+    ("huggingface/transformers", ".*", "SwinModel", transformers_library.v1_bare),
+    ("huggingface/transformers", ".*", "Swinv2Model", transformers_library.v2_bare),
     ("huggingface/transformers", ".*", "SwinForMaskedImageModeling", transformers_library.v1_simmim),
     ("huggingface/transformers", ".*", "Swinv2ForMaskedImageModeling", transformers_library.v2_simmim),
 ]
@@ -157,9 +159,9 @@ def model_answers(case: Case, twin: Callable[[dict[str, Any]], Reference], outco
 
 def find(about: dict[str, Any]) -> Callable[[dict[str, Any]], Reference] | None:
     """The maker of our twin of the reference, by what the case says of it; None if there is none yet."""
-    said = tuple(str(about.get(f"reference_{key}") or "") for key in ("repo", "file", "class"))
+    told = naming.told(about)
     for *patterns, twin in TWINS:
-        if all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, said, strict=True)):
+        if naming.matches(patterns, told):
             return twin
     return None
 

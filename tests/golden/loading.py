@@ -4,7 +4,6 @@ Source and target are twins of the reference's models. The target is filled as t
 our loader does what theirs did, and the whole is written back under the reference's names.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,17 @@ from torch import Tensor
 from swinkit.core.backbone import Swin
 from swinkit.core.borders import BORDERS
 from swinkit.core.spec import Size, places
-from swinkit.data.imagenet import CLASSES_1K, CLASSES_22K
+from swinkit.data.imagenet import CLASSES_1K, MAPPABLE
 from swinkit.errors import DataError
-from swinkit.weights.load import export_weights, load_weights
+from swinkit.weights.dialects import DIALECTS, detect
+from swinkit.weights.load import BACKBONE, canonical, export_weights, load_weights
 
-from . import microsoft, openmmlab
+from . import microsoft, naming, openmmlab
 from .case import Case
 from .options import sizes
 from .reference import Reference
 
+BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask")
 HEAD_KINDS = {"mapped": "map22kto1k", "new": "head_mismatch_zero", "same": "head"}  # where it is all there is
 
 State = dict[str, Tensor]
@@ -40,49 +41,28 @@ class Loader:
     prefix: str = "checkpoint."  # of the file's tensors among the inputs
 
 
-MICROSOFT = "microsoft/Swin-Transformer"
-V1, V2 = "SwinTransformer", "SwinTransformerV2"
-LOADERS: list[tuple[str, str, str, Loader]] = [  # patterns of repository, file, class
-    (
-        MICROSOFT,
-        r"utils\.py:load_pretrained",
-        V1,
-        Loader("resize_load_pretrained", microsoft.v1, microsoft.v1),
-    ),
-    (
-        MICROSOFT,
-        r"utils\.py:load_pretrained",
-        V2,
-        Loader("resize_load_pretrained_v2", microsoft.v2, microsoft.v2),
-    ),
-    (
-        MICROSOFT,
-        r"utils_simmim\.py:load_pretrained",
-        V1,
-        Loader("simmim_geo_resize", microsoft.v1, microsoft.v1),
-    ),
-    (
-        MICROSOFT,
-        r"utils_simmim\.py:load_pretrained",
-        V2,
-        Loader("simmim_geo_resize_v2", microsoft.v2, microsoft.v2),
-    ),
-    (
-        "SwinTransformer/Video-Swin-Transformer",
-        r"mmaction/models/backbones/swin_transformer\.py:inflate_weights",
-        "SwinTransformer3D",
-        Loader("video_inflate", microsoft.v1, openmmlab.video, ("model2d", "model3d"), "checkpoint2d."),
-    ),
-]
+LOADERS = {  # of microsoft: whether it is SimMIM's, and whether it is V2's
+    (False, False): Loader("resize_load_pretrained", microsoft.v1, microsoft.v1),
+    (False, True): Loader("resize_load_pretrained_v2", microsoft.v2, microsoft.v2),
+    (True, False): Loader("simmim_geo_resize", microsoft.v1, microsoft.v1),
+    (True, True): Loader("simmim_geo_resize_v2", microsoft.v2, microsoft.v2),
+}
+VIDEO = Loader("video_inflate", microsoft.v1, openmmlab.video, ("model2d", "model3d"), "checkpoint2d.")
 
 
 def find(about: dict[str, Any]) -> Loader | None:
-    """The loader that the case is of; None if it is a case of another kind."""
-    said = tuple(str(about.get(f"reference_{key}") or "") for key in ("repo", "file", "class"))
-    for *patterns, loader in LOADERS:
-        if all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, said, strict=True)):
-            return loader
-    return None
+    """The loader that the case is of, told by its having two constructors; None if it is of another kind."""
+    constructor = about.get("constructor")
+    repo, file, kind = naming.told(about)
+    if not isinstance(constructor, dict):
+        return None
+    if constructor.keys() & set(VIDEO.constructors):
+        return VIDEO
+    if not constructor.keys() & set(Loader.constructors) or not repo.startswith("microsoft/"):
+        return None
+    if kind.startswith(("SwinMLP", "SwinTransformerMoE")):
+        return None
+    return LOADERS["simmim" in f"{repo} {file}".lower(), kind.startswith("SwinTransformerV2")]
 
 
 def loaded(case: Case, loader: Loader) -> tuple[str, State]:
@@ -104,7 +84,8 @@ def loaded(case: Case, loader: Loader) -> tuple[str, State]:
     if not any(name.endswith("patch_embed.proj.weight") for name in file):
         file = filled(source, file)  # of a case that keeps the head alone
     head = reference_way(classes(file), classes(before))
-    load_weights(target.model, file, head=head)
+    dialect = detect(file).name
+    load_weights(target.model, not_strict(file, before, target, dialect), dialect=dialect, head=head)
     found = export_weights(target.model, target.dialect)
     if target.dialect == "microsoft":
         found |= masks(target.backbone, grid({**microsoft.COMMON, **options[1]}))
@@ -122,6 +103,27 @@ def filled(reference: Reference, given: State) -> State:
     return export_weights(reference.model, reference.dialect) | given
 
 
+def not_strict(file: State, before: State, target: Reference, dialect: str) -> State:
+    """`file` without what the target has no place for, and with what it alone has as it was `before`.
+
+    So do the references' loaders, which go by names that both models share. Ours takes a file whole or not.
+    """
+    own = canonical(target.model)
+    plan = DIALECTS[dialect].plan(file)
+    assert plan is not None
+    homeless = {
+        theirs
+        for theirs, ours in plan.renamed.items()
+        if not any(name in own or not name.startswith(BACKBONE) for name in ours)
+    }
+    kept = {
+        plan.prefix + name: x
+        for name, x in before.items()
+        if not name.endswith(BUFFERS) and not name.startswith("head.")  # which `head` is about
+    }
+    return kept | {name: x for name, x in file.items() if name not in homeless}
+
+
 def classes(state: State) -> int:
     """Of the classifier in `state`; 0 if it has none."""
     return len(state["head.bias"]) if "head.bias" in state else 0
@@ -129,7 +131,7 @@ def classes(state: State) -> int:
 
 def reference_way(theirs: int, ours: int) -> str:
     """What Microsoft's loader does with a head, by the two numbers of classes."""
-    if (theirs, ours) == (CLASSES_22K, CLASSES_1K):
+    if theirs in MAPPABLE and ours == CLASSES_1K:
         return "mapped"
     return "same" if theirs == ours else "new"
 

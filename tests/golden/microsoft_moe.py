@@ -65,7 +65,6 @@ def spec(options: dict[str, Any]) -> SpecMoE:
         tuple(sorted({block for block in blocks if 0 <= block < depth}))
         for blocks, depth in zip(options["moe_blocks"], options["depths"], strict=False)
     )
-    all_experts = all(len(stage) == depth for stage, depth in zip(blocks, options["depths"], strict=True))
     return SpecMoE(
         **common,
         qk_scale=options["qk_scale"],
@@ -82,8 +81,8 @@ def spec(options: dict[str, Any]) -> SpecMoE:
         balance="gshard" if options["is_gshard_loss"] else "load-importance",
         balance_weight=options["aux_loss_weight"],
         expert_dropout=options["moe_drop"],
-        # Without dense blocks nothing in a file tells that its zero biases are switched off.
-        mlp_output_bias=options["mlp_fc2_bias"] or all_experts,
+        mlp_output_bias=options["mlp_fc2_bias"],
+        expert_output_bias=True,  # which the option keeps from learning, and no more
     )
 
 

@@ -71,7 +71,8 @@ def by_hand(file: dict[str, Tensor], before: dict[str, Tensor], resize: Any) -> 
 
 def official(folder: Path, about: dict[str, Any], source: dict[str, Any], target: dict[str, Any]) -> Path:
     """A case of Microsoft's two loaders."""
-    loader: Loader = find(about)
+    constructor = {"source_checkpoint": {**SIZES, **source}, "target_model": {**SIZES, **target}}
+    loader: Loader = find({**about, "constructor": constructor})
     models = [loader.source({**SIZES, **source}), loader.target({**SIZES, **target})]
     file, before = (export_weights(stirred(twin.model), "microsoft") for twin in models)
     before |= masks(models[1].backbone, grid({**COMMON, **target}))
@@ -81,7 +82,6 @@ def official(folder: Path, about: dict[str, Any], source: dict[str, Any], target
         file["encoder.mask_token"] = torch.zeros(1, 1, 8)
     inputs = {f"checkpoint.{name}": x for name, x in file.items()}
     inputs |= {f"model_before.{name}": x for name, x in before.items()}
-    constructor = {"source_checkpoint": {**SIZES, **source}, "target_model": {**SIZES, **target}}
     return write(
         folder,
         {**about, "constructor": constructor, "tolerance": TOLERANCE},
@@ -104,6 +104,12 @@ UNSEEN = {
     "geometric, 12 to 7": (SIMMIM, {**LARGE, "num_classes": 0}, {**SMALL, "num_classes": 0}),
     "geometric, 7 to 12": (SIMMIM, {**SMALL, "num_classes": 0}, {**LARGE, "num_classes": 0}),
     "geometric, a classifier": (SIMMIM, {**SMALL, "num_classes": 0}, {**SMALL, "num_classes": 4}),
+    "an embedding for the target alone": (PRETRAINED, SMALL, {**LARGE, "ape": True}),
+    "an embedding in the file alone": (PRETRAINED, {**SMALL, "ape": True}, LARGE),
+    "a first norm in the file alone": (PRETRAINED, SMALL, {**LARGE, "patch_norm": False}),
+    "a first norm for the target alone": (SIMMIM, {**SMALL, "patch_norm": False, "num_classes": 0}, LARGE),
+    "more blocks": (PRETRAINED, SMALL, {**LARGE, "depths": [2, 2]}),
+    "fewer blocks": (PRETRAINED | V2, SMALL, {**LARGE, "depths": [1, 1]}),
     "geometric V2": (SIMMIM | V2, {**SMALL, "num_classes": 0}, {**LARGE, "num_classes": 0}),
 }
 
@@ -115,9 +121,10 @@ def test_any_windows_and_classes_of_microsoft(tmp_path, case):
 
 @pytest.mark.parametrize("window", [[3, 4, 4], [2, 6, 6], [1, 3, 3]])
 def test_any_window_of_video(tmp_path, window):
-    loader: Loader = find(VIDEO)
     flat = {**SIZES, "img_size": 64, "window_size": 4, "num_classes": 3}
     deep = {**SIZES, "patch_size": [4, 4, 4], "window_size": window, "patch_norm": True}
+    about = {**VIDEO, "constructor": {"model2d": flat, "model3d": deep}, "tolerance": TOLERANCE}
+    loader: Loader = find(about)
     source, target = loader.source(flat), loader.target(deep)
     file = export_weights(stirred(source.model), "microsoft")
     before = export_weights(stirred(target.model), target.dialect)
@@ -131,7 +138,6 @@ def test_any_window_of_video(tmp_path, window):
     after = {name: x if name.endswith(BUFFERS) else inflated[name] for name, x in before.items()}
     inputs = {f"checkpoint2d.{name}": x for name, x in file.items()}
     inputs |= {f"model_before.{name}": x for name, x in before.items()}
-    about = {**VIDEO, "constructor": {"model2d": flat, "model3d": deep}, "tolerance": TOLERANCE}
     holds(write(tmp_path / "case", about, weights={}, inputs=inputs, outputs=after))
 
 

@@ -86,6 +86,10 @@ TIMM = {
     "patch 2": ({"img_size": 30, "patch_size": 2, "window_size": 7}, (30, 30)),
     "no classes": ({"img_size": 64, "window_size": 4, "num_classes": 0}, (64, 64)),
     "no pooling": ({"img_size": 64, "window_size": 4, "num_classes": 0, "global_pool": ""}, (64, 64)),
+    "no pooling, classes": (
+        {"img_size": [64, 96], "window_size": 4, "num_classes": 3, "global_pool": "", "embed_dim": 6},
+        (64, 96),
+    ),
     "no qkv bias": ({"img_size": 64, "window_size": 4, "qkv_bias": False}, (64, 64)),
     "five channels": ({"img_size": 64, "window_size": 4, "in_chans": 5}, (64, 64)),
     "narrow MLP": ({"img_size": 64, "window_size": 4, "mlp_ratio": 1.5}, (64, 64)),

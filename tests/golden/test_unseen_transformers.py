@@ -11,9 +11,11 @@ from transformers import (
     SwinConfig,
     SwinForImageClassification,
     SwinForMaskedImageModeling,
+    SwinModel,
     Swinv2Config,
     Swinv2ForImageClassification,
     Swinv2ForMaskedImageModeling,
+    Swinv2Model,
 )
 
 from tests.models.small import stirred
@@ -21,6 +23,7 @@ from tests.models.small import stirred
 from .compare import NOT_COVERED, check
 from .test_unseen import SMALL, case, holds
 
+FLOATING = ("regression", "multi_label_classification")
 V1 = (SwinConfig, SwinForImageClassification)
 V2 = (Swinv2Config, Swinv2ForImageClassification)
 
@@ -44,6 +47,8 @@ def classified(folder: Path, model: nn.Module, size: tuple[int, int]) -> Path:
     """A case of a classifier, with labels."""
     pixels = torch.randn(2, model.config.num_channels, *size)
     labels = torch.tensor([0, model.config.num_labels - 1])
+    if model.config.problem_type in FLOATING:
+        labels = torch.rand(2, model.config.num_labels)
     base = getattr(model, model.base_model_prefix)
     answer, inner = model(pixels, labels=labels, output_hidden_states=True), base(pixels)
     outputs = {f"reshaped_hidden_states.{i}": x for i, x in enumerate(answer.reshaped_hidden_states)}
@@ -59,6 +64,15 @@ SIZES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
     "odd grid, padded": ({"image_size": 52, "window_size": 4}, (52, 52)),
     "pixels that fill no patch": ({"image_size": 52, "window_size": 4}, (55, 54)),
     "patch 2": ({"image_size": 30, "patch_size": 2, "window_size": 7}, (30, 30)),
+    "one class": ({"image_size": 64, "window_size": 4, "num_labels": 1}, (64, 64)),
+    "regression": (
+        {"image_size": 64, "window_size": 4, "num_labels": 3, "problem_type": "regression"},
+        (64, 64),
+    ),
+    "several labels": (
+        {"image_size": 64, "window_size": 4, "problem_type": "multi_label_classification"},
+        (64, 64),
+    ),
     "no qkv bias": ({"image_size": 64, "window_size": 4, "qkv_bias": False}, (64, 64)),
     "other numbers": (
         {"image_size": 64, "window_size": 4, "num_channels": 5, "mlp_ratio": 1.5, "num_labels": 3},
@@ -119,6 +133,17 @@ def test_masked_image_models_of_transformers(tmp_path, kind):
     inputs: dict[str, Tensor] = {"pixel_values": pixels, "bool_masked_pos": mask}
     outputs = {"reconstruction": answer.reconstruction, "loss": answer.loss}
     holds(case(tmp_path / "case", about(model), model, inputs, outputs))
+
+
+@pytest.mark.parametrize("kind", [(SwinConfig, SwinModel), (Swinv2Config, Swinv2Model)])
+@torch.no_grad()
+def test_bare_models_of_transformers(tmp_path, kind):
+    model = built(kind, {"image_size": 48, "window_size": 4})
+    pixels = torch.randn(2, 3, 48, 48)
+    answer = model(pixels, output_hidden_states=True)
+    outputs = {f"hidden_states.{i}": x for i, x in enumerate(answer.hidden_states)}
+    outputs |= {"last_hidden_state": answer.last_hidden_state, "pooler_output": answer.pooler_output}
+    holds(case(tmp_path / "case", about(model), model, {"pixel_values": pixels}, outputs))
 
 
 def test_other_activations_are_not_covered(tmp_path):

@@ -1,5 +1,6 @@
 """huggingface/pytorch-image-models: V2-CR. Its stages answer channels first, the last one normed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from swinkit.models.families import SpecCR
 from .options import complete
 from .reference import Reference
 from .timm_library import COMMON, each, grid_of, headed, settled, spec
-from .trace import Trace, channels_first
+from .trace import Headed, Trace, channels_first
 
 OF_OTHERS = ("qkv_bias", "drop_path_rate")  # options that V2-CR does not have, or has with another default
 V2_CR = {
@@ -42,7 +43,7 @@ def v2_cr(constructor: dict[str, Any]) -> Reference:
     }
     model = headed(options, build(SpecCR(**numbers)), shifts)
     pooled = options["global_pool"] == "avg"
-    return Reference("timm_swinv2_cr", model, "timm-cr", names if pooled else unpooled_names)
+    return Reference("timm_swinv2_cr", model, "timm-cr", names if pooled else unpooled(model))
 
 
 def shares(options: dict[str, Any]) -> list[Size]:
@@ -62,6 +63,11 @@ def names(found: Trace) -> dict[str, Tensor]:
     return named | {"pre_logits": found.pooled, "logits": found.logits}
 
 
-def unpooled_names(found: Trace) -> dict[str, Tensor]:
-    """Without pooling, the normed features are the answer."""
-    return names(found) | dict.fromkeys(("pre_logits", "logits"), channels_first(found.normed))
+def unpooled(model: Headed) -> Callable[[Trace], dict[str, Tensor]]:
+    """Without pooling the classifier, if there is one, is put to the last axis, which is no channels."""
+
+    def found_names(found: Trace) -> dict[str, Tensor]:
+        last = channels_first(found.normed)
+        return names(found) | {"pre_logits": last, "logits": model.head.classifier(last)}
+
+    return found_names

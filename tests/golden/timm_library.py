@@ -5,6 +5,7 @@ timm settles windows and shifts at construction, per axis, from img_size. Given 
 settled stays.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -76,7 +77,7 @@ def reference(kind: str, options: dict[str, Any], backbone: Swin, shifts: tuple[
     """The model with its borders, and its tensors' names."""
     model = headed(options, backbone, shifts)
     pooled = options["global_pool"] == "avg"
-    return Reference(kind, model, "timm", names if pooled else unpooled_names)
+    return Reference(kind, model, "timm", names if pooled else unpooled(model))
 
 
 def headed(options: dict[str, Any], backbone: Swin, shifts: tuple[Size, ...]) -> Headed:
@@ -148,6 +149,10 @@ def names(found: Trace) -> dict[str, Tensor]:
     return named | {"pre_logits": found.pooled, "logits": found.logits}
 
 
-def unpooled_names(found: Trace) -> dict[str, Tensor]:
-    """Without pooling, the normed features are the answer."""
-    return names(found) | {"pre_logits": found.normed, "logits": found.normed}
+def unpooled(model: Headed) -> Callable[[Trace], dict[str, Tensor]]:
+    """Without pooling, `model` classifies every place of the last grid (timm 1.0.31)."""
+
+    def found_names(found: Trace) -> dict[str, Tensor]:
+        return names(found) | {"pre_logits": found.normed, "logits": model.head.classifier(found.normed)}
+
+    return found_names

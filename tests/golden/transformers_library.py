@@ -1,4 +1,4 @@
-"""huggingface/transformers: classifiers and masked image models of V1 and V2.
+"""huggingface/transformers: classifiers, bare models and masked image models of V1 and V2.
 
 V1 settles its windows at each call, as our "square" border does. V2 settles windows and shifts at
 construction from `image_size`, and by its height alone: what was settled stays, whatever the input.
@@ -53,6 +53,18 @@ def v1(constructor: dict[str, Any]) -> Reference:
 def v2(constructor: dict[str, Any]) -> Reference:
     """`Swinv2ForImageClassification`."""
     return classifier("hf_swinv2", constructor, v2_backbone(settings(constructor)), "transformers-v2")
+
+
+def v1_bare(constructor: dict[str, Any]) -> Reference:
+    """`SwinModel`."""
+    backbone = build(v1_spec(settings(constructor)))
+    return classifier("hf_swin_bare", {**constructor, "id2label": {}}, backbone, "transformers")
+
+
+def v2_bare(constructor: dict[str, Any]) -> Reference:
+    """`Swinv2Model`."""
+    backbone = v2_backbone(settings(constructor))
+    return classifier("hf_swinv2_bare", {**constructor, "id2label": {}}, backbone, "transformers-v2")
 
 
 def v1_simmim(constructor: dict[str, Any]) -> Reference:
@@ -153,8 +165,19 @@ def classified(model: Headed, case: Case) -> dict[str, Tensor]:
     traced.embedded = model.backbone.position(traced.embedded)  # it gives them out with their positions
     found = names(traced)
     if "labels" in case.inputs:
-        found["loss"] = F.cross_entropy(found["logits"], case.inputs["labels"])
+        found["loss"] = loss(found["logits"], case.inputs["labels"], case.about["constructor"])
     return found
+
+
+def loss(logits: Tensor, labels: Tensor, config: dict[str, Any]) -> Tensor:
+    """(B, K) logits -> a scalar; of which problem, the configuration tells, else classes and labels."""
+    several = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
+    problem = config.get("problem_type") or ("regression" if logits.shape[1] == 1 else several)
+    if problem == "regression":
+        return F.mse_loss(logits.squeeze(), labels.squeeze().to(logits.dtype))
+    if problem == "multi_label_classification":
+        return F.binary_cross_entropy_with_logits(logits, labels)
+    return F.cross_entropy(logits, labels)
 
 
 def names(found: Trace) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torchvision.models import swin_transformer
 from torchvision.models.video import swin_transformer as video
 
 from swinkit.errors import UsageError
-from swinkit.models.catalogue import ALIASES, canonical, find
+from swinkit.models.catalogue import ALIASES, canonical, did_you_mean, find
 from swinkit.models.config import spec_from_json, spec_to_json
 from swinkit.models.counts import num_parameters
 from swinkit.models.specs import VARIANTS
@@ -110,3 +110,20 @@ def test_no_alias_is_a_name_or_given_twice() -> None:
 def test_a_spec_survives_json(name: str) -> None:
     variant = VARIANTS[name]
     assert spec_from_json(variant.family, spec_to_json(variant.spec)) == variant.spec
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("swin-t-unknown", "swin-t"),  # which resembles swinv2-t-w16 more, but begins with this
+        ("swinv2-t-w16-more", "swinv2-t-w16"),  # of those that it begins with, the longest
+        ("swin-v2-t-w16", "swinv2-t-w16"),  # a slip comes first
+        ("swn-t", "swin-t"),
+    ],
+)
+def test_what_is_meant_by_a_word(word: str, nearest: str) -> None:
+    assert did_you_mean(word, list(VARIANTS)) == f", did you mean {nearest!r}?"
+
+
+def test_nothing_is_meant_by_a_word_that_resembles_nothing() -> None:
+    assert did_you_mean("resnet", list(VARIANTS)) == ""

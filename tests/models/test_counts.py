@@ -54,8 +54,9 @@ UNUSUAL = {
             router=router,
             router_dim=7,
             mlp_output_bias=output_bias,
+            expert_output_bias=expert_bias,
         )
-        for router, output_bias in (("linear", True), ("cosine", False))
+        for router, output_bias, expert_bias in (("linear", True, None), ("cosine", False, True))
     },
     "video": Spec(
         patch=(2, 4, 4),

@@ -20,7 +20,7 @@ def test_every_variant_is_plausible(name: str):
     ("changes", "said"),
     [
         ({"depths": [300, 2, 300, 2]}, "depths has 604 blocks; there may be 512"),
-        ({"embed_dim": 10**9}, "embed_dim has 1000000000; it must be a number from 0 to 16384"),
+        ({"embed_dim": 10**9}, "embed_dim has 1000000000; it must be a whole number from 0 to 16384"),
         ({"embed_dim": 96.0}, "embed_dim has 96.0"),
         ({"embed_dim": True}, "embed_dim has True"),
         ({"mlp_ratio": float("inf")}, "mlp_ratio has inf"),

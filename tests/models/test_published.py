@@ -64,6 +64,27 @@ def published(shared: Path) -> list[dict[str, Any]]:
     return yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]
 
 
+def test_rates_of_every_swin_moe_are_those_of_its_configuration(shared: Path) -> None:
+    entries = [entry for entry in published(shared) if entry["family"] == "moe"]
+    assert len(entries) == 13
+    for entry in entries:
+        spec = find(entry["name"])[1].spec
+        assert isinstance(spec, SpecMoE)
+        rates = (spec.drop_path, spec.dropout, spec.attention_dropout)
+        official = tuple(entry[f"{rate}_rate"] for rate in ("drop_path", "drop", "attn_drop"))
+        assert rates == official, entry["name"]
+        dropped = next(iter(numbers_named("moe_drop", entry)), 0.0)
+        assert spec.expert_dropout == dropped, entry["name"]
+
+
+def numbers_named(name: str, entry: Any) -> list[float]:
+    """All values of `name`, at any depth."""
+    if not isinstance(entry, dict):
+        return []
+    inside = [value for part in entry.values() for value in numbers_named(name, part)]
+    return [entry[name], *inside] if name in entry else inside
+
+
 def test_every_entry_has_a_variant_of_its_numbers(shared: Path) -> None:
     """Detectors and segmenters have that of their backbone."""
     entries = published(shared)

@@ -8,16 +8,25 @@ import torch
 import torchvision
 from torch import nn
 
+import swinkit
 from swinkit.core.spec import Spec
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
-from swinkit.tasks.classification.foreign import load_file, published_preprocess, usual_size
+from swinkit.tasks.classification.foreign import (
+    architecture,
+    load_file,
+    published_preprocess,
+    routed,
+    usual_size,
+)
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.weights.load import export_weights
+from swinkit.weights.buffers import coordinates
+from swinkit.weights.dialect import Reading
+from swinkit.weights.load import canonical, export_weights
 from swinkit.zoo.facts import Facts
 
 from ..weights.models import classifier as five_classes
@@ -167,3 +176,44 @@ def test_averaged_weights_are_taken_by_their_entry(tmp_path: Path):
         assert torch.equal(model.head.classifier.weight, state["head.fc.weight"])
     with pytest.raises(UsageError, match="teacher"):
         load_file(tmp_path / "run.pth", entry="teacher")
+
+
+def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path: Path):
+    """Two published models differ in routing alone, which is in no tensor."""
+    chosen = {
+        name: architecture(moe_reading(name), tmp_path / f"{stem}.pth", Facts())[0]
+        for name, stem in (
+            ("swin-moe-b-32e", "swin_moe_base_patch4_window12_192_32expert_32gpu_22k"),
+            ("swin-moe-b-32e-top2", "swin-moe-b-32e-top2"),
+            ("swin-moe-s-8e", "swin_moe_small_patch4_window12_192_8expert_32gpu_22k"),
+        )
+    }
+    assert {name: spec.top_k for name, spec in chosen.items()}["swin-moe-b-32e-top2"] == 2
+    assert all(spec == VARIANTS[name].spec for name, spec in chosen.items())
+    unknown, _, told_by = architecture(moe_reading("swin-moe-s-8e"), tmp_path / "mine.pth", Facts())
+    (note,) = routed(unknown, told_by)
+    assert "top_k 1" in note
+    assert "capacity_multiple 1" in note
+    assert routed(chosen["swin-moe-s-8e"], "the tensors and the file's name") == []
+
+
+def moe_reading(name: str) -> Reading:
+    """What is read of a published Swin-MoE, on the meta device, with the coordinates that Microsoft keeps."""
+    spec = VARIANTS[name].spec
+    with torch.device("meta"):
+        model = build(spec)
+    mixer = "backbone.stages.{}.blocks.0.token_mixer.bias.coordinates"
+    kept = {mixer.format(stage): coordinates(spec, stage) for stage in range(len(spec.depths))}
+    return Reading(canonical(model), kept, {}, (), (), ())
+
+
+def test_a_dialect_can_be_said_where_two_fit(tmp_path: Path):
+    whole = export_weights(five_classes(), "openmmlab")
+    headless = {name: tensor for name, tensor in whole.items() if not name.startswith("head.")}
+    torch.save(headless, tmp_path / "backbone.pth")
+    with pytest.raises(DataError, match="--from"):
+        swinkit.load(tmp_path / "backbone.pth")
+    model = swinkit.load(tmp_path / "backbone.pth", dialect="openmmlab")
+    assert torch.equal(model.embed.proj.weight, whole["backbone.patch_embed.projection.weight"])
+    with pytest.raises(UsageError, match="openmmlab"):
+        swinkit.load(tmp_path / "backbone.pth", dialect="openmmlb")

@@ -4,8 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from swinkit.core.spec import Spec
+from swinkit.data.preprocess import Preprocess
+from swinkit.models.build import build
 from swinkit.tasks.classification.losses import cross_entropy
 from swinkit.tasks.classification.metrics import Accuracy
+from swinkit.tasks.classification.model import Classifier
 
 LOGITS = torch.tensor([[9.0, 1, 2, 3, 4, 5, 6], [0, 9, 1, 2, 3, 4, 5], [9, 8, 7, 6, 5, 4, 3]])
 LABELS = torch.tensor([0, 0, 5])  # the best answer; the last; the sixth
@@ -40,6 +44,19 @@ def test_fewer_than_five_classes_are_always_among_the_first_five():
 
 def test_nothing_counted_is_no_division_by_zero():
     assert (Accuracy.empty(3).top1, Accuracy.empty(3).top5) == (0.0, 0.0)
+
+
+def test_as_many_classes_as_imagenet_22k_has_cost_a_few_megabytes():
+    classes = 21_841
+    with torch.profiler.profile(profile_memory=True) as seen:
+        backbone = build(Spec(patch=(4, 4), embed_dim=8, depths=(1,), num_heads=(1,), window_sizes=((2, 2),)))
+        with torch.device("meta"):
+            model = Classifier(backbone, list(map(str, range(classes))), Preprocess(crop=(8, 8), resize=8))
+        counts = model.accuracy + Accuracy.of(torch.eye(4, classes), torch.tensor([0, 1, 2, 9]))
+        assert (counts.top1, counts.top5, counts.total) == (0.75, 0.75, 4)
+        assert len(counts.recall) == len(counts.totals) == classes
+    allocated = sum(max(0, event.self_cpu_memory_usage) for event in seen.key_averages())
+    assert allocated < 8 * 2**20  # the confusion of all with all would take 3.8 GB
 
 
 def test_labels_and_their_one_hot_mixtures_cost_the_same():

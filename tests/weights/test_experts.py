@@ -1,7 +1,5 @@
 """Swin-MoE in Microsoft's names: the experts as Tutel stores them, now and when files were published."""
 
-import logging
-
 import pytest
 import torch
 
@@ -73,24 +71,38 @@ def test_windows_of_pretraining_are_told_by_the_coordinates_or_not_at_all():
         infer(reading.state)
 
 
-def test_how_experts_are_chosen_is_taken_as_published_and_said(caplog):
+def test_how_experts_are_chosen_is_in_no_tensor_and_taken_as_usual():
     _, state = file_of(top_k=2, capacity_factor=2.0)
     reading = read(state)
-    with caplog.at_level(logging.INFO):
-        found = infer(reading.state, reading.buffers)
+    found = infer(reading.state, reading.buffers)
     assert (found.top_k, found.capacity_factor) == (1, 1.25)
-    assert "taken as published: top_k 1, capacity_factor 1.25" in caplog.text
 
 
-def test_a_bias_that_is_switched_off_is_written_as_zeros_and_read_if_it_is_zero():
+def test_a_bias_that_is_switched_off_is_written_as_zeros_and_read_only_if_it_is_not_zero():
+    """Microsoft's option keeps it from learning; what it is, is added (tutel's fused experts)."""
     _, state = file_of(mlp_output_bias=False)
     assert state[BIAS].shape == (3, 24)
     assert not state[BIAS].any()
     assert "layers.0.blocks.0.mlp.fc2.bias" not in state
     assert not any(name.endswith("fc2_bias") for name in read(state).state)
     state[BIAS][1, 2] = 1e-6
-    with pytest.raises(DataError, match="second biases are not zero"):
-        read(state)
+    reading = read(state)
+    found = infer(reading.state, reading.buffers)
+    assert (found.mlp_output_bias, found.expert_output_bias) == (False, True)
+    again = classifier("moe", **HALF, mlp_output_bias=False, expert_output_bias=True)
+    load_weights(again, state)
+    experts = again.backbone.stages[1].blocks[1].channel_mixer.experts
+    assert experts.fc2_bias[1, 2].item() == pytest.approx(1e-6)
+    assert torch.equal(export_weights(again, "microsoft")[BIAS], state[BIAS])
+    with pytest.raises(DataError, match=r"1 unexpected .`backbone.*experts.fc2_bias`"):
+        load_weights(classifier("moe", **HALF, mlp_output_bias=False), state)
+
+
+def test_a_model_whose_experts_have_their_own_bias_is_given_zeros_too():
+    _, state = file_of(mlp_output_bias=False)
+    again = classifier("moe", **HALF, mlp_output_bias=False, expert_output_bias=True)
+    load_weights(again, state)
+    assert not again.backbone.stages[1].blocks[1].channel_mixer.experts.fc2_bias.any()
 
 
 def test_published_files_have_biases_of_three_axes_and_no_count():

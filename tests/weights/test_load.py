@@ -7,7 +7,7 @@ import torch
 from timm.models._manipulate import adapt_input_conv
 from torch import nn
 
-from swinkit.data.imagenet import CLASSES_1K, CLASSES_22K, rows_of_1k
+from swinkit.data.imagenet import CLASSES_1K, MAPPABLE, rows_of_1k
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.weights.dialect import EMBED
@@ -45,7 +45,7 @@ def test_a_bare_backbone_takes_a_classifiers_weights_and_reports_the_head_unused
 def test_a_pyramid_keeps_its_own_norms_only_if_allowed():
     source, target = classifier(), pyramid()
     before = copy_of(target.norms.state_dict())
-    with pytest.raises(DataError, match=r"missing +4: `norms.0.weight`"):
+    with pytest.raises(DataError, match=r"4 missing \(first: `norms.0.weight`"):
         load_weights(target, export_weights(source, "microsoft"))
     report = load_weights(target, export_weights(source, "microsoft"), head="new")
     assert set(report.reinitialised) == {f"norms.{name}" for name in before}
@@ -96,26 +96,30 @@ def deeper(state: dict) -> dict:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (missing, r"missing +1: `backbone.stages.1.blocks.0.channel_mixer.fc1.bias`"),
-        (unexpected, r"unexpected +1: `layers.0.blocks.0.attn.extra`"),
-        (misshapen, r"misshapen +1: `backbone.stages.0.*fc1.bias \(3,\) in the file, \(48,\) in the model`"),
+        (missing, r"1 missing \(`backbone.stages.1.blocks.0.channel_mixer.fc1.bias`\)"),
+        (unexpected, r"1 unexpected \(`layers.0.blocks.0.attn.extra`\)"),
+        (
+            misshapen,
+            r"1 of other shapes \(`backbone.stages.0.*fc1.bias \(3,\) in the file, \(48,\) in the model`\)",
+        ),
         (
             integers,
-            r"misshapen +1: `head.norm.bias \(24,\) of torch.int64 in the file, \(24,\) in the model`",
+            r"1 of other shapes \(`head.norm.bias \(24,\) of torch.int64 in the file, \(24,\) in the model`",
         ),
-        (deeper, r"unexpected +1: `backbone.stages.1.blocks.2.norm1.bias`"),
+        (deeper, r"1 unexpected \(`backbone.stages.1.blocks.2.norm1.bias`\)"),
     ],
 )
 def test_a_failure_names_the_tensors_and_leaves_the_model_untouched(damage, message: str):
     model = classifier()
     before = copy_of(model.state_dict())
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         load_weights(model, damage(export_weights(classifier(), "microsoft")))
+    assert "\n" not in str(caught.value)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 def test_a_new_head_excuses_no_part_of_the_backbone():
-    with pytest.raises(DataError, match=r"missing +1: `backbone"):
+    with pytest.raises(DataError, match=r"1 missing \(`backbone"):
         load_weights(classifier(), missing(export_weights(classifier(), "microsoft")), head="new")
 
 
@@ -143,13 +147,13 @@ def test_a_classifier_on_the_meta_device_begins_at_zero_but_cannot_keep_an_initi
     assert not target.head.classifier.weight.any()
 
 
-@pytest.mark.parametrize("meta", [False, True])
-def test_weights_take_the_models_type(meta: bool):
-    with torch.device("meta" if meta else "cpu"):
+@pytest.mark.parametrize(("device", "expected"), [("cpu", torch.float32), ("meta", torch.float16)])
+def test_weights_take_the_models_type_but_those_of_a_model_on_meta_keep_their_own(device, expected):
+    with torch.device(device):
         model = Whole(build(spec()))
     halves = {name: tensor.half() for name, tensor in canonical(classifier()).items()}
     load_weights(model, halves)
-    assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {expected}
 
 
 def test_the_model_does_not_share_memory_with_the_file():
@@ -189,7 +193,9 @@ def test_height_and_width_of_a_video_window_can_change_and_its_frames_cannot(dia
     state = export_weights(classifier("video"), dialect)
     report = load_weights(classifier("video", window_sizes=((4, 3, 3),) * 2), state)
     assert set(report.resized.values()) == {"from window (4, 4, 4) to (4, 3, 3), bicubic"}
-    told = r"cannot be resized from window \(4, 4, 4\)" if dialect == "torchvision-3d" else r"misshapen +4: "
+    told = (
+        r"cannot be resized from window \(4, 4, 4\)" if dialect == "torchvision-3d" else "4 of other shapes "
+    )
     with pytest.raises((DataError, UsageError), match=told):
         load_weights(classifier("video", window_sizes=((3, 4, 4),) * 2), state)
 
@@ -220,9 +226,10 @@ def test_an_unknown_way_is_refused(option: str, known: str):
         load_weights(classifier(), canonical(classifier()), **{option: "other"})
 
 
-def test_classes_of_imagenet_are_taken_from_among_the_larger_set():
+@pytest.mark.parametrize("classes", MAPPABLE)
+def test_classes_of_imagenet_are_taken_from_among_the_larger_set(classes: int):
     sizes = {"embed_dim": 4, "num_heads": (2, 2)}
-    source, target = (classifier(num_classes=number, **sizes) for number in (CLASSES_22K, CLASSES_1K))
+    source, target = (classifier(num_classes=number, **sizes) for number in (classes, CLASSES_1K))
     report = load_weights(target, canonical(source), head="mapped")
     assert set(report.mapped) == {"head.classifier.weight", "head.classifier.bias"}
     rows = list(rows_of_1k())
@@ -261,7 +268,7 @@ def test_parts_that_only_the_file_has_are_unused_whole():
     assert set(load_weights(source, canonical(source) | extra).unused) == set(extra)
     extra.pop("head.decoder.bias")
     assert set(load_weights(target, canonical(target) | extra).unused) == set(extra)
-    with pytest.raises(DataError, match=r"unexpected +1: `norms.1.other`"):
+    with pytest.raises(DataError, match=r"1 unexpected \(`norms.1.other`"):
         load_weights(target, canonical(target) | {"norms.1.other": torch.zeros(3)})
 
 
@@ -277,6 +284,21 @@ def test_wrapped_tensors_and_other_models_are_refused():
         load_weights(classifier(), {"model": canonical(classifier())})
     with pytest.raises(UsageError, match="a Linear is no Swin"):
         load_weights(nn.Linear(2, 2), canonical(classifier()))
+
+
+def test_numbers_that_are_not_finite_are_warned_of_in_one_line(caplog: pytest.LogCaptureFixture):
+    state = export_weights(classifier(), "microsoft")
+    state["norm.bias"] = torch.full_like(state["norm.bias"], torch.nan)
+    load_weights(classifier(), state)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "NaN or infinity in 1 tensors: `head.norm.bias`"
+    ]
+
+
+def test_the_whole_report_of_a_failure_is_logged(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO), pytest.raises(DataError):
+        load_weights(classifier(), missing(export_weights(classifier(), "microsoft")))
+    assert "  missing          1: `backbone" in caplog.text
 
 
 def test_the_report_is_short_readable_and_logged(caplog: pytest.LogCaptureFixture):

@@ -149,6 +149,7 @@ def test_what_is_no_whole_file_of_weights_is_refused(
     behaviour.content = content
     with pytest.raises(DataError, match=message) as caught:
         fetch(row, quiet)
+    assert str(caught.value).startswith(f"{row.name}: {address_of(row)}: ")  # the mirror's, which gave it
     assert f"fetch {row.address} elsewhere and put the file at {place(row)}" in str(caught.value)
     assert not is_cached(row)
 
@@ -169,7 +170,8 @@ def test_offline_nothing_is_asked_for_and_the_way_by_hand_is_told(
 ) -> None:
     monkeypatch.setenv("SWINKIT_OFFLINE", value)
     with pytest.raises(
-        EnvironmentProblem, match=r"not in the cache, and SWINKIT_OFFLINE .* By hand: fetch http"
+        EnvironmentProblem,
+        match=r"not in the cache, and the network is forbidden \(--offline, .* By hand: fetch",
     ):
         fetch(row, quiet)
     assert not behaviour.seen

@@ -162,7 +162,9 @@ def test_a_rows_model_has_a_name_for_each_tensor_in_its_dialect(
     assert plan is not None
     assert plan.is_whole
     assert not plan.unexplained
-    assert {name for move in plan.moves for name in move.given} == set(state)
+    given = {name for move in plan.moves for name in move.given}
+    assert given >= set(state)
+    assert all(name.endswith("experts.fc2_bias") for name in given - set(state))  # zeros, where it is off
 
 
 def test_no_hash_is_there_that_nobody_published() -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -265,3 +266,23 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file.partial").mkdir()
     with pytest.raises(EnvironmentProblem, match=r"cannot be written .*SWINKIT_CACHE"):
         fetched(Behaviour(CONTENT), tmp_path)
+
+
+@pytest.mark.parametrize("address", ["example.com/file.pth", "http://[bad/file.pth", "nothing"])
+def test_what_is_no_address_is_said_to_be_none(address: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no address of a file"):
+        download(address, tmp_path / "file.partial", lambda *_: None, QUICK)
+
+
+def test_a_redirect_to_no_address_is_said_to_be_one(tmp_path: Path) -> None:
+    behaviour = Behaviour(CONTENT, refusals=[(302, {"Location": "http://[bad/file"})])
+    with pytest.raises(DataError, match="no address of a file"):
+        fetched(behaviour, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["²", "x", "", "-1"])
+def test_a_header_that_is_no_number_is_passed_over(text: str) -> None:
+    headers = Message()
+    headers["Retry-After"] = text
+    assert module.retry_after(headers) is None
+    assert not module.is_number(text)

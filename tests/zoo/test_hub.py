@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,8 +145,10 @@ def test_a_connection_that_always_breaks_is_told(hub: Hub):
 
 def test_no_connection(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(EnvironmentProblem, match=r"hf:me/swin: the hub cannot be reached"):
+    with pytest.raises(EnvironmentProblem, match=r"hf:me/swin: the hub cannot be reached") as told:
         fetch(f"hf:{NAME}")
+    way = r"By hand: from http://127.0.0.1:9/me/swin/tree/main fetch the .json files and model.safetensors .*"
+    assert re.search(way + "give that folder to swinkit.load$", str(told.value))
 
 
 def test_without_a_connection_the_cache_is_used_and_that_is_said(
@@ -169,8 +172,12 @@ def test_offline_only_the_cache_is_read(hub: Hub, monkeypatch: pytest.MonkeyPatc
     else:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert fetch(f"hf:{NAME}") == before
-    with pytest.raises(EnvironmentProblem, match=r"hf:me/other: .* was not downloaded before"):
-        fetch("hf:me/other")
+    with pytest.raises(
+        EnvironmentProblem,
+        match=r"other@v2: model.safetensors was not downloaded before, and the network is forbidden .*--off",
+    ) as told:
+        fetch("hf:me/other@v2")
+    assert "/me/other/tree/v2 fetch" in str(told.value)
     assert hub.asked == []
 
 
@@ -216,7 +223,7 @@ def test_weights_in_several_files_are_told(hub: Hub):
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, "hf:me/swin has no pytorch_model.bin; it holds no model"),
+        ({}, "hf:me/swin has no model.safetensors and no pytorch_model.bin; it holds no model"),
         ({"config.json": b"{"}, "hf:me/swin: config.json is no JSON"),
         ({"config.json": b"[1]"}, "must hold an object of settings, not a list"),
         ({"config.json": b"{}"}, "names no architecture .* and no model_type"),

@@ -1,22 +1,71 @@
 """How every command reads its arguments: jsonargparse, with `key=value` as well as `--key value`."""
 
+import json
 import re
+from argparse import SUPPRESS, Action
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 
 ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*=")
+MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
+READING = ("--variant", "--from", "--entry", "--head")  # what `add_reading` adds; each takes a value
+
+
+class Plain(DefaultHelpFormatter):
+    """Help for people: the words that stand there and the default; no types of Python."""
+
+    def _get_help_string(self, action: Action) -> str:
+        """An option's words, with its default where it has one."""
+        words = action.help or ""
+        told = action.nargs != 0 and action.default is not None and action.default != SUPPRESS
+        return f"{words} (default: {shown(action.default)})" if told else words
+
+
+def shown(value: Any) -> str:
+    """A default as it may be typed."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def parser(verb: str, description: str) -> ArgumentParser:
     """A parser for `swinkit VERB`; wrong arguments raise instead of ending the process."""
     return ArgumentParser(
-        prog=f"swinkit {verb}", description=description, exit_on_error=False, default_env=False
+        prog=f"swinkit {verb}",
+        description=description,
+        exit_on_error=False,
+        default_env=False,
+        formatter_class=Plain,
     )
+
+
+def add_reading(reader: ArgumentParser) -> None:
+    """Options that say how to read a file that does not tell all of itself."""
+    add = reader.add_argument
+    add(
+        "--variant", metavar="NAME", help="which model a file holds, such as swinv2-t, where it does not tell"
+    )
+    add("--from", metavar="DIALECT", help="whose names a file has, such as timm, where two libraries' fit")
+    add("--entry", metavar="NAME", help="which weights of a training run, such as model_ema")
+    add(
+        "--head",
+        type=Literal["same", "mapped"],
+        default="same",
+        help="mapped: ImageNet-1k's classes out of a file of 22k's",
+    )
+
+
+def ways(options: Namespace) -> dict[str, Any]:
+    """What the user asked for by `add_reading`, as arguments of `swinkit.load`."""
+    return {
+        "variant": options.variant,
+        "dialect": options["from"],
+        "entry": options.entry,
+        "head": options.head,
+    }
 
 
 def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool = False) -> Namespace:

@@ -21,8 +21,8 @@ HEAD = ("checkpoint", "size", "downloaded", "SHA-256")
 def command(arguments: Sequence[str]) -> int:
     """List the downloaded files, or delete them."""
     reader = parser("cache", "List the downloaded checkpoints, or delete them.")
-    reader.add_argument("action", type=str, nargs="?", default="list", help="list (the default) or clear")
-    reader.add_argument("name", type=str, nargs="?", default=None, help="only this checkpoint")
+    reader.add_argument("action", nargs="?", default="list", help="list or clear")
+    reader.add_argument("name", nargs="?", help="only this checkpoint")
     reader.add_argument("--check", action="store_true", help="compare each file with its SHA-256")
     reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     options = parse(reader, sorted(arguments, key=lambda word: not word.startswith("-")))  # options first

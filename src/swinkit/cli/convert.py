@@ -3,14 +3,16 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import api
-from ..exporting.convert import Conversion
-from ..exporting.proof import Proof
-from ..exporting.targets import TARGETS
-from .arguments import parse, parser
+from ..exporting.forms import TARGETS
+from ..zoo.names import require_known
+from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import line, note
+
+if TYPE_CHECKING:
+    from ..exporting.convert import Conversion
+    from ..exporting.proof import Proof
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -19,31 +21,28 @@ def command(arguments: Sequence[str]) -> int:
         "convert", "Write a model in the layout of another library, and prove that it answers alike."
     )
     add = reader.add_argument
-    add(
-        "source",
-        type=str,
-        help="a file of weights of any library, a saved folder, a checkpoint's name or hf:org/name",
-    )
+    add("source", help=MODEL)
     add(
         "out",
         type=Path,
         help="FILE.safetensors or FILE.pth; for transformers, timm and swinkit also a folder",
     )
-    add("--to", type=str, required=True, help=f"{', '.join(TARGETS)}, or a dialect's own name")
-    add("--ranks", type=int, default=None, help="cut a Swin-MoE for so many processes (microsoft)")
-    add("--entry", type=str, default=None, help="which weights of a training run, such as model_ema")
-    add("--variant", type=str, default=None, help="the model's name, where the file does not tell what it is")
+    add("--to", metavar="NAME", required=True, help=f"{', '.join(TARGETS)}, or a dialect's own name")
+    add_reading(reader)
+    add("--ranks", type=int, metavar="N", help="cut a Swin-MoE for so many processes (microsoft)")
     add("--force", action="store_true", help="replace what an earlier conversion left at OUT")
     add("--no-check", action="store_true", help="do not compare the answers with the other library's")
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
     options = parse(reader, arguments)
+    require_known(options.source)
+    from .. import api
+
     done = api.convert(
         options.source,
         options.out,
         to=options.to,
-        variant=options.variant,
-        entry=options.entry,
+        **ways(options),
         ranks=options.ranks,
         force=options.force,
         check=not options.no_check,
@@ -59,7 +58,7 @@ def command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def headline(done: Conversion) -> str:
+def headline(done: "Conversion") -> str:
     """What was written, or would be."""
     verb = "wrote" if done.written else "would write"
     size = "x".join(map(str, done.size))
@@ -70,7 +69,7 @@ def headline(done: Conversion) -> str:
     )
 
 
-def proved(proof: Proof | str) -> str:
+def proved(proof: "Proof | str") -> str:
     """How the answers were compared, in one line."""
     if isinstance(proof, str):
         return proof
@@ -79,11 +78,11 @@ def proved(proof: Proof | str) -> str:
     return f"answers {how} (of answers up to {proof.largest:.2g}; {proof.against}; random {size} pixels)"
 
 
-def as_json(done: Conversion) -> dict[str, Any]:
+def as_json(done: "Conversion") -> dict[str, Any]:
     """The same for programs; `check` is null where nothing was compared, and `note` says why."""
     proof = done.proof
     compared = None
-    if isinstance(proof, Proof):
+    if not isinstance(proof, str):
         compared = {
             "against": proof.against,
             "pixels": list(proof.size),

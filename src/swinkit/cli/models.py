@@ -2,30 +2,52 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from ..errors import UsageError
-from ..models.catalogue import find
+from ..models.catalogue import canonical, find
 from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
-from ..zoo.checkpoints import Checkpoint, of_variant
+from ..zoo.checkpoints import Checkpoint, locate, of_variant
 from ..zoo.places import is_cached
 from .arguments import parse, parser
 from .table import table
 
 NONE = {"reported": {}, "licence": "-"}  # for a model of which nothing is published
 FACTOR = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
-DESCRIPTION = """List the models that can be built by name; with a NAME, its published weights.
+FILTERS = ("task", "family", "max_params")
+WIDTH = 100  # of lines that can be broken
+DATASETS = {  # by how their names begin; accuracy on ImageNet-1k goes without saying
+    "imagenet-22k-1k": "",
+    "imagenet-1k": "",
+    "imagenet-22k": "IN-22k",
+    "cifar-10": "CIFAR",
+    "kinetics-400": "K400",
+    "kinetics-600": "K600",
+    "something-something-v2": "SSv2",
+}
+METRICS = {"top1_imagenet_1k_finetuned": "IN-1k finetuned", "top1_imagenet_1k_5shot": "IN-1k 5-shot"}
+DESCRIPTION = """List the models that can be built by name; with a NAME, its published weights; with the
+name of weights, all that is known of them.
 
 top-1: the best accuracy that is reported for any of its weights, in percent, and the licence of these.
+It is measured on ImageNet-1k, unless another data set is named: IN-22k (ImageNet-22k), CIFAR (CIFAR-10),
+K400 and K600 (Kinetics), SSv2 (Something-Something v2).
 weights: how many files are published; their names load them: `swinkit.load("swin-t/imagenet-1k")`."""
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Print the variants that fit, or one variant's checkpoints."""
+    """Print the variants that fit, one variant's checkpoints, or one checkpoint."""
     reader = parser("models", DESCRIPTION)
-    reader.add_argument("name", type=str, nargs="?", default=None, help="list the weights of this model")
+    reader.add_argument(
+        "name",
+        type=str,
+        nargs="?",
+        default=None,
+        help="list the weights of this model, or tell of these weights",
+    )
     reader.add_argument("--task", type=str, default=None, help="only models for this task")
     reader.add_argument("--family", type=str, default=None, help=f"only this family: {', '.join(families())}")
     reader.add_argument(
@@ -34,9 +56,11 @@ def command(arguments: Sequence[str]) -> int:
     reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     options = parse(reader, arguments)
     if options.name is not None:
-        name, variant = find(options.name)
-        weights = row(name, variant)["weights"]
-        print(json.dumps(weights, indent=1) if options.json else table_of_weights(weights))
+        for key in FILTERS:
+            if getattr(options, key) is not None:
+                option = key.replace("_", "-")
+                raise UsageError(f"--{option} is for the list of all models; leave it or {options.name} out")
+        print(told(options.name, as_json=options.json))
         return 0
     rows = [row(name, variant) for name, variant in VARIANTS.items()]
     for key in ("task", "family"):
@@ -50,6 +74,19 @@ def command(arguments: Sequence[str]) -> int:
         rows = [value for value in rows if value["params"] <= most]
     print(json.dumps(rows, indent=1) if options.json else table_of_models(rows))
     return 0
+
+
+def told(name: str, *, as_json: bool) -> str:
+    """The checkpoints of the variant of that name, or the one checkpoint.
+
+    Raises:
+        UsageError: neither has this name.
+    """
+    alone = "/" in name and canonical(name) is None
+    files = [weights(row) for row in ([locate(name)] if alone else of_variant(find(name)[0]))]
+    if as_json:
+        return json.dumps(files, indent=1)
+    return page(files[0]) if alone else table_of_weights(files)
 
 
 def families() -> list[str]:
@@ -81,7 +118,7 @@ def weights(checkpoint: Checkpoint) -> dict[str, Any]:
 def table_of_models(rows: list[dict[str, Any]]) -> str:
     """A line a model."""
     head = ("name", "params", "GMACs", "input", "top-1", "licence", "weights")
-    return table(head, [cells(row) for row in rows], right=("params", "GMACs", "top-1"))
+    return table(head, [cells(row) for row in rows], right=("params", "GMACs"))
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -93,25 +130,72 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         f"{row['params'] / 1e6:.1f} M",
         f"{row['macs'] / 1e9:.2f}",
-        "x".join(map(str, row["input"])),
-        f"{best['reported']['top1']:.1f}" if "top1" in best["reported"] else "-",
+        by(row["input"]),
+        f"{best['reported']['top1']:.1f} {measured_on(best)}".rstrip() if "top1" in best["reported"] else "-",
         best["licence"],
         f"{len(files)}, {here} here" if here else str(len(files) or "-"),
     )
 
 
+def measured_on(file: dict[str, Any]) -> str:
+    """The data set of a checkpoint's accuracy, in short; "" for ImageNet-1k."""
+    dataset = file["name"].partition("/")[2]
+    return next(short for begin, short in DATASETS.items() if dataset.startswith(begin))
+
+
 def table_of_weights(files: list[dict[str, Any]]) -> str:
     """A line a checkpoint."""
     lines = [
-        (
-            file["name"],
-            ", ".join(f"{metric} {value:g}" for metric, value in file["reported"].items()) or "-",
-            file["licence"],
-            "yes" if file["cached"] else "-",
-        )
-        for file in files
+        (file["name"], reported(file) or "-", file["licence"] + " (here)" * file["cached"]) for file in files
     ]
-    return table(("weights", "reported", "licence", "here"), lines)
+    return table(("weights", "reported", "licence"), lines)
+
+
+def reported(file: dict[str, Any]) -> str:
+    """What was measured by those who published it."""
+    values = file["reported"].items()
+    return ", ".join(f"{METRICS.get(metric, metric)} {value:g}" for metric, value in values)
+
+
+def page(file: dict[str, Any]) -> str:
+    """All of one checkpoint, a line a fact."""
+    facts = {
+        "address": file["address"],
+        "source": file["source"],
+        "licence": file["licence"],
+        "task": f"{file['task']}, {file['classes'] or 'no'} classes, {by(file['size'])} pixels",
+        "dialect": file["dialect"] or "told from the names",
+        "pictures": pictures(**file["preprocess"]) if file["preprocess"] else "",
+        "reported": reported(file),
+        "sha256": file["sha256"],
+        "aliases": ", ".join(file["aliases"]),
+        "note": file["note"],
+        "cached": "yes" if file["cached"] else "no",
+    }
+    return "\n".join([file["name"], *(line(f"{key:<8}  {value or '-'}") for key, value in facts.items())])
+
+
+def pictures(
+    crop: Sequence[int],
+    resize: int | None,
+    interpolation: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> str:
+    """How they are prepared, from the fields of a `Preprocess`."""
+    fit = f"squeezed to {by(crop)}" if resize is None else f"shorter side {resize}, middle {by(crop)}"
+    means, deviations = (" ".join(map(str, values)) for values in (mean, std))
+    return f"{fit} pixels, {interpolation}; mean {means}, deviation {deviations}"
+
+
+def by(size: Sequence[int]) -> str:
+    """(224, 224) -> 224x224."""
+    return "x".join(map(str, size))
+
+
+def line(text: str) -> str:
+    """A fact in lines of at most WIDTH columns; an address is kept whole."""
+    return text if "://" in text else textwrap.fill(text, WIDTH, subsequent_indent=" " * 10)
 
 
 def quantity(text: str) -> float:

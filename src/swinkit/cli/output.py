@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import EnvironmentProblem
-from ..tasks.results import Classification
 from .console import note
+
+if TYPE_CHECKING:
+    from ..tasks.results import Classification
 
 ROWS = "predictions.jsonl"
 SUFFIX = ".jpg"
@@ -60,7 +62,7 @@ class OutputFolder:
         except OSError as problem:
             raise self.problem(problem) from None
 
-    def add(self, result: Classification) -> dict[str, Any]:
+    def add(self, result: "Classification") -> dict[str, Any]:
         """Save one result; its row, which names its picture as `overlay`."""
         name = self.free_name(result.name)
         result.save(self.folder / name)

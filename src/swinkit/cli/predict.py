@@ -1,33 +1,34 @@
 """`swinkit predict PATHS...`: say what pictures show."""
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
 from jsonargparse import Namespace
 
-from .. import api
-from ..data.images import ImageError, find_images, load_image
 from ..errors import DataError, UsageError
-from ..tasks.classification.model import Classifier
-from ..tasks.results import Classification
-from .arguments import parse, parser
-from .console import complain, line, note, progress
+from ..zoo.names import require_known
+from .arguments import MODEL, READING, add_reading, parse, parser, ways
+from .console import line, note, progress
 from .output import ROWS, OutputFolder
 
-WITH_VALUE = ("--model", "--save", "--top", "--batch-size")
+WITH_VALUE = ("--model", "--save", "--top", "--batch-size", *READING)
 
 
 def command(arguments: Sequence[str]) -> int:
     """A line for each picture; 3 if one could not be read, after the others."""
     options = read_options(arguments)
+    require_known(options.model)
+    from .. import api
+    from ..tasks.classification.model import Classifier
+    from .pictures import answers, find_all
+
     paths, missing = find_all(options.paths, options.save)
     if not paths:
         return DataError.exit_code
-    model = api.load(options.model)
+    model = api.load(options.model, **ways(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head to predict with")
     answered = 0
@@ -53,12 +54,13 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     """
     reader = parser("predict", "Say what pictures show: a line for each.")
     add = reader.add_argument
-    add("paths", type=str, nargs="*", help="pictures, folders of them, or patterns such as 'a/*.jpg'")
-    add("--model", type=str, default=None, help="a checkpoint's name, a saved folder or a weights file")
-    add("--save", type=Path, default=None, help=f"folder for pictures of the answers and {ROWS}")
+    add("paths", nargs="*", help="pictures, folders of them, or patterns such as 'a/*.jpg'")
+    add("--model", metavar="MODEL", help=f"{MODEL}; without it, a small one of 10 classes")
+    add_reading(reader)
+    add("--save", type=Path, metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    add("--top", type=int, default=5, help="how many answers for each picture")
-    add("--batch-size", type=int, default=8, help="how many pictures the model sees at a time")
+    add("--top", type=int, metavar="N", default=5, help="how many answers for each picture")
+    add("--batch-size", type=int, metavar="N", default=8, help="how many pictures the model sees at a time")
     options = parse(reader, options_first(arguments))
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
@@ -81,51 +83,3 @@ def options_first(words: Sequence[str]) -> list[str]:
         else:
             paths.append(word)
     return [*options, "--", *paths]
-
-
-def find_all(names: Sequence[str], save: Path | None) -> tuple[list[Path], int]:
-    """Every picture that the names lead to, once; and how many names led to none, with a line for each."""
-    found: list[Path] = []
-    missing = 0
-    for name in names:
-        try:
-            inside = find_images(name)
-            if save is not None and not is_below(
-                Path(name), save
-            ):  # an earlier run's answers are no pictures
-                inside = [path for path in inside if not is_below(path, save)]
-            if not inside:
-                raise DataError(f"{name}: no pictures but those in {save}")
-            found += inside
-        except DataError as error:
-            complain(error)
-            missing += 1
-    return list(dict.fromkeys(found)), missing
-
-
-def is_below(path: Path, folder: Path) -> bool:
-    """Whether `path` is `folder` or lies in it."""
-    return path.resolve().is_relative_to(folder.resolve())
-
-
-def answers(
-    model: Classifier, paths: Iterable[Path], top: int, batch_size: int
-) -> Iterator[tuple[Classification, float]]:
-    """Each result with the seconds that reading and answering took; an error line for what cannot be read."""
-    remaining = iter(paths)
-    while batch := list(islice(remaining, batch_size)):
-        images, names, seconds = [], [], []
-        for path in batch:
-            began = time.perf_counter()
-            try:
-                images.append(load_image(path))
-            except ImageError as error:
-                complain(error)
-                continue
-            names.append(str(path))
-            seconds.append(time.perf_counter() - began)
-        if images:
-            began = time.perf_counter()
-            results = model.answer(images, names, top=top)
-            share = (time.perf_counter() - began) / len(images)
-            yield from zip(results, (reading + share for reading in seconds), strict=True)

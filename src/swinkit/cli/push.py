@@ -4,23 +4,30 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from .. import api
 from ..errors import UsageError
-from ..files.folder import CARD, FILES, read_text
-from ..tasks.classification.model import Classifier
-from ..tasks.classification.published import Claims, Publication, publication
-from .arguments import parse, parser
+from ..zoo.names import require_known
+from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import block, note
+
+if TYPE_CHECKING:
+    from ..tasks.classification.published import Publication
 
 
 def command(arguments: Sequence[str]) -> int:
     """Say what becomes of the model, publish it unless it is a dry run, and print its address."""
     options = read_options(arguments)
-    model = api.load(options.model)
+    require_known(options.model)
+    from .. import api
+    from ..tasks.classification.model import Classifier
+    from ..tasks.classification.published import Claims, publication
+    from ..zoo.hub import writable
+
+    writable(options.name)  # a dry run finds out too, and nobody waits for the model first
+    model = api.load(options.model, **ways(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head; push publishes classifiers")
     claims = Claims(
@@ -42,13 +49,14 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     """What the user asked for."""
     reader = parser("push", "Publish a model on the Hugging Face hub.")
     add = reader.add_argument
-    add("model", type=str, help="a checkpoint's name, a saved folder or a weights file")
-    add("name", type=str, help="the repository, as organisation/name; made if there is none")
+    add("model", help=MODEL)
+    add("name", help="the repository, as organisation/name; made if there is none")
+    add_reading(reader)
     add("--private", action="store_true", help="only you, or your organisation, can see it")
-    add("--revision", type=str, default=None, help="the branch to write, instead of main")
-    add("--licence", type=str, default=None, help="the hub's short name of the licence, such as mit")
-    add("--dataset", type=str, default=None, help="what --top1 was measured on")
-    add("--top1", type=float, default=None, help="the accuracy to report, from 0 to 1")
+    add("--revision", metavar="BRANCH", help="the branch to write, instead of main")
+    add("--licence", metavar="NAME", help="the hub's short name of the licence, such as mit")
+    add("--dataset", metavar="NAME", help="what --top1 was measured on")
+    add("--top1", type=float, metavar="SHARE", help="the accuracy to report, from 0 to 1")
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
     return parse(reader, arguments)
@@ -56,12 +64,16 @@ def read_options(arguments: Sequence[str]) -> Namespace:
 
 def card_of(source: str) -> str | None:
     """The card that lies in a saved folder, which its owner may have written."""
+    from ..files.folder import CARD, read_text
+
     path = Path(source) / CARD
     return read_text(path) if path.is_file() else None
 
 
-def as_json(planned: Publication, options: Namespace, address: str | None) -> dict[str, Any]:
+def as_json(planned: "Publication", options: Namespace, address: str | None) -> dict[str, Any]:
     """What was, or would be, written; `address` of the commit, null in a dry run."""
+    from ..files.folder import FILES
+
     return {
         "name": options.name,
         "address": address,

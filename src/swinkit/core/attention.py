@@ -27,7 +27,7 @@ class ScaledDot(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """(..., N, D) twice -> the same, scaled."""
-        return q * (self.scale or q.shape[-1] ** -0.5), k
+        return q * (q.shape[-1] ** -0.5 if self.scale is None else self.scale), k
 
 
 class ScaledCosine(nn.Module):

@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F
 
 from ..core.spec import Size
 from ..errors import DataError, UsageError, require
@@ -56,6 +54,10 @@ class Preprocess:
 
     def fit(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 -> (3, *crop) uint8, antialiased."""
+        # Imported for the first picture, as any part of torchvision takes longer than torch to import.
+        from torchvision.transforms.v2 import InterpolationMode
+        from torchvision.transforms.v2 import functional as F
+
         if self.resize is None:
             return F.resize(
                 image, list(self.crop), interpolation=InterpolationMode(self.interpolation), antialias=True

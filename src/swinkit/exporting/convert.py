@@ -19,6 +19,7 @@ from ..weights.dialects import dialect_named
 from ..weights.limits import text
 from ..weights.ranks import write_ranks
 from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
+from .forms import require_form
 from .proof import Proof, proof_size, prove
 from .subject import Subject
 from .targets import Target, require_known, target_of
@@ -45,14 +46,18 @@ class Conversion:
     written: bool
 
 
-def before_loading(source: str | os.PathLike[str], out: Path, to: str, *, force: bool) -> None:
+def before_loading(
+    source: str | os.PathLike[str] | None, out: Path, to: str, *, ranks: int | None = None, force: bool
+) -> None:
     """Find mistakes that need no model, before a large one is read.
 
     Raises:
-        UsageError: `to` is unknown, or `out` may not be written.
+        UsageError: `to` is unknown, or `out` may not be written, or not under this name.
     """
     require_known(to)
-    refuse_source(source, out)
+    require_form(out, to, ranks)
+    if source is not None:
+        refuse_source(source, out)
     refuse_to_replace(out, force=force)
 
 

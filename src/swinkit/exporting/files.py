@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import EnvironmentProblem, UsageError
-from ..files.folder import CONFIG, WEIGHTS, sync, take_name
+from ..files.disk import sync
+from ..files.folder import CONFIG, WEIGHTS, take_name
 from ..files.state import State
 from ..files.tensors import read_state
 

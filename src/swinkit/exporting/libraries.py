@@ -119,7 +119,7 @@ def transformers(subject: Subject, path: Path, size: Size) -> Answers:
                 None, config=config, state_dict=read_state(path), output_loading_info=True
             )
     require_whole(found["missing_keys"], found["unexpected_keys"], subject)
-    return partial(transformers_answers, model.eval(), subject)
+    return partial(transformers_answers, model.eval().float(), subject)  # a half file gives a half model
 
 
 def transformers_answers(model: Any, subject: Subject, pixels: Tensor) -> list[Tensor]:

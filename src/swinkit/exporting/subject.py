@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
 from ..files.state import State
-from ..models.families import Continuous
-from ..models.specs import VARIANTS
+from ..models.catalogue import alike
 from ..tasks.classification.model import Classifier
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
 from ..weights.limits import smallest_grid
@@ -94,11 +93,5 @@ def usual_size(spec: Spec, crop: Size | None) -> Size:
     """Pixels per axis: those of its pictures, else of the variant with these numbers, else the fewest."""
     if crop is not None and len(crop) == len(spec.patch):
         return crop
-    known = (variant.size for variant in VARIANTS.values() if outline(variant.spec) == outline(spec))
-    return next(known, times(smallest_grid(spec.window_sizes, spec.merge), spec.patch))
-
-
-def outline(spec: Spec) -> tuple[object, ...]:
-    """What tells variants apart."""
-    references = spec.reference_windows if isinstance(spec, Continuous) else None
-    return type(spec), spec.patch, spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
+    known = alike(spec)
+    return known.size if known else times(smallest_grid(spec.window_sizes, spec.merge), spec.patch)

@@ -8,18 +8,15 @@ from ..models.catalogue import did_you_mean
 from ..models.config import family_of
 from ..weights.configs import BACKBONE, CLASSIFIER, RECONSTRUCTION
 from ..weights.dialects import DIALECTS
+from .forms import SUFFIXES, TARGETS, require_form
 from .subject import Subject
 
-TARGETS = ("microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit")
-TORCH_SUFFIXES = (".pth", ".pt", ".bin")
-SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
 WRAPPERS = {
     "microsoft": "model",
     "detectron2": "model",
     "openmmlab": "state_dict",
     "mmaction2": "state_dict",
 }  # what their loaders open; the others take tensors
-FOLDERS = ("swinkit", "timm", "transformers")  # the libraries whose models can be folders
 HELD = {"timm": (CLASSIFIER,), "swinkit": (CLASSIFIER, RECONSTRUCTION)}  # in folders; else of any kind
 
 
@@ -47,16 +44,12 @@ def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) ->
     if ranks is not None:
         if dialect != "microsoft" or family_of(subject.spec) != "moe":
             raise UsageError("ranks are files of a Swin-MoE in the names of microsoft; leave --ranks out")
-        if out.suffix:
-            raise UsageError(f"{out}: the files of {ranks} ranks need a folder; name one without an ending")
+        require_form(out, dialect, ranks)
         return Target(dialect, True, None, ranks)
     library = next((name for name in TARGETS if dialect.startswith(name)), dialect)
+    require_form(out, dialect)
     if out.suffix in SUFFIXES:
-        return Target(dialect, False, WRAPPERS.get(library) if out.suffix in TORCH_SUFFIXES else None)
-    if out.suffix:
-        raise UsageError(f"{out}: files of weights end in {', '.join(SUFFIXES)}")
-    if not dialect.startswith(FOLDERS) or dialect == "swinkit-backbone":
-        raise UsageError(f"{out}: {dialect} reads files; name one that ends in {' or '.join(SUFFIXES[:2])}")
+        return Target(dialect, False, WRAPPERS.get(library) if out.suffix == ".pth" else None)
     if library in HELD and subject.kind not in HELD[library]:
         raise UsageError(f"{out}: a folder for {library} holds a classifier; name a file, {out}.safetensors")
     return Target(dialect, True, None)

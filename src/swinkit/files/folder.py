@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
+from .disk import sync
 from .state import State
 from .tensors import read_safetensors
 
@@ -93,15 +94,6 @@ def write_files(folder: Path, saved: SavedModel) -> None:
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
     for place in (*(folder / name for name in FILES), folder):
         sync(place)
-
-
-def sync(path: Path) -> None:
-    """Force a file, or the entries of a folder, onto the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def compare(path: Path, state: State) -> None:

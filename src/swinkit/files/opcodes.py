@@ -1,17 +1,23 @@
 """A pickle's instructions followed as data: nothing that it names is imported, looked up or called.
 
-What an object of another library would be is decided by the caller's `make`, from its name and arguments
-alone; so a file can only ever ask for what stands in a table of ours.
+What becomes of the objects that it asks for is decided by the caller's `Maker`, from their names and
+arguments alone; so a file can only ever ask for what stands in a table of ours.
 """
 
 import pickletools
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from ..errors import DataError
 
-Make = Callable[[str, tuple[Any, ...]], object]
+LONGEST_NAME = 256  # characters of an object's name, or of a key of torch's own
+LONGEST_KEY = 4096  # characters of a key: equal ones are compared to their ends
+LARGEST_KEY = (
+    2**60
+)  # whole numbers below have hashes of their own; optimisers of torch 1.5 have addresses as keys
 
 LITERALS = {
     *("INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"),
@@ -21,7 +27,7 @@ LITERALS = {
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 EMPTY: dict[str, Callable[[], object]] = {"EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict}
 GROUPED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-SIMPLE = (str, bytes, int, float, bool, type(None))
+PYTHON_2 = {"__builtin__.long": "builtins.int"}  # as protocols 0 to 2 write it; torch's reader knows it too
 
 
 class Name(str):
@@ -31,17 +37,48 @@ class Name(str):
 
 
 class Made:
-    """What `make` gives for an object. It holds nothing unless a subclass says what it keeps of its state."""
+    """What stands for an object. It holds nothing unless a subclass says what."""
 
-    def fill(self, state: Any) -> None:
-        """Take the state that the file gives to the object."""
+
+@dataclass
+class Allowance:
+    """How much calls may copy: as many bytes or values as the file holds, so that none fills the memory."""
+
+    left: int
+
+    def take(self, amount: int) -> None:
+        """Copy an amount.
+
+        Raises:
+            DataError: it is more than is left.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise DataError("its calls copy more than the file holds, which no file of weights needs")
+
+
+class Maker(ABC):
+    """Decides what the objects of a pickle become. All its methods raise DataError for what they refuse."""
+
+    @abstractmethod
+    def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
+        """What a call gives."""
+
+    @abstractmethod
+    def fill(self, made: Any, state: Any) -> None:
+        """Give an object its state."""
+
+    @abstractmethod
+    def refer(self, reference: Any) -> object:
+        """What stands for something outside the pickle (torch: a storage)."""
 
 
 class Machine:
     """Follows one pickle. A damaged one raises ValueError, LookupError or TypeError somewhere inside."""
 
-    def __init__(self, make: Make):
-        self.make = make
+    def __init__(self, maker: Maker):
+        self.maker = maker
+        self.names: set[str] = set()  # all that it would have looked up
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -67,7 +104,7 @@ class Machine:
             elif name in STEPS:
                 STEPS[name](self)
             elif name == "GLOBAL":
-                self.stack.append(Name(str(argument).replace(" ", ".")))
+                self.stack.append(self.name(*str(argument).split(" ", 1)))
             elif name == "STOP":
                 return self.stack.pop()
             elif name not in ("PROTO", "FRAME"):
@@ -93,14 +130,22 @@ class Machine:
     def named(self) -> None:
         """A module's and an object's name -> a Name."""
         module, name = self.popped(2)
-        self.stack[-2:] = [Name(f"{module}.{name}")]
+        self.stack[-2:] = [self.name(module, name)]
+
+    def name(self, module: Any, name: Any) -> Name:
+        """Both as one, in Python 3's words, and noted."""
+        if type(module) is not str or type(name) is not str or len(module) + len(name) >= LONGEST_NAME:
+            raise DataError("it names an object by what is no name")
+        full = PYTHON_2.get(f"{module}.{name}", f"{module.replace('__builtin__', 'builtins')}.{name}")
+        self.names.add(full)
+        return Name(full)
 
     def call(self) -> None:
-        """A Name and its arguments -> what `make` gives for them."""
+        """A Name and its arguments -> what is made of them."""
         name, arguments = self.popped(2)
         if not isinstance(name, Name) or not isinstance(arguments, tuple):
             raise DataError("it calls what it has made itself, which no file of weights needs")
-        self.stack[-2:] = [self.make(name, arguments)]
+        self.stack[-2:] = [self.maker.make(name, arguments)]
 
     def call_with_keywords(self) -> None:
         """As `call`; keywords are dropped."""
@@ -108,14 +153,13 @@ class Machine:
         self.call()
 
     def build(self) -> None:
-        """Give an object its state; a plain dictionary or list has none that matters."""
+        """Give an object its state."""
         state = self.stack.pop()
-        if isinstance(self.stack[-1], Made):
-            self.stack[-1].fill(state)
+        self.maker.fill(self.stack[-1], state)
 
     def persistent(self) -> None:
-        """A reference to something outside the pickle (torch: a storage) -> nothing."""
-        self.stack[-1] = Made()
+        """A reference to something outside the pickle -> what stands for it."""
+        self.stack[-1] = self.maker.refer(self.stack[-1])
 
     def extend(self, values: list[Any]) -> None:
         """Append to a list; what an object made of others would keep is dropped."""
@@ -123,13 +167,32 @@ class Machine:
             self.stack[-1] += values
 
     def assign(self, pairs: list[Any]) -> None:
-        """Set entries of a dictionary, whose keys must be plain: others can take forever to compare."""
+        """Set entries of a dictionary; what an object would keep of them is dropped."""
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            parts = key if isinstance(key, tuple) else (key,)
-            if not all(isinstance(part, SIMPLE) for part in parts):
-                raise DataError("it holds a dictionary whose keys are neither names nor numbers")
+            check_key(key)
             if isinstance(self.stack[-1], dict):
                 self.stack[-1][key] = value
+
+
+def check_key(key: Any) -> None:
+    """Check that a key, or a member of a set, is of a kind of which a file cannot make many with one hash.
+
+    Strings are hashed with a secret, other objects by their place; of numbers below 2**60 at most -1 and -2
+    are hashed alike, of all floats a few hundred. Tuples are not: (-1, -2)-tuples of a length all are, and a
+    tuple of shared tuples takes for ever to hash.
+
+    Raises:
+        DataError: it is not.
+    """
+    kind = type(key)
+    if kind is str or kind is bytes:
+        if len(key) > LONGEST_KEY:
+            raise DataError(f"it holds a key of {len(key)} characters, which no file of weights needs")
+    elif kind is int:
+        if abs(key) >= LARGEST_KEY:
+            raise DataError("it holds a key that is a gigantic number, which no file of weights needs")
+    elif kind not in (float, bool, type(None)):
+        raise DataError("it holds keys that are neither names nor numbers, which no file of weights needs")
 
 
 def memorise(machine: Machine, place: int | None) -> None:

@@ -38,6 +38,7 @@ OBJECTS = (
     "builtins.list",  # what a defaultdict makes
     "builtins.dict",
     "builtins.int",
+    "builtins.bytes",  # how protocol 2 writes that there are none
     "builtins.float",
     "builtins.getattr",  # how the log of mmengine names its own methods: here it gets nothing
 )

@@ -2,30 +2,31 @@
 
 import logging
 import os
-import re
 import stat
 import warnings
-import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from ..errors import DataError, listed
-from .pickles import LEGACY_PICKLES, inspect, read_arrays
+from .archives import pickled
+from .arrays import read_arrays
+from .inspection import inspect, inspect_legacy
 from .standins import standing_in
 from .state import State
 from .wrappers import Contents, plain_tensors, unwrapped
 
 logger = logging.getLogger(__name__)
 
-BLOCKED = re.compile(r"GLOBAL ([\w.]+)")
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number of torch's files before 1.6
+LEGACY = (
+    b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number of torch's files before 1.6, after the protocol
+)
 
 
 def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
@@ -58,16 +59,8 @@ def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Con
     path = Path(path)
     before = regular(path)
     try:
-        with path.open("rb") as file:
-            begin = file.read(64)
-        if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
-            contents = Contents(plain_tensors(read_safetensors(path), path))
-        elif begin.startswith((ZIP, LEGACY)):
-            contents = unwrapped(read_torch(path), path, entry)
-        elif begin.startswith(PICKLE):
-            contents = unwrapped(read_arrays(path), path, entry)
-        else:
-            raise DataError(f"{path} is no file of weights{guess(begin)}, or a damaged one")
+        with path.open("rb") as file:  # once: what is inspected is what is read
+            contents = opened(path, file, entry)
         changed = moment(path.stat()) != moment(before)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -76,6 +69,19 @@ def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Con
     if changed:
         raise DataError(f"{path} changed while it was read; wait until it is whole, and load it again")
     return contents
+
+
+def opened(path: Path, file: BinaryIO, entry: str | None) -> Contents:
+    """The contents of an open file, by its first bytes."""
+    begin = file.read(64)
+    if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
+        return Contents(plain_tensors(read_safetensors(path), path))
+    if begin.startswith(ZIP) or (begin.startswith(PICKLE) and begin[2:].startswith(LEGACY)):
+        return unwrapped(read_torch(path, file), path, entry)
+    if begin.startswith(PICKLE):
+        file.seek(0)
+        return unwrapped(read_arrays(file.read(), path), path, entry)
+    raise DataError(f"{path} is no file of weights{guess(begin)}, or a damaged one")
 
 
 def regular(path: Path) -> os.stat_result:
@@ -131,67 +137,46 @@ def read_safetensors(path: Path) -> State:
         ) from None
 
 
-def read_torch(path: Path) -> object:
+def read_torch(path: Path, file: BinaryIO) -> object:
     """What `torch.save` wrote, if it is tensors, plain values and what `standins` knows.
 
     Raises:
         DataError: it is damaged, or holds anything else.
     """
     try:
-        inspect_torch(path)
+        inspect_torch(file)
         with warnings.catch_warnings(), standing_in():
             # They are about protocols and formats of files that then fail, or are read right.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        blocked = blocked_in(path, str(error))
-        if not blocked:
-            raise DataError(f"{path} is no file of torch weights, or a damaged one") from None
-        raise DataError(
-            f"{path} holds more than tensors: {listed(blocked)}. Loading these could run code of whoever "
-            "made the file, so it is refused. If you trust its maker, convert it on a machine that you can "
-            "spare: load it there with torch.load(path, weights_only=False), keep only the dictionary of "
-            "tensors, and save that with safetensors.torch.save_file; then load the new file."
-        ) from None
+            return torch.load(file, map_location="cpu", weights_only=True)
     except DataError as error:
         raise DataError(f"{path} is refused: {error}") from None
+    except UnpicklingError:
+        raise DataError(
+            f"{path} is damaged, or was saved with another protocol of pickles than torch's own; copy or "
+            "download it again, or have it saved by torch.save without `pickle_protocol`"
+        ) from None
     except MemoryError:
         raise DataError(f"{path} needs more memory than this machine has free") from None
     except Exception as error:  # noqa: BLE001  a damaged file can fail anywhere inside torch's reader, with any error
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        reason = listed([str(error).partition("\n")[0][:120] or type(error).__name__]).strip("`")
         raise DataError(
             f"{path} is no whole file of torch weights ({reason}); copy or download it again"
         ) from None
 
 
-def inspect_torch(path: Path) -> None:
-    """Refuse what would bring torch's reader to a halt.
+def inspect_torch(file: BinaryIO) -> None:
+    """Refuse what would bring torch's reader to a halt; the file then stands at its begin again.
 
     Raises:
         DataError: the file claims more than it holds, or has values that no file of weights needs.
         Exception: it is damaged.
     """
-    if not zipfile.is_zipfile(path):
-        inspect(path.read_bytes(), LEGACY_PICKLES)
-        return
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > path.stat().st_size:
-            raise DataError("it is compressed, or its parts overlap; save it with torch.save")
-        if any("constants.pkl" in member.filename for member in members):
-            raise DataError(
-                "it is a TorchScript program, not weights; on a machine that you can spare, save what "
-                "torch.jit.load(path).state_dict() gives with safetensors.torch.save_file"
-            )
-        for member in members:
-            if member.filename.rpartition("/")[2] == "data.pkl":
-                inspect(archive.read(member))
-
-
-def blocked_in(path: Path, message: str) -> list[str]:
-    """The names in a file that could run code; from torch's refusal where they cannot be listed."""
-    try:
-        with standing_in():
-            return get_unsafe_globals_in_checkpoint(path)
-    except (ValueError, RuntimeError, LookupError, EOFError, UnpicklingError):  # an older format of torch's
-        return BLOCKED.findall(message)
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    if file.read(len(ZIP)) == ZIP:
+        inspect(pickled(file, size), size)
+    else:
+        file.seek(0)
+        inspect_legacy(file.read())
+    file.seek(0)

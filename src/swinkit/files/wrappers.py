@@ -121,6 +121,7 @@ def has_values(tensor: Tensor) -> bool:
     """Whether it is a dense array with at least one number, all of them there."""
     if type(tensor) not in (Tensor, torch.nn.Parameter):
         return False
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+    plain = Tensor.detach(tensor)  # a file can have replaced a tensor's own methods
+    if plain.layout != torch.strided or plain.is_quantized or plain.device.type != "cpu":
         return False
-    return tensor.numel() > 0 and Tensor.untyped_storage(tensor).nbytes() > 0
+    return plain.numel() > 0 and plain.untyped_storage().nbytes() > 0

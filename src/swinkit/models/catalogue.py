@@ -3,7 +3,9 @@
 import difflib
 import re
 
+from ..core.spec import Size, Spec
 from ..errors import UsageError
+from .families import Continuous, SpecMoE
 from .specs import VARIANTS, Variant
 
 NOTE = re.compile(r" \(.*\)$")
@@ -27,9 +29,9 @@ def canonical(name: str) -> str | None:
     Known are the stems of the official files, ids of the hub, timm's and torchvision's names. That of a
     detector or segmenter gives its backbone.
     """
-    if name in VARIANTS:
-        return name
     stem = NOTE.sub("", name).rsplit("/", 1)[-1].split(".")[0]  # timm's tags and suffixes follow a dot
+    if stem in VARIANTS:
+        return stem
     stem = HASH.sub("", stem).replace("-", "_")  # ids of the hub are written with dashes
     if stem in ALIASES:
         return ALIASES[stem]
@@ -52,7 +54,38 @@ def find(name: str) -> tuple[str, Variant]:
     return found, VARIANTS[found]
 
 
+def outline(spec: Spec) -> tuple[object, ...]:
+    """What tells variants apart and follows from weights."""
+    references = spec.reference_windows if isinstance(spec, Continuous) else None
+    experts = (spec.moe_blocks, spec.num_experts, spec.router) if isinstance(spec, SpecMoE) else None
+    numbers = spec.patch, spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes
+    return type(spec), *numbers, references, experts
+
+
+def named(spec: Spec) -> str | None:
+    """The name of the first variant with these numbers."""
+    return next((name for name, v in VARIANTS.items() if outline(v.spec) == outline(spec)), None)
+
+
+def alike(spec: Spec) -> Variant | None:
+    """The first variant with these numbers."""
+    name = named(spec)
+    return None if name is None else VARIANTS[name]
+
+
+def resembling(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int, ...]) -> list[str]:
+    """The variants of one kind with these widths and depths, whatever their windows."""
+    wanted = kind, patch, embed_dim, depths
+    every = ((name, variant.spec) for name, variant in VARIANTS.items())
+    return [name for name, s in every if (type(s), s.patch, s.embed_dim, s.depths) == wanted]
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
-    """The words ", did you mean 'x'?" for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    """The words ", did you mean 'x'?" for the nearest known word, or nothing.
+
+    A slip is nearest, then the longest that `word` begins with, then what resembles it at all.
+    """
+    slips, alike = (difflib.get_close_matches(word, known, n=1, cutoff=cutoff) for cutoff in (0.85, 0.6))
+    begun = sorted(filter(word.startswith, known), key=len, reverse=True)
+    near = [*slips, *begun, *alike]
     return f", did you mean {near[0]!r}?" if near else ""

@@ -62,12 +62,12 @@ def channel_mixer_parameters(spec: Spec, place: Place) -> int:
     c, hidden = place.dim, place.hidden
     if not isinstance(spec, SpecMoE):
         return 2 * c * hidden + hidden + c
-    mlp = 2 * c * hidden + hidden + c * spec.mlp_output_bias
+    unbiased = 2 * c * hidden + hidden
     if place.index not in spec.moe_blocks[place.stage]:
-        return mlp
+        return unbiased + c * spec.mlp_output_bias
     temperature_and_bias = 1 + spec.router_dim
     router = router_macs(spec, c) + (temperature_and_bias if spec.router == "cosine" else 0)
-    return router + spec.num_experts * mlp
+    return router + spec.num_experts * (unbiased + c * spec.biased_experts)
 
 
 def router_macs(spec: SpecMoE, dim: int) -> int:

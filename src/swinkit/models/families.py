@@ -156,7 +156,8 @@ class SpecMoE(Continuous):
     balance: str = "load-importance"
     balance_weight: float = 0.01
     expert_dropout: float = 0.0
-    mlp_output_bias: bool = True  # of dense MLPs and experts (configurations: MLP_FC2_BIAS)
+    mlp_output_bias: bool = True  # of dense MLPs (configurations: MLP_FC2_BIAS)
+    expert_output_bias: bool | None = None  # of experts, who can have one that never learns; None: the same
 
     def __post_init__(self) -> None:
         """Refuse numbers that no Swin-MoE can be built from.
@@ -174,6 +175,11 @@ class SpecMoE(Continuous):
             if not all(0 <= block < depth for block in blocks) or len(set(blocks)) < len(blocks):
                 raise ValueError(f"moe_blocks {blocks} are no different blocks of a stage of {depth}")
         self.require_routing()
+
+    @property
+    def biased_experts(self) -> bool:
+        """Whether experts end in a bias."""
+        return self.mlp_output_bias if self.expert_output_bias is None else self.expert_output_bias
 
     def require_routing(self) -> None:
         """Raise ValueError unless the numbers of the experts and their router go together."""

@@ -57,7 +57,7 @@ def experts(spec: SpecMoE, place: Place) -> Experts:
         place.dim,
         place.hidden,
         dropout=spec.expert_dropout,
-        output_bias=spec.mlp_output_bias,
+        output_bias=spec.biased_experts,
     )
     return Experts(router(spec, place.dim), mlps, policy, BALANCES[spec.balance])
 

@@ -3,6 +3,7 @@
 A file from a stranger can name any number; a model of a thousand million blocks would take hours to refuse.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,10 +29,21 @@ LARGEST: dict[
 }
 MOST_STAGES, MOST_AXES, MOST_BLOCKS = 8, 3, 512
 FRACTIONS = ("mlp_ratio", "capacity_factor")
+NEGATIVE = ("capacity_factor",)  # below 0: a limit, and as few places as are needed
+FLAGS = (
+    "qkv_bias",
+    "patch_norm",
+    "norm_stages",
+    "normalise_gates",
+    "batch_prioritised",
+    "mlp_output_bias",
+    "expert_output_bias",
+)
+OPEN_FLAGS = ("expert_output_bias",)  # that may also be None
 
 
 def require_plausible(values: Mapping[str, Any]) -> None:
-    """Raise ValueError, naming the field, if a number of a spec is no whole one or too large to be meant.
+    """Raise ValueError, naming the field, if one of a spec is of another type, or too large to be meant.
 
     `values` are the fields of a spec by name; asked before one is built, for that alone can take long.
     """
@@ -41,9 +53,20 @@ def require_plausible(values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} has {len(entries)} entries; there may be {most}")
     for name in LARGEST.keys() & values.keys():
         kinds = int | float if name in FRACTIONS else int
+        least = -LARGEST[name] if name in NEGATIVE else 0
         for number in numbers_in(values[name]):
-            if not isinstance(number, kinds) or isinstance(number, bool) or not 0 <= number <= LARGEST[name]:
-                raise ValueError(f"{name} has {number!r}; it must be a number from 0 to {LARGEST[name]}")
+            fits = isinstance(number, kinds) and not isinstance(number, bool)
+            if not fits or not least <= number <= LARGEST[name]:
+                whole = "a number" if name in FRACTIONS else "a whole number"
+                raise ValueError(f"{name} has {number!r}; it must be {whole} from {least} to {LARGEST[name]}")
+    for name in FLAGS:
+        open_flag = name in OPEN_FLAGS and values.get(name) is None
+        if not open_flag and not isinstance(values.get(name, True), bool):
+            raise ValueError(f"{name} is {values[name]!r}; it must be true or false")
+    scale = values.get("qk_scale")
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if scale is not None and not (number and math.isfinite(scale) and scale > 0):
+        raise ValueError(f"qk_scale is {scale!r}; it must be a number above 0, or None")
     blocks = sum(numbers_in(values.get("depths")))
     if blocks > MOST_BLOCKS:
         raise ValueError(f"depths has {blocks} blocks; there may be {MOST_BLOCKS}")

@@ -135,7 +135,8 @@ class Checkpoints:
         for folder in found:
             try:
                 verify(folder)
-                state = read_torch(folder / STATE)
+                with (folder / STATE).open("rb") as file:
+                    state = read_torch(folder / STATE, file)
                 if not isinstance(state, dict):
                     raise DataError(f"{folder / STATE} holds no state of a training")
                 return state, Progress(**state.pop("progress"))

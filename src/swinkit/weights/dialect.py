@@ -137,7 +137,9 @@ class Dialect:
         if plan is None:
             raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
         if not self.takes(state, plan):
-            raise DataError(f"{self.embed} has other axes than {self.name}'s models; name another dialect")
+            raise DataError(
+                f"{self.embed} has other axes than {self.name}'s models, so it is another library's"
+            )
         local = {name: state[full] for name, full in plan.full.items()}
         return Reading(
             state=carried_out(plan.moves, local, spec),
@@ -213,7 +215,8 @@ def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> Stat
     for move in moves:
         taken = [source[name] for name in move.taken]
         try:
-            made.update(zip(move.given, move.convert(taken, spec), strict=True))
+            given = zip(move.given, move.convert(taken, spec), strict=True)
+            made.update((name, tensor) for name, tensor in given if tensor is not None)
         except (RuntimeError, IndexError) as error:
             shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in zip(move.taken, taken, strict=True))
             raise DataError(f"{shapes}: no such tensors of a Swin, {listed(move.given)}") from error

@@ -68,6 +68,16 @@ DIALECTS: dict[str, Dialect] = {
     "mmaction2": MMACTION2,
 }
 
+LIBRARIES = (
+    "Microsoft",
+    "timm",
+    "torchvision",
+    "transformers",
+    "OpenMMLab",
+    "detectron2",
+    "swinkit",
+)  # of which some have several dialects
+
 
 def dialect_named(name: str) -> Dialect:
     """The dialect of that name.
@@ -102,8 +112,8 @@ def detect(state: State) -> Dialect:
     fits = [(dialect, plan) for dialect, plan in plans if plan.is_whole] or plans
     if not fits:
         raise DataError(
-            f"no Swin in a known naming scheme: the {len(names)} names begin with {listed(names)}; "
-            f"the known schemes are {', '.join(DIALECTS)}"
+            f"no Swin in the names of {', '.join(LIBRARIES[:-1])} or {LIBRARIES[-1]}; "
+            f"the names begin with {listed(names, 2)}"
         )
     fits.sort(key=lambda fit: (*left_over(fit[1]), fit[0].distance(fit[1])))
     best, plan = fits[0]
@@ -111,7 +121,7 @@ def detect(state: State) -> Dialect:
         if left_over(other) == left_over(plan) and other.renamed != plan.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
-                f"{listed(differing(plan, other))} differently; say which dialect it is"
+                f"{listed(differing(plan, other))} differently; say which: dialect={best.name!r}, or --from"
             )
     return best
 

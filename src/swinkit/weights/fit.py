@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Size
-from ..data.imagenet import CLASSES_1K, CLASSES_22K, rows_of_1k
+from ..data.imagenet import CLASSES_1K, MAPPABLE, rows_of_1k
 from ..errors import DataError, UsageError
 from ..files.state import State
 from .buffers import relative_index
@@ -21,7 +21,7 @@ from .inflate import inflate_embedding, inflate_table
 from .resize import TABLES, resize_absolute, resize_table
 
 ABSOLUTE = "backbone.position.embedding"
-MAPPABLE = (CLASSES_22K, CLASSES_1K)
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # in which models can run
 CLASSIFIER = ("head.classifier.weight", "head.classifier.bias")
 Changed = tuple[Tensor, dict[str, str]]  # a tensor, and what was done to it: a field of `LoadReport` -> how
 
@@ -30,9 +30,9 @@ Changed = tuple[Tensor, dict[str, str]]  # a tensor, and what was done to it: a 
 class Ways:
     """What may be done to tensors that do not fit.
 
-    * `head`: "same", it must fit; "mapped", to 1,000 of ImageNet's 21,841 classes; "new", a classifier of
-      another number of classes begins at zero, and what else of a head (or of a pyramid's norms) is missing
-      or of another size keeps the model's own initialisation.
+    * `head`: "same", it must fit; "mapped", to 1,000 of ImageNet's 21,841 (or 21,842) classes; "new", a
+      classifier of another number of classes begins at zero, and what else of a head (or of a pyramid's
+      norms) is missing or of another size keeps the model's own initialisation.
     * `tables` of biases for another window: "bicubic", "geometric". Absolute embeddings are always bicubic.
     * `channels`: "same", or "adapt" to other input channels as timm does.
     """
@@ -52,7 +52,10 @@ class Ways:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The tensors that fit, in the model's type and place; what was done to them; what does not fit, why."""
+    """The tensors that fit, what was done to them, and what does not fit and why.
+
+    In the model's type and place; for a model on the meta device in the file's type.
+    """
 
     state: State = field(default_factory=dict)
     changes: dict[str, dict[str, str]] = field(default_factory=dict)  # field of `LoadReport` -> name -> how
@@ -85,19 +88,25 @@ def fit(reading: Reading, current: State, windows: Mapping[str, Size], ways: Way
         if tensor.shape != have.shape or tensor.is_floating_point() != have.is_floating_point():
             fitted.misshapen[name] = f"{described(given)} in the file, {described(have)} in the model"
             continue
-        fitted.state[name] = tensor.to(have.dtype) if have.is_meta else tensor.to(have.device, have.dtype)
+        kept = have.is_meta and tensor.dtype in PRECISIONS
+        fitted.state[name] = tensor if kept else placed(tensor, have)
         for what, how in changes.items():
             fitted.changes.setdefault(what, {})[name] = how
     return fitted
 
 
+def placed(tensor: Tensor, have: Tensor) -> Tensor:
+    """`tensor` in the type of `have`, and in its place if it has one."""
+    return tensor.to(have.dtype) if have.is_meta else tensor.to(have.device, have.dtype)
+
+
 def require_mappable(state: State, current: State) -> None:
-    """Raise UsageError unless `state` is of 21,841 classes and the model (`current`) of 1,000."""
+    """Raise UsageError unless `state` is of `MAPPABLE` classes and the model (`current`) of 1,000."""
     bias = "head.classifier.bias"  # one number for each class
     theirs, ours = (tensors[bias].numel() if bias in tensors else 0 for tensors in (state, current))
-    if (theirs, ours) != MAPPABLE:
+    if theirs not in MAPPABLE or ours != CLASSES_1K:
         raise UsageError(
-            f"head='mapped' is from {MAPPABLE[0]} classes to {MAPPABLE[1]}; "
+            f"head='mapped' is from {' or '.join(map(str, MAPPABLE))} classes to {CLASSES_1K}; "
             f"the file has {theirs} and the model {ours}"
         )
 
@@ -175,7 +184,7 @@ def adapt_channels(weight: Tensor, channels: int) -> Tensor:
 def fit_classifier(tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
     """(K, ...) -> another number of classes: taken from among those of the file, or begun at zero."""
     old, new = tensor.shape[0], have.shape[0]
-    if ways.head == "mapped" and (old, new) == MAPPABLE:
+    if ways.head == "mapped" and old in MAPPABLE and new == CLASSES_1K:
         rows = torch.tensor(rows_of_1k(), device=tensor.device)
         return tensor[rows], {"mapped": f"to {new} of {old} classes, by WordNet ids"}
     if ways.head == "new":

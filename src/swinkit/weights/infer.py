@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..core.spec import Size, Spec
 from ..errors import DataError, UsageError
-from ..models.families import SpecMLP, SpecMoE, SpecV2
+from ..models.catalogue import resembling
+from ..models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 from .buffers import window_of_index, windows_of_coordinates
 from .routing import routing_of
 from .rules import Pattern
@@ -71,7 +72,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     if f"{first}token_mixer.weight" in state:
         return mlp_spec([state[f"{mixer}weight"] for mixer in mixers], axes, shared)
     if f"{first}token_mixer.bias.mlp.2.bias" in state:
-        raise UsageError("a V2-CR's windows are in none of its tensors; name the variant")
+        raise unnamed("a V2-CR's windows are in none of its tensors", SpecCR, shared)
     shared["qkv_bias"] = any(f"{first}token_mixer.qkv.{bias}" in state for bias in ("bias", "q_bias"))
     if f"{first}token_mixer.bias.mlp.0.weight" in state:
         return continuous_spec(state, buffers, mixers, shared)
@@ -87,7 +88,7 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
     sides = [round(weight.shape[1] ** (1 / axes)) for weight in weights]
     if any(side**axes != weight.shape[1] for side, weight in zip(sides, weights, strict=True)):
         tokens = [weight.shape[1] for weight in weights]
-        raise UsageError(f"windows of {tokens} tokens are no squares; name the variant")
+        raise unnamed(f"windows of {tokens} tokens are no squares", SpecMLP, shared)
     heads = tuple(weight.shape[0] for weight in weights)
     return SpecMLP(**shared, num_heads=heads, window_sizes=tuple((side,) * axes for side in sides))
 
@@ -100,14 +101,19 @@ def continuous_spec(
     Raises:
         UsageError: no coordinates tell the windows.
     """
-    windows, references = continuous_windows(mixers, buffers)
+    kind = SpecV2 if f"{mixers[0]}similarity.log_scale" in state else SpecMoE
+    told = continuous_windows(mixers, buffers)
+    if told is None:
+        lost = "windows of a continuous bias are in no parameter, and the file kept no coordinates"
+        raise unnamed(lost, kind, shared)
+    windows, references = told
     numbers = {
         **shared,
         "num_heads": tuple(state[f"{mixer}bias.mlp.2.weight"].shape[0] for mixer in mixers),
         "window_sizes": windows,
         "pretrained_window_sizes": None if references == windows else references,
     }
-    if f"{mixers[0]}similarity.log_scale" in state:
+    if kind is SpecV2:
         return SpecV2(**numbers, norm_every=norm_every_of(state))
     return SpecMoE(**numbers, **routing_of(state, shared["depths"]))
 
@@ -128,10 +134,15 @@ def learned_spec(
     windows = tuple(window for window in found if window is not None)
     if len(windows) < len(found):
         rows = [table.shape[0] for table in tables]
-        raise UsageError(
-            f"bias tables of {rows} rows fit no square window, or several windows; name the variant"
-        )
+        raise unnamed(f"bias tables of {rows} rows fit no square window, or several windows", Spec, shared)
     return Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
+
+
+def unnamed(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
+    """What to say where tensors do not tell a model: why, and the names it may have."""
+    names = resembling(kind, shared["patch"], shared["embed_dim"], shared["depths"])
+    known = f": {', '.join(names)}" if names else ""
+    return UsageError(f"{reason}; name the variant (--variant, or variant=){known}")
 
 
 def norm_every_of(state: Mapping[str, Tensor]) -> int | None:
@@ -202,13 +213,10 @@ def square_faced(count: int, axes: int) -> list[Size]:
 
 def continuous_windows(
     mixers: list[str], buffers: Mapping[str, Tensor]
-) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
-    """The windows of each stage, and those of pre-training, from the coordinates that a file kept."""
+) -> tuple[tuple[Size, ...], tuple[Size, ...]] | None:
+    """The windows of each stage, and those of pre-training, from a file's coordinates, if it kept any."""
     tables = [buffers.get(f"{mixer}bias.coordinates") for mixer in mixers]
     found = [windows_of_coordinates(table) for table in tables if table is not None]
     if len(found) < len(mixers):
-        raise UsageError(
-            "windows of a continuous bias are in no parameter, and the file kept no coordinates; "
-            "name the variant"
-        )
+        return None
     return tuple(window for window, _ in found), tuple(reference for _, reference in found)

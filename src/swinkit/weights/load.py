@@ -1,6 +1,7 @@
 """Weights into a model and out of it, with every tensor accounted for."""
 
 import logging
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -9,6 +10,7 @@ from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError, listed
 from ..files.state import State
+from ..models.catalogue import named
 from .dialect import EMBED, Reading
 from .dialects import detect, dialect_named
 from .fit import Fitted, Ways, fit
@@ -34,8 +36,9 @@ def load_weights(
     has are reported as unused. `head`, `tables` (None: the dialect's own way) and `channels` say what is done
     to tensors of another size (see `Ways`); a picture's weights are inflated for a model of clips.
 
-    Parameters on the meta device take over the tensors of `state`, without a copy where nothing is converted.
-    The report is also logged, as a warning if it tells of numbers that are not finite.
+    Parameters on the meta device take over the tensors of `state`, in their precision and, where nothing is
+    converted, without a copy.
+    The report is also logged, and numbers that are not finite are warned of.
 
     Raises:
         DataError: a tensor is missing, unexpected or of another shape; the model is then as it was.
@@ -50,11 +53,13 @@ def load_weights(
     fitted = fit(reading, current, windows_of(backbone), ways)
     report = account(chosen.name, reading, current, fitted, head)
     if report.failed:
-        raise DataError(
-            f"these weights do not fit the model, which is left as it was\n{report}\n{advice(report)}"
-        )
+        logger.info("%s", report)
+        name = named(backbone.spec) or "the model, which is left as it was"
+        raise DataError(f"the weights do not fit {name}: {failure(report)}; {advice(report)}")
     fill(model, current | fitted.state)
-    logger.log(logging.WARNING if report.not_finite else logging.INFO, "%s", report)
+    logger.info("%s", report)
+    if report.not_finite:
+        logger.warning("NaN or infinity in %d tensors: %s", len(report.not_finite), listed(report.not_finite))
     return report
 
 
@@ -149,14 +154,27 @@ def part_of(name: str) -> str:
     return first if first == "backbone" or not rest else f"{first}.{rest[0]}"
 
 
+def failure(report: LoadReport) -> str:
+    """How many tensors failed, and the first of each kind."""
+    misshapen = [f"{name} {shapes}" for name, shapes in report.misshapen.items()]
+    kinds = (("of other shapes", misshapen), ("missing", report.missing), ("unexpected", report.unexpected))
+    found = [(what, names) for what, names in kinds if names]
+    return ", ".join(f"{len(names)} {what} ({first_of(names)})" for what, names in found)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first of `names`, said to be that if there are more."""
+    return f"first: {listed(names[:1])}" if len(names) > 1 else listed(names)
+
+
 def advice(report: LoadReport) -> str:
     """What a user can do about a report that failed."""
     trouble = [*report.missing, *report.misshapen]
     if trouble and not report.unexpected and not any(name.startswith(BACKBONE) for name in trouble):
         return (
-            "The backbone fits: pass head='new' for a head that begins anew "
-            "('mapped' from ImageNet-22k to -1k), or build the model with the file's number of classes."
+            "the backbone fits: head='new' begins a new head, head='mapped' takes ImageNet-1k's classes "
+            "out of 22k's"
         )
     if trouble == [EMBED] and not report.unexpected:
-        return "All but the patch embedding fits: channels='adapt' makes it fit other input channels."
-    return "Build the variant that the file holds, or name its dialect if another one was meant."
+        return "all but the patch embedding fits: channels='adapt' makes it fit other input channels"
+    return "name the model (--variant, or variant=) or whose names they are (--from, or dialect=)"

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..core.spec import Spec
 
-Convert = Callable[[Sequence[Tensor], Spec | None], Sequence[Tensor]]
+# None in what it makes: of these tensors there is no such one.
+Convert = Callable[[Sequence[Tensor], Spec | None], Sequence[Tensor | None]]
 Values = dict[str, int | str]
 
 NUMBER = "(?:0|[1-9][0-9]{0,2})"  # of a stage, block or expert; longer ones are no Swin's

@@ -4,7 +4,6 @@ ROOT/VARIANT/DATASET/FILE, and beside it `FILE.json`, what is known of it: its S
 says or, where nobody published one, is that of the first download.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -18,6 +17,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError
+from ..files.disk import sync
 from ..files.structure import require_weights
 from .checkpoints import Checkpoint, published
 from .download import USUAL, Mark, Patience, Watch, download, size_of, told
@@ -98,22 +98,25 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
     new = path if path.exists() else beside(path, PARTIAL)
     if new != path:
         if offline():
-            raise EnvironmentProblem("it is not in the cache, and SWINKIT_OFFLINE forbids the network")
+            raise EnvironmentProblem(
+                "it is not in the cache, and the network is forbidden (--offline, or $SWINKIT_OFFLINE)"
+            )
         download(address_of(checkpoint), new, watch, patience)
     try:
         require_weights(new)
         digest = hash_of(new)
         if not digest.startswith(checkpoint.sha256 or ""):
             raise DataError(f"its SHA-256 is {digest}, but {checkpoint.sha256}... was published")
-    except DataError:
-        if new != path:  # ours, and of no use
-            forget(new)
-        raise
+    except DataError as error:
+        if new == path:
+            raise
+        forget(new)  # ours, and of no use
+        raise DataError(f"{address_of(checkpoint)}: {error}") from None
     with told(path):
-        flush(new)
+        sync(new)
         state = new.stat()
         new.replace(path)
-        flush(path.parent)
+        sync(path.parent)
     Mark.path(beside(path, PARTIAL)).unlink(missing_ok=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     known = checkpoint.sha256 is not None
@@ -148,15 +151,6 @@ def hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def flush(path: Path) -> None:
-    """Force a file, or the entries of a folder, onto the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def forget(partial: Path) -> None:
     """Remove a partial file."""
     for path in (partial, Mark.path(partial)):
@@ -182,7 +176,15 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def acquire(file: TextIO, path: Path, *, wait: bool) -> None:
-    """Lock an open file."""
+    """Lock an open file.
+
+    Raises:
+        EnvironmentProblem: another process has it and we do not `wait`, or this system knows no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        raise EnvironmentProblem("downloading needs the file locks of a POSIX system") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

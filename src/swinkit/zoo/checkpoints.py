@@ -130,7 +130,8 @@ def locate(name: str) -> Checkpoint:
     if len(known) == 1 and not dataset:
         return known[0]
     if model is None or (known and dataset):
-        hint = did_you_mean(name, [*rows, *aliases(), *VARIANTS, *ALIASES])
+        models = [] if known else [*VARIANTS, *ALIASES]
+        hint = did_you_mean(name, [*rows, *aliases(), *models])
         there = f" (of {model} there are {names_of(known)})" if known and not hint else ""
         raise UsageError(f"{name}: no such file, folder or checkpoint{hint}{there}")
     if known:

@@ -15,11 +15,18 @@ RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
 def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
-    """The windows of pre-training of V2, one a stage: where they say 0, or nothing, those that it has."""
-    if settings.get("pretrained_window_sizes", None) is None:
+    """The windows of pre-training of V2, one a stage: where they say 0, or nothing, those that it has.
+
+    A list is one a stage, of two stages too; it is never (height, width) of all.
+    """
+    key = "pretrained_window_sizes"
+    value = settings.get(key, None)
+    if value is None:
         return None
-    told = settings.sizes("pretrained_window_sizes", (), len(windows))
-    return tuple(size if size[0] else window for size, window in zip(told, windows, strict=True))
+    told = value if isinstance(value, list) else [value] * len(windows)
+    settings.require(len(told) >= len(windows), key, f"one size, or one for each of {len(windows)} stages")
+    pairs = zip(told, windows, strict=False)  # entries for stages that are not there are passed over
+    return tuple(window if size == 0 else settings.pair(key, size) for size, window in pairs)
 
 
 def spec_with(make: Callable[[], Spec], name: str) -> Spec:

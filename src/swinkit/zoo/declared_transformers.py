@@ -62,6 +62,9 @@ def transformers_preprocess(preprocessor: Settings) -> dict[str, Any] | None:
     known = (not shortest or cropped) and (shortest or not cropped) and crop is not None
     known = known and all(preprocessor.flag(f"do_{step}", True) for step in ("resize", "rescale"))
     known = known and "crop_pct" not in preprocessor.values
+    factor = preprocessor.number("rescale_factor", 1 / 255, above=0)
+    known = known and math.isclose(factor, 1 / 255, rel_tol=1e-4)
+    known = known and not preprocessor.get("rescale_offset", False)
     known = known and not any(preprocessor.flag(f"do_{step}", False) for step in FRAMING)
     normed = preprocessor.flag("do_normalize", True)
     number = preprocessor.integer("resample", 2, least=0)

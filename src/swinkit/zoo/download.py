@@ -19,7 +19,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import DataError, EnvironmentProblem
+from ..errors import DataError, EnvironmentProblem, SwinkitError
 
 logger = logging.getLogger(__name__)
 
@@ -144,10 +144,10 @@ def answer(
     address: str, headers: Mapping[str, str], patience: Patience
 ) -> Iterator[http.client.HTTPResponse]:
     """The server's answer, redirects followed; its refusals and the network's as errors of ours."""
-    request = urllib.request.Request(
-        address, headers={"User-Agent": "swinkit", "Accept-Encoding": "identity", **headers}
-    )
     try:
+        request = urllib.request.Request(
+            address, headers={"User-Agent": "swinkit", "Accept-Encoding": "identity", **headers}
+        )
         with urllib.request.build_opener(Redirects).open(request, timeout=patience.silence) as response:
             yield response
     except urllib.error.HTTPError as error:
@@ -159,6 +159,10 @@ def answer(
         raise Interrupted(f"no connection ({error.reason})") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise Interrupted(broken(error)) from None
+    except SwinkitError:  # a ValueError too
+        raise
+    except ValueError as error:  # from urllib's reading of an address, ours or one redirected to
+        raise DataError(f"{address}: it, or where it leads, is no address of a file ({error})") from None
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
@@ -191,7 +195,7 @@ def refused(address: str, error: urllib.error.HTTPError) -> Exception:
 def retry_after(headers: Message) -> float | None:
     """The seconds that a server asks to wait, given as such or as a date."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if is_number(text):
         return float(text)
     try:
         date = email.utils.parsedate_to_datetime(text)
@@ -200,11 +204,16 @@ def retry_after(headers: Message) -> float | None:
     return max(0.0, (date.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
+def is_number(text: str) -> bool:
+    """Whether a header holds a plain number; `isdigit` alone would take a superscript for one."""
+    return text.isascii() and text.isdigit()
+
+
 def span(response: http.client.HTTPResponse, have: int) -> Span:
     """Where in the file the answer begins, and the size of the whole file if that is said."""
     if response.status != http.client.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdigit() else None
+        return 0, int(length) if is_number(length) else None
     found = RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is None or int(found["begin"]) != have:
         raise DataError(f"{response.url}: the server answers with another part than was asked for")

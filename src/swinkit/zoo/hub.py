@@ -10,18 +10,18 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
-from ..files.settings import LARGEST_FILE, Settings, read_settings
-from .cache import offline
-from .declared_timm import from_timm
-from .declared_transformers import from_transformers
+from ..files.settings import LARGEST_FILE
 from .facts import Facts
-from .hub_errors import LOG_IN, explained
+from .hub_errors import LOG_IN, Unreachable, explained
+from .layout import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
+from .places import offline
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -31,9 +31,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "hf:"
 NAME = re.compile(r"(?:hf:)?([\w.-]+/[\w.-]+)(?:@([\w./+-]+))?")
 SHA256 = re.compile("[0-9a-f]{64}")
-OLD_WEIGHTS = "pytorch_model.bin"
-INDEX = f"{WEIGHTS}.index.json"
-PREPROCESSOR = "preprocessor_config.json"
+FORBIDDEN = "the network is forbidden (--offline, $SWINKIT_OFFLINE or $HF_HUB_OFFLINE)"
 
 
 @dataclass(frozen=True)
@@ -71,40 +69,69 @@ def fetch(source: str) -> tuple[Path, Facts]:
         DataError: no such repository, revision or weights; files that are damaged or of no Swin.
         EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
     """
-    repository = opened(source)
-    config = settings_of(repository, CONFIG)
-    if config is not None and "swinkit" in config.values:
+    try:
+        return fetched(opened(source))
+    except Unreachable as problem:
+        raise EnvironmentProblem(f"{problem}. By hand: {by_hand(source)}") from None
+
+
+def fetched(repository: Repository) -> tuple[Path, Facts]:
+    """As `fetch`, of a repository that was looked up."""
+    find, where = partial(file_of, repository), f"{repository}: "
+    config = settings_of(find, CONFIG, where)
+    if config is not None and is_ours(config):
         paths = [required(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
         if len({path.parent for path in paths}) > 1:
             raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
         return paths[0].parent, Facts()
-    facts = Facts() if config is None else declared(repository, config)
-    files = repository.files or {}
-    if INDEX in files and WEIGHTS not in files:
-        raise DataError(
-            f"{repository} has its weights in several files ({INDEX}), which swinkit does not read; save "
-            "them as one with the library that wrote them"
-        )
-    return file_of(repository, WEIGHTS) or required(repository, OLD_WEIGHTS), facts
+    facts = Facts() if config is None else declared(config, find, where)
+    return weights_in(find, str(repository)) or required(repository, WEIGHTS), facts
 
 
-def declared(repository: Repository, config: Settings) -> Facts:
-    """What the config.json of another library says."""
-    if "architecture" in config.values:
-        return from_timm(config)
-    if "model_type" in config.values:
-        return from_transformers(config, settings_of(repository, PREPROCESSOR))
-    raise DataError(f"{config.name} names no architecture (timm) and no model_type (transformers)")
+def by_hand(source: str) -> str:
+    """What to do on a machine that cannot reach the hub."""
+    from huggingface_hub import constants
+
+    name, revision = named(source)
+    page = f"{constants.ENDPOINT}/{name}/tree/{revision or 'main'}"
+    return (
+        f"from {page} fetch the .json files and {WEIGHTS} (if there is none, {OLD_WEIGHTS}) elsewhere, put "
+        "them into one folder here, and give that folder to swinkit.load"
+    )
 
 
-def opened(source: str) -> Repository:
-    """The repository that `source` names, with the list of its files if the hub can be reached."""
+def named(source: str) -> tuple[str, str | None]:
+    """`org/name` and the revision of `hf:org/name@revision`.
+
+    Raises:
+        UsageError: it names no repository, or one that the hub cannot have.
+    """
+    from huggingface_hub.utils import validate_repo_id
+
     found = NAME.fullmatch(source)
     if found is None:
         raise UsageError(
             f"{source!r} names no repository; write hf:organisation/name or hf:.../name@revision"
         )
-    repository = Repository(found[1], found[2])
+    with explained(source):
+        validate_repo_id(found[1])
+    return found[1], found[2]
+
+
+def writable(name: str) -> str:
+    """`org/name`, if something can be pushed there by that name.
+
+    Raises:
+        UsageError: it names no repository, or a revision of one.
+    """
+    if NAME.fullmatch(name) is None or "@" in name:
+        raise UsageError(f"{name!r} names no repository; write organisation/name, and name a branch apart")
+    return named(name)[0]
+
+
+def opened(source: str) -> Repository:
+    """The repository that `source` names, with the list of its files if the hub can be reached."""
+    repository = Repository(*named(source))
     if is_offline():
         return repository
     try:
@@ -136,12 +163,6 @@ def client() -> "HfApi":
     return HfApi(library_name="swinkit", library_version=__version__)
 
 
-def settings_of(repository: Repository, name: str) -> Settings | None:
-    """A JSON file of the repository; None if it has none."""
-    path = file_of(repository, name)
-    return None if path is None else read_settings(path, f"{repository}: {name}")
-
-
 def required(repository: Repository, name: str) -> Path:
     """A file of the repository, on this machine.
 
@@ -153,10 +174,10 @@ def required(repository: Repository, name: str) -> Path:
     if path is not None:
         return path
     if repository.files is None:
-        raise EnvironmentProblem(
-            f"{repository}: {name} was not downloaded before, and there is no connection"
-        )
-    raise DataError(f"{repository} has no {name}; it holds no model that swinkit can read")
+        reason = FORBIDDEN if is_offline() else "there is no connection"
+        raise Unreachable(f"{repository}: {name} was not downloaded before, and {reason}")
+    other = f" and no {OLD_WEIGHTS}" if name == WEIGHTS else ""
+    raise DataError(f"{repository} has no {name}{other}; it holds no model that swinkit can read")
 
 
 def file_of(repository: Repository, name: str) -> Path | None:
@@ -210,14 +231,12 @@ def upload(folder: Path, name: str, *, private: bool, revision: str | None, mess
     """
     from huggingface_hub import get_token
 
-    found = NAME.fullmatch(name)
-    if found is None or found[2] is not None:
-        raise UsageError(f"{name!r} names no repository; write organisation/name, and name a branch apart")
+    name = writable(name)
     if is_offline():
-        raise EnvironmentProblem(f"{name} cannot be written: $SWINKIT_OFFLINE or $HF_HUB_OFFLINE is set")
+        raise EnvironmentProblem(f"{name} cannot be written: {FORBIDDEN}")
     if get_token() is None:
         raise EnvironmentProblem(f"{name} cannot be written without a token of the hub: {LOG_IN}")
-    hub, name = client(), found[1]
+    hub = client()
     with explained(name):
         hub.create_repo(name, private=private or None, exist_ok=True)
         if private and not hub.model_info(name).private:

@@ -10,6 +10,10 @@ LOG_IN = "log in with `hf auth login`, or set $HF_TOKEN"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class Unreachable(EnvironmentProblem):
+    """The hub cannot be asked from here, so that its files must come some other way."""
+
+
 @contextmanager
 def explained(where: str) -> Iterator[None]:
     """Turn what huggingface_hub raises inside into one line of ours, about `where`."""
@@ -36,9 +40,7 @@ def explained(where: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
-        raise EnvironmentProblem(
-            f"{where}: the hub cannot be reached ({reason(error)}); try again later"
-        ) from None
+        raise Unreachable(f"{where}: the hub cannot be reached ({reason(error)}); try again later") from None
     except OSError as error:
         if error.errno in FULL:
             raise EnvironmentProblem(

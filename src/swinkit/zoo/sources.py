@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError, UsageError, printable
-from ..files.folder import CONFIG, WEIGHTS
+from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
+from ..weights.rank_files import is_ranked
 from . import cache, hub
 from .checkpoints import DEFAULT, Checkpoint, aliases, locate
 from .facts import Facts
+from .layout import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
+from .names import is_path
 from .progress import shown
 
-SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".pkl", ".zip")
 NOTHING = Facts()
 
 
@@ -39,18 +41,54 @@ def find_source(name: str | os.PathLike[str] | None) -> Source:
         return Source(path, facts)
     path = Path(name)
     try:
-        path.exists()
+        if path.exists():
+            return of_path(path)
     except OSError as error:  # a name too long, a link to itself, a folder that may not be entered
         raise DataError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
-    if path.is_file() and path.name == WEIGHTS and (path.parent / CONFIG).is_file():
-        raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
-    if path.exists():
-        return Source(path)
-    if path.suffix in SUFFIXES or path.is_absolute():
+    if is_path(path):
         known = aliases().get(path.stem)
         hint = f"; a checkpoint of this name is {known!r}" if known else ""
         raise DataError(f"{path}: no such file or folder{hint}")
     return of_checkpoint(locate(path.as_posix()))
+
+
+def of_path(path: Path) -> Source:
+    """A file or folder of this machine, and what a config.json of another library says of it.
+
+    Raises:
+        DataError: the config.json is damaged, or tells of no Swin that swinkit has.
+        UsageError: the weights of a saved model, without the rest.
+    """
+    if path.is_dir():
+        return of_folder(path)
+    if path.name not in (WEIGHTS, OLD_WEIGHTS):
+        return Source(path)
+    find, where = inside(path.parent), f"{path.parent}{os.sep}"
+    config = settings_of(find, CONFIG, where)
+    if config is not None and is_ours(config):
+        raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
+    if config is None or not is_known(config):
+        return Source(path)
+    return Source(path, declared(config, find, where))
+
+
+def of_folder(folder: Path) -> Source:
+    """A saved model, files of ranks, or what timm or transformers wrote: then its file of weights.
+
+    Raises:
+        DataError: it is another library's, and damaged or of no Swin that swinkit has.
+    """
+    if is_ranked(folder):
+        return Source(folder)
+    find, where = inside(folder), f"{folder}{os.sep}"
+    config = settings_of(find, CONFIG, where)
+    if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):
+        return Source(folder)  # whose reader tells what is missing
+    facts = NOTHING if config is None else declared(config, find, where)
+    weights = weights_in(find, str(folder))
+    if weights is None and config is not None:
+        raise DataError(f"{folder} has no {WEIGHTS} and no {OLD_WEIGHTS} beside {CONFIG}; put one there")
+    return Source(folder) if weights is None else Source(weights, facts)
 
 
 def of_checkpoint(checkpoint: Checkpoint) -> Source:

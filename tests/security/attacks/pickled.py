@@ -1,6 +1,7 @@
 """Making hostile files: a pickle's bytes in the zip that torch writes, and objects that run code."""
 
 import os
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -15,12 +16,26 @@ class Trap:
         return os.mkdir, (str(self.mark),)
 
 
-def torch_zip(path: Path, data: bytes, **members: bytes) -> Path:
-    """A file as torch writes it, with `data` as its pickle and whatever other members."""
+def torch_zip(path: Path, data: bytes, name: str = "archive/data.pkl") -> Path:
+    """A file as torch writes it, with `data` as its pickle, under whatever name."""
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", data)
+        archive.writestr(name, data)
         archive.writestr("archive/version", b"3\n")
         archive.writestr("archive/byteorder", b"little")
-        for name, content in members.items():
-            archive.writestr(name, content)
     return path
+
+
+def text(value: str) -> bytes:
+    """The instruction that makes a string."""
+    content = value.encode()
+    return b"X" + len(content).to_bytes(4, "little") + content
+
+
+def number(value: int) -> bytes:
+    """The instruction that makes a whole number of up to 255 bytes."""
+    content = pickle.encode_long(value)
+    return b"\x8a" + bytes([len(content)]) + content
+
+
+# A tuple of itself twice, 64 times over, by the memory: 2**64 tuples to hash.
+SHARED = b")q\x00" + b"".join(b"h%c\x86q%c" % (depth, depth + 1) for depth in range(64))

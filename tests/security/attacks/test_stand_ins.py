@@ -1,4 +1,4 @@
-"""Attack: the file uses the names that are stood in for (`weights.standins`) to reach the real objects."""
+"""Attack: the file uses the names that are stood in for (`files.standins`) to reach the real objects."""
 
 from collections import OrderedDict
 from pathlib import Path

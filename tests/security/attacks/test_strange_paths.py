@@ -3,6 +3,7 @@
 import os
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -58,8 +59,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
     torch.save({"a": torch.zeros(2)}, path)
     read = files.read_torch
 
-    def read_and_touch(path: Path) -> object:
-        loaded = read(path)
+    def read_and_touch(path: Path, file: BinaryIO) -> object:
+        loaded = read(path, file)
         os.utime(path, (1, 1))
         return loaded
 
@@ -89,3 +90,22 @@ def test_names_in_an_archive_that_lead_elsewhere_write_nothing(tmp_path: Path):
         swinkit.load(path)
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["a.pth", "inner"]
     assert not Path("/tmp/evil-of-swinkit").exists()
+
+
+def test_a_file_that_is_exchanged_after_its_inspection_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, other = tmp_path / "a.pth", tmp_path / "b.pth"
+    torch.save({"a": torch.zeros(2)}, path)
+    torch.save({"other": torch.ones(2)}, other)
+    inspect, seen = files.inspect_torch, []
+
+    def inspect_and_exchange(file: BinaryIO) -> None:
+        inspect(file)
+        other.replace(path)
+
+    monkeypatch.setattr(files, "inspect_torch", inspect_and_exchange)
+    monkeypatch.setattr(files, "unwrapped", lambda loaded, *_: seen.append(loaded))
+    with pytest.raises(DataError, match="changed while it was read"):
+        read_contents(path)
+    assert list(seen[0]) == ["a"]

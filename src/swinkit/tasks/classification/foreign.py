@@ -8,14 +8,16 @@ import torch
 from ...core.backbone import Swin
 from ...core.spec import Size, Spec
 from ...data.classes import class_names
+from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed, require
+from ...files.state import State
 from ...files.tensors import Contents, read_contents
 from ...heads.pyramid import Pyramid
 from ...models.build import build
-from ...models.catalogue import canonical, find
+from ...models.catalogue import alike, canonical, find, outline
 from ...models.config import family_of
-from ...models.families import Continuous
+from ...models.families import Continuous, SpecMoE
 from ...models.specs import VARIANTS
 from ...weights.dialect import Dialect, Reading
 from ...weights.dialects import detect, dialect_named
@@ -28,7 +30,6 @@ from ..simmim.model import SimMIM
 from .model import Classifier
 
 USUAL_SIZE = (224, 224)
-MAPPED_CLASSES = 1000  # of ImageNet-1k, onto which a head of ImageNet-22k is mapped
 SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
 DECODER = "head.decoder.weight"
 NOTHING = Facts()
@@ -43,26 +44,44 @@ def load_file(
     head: str = "same",
     tables: str | None = None,
     entry: str | None = None,
+    precision: str = "fp32",
 ) -> tuple[Model, str]:
     """The model in a file of weights, in eval mode, and a report of what became of every tensor.
 
     What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
     `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of
-    `read_contents`.
+    `read_contents`. `precision` is "fp32", or "file" for that of the file's tensors.
 
     Raises:
         DataError: the file is damaged, or holds tensors that cannot be explained.
         UsageError: the file does not tell its architecture, or the labels do not fit its classes.
     """
+    require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     if is_ranked(path):
         require(entry is None, "entry", entry, "left out: files of ranks hold one set of weights")
         contents = Contents(read_ranks(path))
     else:
         contents = read_contents(path, entry)
     try:
-        return model_of(contents, path, facts, head, tables)
+        model, report = model_of(contents, path, facts, head, tables)
     except (DataError, UsageError) as error:
         raise type(error)(f"{path}: {error}") from None
+    notes = take_precision(model, contents.state, precision)
+    return model, "\n  ".join([report, *notes])
+
+
+def take_precision(model: Model, state: State, precision: str) -> list[str]:
+    """Put `model` into fp32, or the one precision of its file; for the report, what the file has but fp32."""
+    found = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    if found <= {torch.float32}:
+        return []
+    told = listed(sorted(str(dtype).removeprefix("torch.") for dtype in found - {torch.float32}))
+    if precision == "fp32":
+        model.float()
+        return [f"precision: {told} in the file, fp32 here"]
+    if len(found) == 1:
+        model.to(next(iter(found)))
+    return [f"precision: {told} in the file, kept"]
 
 
 def model_of(
@@ -73,7 +92,7 @@ def model_of(
     reading = dialect.read(contents.state)
     spec, size, told_by = architecture(reading, path, facts)
     notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
-    notes += other_windows(reading, spec)
+    notes += [*other_windows(reading, spec), *routed(spec, told_by)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(trained_under(dialect))
@@ -100,21 +119,17 @@ def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size
             raise
         chosen = VARIANTS[stem]
         return chosen.spec, chosen.size, f"the file's name ({stem})"
+    if isinstance(spec, SpecMoE) and stem is not None and outline(VARIANTS[stem].spec) == outline(spec):
+        return VARIANTS[stem].spec, VARIANTS[stem].size, f"the tensors and the file's name ({stem})"
     return spec, usual_size(spec, stem), "the tensors"
 
 
 def usual_size(spec: Spec, stem: str | None) -> Size:
     """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
-    for variant in VARIANTS.values():
-        if outline(variant.spec) == outline(spec):
-            return variant.size
+    known = alike(spec)
+    if known is not None:
+        return known.size
     return VARIANTS[stem].size if stem else USUAL_SIZE
-
-
-def outline(spec: Spec) -> tuple[object, ...]:
-    """What tells variants apart and follows from weights."""
-    references = spec.reference_windows if isinstance(spec, Continuous) else None
-    return family_of(spec), spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes, references
 
 
 def other_windows(reading: Reading, spec: Spec) -> list[str]:
@@ -133,6 +148,17 @@ def other_windows(reading: Reading, spec: Spec) -> list[str]:
         return []
     return [
         f"windows {told[0]}, pre-trained with {told[1]}; but the file was saved with {kept[0]} and {kept[1]}"
+    ]
+
+
+def routed(spec: Spec, told_by: str) -> list[str]:
+    """For the report: how experts are chosen, which no tensor tells, where nothing else told it either."""
+    if told_by != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
+        return []
+    fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
+    values = ", ".join(f"{field} {getattr(spec, field)}" for field in fields)
+    return [
+        f"experts are chosen as is usual, for no tensor tells how: {values}; another way needs the variant"
     ]
 
 
@@ -184,7 +210,7 @@ def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], s
     Raises:
         UsageError: they are not as many as the head will have.
     """
-    classes = MAPPED_CLASSES if head == "mapped" else classes
+    classes = CLASSES_1K if head == "mapped" else classes
     if facts.labels is None:
         return class_names(classes)
     if len(facts.labels) != classes and head != "new":

@@ -1,7 +1,8 @@
 """Swin-MoE's experts as Tutel names them, for Microsoft's models.
 
-Tutel also stores how many experts there are, and a bias of the second layer even where it is switched off
-and stays zero. Its early versions, which made the published files, gave biases an axis more and no count.
+Tutel also stores how many experts there are, and a bias of the second layer even where it is switched off:
+then it is not learned, so it is zero, but if it is not it is added all the same. Its early versions, which
+made the published files, gave biases an axis more and no count.
 
 Shapes: E experts, F hidden channels, C channels.
 """
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ...core.spec import Spec
 from ...errors import DataError
+from ...models.families import SpecMoE
 from ..parts import BLOCK
 from ..rules import Move, Pattern, Rename, Reshape, Rule, Together, together
 
@@ -44,9 +46,10 @@ def experts(prefix: str) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True)
 class SwitchedOff(Rule):
-    """A weight and a bias that is zero for good <-> the weight, in models whose MLPs have no second bias.
+    """A weight and a bias that is not learned <-> the weight, and the bias unless it is zero.
 
-    The dense blocks of a file tell whether it is of such a model; one that has none is taken for another.
+    In models whose MLPs have no second bias. The dense blocks of a file tell whether it is of such a model;
+    one that has none is taken for another.
     """
 
     theirs: tuple[str, str]
@@ -57,7 +60,8 @@ class SwitchedOff(Rule):
         dense = {values["rest"] for name in names if (values := DENSE.match(name)) is not None}
         if "weight" not in dense or "bias" in dense:
             return []
-        return together(self.theirs, (self.ours,), names, without_zeros)
+        ours = (self.ours, f"{self.ours}_bias")
+        return together(self.theirs, ours, names, without_zeros)
 
     def invert(self, names: Collection[str]) -> list[Move]:
         """Ours -> theirs."""
@@ -85,19 +89,14 @@ def with_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor
     return [tensors[0], torch.tensor(len(tensors[0]))]
 
 
-def without_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(E, F, C), zeros] -> [(E, F, C)].
+def without_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor | None]:
+    """[(E, F, C), (E, C) or (E, 1, C)] -> [(E, F, C), (E, C)], the second None if nobody needs it.
 
-    Raises:
-        DataError: there are others than zeros.
+    A model that has the biases (`spec`) needs them even if they are zero.
     """
     weight, bias = tensors
-    if bias.any():
-        raise DataError(
-            "the experts' second biases are not zero, but the dense blocks have none; "
-            "a Swin-MoE has them in all of its blocks or in none"
-        )
-    return [weight]
+    needed = bias.any() or (isinstance(spec, SpecMoE) and spec.biased_experts)
+    return [weight, bias.flatten(1) if needed else None]
 
 
 def with_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:

@@ -75,6 +75,7 @@ OLDER_BUFFERS = window_buffers(BLOCKS, attention="attention.self.")
 BUFFERS = window_buffers(BLOCKS, attention="attention.relative_position_bias.")
 DETECTORS = (  # the rest of UPerNet, MaskFormer and Mask2Former
     "layernorm.**",
+    "swin.layernorm.**",  # of the bare model in a backbone of today, which answers without it
     "decode_head.**",
     "auxiliary_head.**",
     "decoder.fpn.**",
@@ -125,6 +126,7 @@ TRANSFORMERS_V2_BACKBONE = Dialect(
     "transformers-v2-backbone",
     V2,
     buffers=OLDER_BUFFERS,
+    unused=DETECTORS,
     axes=(2,),
     border="square",
     cannot=limits.TRANSFORMERS_V2,
