@@ -6,7 +6,7 @@ Their answers are numbers in JSON; they become tensors here and are compared as 
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from swinkit.errors import DataError
+from swinkit.models.build import build
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import parameter_groups
 from swinkit.training.recipe import Optimiser, Rule
@@ -24,6 +25,7 @@ from swinkit.weights.dialects import dialect_named
 from . import microsoft, microsoft_moe, openmmlab
 from .case import Case, NotCovered
 from .reference import Reference
+from .trace import Headed
 
 Groups = dict[str, dict[str, Any] | None]  # by parameter; None: it is not trained
 NOT_TRAINED = -1.0
@@ -171,6 +173,9 @@ def microsoft_groups(folder: Path, about: dict[str, Any]) -> Answers:
             reference = TWINS[family]({k: v for k, v in given.items() if k in DEFAULTS[family]})
             pretraining = mode == "simmim_pretrain"
             model = SimMIM(reference.backbone) if pretraining else reference.model
+            if family == "swin_moe":  # a bias that the option switches off is not trained: no parameter
+                trained = replace(reference.backbone.spec, expert_output_bias=None)
+                model = Headed(build(trained), given["num_classes"])
         settings = Optimiser(
             lr=about["base_lr"],
             weight_decay=about["weight_decay"],

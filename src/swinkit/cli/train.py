@@ -92,6 +92,7 @@ def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser)
     out, words = taken(words, "out")
     add_shared(reader)
     add_fields(reader, recipe)
+    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
     if data is None or out is None:
         missing = "data, a folder or zip of pictures" if data is None else "out, the folder of the run"
@@ -112,6 +113,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
     reader = parser("train --resume RUN", DESCRIPTION)
     add_shared(reader)
     add_fields(reader, recipe)
+    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
     return ordered(recipe, options, Path(data or str(config.get(DATA))), run)
 
