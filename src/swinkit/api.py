@@ -1,6 +1,5 @@
 """The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,37 +13,35 @@ import torch
 from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
-from .data.folders import find_labelled
-from .data.preprocess import Preprocess
-from .errors import DataError, UsageError
+from .data.layouts import find_samples
+from .data.loader import InOrder
+from .errors import UsageError
 from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
 from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
-from .tasks.classification.data import FittedImages, evaluation_batches, training_batches
+from .tasks.classification.data import PrepareEvaluation
 from .tasks.classification.foreign import load_file
 from .tasks.classification.metrics import Accuracy
-from .tasks.classification.model import Classifier, evaluating, require_pictures
+from .tasks.classification.model import Classifier
 from .tasks.classification.published import Claims, publication
-from .tasks.classification.saved import read_classifier, training_card, write_classifier
+from .tasks.known import read_model, write_model
+from .tasks.pictures import evaluating, require_pictures
 from .tasks.simmim.model import SimMIM
+from .tasks.transfer import begun_anew
+from .training.jobs import EVALUATION_BATCH, job_of
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
-from .training.run import RunFolder
+from .training.report import Reporting, logged
+from .training.run import BEST, RunFolder
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
 from .zoo.sources import find_source
 
 __all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
-
-EVALUATION_BATCH = 64
-HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
-KEPT_BYTES = 2**30  # of decoded pictures in memory, for each of the two splits
-
-logger = logging.getLogger(__name__)
 
 
 def variants() -> dict[str, Variant]:
@@ -122,6 +119,7 @@ def load(
     weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
     `dialect` says whose names they are, where two libraries' fit. `precision` is "fp32", or "file" for that
     in which a file was written; a saved model has the one that it was saved in.
+    A saved model has its own of all these; `head="new"` with `labels` begins a classifier with its backbone.
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
@@ -130,11 +128,17 @@ def load(
     """
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
+        model = read_model(found.path)
+        if (head, entry, dialect) == ("new", None, None) and labels is not None:
+            model, report = begun_anew(model, labels, variant=variant, tables=tables)
+            print(report, file=sys.stderr)
+            return model
         if (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
             raise UsageError(
-                "variant, labels, head, tables, entry and dialect are for files; a saved model has its own"
+                "variant, labels, head, tables, entry and dialect are for files; a saved model has its own "
+                "(head='new' with labels begins a classifier with its backbone)"
             )
-        return read_classifier(found.path)
+        return model
     facts = found.facts
     if variant is not None:
         facts = replace(facts, variant=variant, spec=None, preprocess=None)
@@ -147,14 +151,14 @@ def load(
     return model
 
 
-def save(model: Classifier, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
+def save(model: Classifier | SimMIM, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
     """Write a model as a folder that `load` reads: weights, configuration, preprocessing, labels and a card.
 
     Raises:
-        UsageError: `folder` holds something else than a saved model.
+        UsageError: `folder` holds something else than a saved model, or the model has no task.
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
-    write_classifier(model, Path(folder), card)
+    write_model(model, Path(folder), card)
 
 
 def convert(
@@ -241,62 +245,41 @@ def evaluate(
     require_pictures(model.backbone.spec)
     if batch_size < 1:
         raise UsageError(f"batch_size is {batch_size}; it must be 1 or more")
-    images = find_labelled(Path(data), split, classes=model.labels)
+    images = find_samples(Path(data), split, classes=model.labels)
     weight, counts = model.head.classifier.weight, Accuracy.empty(len(model.labels))
     with evaluating(model), torch.inference_mode():
-        for batch in evaluation_batches(FittedImages(images, model.preprocess), batch_size):
+        prepared = InOrder(images, PrepareEvaluation(model.preprocess), batch_size=batch_size)
+        for batch in prepared.batches():
             counts += Accuracy.of(model(batch.pixels.to(weight.device, weight.dtype)), batch.targets)
     return counts
 
 
-def train(recipe: Recipe, data: str | os.PathLike[str], out: str | os.PathLike[str]) -> Classifier:
-    """Train by `recipe` on `data`, a folder or zip of train|val/CLASS/picture, and save into `out`/model.
+def train(
+    recipe: Recipe,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    allow_changes: bool = False,
+    reporting: Reporting = logged,
+) -> Classifier | SimMIM:
+    """Train by `recipe` on `data`, in the run folder `out`; the best model, as `load(out/best)` reads it.
 
-    Without a `val` (or `valid`, `validation`), `test` is watched instead. Stopped, the training goes on where
-    the last epoch ended when called again with the same `out`.
+    `data` is a folder or zip of train|val/CLASS/picture; without a `val` (or `valid`, `validation`), `test`
+    is watched instead. A training that was stopped, however, goes on when called again with the same `out`,
+    to the same weights; with another recipe or other data that is refused, unless `allow_changes`.
+    `reporting` is called with a `Report` after every step, and with a line of text at times.
 
     Raises:
-        DataError: the data has no such splits, fewer training pictures than one batch, or a picture that
-            cannot be read; or the loss is not finite.
+        DataError: the data has no such splits, fewer training pictures than one batch, or too many pictures
+            that cannot be read; or the loss is not finite for long.
         UsageError: the recipe's variant is unknown or takes no pictures, or `out` holds another training.
-        EnvironmentProblem: `out` cannot be written.
+        EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
+        KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
-    run = recipe.run
-    _, variant = find(recipe.variant)
-    require_pictures(variant.spec)
-    training = find_labelled(Path(data), "train")
-    held_out = find_labelled(Path(data), *HELD_OUT, classes=training.classes)
-    steps = len(training) // run.batch_size
-    if steps == 0:
-        count = len(training)
-        raise DataError(f"{data}: {count} training pictures are fewer than one batch of {run.batch_size}")
-    preprocess = Preprocess(crop=recipe.size, resize=max(recipe.size), mean=recipe.mean, std=recipe.std)
-    torch.manual_seed(run.seed)
-    swin = build(replace(variant.spec, drop_path=recipe.drop_path))
-    model = Classifier(swin, training.classes, preprocess, smoothing=recipe.augmentation.smoothing)
-    folder = RunFolder(Path(out), recipe)
-    logger.info(
-        "%s on %d pictures of %d classes, watched on %d of %s: %d epochs of %d steps",
-        recipe.variant,
-        len(training),
-        len(training.classes),
-        len(held_out),
-        held_out.split,
-        recipe.schedule.epochs,
-        steps,
-    )
-    kept = KEPT_BYTES // (3 * recipe.size[0] * recipe.size[1])
-    fitted, watched = (FittedImages(images, preprocess, kept) for images in (training, held_out))
-    run_loop(
-        model,
-        lambda epoch: training_batches(
-            fitted, run.batch_size, recipe.augmentation, seed=run.seed, epoch=epoch
-        ),
-        lambda: evaluation_batches(watched, EVALUATION_BATCH),
-        steps,
-        recipe,
-        folder,
-    )
-    card = training_card(recipe.variant, training, held_out, folder.last()["top1"])
-    save(model, Path(out) / "model", card=card)
-    return model
+    initial = None if recipe.init is None else load(recipe.init)
+    if not isinstance(initial, Classifier | SimMIM | None):
+        kind = type(initial).__name__
+        raise UsageError(f"init={recipe.init!r} holds a {kind}; give a classifier or a pre-trained SimMIM")
+    job = job_of(recipe, Path(data), initial)
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
+    return read_model(Path(out) / BEST)

@@ -1,6 +1,7 @@
 """`swinkit train` and `swinkit evaluate`, from the command line, on a folder of pictures."""
 
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -33,26 +34,68 @@ def run(pictures, tmp_path_factory):
     return out
 
 
-def test_training_writes_its_resolved_recipe_its_log_and_a_model(run):
-    recipe = json.loads((run / "recipe.json").read_text())
-    assert recipe["optimiser"]["lr"] == 2e-3
-    assert recipe["schedule"]["epochs"] == 1
-    assert len((run / "log.jsonl").read_text().splitlines()) == 1
-    assert (run / "model" / "model.safetensors").exists()
+def test_training_writes_its_resolved_recipe_its_log_and_models(run, pictures):
+    config = json.loads((run / "config.json").read_text())
+    assert config["recipe"]["optimiser"]["lr"] == 2e-3
+    assert config["recipe"]["schedule"]["epochs"] == 1
+    assert config["data"] == str(pictures)
+    assert config["fingerprints"]["training"]["pictures"] == 8
+    assert json.loads((run / "env.json").read_text())["packages"]["torch"]
+    assert logged(run)["epoch"] == 1
+    for name in ("best", "last"):
+        assert (run / name / "model.safetensors").exists()
+
+
+def logged(run):
+    """What the log tells of the only epoch."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    (epoch,) = (line for line in lines if line["event"] == "epoch")
+    return epoch
+
+
+def test_a_finished_run_is_told_so(run, capsys):
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "nothing is left to do: all epochs are done" in capsys.readouterr().out
+
+
+def test_a_run_that_was_stopped_goes_on_by_its_folder_alone(run, pictures, tmp_path, capsys, monkeypatch):
+    def stopped(*_):
+        raise SystemExit(143)
+
+    words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
+    words.append("optimiser.lr=2e-3")
+    with monkeypatch.context() as patch:
+        patch.setattr("swinkit.training.loop.evaluated", stopped)
+        with pytest.raises(SystemExit):
+            main(words)
+    assert f"stopped; `swinkit train --resume {tmp_path / 'run'}`" in capsys.readouterr().out
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert logged(tmp_path / "run")["loss"] == logged(run)["loss"]
+
+
+def test_a_resume_with_another_field_shows_the_difference(run, capsys):
+    assert main(["train", "--resume", str(run), "optimiser.lr=0.5"]) == 2
+    assert "recipe.optimiser.lr was 0.002, now 0.5" in capsys.readouterr().err
+
+
+def test_a_resume_with_other_pictures_shows_the_difference(run, pictures, tmp_path, capsys):
+    shutil.copytree(pictures, tmp_path / "more")
+    Image.new("RGB", (33, 32)).save(tmp_path / "more" / "train" / "black" / "new.png")
+    assert main(["train", "--resume", str(run), f"data={tmp_path / 'more'}"]) == 2
+    assert "fingerprints.training.pictures was 8, now 9" in capsys.readouterr().err
 
 
 def test_evaluation_repeats_the_logs_number_and_counts_each_class(run, pictures, capsys):
-    logged = json.loads((run / "log.jsonl").read_text())
-    assert main(["evaluate", str(run / "model"), f"data={pictures}", "split=val", "--json"]) == 0
+    assert main(["evaluate", str(run / "last"), f"data={pictures}", "split=val", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
-    assert measured["top1"] == logged["top1"]
+    assert measured["top1"] == logged(run)["top1"]
     assert measured["pictures"] == 8
     assert [sum(row) for row in measured["confusion"]] == [4, 4]
     assert list(measured["recall"]) == ["black", "white"]
 
 
 def test_the_report_states_the_protocol(run, pictures, capsys):
-    assert main(["evaluate", str(run / "model"), f"data={pictures}", "split=val"]) == 0
+    assert main(["evaluate", str(run / "best"), f"data={pictures}", "split=val"]) == 0
     head, *classes, total = capsys.readouterr().out.splitlines()
     assert head.startswith(
         f"8 pictures of {pictures} (val); shorter side to 32, middle (32, 32) pixels, bicubic"
@@ -64,7 +107,10 @@ def test_the_report_states_the_protocol(run, pictures, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["train"], 2, "name a recipe first: cifar10-swin-pico"),
+        (["train"], 2, "name a recipe first, such as cifar10-swin-pico"),
+        (["train", "--resume"], 2, "resume needs a value: resume=..."),
+        (["train", "--resume=nowhere"], 3, "nowhere holds no run"),
+        (["train", "cifar10-swin-pico", "data=x", "out=y", "processes=0"], 2, "processes is 0"),
         (
             ["train", "cifar10-swin-pcio", "data=x", "out=y"],
             2,
@@ -98,12 +144,12 @@ def test_mistakes_are_one_line(words, code, message, capsys, tmp_path, monkeypat
 def test_classes_that_a_model_does_not_know_are_an_error(run, tmp_path, capsys):
     (tmp_path / "test" / "grey").mkdir(parents=True)
     Image.new("RGB", (32, 32)).save(tmp_path / "test" / "grey" / "0.png")
-    assert main(["evaluate", str(run / "model"), f"data={tmp_path}"]) == 3
+    assert main(["evaluate", str(run / "best"), f"data={tmp_path}"]) == 3
     assert "the classes grey of test are unknown (known: black, white)" in capsys.readouterr().err
 
 
 def test_a_picture_that_cannot_be_read_is_named_and_never_left_out(run, pictures, tmp_path, capsys):
     (tmp_path / "test" / "black").mkdir(parents=True)
     (tmp_path / "test" / "black" / "bad.png").write_bytes(b"not a picture")
-    assert main(["evaluate", str(run / "model"), f"data={tmp_path}"]) == 3
+    assert main(["evaluate", str(run / "best"), f"data={tmp_path}"]) == 3
     assert "bad.png" in capsys.readouterr().err

@@ -1,61 +1,169 @@
-"""Augmentation: what it does to pixels and labels; its draws follow from (seed, epoch, sample) alone."""
+"""What augmentation does to a picture, and that it is what timm and torchvision do."""
 
+import math
+import random
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinkit.data.augment import cutmixed, mirrored, shifted, uniform
+from swinkit.data.augment import augmented, crop_of, erased, jittered, shifted
+from swinkit.data.augmentation import Augmentation
+from swinkit.data.draws import draws
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import UsageError
+
+NOTHING = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0}
 
 
-def test_a_shift_moves_the_picture_and_zeros_move_in() -> None:
-    images = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 1, 4, 4)
-    top_right = torch.tensor([[0.0, 0.999]])  # where the crop of the padded picture begins
-    moved = shifted(images, top_right, 1)
-    expected = torch.zeros(4, 4, dtype=torch.uint8)
-    expected[1:, :3] = images[0, 0, :3, 1:]
-    assert torch.equal(moved[0, 0], expected)
+def picture(height=12, width=16):
+    """(3, h, w) uint8 noise."""
+    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
 
 
-@given(
-    draws=st.tuples(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True)),
-    most=st.integers(0, 5),
-)
-def test_every_shift_is_a_crop_of_the_padded_picture(draws: tuple[float, float], most: int) -> None:
-    image = torch.randint(0, 256, (1, 3, 6, 7), dtype=torch.uint8)
+def deciles(values):
+    """Where a distribution lies."""
+    return torch.tensor(values, dtype=torch.float64).quantile(torch.linspace(0.05, 0.95, 10).double())
+
+
+def test_streams_for_different_purposes_are_unrelated_and_uniform():
+    table = [
+        [draws(seed, epoch, f"{i}.png").random() for i in range(4000)] for seed in (0, 1) for epoch in (0, 1)
+    ]
+    numbers = torch.tensor(table, dtype=torch.float64)
+    torch.testing.assert_close(numbers.mean(1), torch.full((4,), 0.5).double(), atol=0.02, rtol=0)
+    assert (torch.corrcoef(numbers) - torch.eye(4)).abs().max() < 0.05
+    assert draws(1, 23).random() != draws(12, 3).random()
+
+
+def test_without_any_augmentation_a_picture_is_as_in_evaluation():
+    fit, image = Preprocess(crop=(8, 8), resize=9), picture()
+    assert torch.equal(augmented(image, Augmentation(**NOTHING), fit, random.Random(0)), fit.fit(image))
+
+
+@given(seed=st.integers(0, 100), most=st.integers(1, 5))
+def test_every_shift_is_a_crop_of_the_padded_picture(seed, most):
+    image = picture(6, 7)
     padded = torch.nn.functional.pad(image, (most,) * 4)
     crops = [padded[..., i : i + 6, j : j + 7] for i in range(2 * most + 1) for j in range(2 * most + 1)]
-    moved = shifted(image, torch.tensor([draws], dtype=torch.float64), most)
+    moved = shifted(image, most, random.Random(seed))
     assert any(torch.equal(moved, crop) for crop in crops)
 
 
-def test_only_the_chosen_are_mirrored() -> None:
-    images = torch.arange(6, dtype=torch.uint8).reshape(2, 1, 1, 3)
-    assert mirrored(images, torch.tensor([True, False])).flatten().tolist() == [2, 1, 0, 3, 4, 5]
+def test_shifts_reach_all_places_alike():
+    image = torch.arange(1, 26, dtype=torch.uint8).reshape(1, 5, 5)
+    stream = random.Random(0)
+    middles = torch.bincount(torch.tensor([int(shifted(image, 1, stream)[0, 2, 2]) for _ in range(9000)]))
+    assert middles.nonzero()[:, 0].tolist() == [7, 8, 9, 12, 13, 14, 17, 18, 19]
+    assert middles[middles > 0].min() > 880
 
 
-@given(share=st.floats(0, 1), centre=st.tuples(st.floats(0, 1), st.floats(0, 1)))
-def test_cutmix_gives_labels_their_share_of_the_pixels(share: float, centre: tuple[float, float]) -> None:
-    images = torch.stack([torch.zeros(1, 8, 10), torch.ones(1, 8, 10)])
-    mixed, targets = cutmixed(images, torch.eye(2), torch.tensor(share), torch.tensor(centre))
-    ones = mixed[0].mean()  # what the first picture got of the second
-    torch.testing.assert_close(targets, torch.tensor([[1 - ones, ones], [ones, 1 - ones]]))
+def test_half_of_the_pictures_are_mirrored():
+    fit, image, stream = Preprocess(crop=(4, 4), resize=4), picture(4, 4), random.Random(0)
+    settings = Augmentation(**{**NOTHING, "flip": 0.5})
+    results = [augmented(image, settings, fit, stream) for _ in range(1000)]
+    mirrored = sum(torch.equal(result, image.flip(-1)) for result in results)
+    assert 450 < mirrored < 550
+    assert mirrored + sum(torch.equal(result, image) for result in results) == 1000
 
 
-def test_draws_are_uniform_and_unrelated_between_samples_epochs_and_seeds() -> None:
-    samples = torch.arange(20_000)
-    draws = [uniform(samples, 3, seed=seed, epoch=epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
-    columns = torch.cat([*draws, draws[0].roll(1, 0)], dim=1)
-    assert columns.min() >= 0
-    assert columns.max() < 1
-    torch.testing.assert_close(
-        columns.mean(0), torch.full((12,), 0.5, dtype=torch.float64), atol=0.01, rtol=0
-    )
-    torch.testing.assert_close(
-        columns.var(0), torch.full((12,), 1 / 12, dtype=torch.float64), atol=0.002, rtol=0
-    )
-    assert (torch.corrcoef(columns.T) - torch.eye(12)).abs().max() < 0.03
+@given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000), low=st.floats(0.01, 1))
+def test_a_random_crop_lies_inside_the_picture(height, width, seed, low):
+    image = torch.empty(3, height, width, dtype=torch.uint8)
+    top, left, h, w = crop_of(image, (low, 1), (3 / 4, 4 / 3), random.Random(seed))
+    assert 0 <= top <= top + h <= height
+    assert 0 <= left <= left + w <= width
+    assert min(h, w) > 0 or min(height, width) == 0
 
 
-def test_draws_do_not_depend_on_the_order_or_company_of_samples() -> None:
-    together = uniform(torch.tensor([5, 9, 2]), 4, seed=7, epoch=3)
-    assert torch.equal(together[1:2], uniform(torch.tensor([9]), 4, seed=7, epoch=3))
+@pytest.mark.parametrize("size", [(375, 500), (60, 400)])
+def test_random_crops_are_distributed_as_torchvisions(size):
+    from torchvision.transforms import RandomResizedCrop
+
+    image, stream = torch.empty(3, *size, dtype=torch.uint8), random.Random(0)
+    ours = [crop_of(image, (0.08, 1), (3 / 4, 4 / 3), stream) for _ in range(3000)]
+    theirs = [RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]) for _ in range(3000)]
+    for measure in (
+        lambda top, left, h, w: h * w / math.prod(size),
+        lambda top, left, h, w: w / h,
+        lambda top, left, h, w: (top + h / 2) / size[0],
+        lambda top, left, h, w: (left + w / 2) / size[1],
+    ):
+        a, b = (deciles([measure(*box) for box in boxes]) for boxes in (ours, theirs))
+        torch.testing.assert_close(a, b, atol=0.03, rtol=0.03)
+
+
+def test_a_random_crop_of_the_whole_picture_is_the_resized_picture():
+    fit, image = Preprocess(crop=(8, 8), resize=None), picture(16, 16)
+    settings = Augmentation(**{**NOTHING, "scale": (1.0, 1.0), "ratio": (1.0, 1.0)})
+    assert torch.equal(augmented(image, settings, fit, random.Random(0)), fit.fit(image))
+
+
+def test_colours_are_jittered_as_torchvision_would_with_the_same_factors_in_any_order():
+    from torchvision.transforms.v2 import functional as F
+
+    image, found = picture(), []
+    for seed in range(20):
+        changed, stream = jittered(image, 0.4, random.Random(seed)), random.Random(seed)
+        order = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation]
+        stream.shuffle(order)
+        expected = image
+        for change in order:
+            expected = change(expected, stream.uniform(0.6, 1.4))
+        assert torch.equal(changed, expected)
+        found.append(tuple(change.__name__ for change in order))
+    assert len(set(found)) > 3
+
+
+def test_erasing_is_distributed_as_timms():
+    from timm.data.random_erasing import RandomErasing
+
+    random.seed(0)
+    theirs = RandomErasing(probability=0.25, mode="pixel", device="cpu")
+    stream, blank = random.Random(0), torch.full((3, 24, 32), 9.0)
+    boxes = [[], []]
+    for _ in range(4000):
+        for found, pixels in zip(boxes, (erased(blank, 0.25, stream), theirs(blank.clone())), strict=True):
+            rows, columns = (pixels[0] != 9).nonzero(as_tuple=True)
+            if len(rows):
+                found.append((int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1))
+    assert blank.eq(9).all()
+    assert all(900 < len(found) < 1100 for found in boxes)
+    for measure in (lambda h, w: h * w, lambda h, w: h / w):
+        a, b = (deciles([measure(*box) for box in found]) for found in boxes)
+        torch.testing.assert_close(a, b, atol=3, rtol=0.15)
+
+
+def test_what_is_erased_becomes_noise_of_mean_0_and_variance_1():
+    stream, blank = random.Random(0), torch.full((3, 64, 64), 9.0)
+    noise = torch.cat([x[x != 9] for x in (erased(blank, 1.0, stream) for _ in range(50))])
+    assert abs(noise.mean()) < 0.02
+    assert abs(noise.var() - 1) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"scale": (0.5, 0.1)}, "scale"),
+        ({"scale": (0.0, 0.1)}, "scale"),
+        ({"ratio": (2.0, 1.0)}, "ratio"),
+        ({"shift": 4}, "shift"),
+        ({"shift": -1, "scale": None}, "shift"),
+        ({"flip": 1.5}, "flip"),
+        ({"operations": -1}, "operations"),
+        ({"magnitude": 11.0}, "magnitude"),
+        ({"magnitude_std": -1.0}, "magnitude_std"),
+        ({"colour": 0.4}, "colour"),
+        ({"erase": -0.1}, "erase"),
+        ({"mixup": -1.0}, "mixup"),
+        ({"cutmix": math.inf}, "cutmix"),
+        ({"mixing": 2.0}, "mixing"),
+        ({"switch": 2.0}, "switch"),
+        ({"mixing_epochs": -1}, "mixing_epochs"),
+        ({"smoothing": 1.1}, "smoothing"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_by_name(change, named):
+    with pytest.raises(UsageError, match=f"augmentation.{named} is"):
+        Augmentation(**change)

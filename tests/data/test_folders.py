@@ -1,13 +1,16 @@
 """Labelled pictures in folders and zips: what is found, and what is said when it is not there."""
 
+import os
+import shutil
 import zipfile
 
 import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.folders import find_labelled
+from swinkit.data.folders import find_folders, find_pictures, open_archive
 from swinkit.data.images import ImageError
+from swinkit.data.samples import require_every_class
 from swinkit.errors import DataError
 
 
@@ -36,7 +39,7 @@ def zipped(root, top=""):
     "place", [lambda root: root, lambda root: root.parent, zipped, lambda root: zipped(root, "top/")]
 )
 def test_folders_and_zips_are_read_alike_also_inside_another_folder(root, place):
-    images = find_labelled(place(root), "train")
+    images = find_folders(place(root), "train")
     assert images.classes == ("a", "b")
     assert images.labels.tolist() == [0, 1]
     assert torch.equal(
@@ -45,13 +48,13 @@ def test_folders_and_zips_are_read_alike_also_inside_another_folder(root, place)
 
 
 def test_the_first_split_there_is_is_read_and_named(root):
-    images = find_labelled(root, "val", "test")
+    images = find_folders(root, "val", "test")
     assert images.split == "test"
-    assert all(name.startswith("test/") for name in images.names)
+    assert all(name.startswith("test/") for name in images.ids)
 
 
 def test_labels_follow_the_order_of_classes_given(root):
-    assert find_labelled(root, "train", classes=("b", "c", "a")).labels.tolist() == [2, 0]
+    assert find_folders(root, "train", classes=("b", "c", "a")).labels.tolist() == [2, 0]
 
 
 def test_hidden_files_and_those_of_macos_are_passed_over(root):
@@ -59,14 +62,14 @@ def test_hidden_files_and_those_of_macos_are_passed_over(root):
         (root / folder).mkdir(parents=True)
         (root / folder / "._0.png").write_bytes(b"no picture")
         (root / folder / ".." / "1.png").write_bytes(b"no picture")
-    assert find_labelled(root, "train").names == ("train/a/0.PNG", "train/b/0.PNG")
+    assert find_folders(root, "train").ids == ("train/a/0.PNG", "train/b/0.PNG")
 
 
 def test_a_class_may_be_called_as_a_split(root):
     (root / "train" / "test" / "deeper").mkdir(parents=True)
     Image.new("RGB", (4, 5)).save(root / "train" / "test" / "deeper" / "0.png")
-    assert find_labelled(root, "train").classes == ("a", "b", "test")
-    assert find_labelled(root, "test").classes == ("a", "b")
+    assert find_folders(root, "train").classes == ("a", "b", "test")
+    assert find_folders(root, "test").classes == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -76,13 +79,13 @@ def test_a_class_may_be_called_as_a_split(root):
         (lambda root: root / "train" / "a" / "notes.txt", "neither a folder nor a zip"),
         (
             lambda root: root / "train" / "a",
-            r"no pictures in train/CLASS/ \(expected SPLIT/CLASS/picture.jpg\)",
+            r"no pictures in train/CLASS/ \(expected SPLIT/CLASS/picture.jpg, .*; found `0.PNG`",
         ),
     ],
 )
 def test_what_is_not_there_is_explained(root, make, message):
     with pytest.raises(DataError, match=message):
-        find_labelled(make(root), "train")
+        find_folders(make(root), "train")
 
 
 def test_a_picture_damaged_inside_a_zip_is_named(root):
@@ -91,6 +94,61 @@ def test_a_picture_damaged_inside_a_zip_is_named(root):
     at = content.index(b"\x89PNG")  # the first picture; now its checksum is wrong
     content[at + 30] ^= 0xFF
     path.write_bytes(content)
-    images = find_labelled(path, "test")  # first in the zip
+    images = find_folders(path, "test")  # first in the zip
     with pytest.raises(ImageError, match=r"set\.zip:.*0\.PNG: cannot be read from the zip"):
         images.load(0)
+
+
+def test_an_empty_class_is_a_class_and_training_refuses_it(root):
+    (root / "train" / "c").mkdir()
+    images = find_folders(root, "train")
+    assert images.classes == ("a", "b", "c")
+    with pytest.raises(DataError, match=r"train has no pictures of `c`; add some, or take the class out"):
+        require_every_class(images)
+
+
+def test_a_class_missing_in_validation_is_told(root):
+    (root / "test" / "b" / "0.PNG").unlink()
+    training = find_folders(root, "train")
+    require_every_class(training)
+    with pytest.raises(DataError, match=r"test has no pictures of `b`"):
+        require_every_class(find_folders(root, "test", classes=training.classes))
+
+
+def test_a_class_of_validation_that_training_does_not_know_is_told(root):
+    (root / "test" / "zebra").mkdir()
+    with pytest.raises(DataError, match=r"the classes zebra of test are unknown \(known: a, b\)"):
+        find_folders(root, "test", classes=("a", "b"))
+
+
+def test_plain_pictures_need_no_classes(root):
+    assert find_pictures(root, "train").ids == ("train/a/0.PNG", "train/b/0.PNG", "train/stray.png")
+    everything = find_pictures(root, "nowhere")
+    assert (len(everything), everything.labels, everything.split) == (5, None, "all")
+    (root / "empty").mkdir()
+    with pytest.raises(DataError, match="no pictures"):
+        find_pictures(root / "empty", "train")
+
+
+@pytest.mark.parametrize("place", [lambda root: root, zipped])
+def test_a_fingerprint_tells_pictures_labels_and_names_apart_but_not_places(root, place, tmp_path_factory):
+    before = find_folders(place(root), "train").fingerprint
+    copy = tmp_path_factory.mktemp("elsewhere") / "set"
+    shutil.copytree(root, copy)
+    assert find_folders(place(copy), "train").fingerprint == before
+    Image.new("RGB", (40, 50), (9, 8, 7)).save(copy / "train" / "a" / "0.PNG")
+    changed = find_folders(place(copy), "train").fingerprint
+    (copy / "train" / "a" / "0.PNG").rename(copy / "train" / "a" / "1.PNG")
+    assert len({before, changed, find_folders(place(copy), "train").fingerprint}) == 3
+
+
+def test_a_zip_is_opened_anew_by_another_process_and_when_it_changes(root, monkeypatch):
+    """Two processes that share an open file share one position in it."""
+    path = zipped(root)
+    first = open_archive(path)
+    assert open_archive(path) is first
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        assert open_archive(path) is not first
+    os.utime(path, ns=(1, 1))
+    assert open_archive(path) is not first

@@ -15,7 +15,9 @@ from swinkit.heads.classify import average_probabilities, average_scores
 from swinkit.weights.load import load_weights
 
 from . import (
+    learning,
     loading,
+    masking,
     microsoft,
     microsoft_moe,
     naming,
@@ -106,29 +108,53 @@ def check(folder: Path) -> Outcome:
     try:
         about = description(folder)
         outcome.kind = str(about.get("reference_class", "?"))
-        loader = loading.find(about)
-        if loader is not None:
-            case = read(folder)
-            outcome.kind, found = loading.loaded(case, loader)
-            compare(case, found, outcome)
-            return outcome
-        twin = find(about)
-        if twin is None:
-            outcome.status = NOT_COVERED
-            return outcome
-        case = read(folder)
-        reference = twin(constructor(case))
-        outcome.kind = reference.kind
-        report = load_weights(reference.model, case.weights(), dialect=reference.dialect)
-        for what in ("resized", "inflated", "reinitialised", "unused"):
-            if touched := getattr(report, what):
-                outcome.fail(f"weights {what}: {', '.join(touched)}")
-        compare(case, reference.settle(answers(case, reference), case.outputs), outcome)
+        answered(folder, about, outcome)
     except NotCovered as reason:
         outcome.status, outcome.reasons = NOT_COVERED, [str(reason)]
     except (SwinkitError, ValueError, TypeError, LookupError, RuntimeError) as error:
         outcome.status, outcome.reasons = ERROR, [f"{type(error).__name__}: {error}"]
     return outcome
+
+
+def answered(folder: Path, about: dict[str, Any], outcome: Outcome) -> None:
+    """Answer the case in the way of its kind, and note how far that lies from the reference.
+
+    Raises:
+        DataError: a file of the case is missing or broken, or does not say what it must.
+        NotCovered: the case asks for what swinkit does not build.
+    """
+    if (loader := loading.find(about)) is not None:
+        case = read(folder)
+        outcome.kind, found = loading.loaded(case, loader)
+        compare(case, found, outcome)
+    elif (learned := learning.find(about)) is not None:
+        numbers = learned(folder, about)
+        outcome.kind, outcome.reasons = numbers.kind, [numbers.remark] if numbers.remark else []
+        compare(numbers.case(folder, about), numbers.found, outcome)
+    elif (masks := masking.find(about)) is not None:
+        case, found = masks(folder)
+        outcome.kind = masking.KIND
+        compare(case, found, outcome)
+    elif (twin := find(about)) is not None:
+        model_answers(read(folder), twin, outcome)
+    else:
+        outcome.status = NOT_COVERED
+
+
+def model_answers(case: Case, twin: Callable[[dict[str, Any]], Reference], outcome: Outcome) -> None:
+    """Build our twin, load the reference's weights, and compare every output.
+
+    Raises:
+        DataError: the case does not say what it must, or its weights do not fit.
+        NotCovered: it asks for what swinkit does not build.
+    """
+    reference = twin(constructor(case))
+    outcome.kind = reference.kind
+    report = load_weights(reference.model, case.weights(), dialect=reference.dialect)
+    for what in ("resized", "inflated", "reinitialised", "unused"):
+        if touched := getattr(report, what):
+            outcome.fail(f"weights {what}: {', '.join(touched)}")
+    compare(case, reference.settle(answers(case, reference), case.outputs), outcome)
 
 
 def find(about: dict[str, Any]) -> Callable[[dict[str, Any]], Reference] | None:

@@ -10,6 +10,7 @@ from swinkit.core.spec import Spec
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.tasks.simmim.losses import locally_normed
+from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
 
 from . import microsoft
@@ -68,7 +69,7 @@ def answers(model: SimMIM, case: Case, window: int) -> dict[str, Tensor]:
     hook.remove()
     found["encoder_features"] = seen[0].movedim(-1, 1)
     for name, target in (("plain", None), ("norm", window)):
-        model.target_window = target
+        model.masking = Masking(target_window=target)
         loss = model.loss(image, mask)
         gradients = torch.autograd.grad(loss, (model.mask_token, model.backbone.embed.proj.weight))
         found[f"loss_{name}"] = loss

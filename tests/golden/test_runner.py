@@ -38,7 +38,14 @@ COVERED = {
     "hf_swinv2_mim",
     "simmim_v1",
     "simmim_v2",
+    "simmim_mask_generator",
     "tv_swin3d",
+    "lr_schedule",
+    "optim_groups",
+    "optim_groups_moe",
+    "optim_groups_mm_det",
+    "optim_groups_mm_seg",
+    "optim_groups_mm_video",
 }
 
 
@@ -73,10 +80,9 @@ def test_every_kind_of_this_release_is_there_and_compared(outcomes):
 
 def test_every_expected_tensor_is_compared(golden, outcomes):
     for name, outcome in outcomes.items():
-        if outcome.status == OK:
-            assert set(outcome.shares) == set(
-                json.loads((golden / name / "case.json").read_text())["outputs"]
-            )
+        outputs = json.loads((golden / name / "case.json").read_text())["outputs"]
+        if outcome.status == OK and outputs:  # the others keep theirs in a document of their own
+            assert set(outcome.shares) == set(outputs)
 
 
 def test_other_kinds_are_not_covered_and_never_passed(outcomes):
@@ -85,7 +91,6 @@ def test_other_kinds_are_not_covered_and_never_passed(outcomes):
         "mask_rcnn_a",
         "upernet_a",
         "hf_upernet_a",
-        "optim_groups_a",
     } <= others
     assert all(not outcomes[name].shares for name in others)
 

@@ -35,6 +35,8 @@ def run(code: str, *arguments: str) -> list[str]:
         (["models", "--json"], '"swin-t"'),
         (["models", "swin-t"], "swin-t/imagenet-1k "),
         (["cache", "list", "--json"], "[]"),
+        (["recipes"], "imagenet-swin-t "),
+        (["recipes", "show", "imagenet-swin-t", "--json"], '"variant": "swin-t"'),
     ],
 )
 def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expected: str):

@@ -1,75 +1,82 @@
-"""Batches of labelled pictures: what an epoch holds, and that all of it repeats exactly."""
+"""Batches for a classifier: what is in them, and that it follows from (seed, epoch, sample) alone."""
 
 import pytest
 import torch
-from PIL import Image
 
-from swinkit.data.augment import Augmentation
-from swinkit.data.folders import find_labelled
+from swinkit.data.augmentation import Augmentation
+from swinkit.data.folders import find_folders, find_pictures
+from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
-from swinkit.tasks.classification.data import FittedImages, evaluation_batches, training_batches
+from swinkit.errors import DataError
+from swinkit.tasks.classification.data import PrepareEvaluation, PrepareTraining
 
-PLAIN = Augmentation(shift=0, mirror=0.0, cutmix=0.0)
+from ..data.pictures import numbered
 
-
-@pytest.fixture
-def data(tmp_path):
-    """Ten pictures of two classes; the red of a picture is its number, from 0."""
-    for i in range(10):
-        folder = tmp_path / "train" / f"class{i % 2}"
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (i, 0, 0)).save(folder / f"{i}.png")
-    preprocess = Preprocess(crop=(8, 8), resize=8, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)
-    return FittedImages(find_labelled(tmp_path, "train"), preprocess)
+RAW = Preprocess(crop=(8, 8), resize=8, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)  # pixels stay in [0, 255]
+NONE = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
+PLAIN = Augmentation(**NONE)
+STRONG = Augmentation(mixup=0.0, cutmix=0.0)
 
 
-def epoch_of(data, number=0, batch_size=3, augment=PLAIN, seed=0):
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return find_folders(numbered(tmp_path_factory.mktemp("set"), 12), "train")
+
+
+def epoch_of(samples, settings, *, micro_batch=3, epoch=0, seed=0, workers=0):
     """The batches of one epoch."""
-    return list(training_batches(data, batch_size, augment, seed=seed, epoch=number))
+    prepare = PrepareTraining(RAW, settings, seed)
+    loader = Loader(samples, prepare, micro_batch=micro_batch, seed=0, workers=workers)
+    return [batch for _, batch in loader.micro_batches(epoch)]
 
 
-def numbers(batches):
-    """Which pictures, in order."""
-    return [round(red) for batch in batches for red in batch.pixels[:, 0, 0, 0].tolist()]
+def test_pictures_come_with_their_own_labels(samples):
+    for batch in epoch_of(samples, PLAIN):
+        assert torch.equal(batch.targets, batch.pixels[:, 0, 0, 0].round().long() % 2)
 
 
-def test_an_epoch_has_full_batches_of_different_pictures_with_their_labels(data):
-    batches = epoch_of(data)
-    assert [len(batch.pixels) for batch in batches] == [3, 3, 3]
-    assert len(set(numbers(batches))) == 9
-    labels = [int(row.argmax()) for batch in batches for row in batch.targets]
-    assert labels == [number % 2 for number in numbers(batches)]
+def test_what_happens_to_a_picture_depends_on_neither_its_company_nor_the_workers(samples):
+    whole = torch.cat([batch.pixels for batch in epoch_of(samples, STRONG)])
+    for micro_batch, workers in ((1, 0), (4, 2)):
+        batches = epoch_of(samples, STRONG, micro_batch=micro_batch, workers=workers)
+        assert torch.equal(torch.cat([batch.pixels for batch in batches]), whole)
 
 
-def test_order_differs_between_epochs_and_seeds_and_repeats_exactly(data):
-    first, second, other = (
-        numbers(epoch_of(data)),
-        numbers(epoch_of(data, number=1)),
-        numbers(epoch_of(data, seed=1)),
-    )
-    assert first == numbers(epoch_of(data))
-    assert len({tuple(first), tuple(second), tuple(other)}) == 3
-
-
-def test_augmentation_does_not_depend_on_the_size_of_batches(data):
-    augment = Augmentation(shift=2, mirror=0.5, cutmix=0.0)
-    threes, singles = epoch_of(data, augment=augment), epoch_of(data, batch_size=1, augment=augment)
-    pixels = torch.cat([batch.pixels for batch in singles])[:9]
-    assert torch.equal(torch.cat([batch.pixels for batch in threes]), pixels)
-
-
-def test_cutmix_ends_when_the_recipe_says(data):
-    augment = Augmentation(shift=0, mirror=0.0, cutmix=1.0, cutmix_epochs=2)
-    mixed = [
-        any(((t > 0) & (t < 1)).any() for t in (b.targets for b in epoch_of(data, e, 10, augment)))
-        for e in range(4)
+def test_it_differs_between_epochs_and_seeds_and_repeats_exactly(samples):
+    prepared = [
+        PrepareTraining(RAW, STRONG, seed)(samples, range(12), epoch).pixels
+        for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0))
     ]
-    assert mixed[2:] == [False, False]
-    assert any(mixed[:2])
+    assert torch.equal(prepared[0], prepared[1])
+    assert not any(torch.equal(prepared[0], other) for other in prepared[2:])
 
 
-def test_evaluation_sees_every_picture_once_in_order_also_the_last_few(data):
-    batches = list(evaluation_batches(data, 4))
-    assert [len(batch.pixels) for batch in batches] == [4, 4, 2]
-    assert numbers(batches) == [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]  # folder by folder
-    assert torch.cat([batch.targets for batch in batches]).tolist() == [0] * 5 + [1] * 5
+def test_a_mixed_batch_has_the_labels_of_both_pictures_by_their_shares(samples):
+    mixed = epoch_of(samples, Augmentation(**{**NONE, "mixup": 0.8}), micro_batch=2)
+    plain = epoch_of(samples, PLAIN, micro_batch=2)
+    for batch, whole in zip(mixed, plain, strict=True):
+        first, second = whole.pixels[:, 0, 0, 0]
+        share = (batch.pixels[0, 0, 0, 0] - second) / (first - second)
+        expected = torch.zeros(2)
+        expected[whole.targets[0]] += share
+        expected[whole.targets[1]] += 1 - share
+        torch.testing.assert_close(batch.targets[0], expected, atol=1e-4, rtol=0)
+
+
+def test_mixing_ends_when_the_recipe_says(samples):
+    settings = Augmentation(**{**NONE, "cutmix": 1.0, "mixing_epochs": 2})
+    kinds = [{batch.targets.dtype for batch in epoch_of(samples, settings, epoch=e)} for e in range(4)]
+    assert kinds == [{torch.float32}] * 2 + [{torch.int64}] * 2
+
+
+def test_evaluation_is_of_every_picture_unchanged(samples):
+    batches = list(InOrder(samples, PrepareEvaluation(RAW), batch_size=5).batches())
+    numbers = torch.cat([batch.pixels[:, 0, 0, 0] for batch in batches]).round().tolist()
+    assert numbers == [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]  # folder by folder
+    assert torch.cat([batch.targets for batch in batches]).tolist() == [0] * 6 + [1] * 6
+
+
+def test_plain_pictures_train_no_classifier(samples):
+    plain = find_pictures(samples.root)
+    with pytest.raises(DataError, match="needs labelled pictures"):
+        PrepareEvaluation(RAW)(plain, [0])

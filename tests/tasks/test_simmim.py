@@ -8,6 +8,7 @@ from torch import Tensor
 
 import swinkit
 from swinkit.tasks.simmim.losses import locally_normed, masked_l1
+from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.load import export_weights, load_weights
 from tests.models.small import PIXELS, pixels, small, spec
@@ -53,6 +54,13 @@ def test_targets_are_normed_by_the_pixels_around_each():
         torch.testing.assert_close(normed[:, :, row, column], expected, rtol=1e-4, atol=1e-4)
 
 
+@torch.no_grad()
+def test_a_window_may_be_larger_than_the_picture():
+    x = torch.randn(2, 3, 12, 9)
+    expected = (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), keepdim=True) + 1e-6).sqrt()
+    torch.testing.assert_close(locally_normed(x, 47), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", [(1, 2, 30), (1, 2, 6, 7, 8)])
 def test_targets_of_any_number_of_axes_are_normed(shape: tuple[int, ...]):
     normed = locally_normed(torch.randn(shape), 5)
@@ -65,7 +73,7 @@ def test_a_window_makes_the_normed_pixels_the_target():
     x = pixels("v2")
     mask = mask_for(x, model)
     plain = model.loss(x, mask)
-    model.target_window = 5
+    model.masking = Masking(target_window=5)
     normed = model.loss(x, mask)
     hidden = model.pixel_mask(mask, x)
     torch.testing.assert_close(normed, masked_l1(model(x, mask), locally_normed(x, 5), hidden))

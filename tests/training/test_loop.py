@@ -1,172 +1,244 @@
-"""The loop on pictures in a folder: it learns, goes on where it stopped, refuses what it cannot do."""
+"""The engine on a tiny job, in this process: what it computes, skips, keeps, refuses and says."""
 
+import csv
 import json
-import shutil
+import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 import swinkit
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
-from swinkit.recipes.tiny import cifar10_swin_pico
-from swinkit.tasks.task import Task
-from swinkit.training.loop import loss_of
-from swinkit.training.recipe import Optimiser, Recipe, Run, Schedule
+from swinkit.files.tensors import read_torch
+from swinkit.tasks.classification.model import Classifier
+from swinkit.training.loop import loss_of, train
+from swinkit.training.parallel import Objective
+from swinkit.training.recipe import Run
+from swinkit.training.report import Report
+from swinkit.training.run import RunFolder
 
-COLOURS = {"blue": (20, 30, 200), "red": (200, 30, 20)}
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes told apart by colour; the values of a picture vary with its number."""
-    root = tmp_path_factory.mktemp("pictures")
-    for split, count in (("train", 16), ("val", 4)):
-        for name, colour in COLOURS.items():
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                Image.new("RGB", (40, 36), tuple(c + i for c in colour)).save(
-                    root / split / name / f"{i}.png"
-                )
-    return root
+from .jobs import Numbers, job, prepare, recipe
 
 
-def recipe(epochs: int = 2, lr: float = 1e-3) -> Recipe:
-    """Small enough for a test."""
-    return replace(
-        cifar10_swin_pico(),
-        optimiser=Optimiser(lr=lr),
-        schedule=Schedule(epochs=epochs, warmup_epochs=0),
-        run=Run(batch_size=8, seed=3),
+def trained(path, chosen, made=None, **options):
+    """The job after training in `path`."""
+    made = job(chosen) if made is None else made
+    train(made, chosen, RunFolder(path), **options)
+    return made
+
+
+def weights(made):
+    """Of its task."""
+    return made.task.state_dict()
+
+
+def events(path):
+    """The log of a run."""
+    return [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
+
+
+def assert_close(ours, theirs):
+    """Within what adding in another order changes."""
+    for name, value in ours.items():
+        torch.testing.assert_close(value, theirs[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_it_learns_and_saves_a_model_that_answers_alike(tmp_path):
+    made = trained(tmp_path, recipe(epochs=4))
+    assert made.task.scores() == {"top1": 0.0, "top5": 0.0}  # nothing is left over
+    log = [event for event in events(tmp_path) if event["event"] == "epoch"]
+    assert [event["epoch"] for event in log] == [1, 2, 3, 4]
+    assert log[-1]["top1"] == 1.0
+    assert log[-1]["loss"] < log[0]["loss"] / 2
+    batch = prepare(Numbers(8), range(8), 0)
+    best = swinkit.load(tmp_path / "best")
+    assert (best(batch.pixels).argmax(1) == batch.targets).all()
+
+
+def test_the_table_holds_what_the_log_tells_of_epochs(tmp_path):
+    trained(tmp_path, recipe())
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    log = [event for event in events(tmp_path) if event["event"] == "epoch"]
+    assert [{name: str(event[name]) for name in rows[0]} for event in log] == rows
+    assert {"epoch", "loss", "lr", "top1", "seconds"} <= set(rows[0])
+
+
+def test_accumulation_computes_what_the_whole_batch_does(tmp_path):
+    chosen = recipe(1, dropout=0.0), recipe(1, dropout=0.0, micro_batch=2)
+    whole, parts = (trained(tmp_path / str(i), each) for i, each in enumerate(chosen))
+    assert_close(weights(whole), weights(parts))
+
+
+def test_recomputing_blocks_changes_nothing_and_is_undone(tmp_path):
+    plain = trained(tmp_path / "a", recipe(1))
+    frugal = trained(tmp_path / "b", recipe(1, checkpointing=True))
+    assert_close(weights(plain), weights(frugal))
+    assert not any("forward" in vars(part) for part in frugal.task.modules())
+
+
+def test_bf16_trains_near_fp32_and_keeps_its_weights_in_fp32(tmp_path):
+    plain, half = (
+        trained(tmp_path / precision, recipe(1, precision=precision)) for precision in ("fp32", "bf16")
     )
+    for name, value in weights(half).items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, weights(plain)[name], rtol=0.5, atol=0.05)
+    assert not torch.equal(half.task.head.classifier.weight, plain.task.head.classifier.weight)
 
 
-def test_it_learns_two_colours_and_saves_a_model_that_answers_alike(pictures: Path, tmp_path: Path) -> None:
-    model = swinkit.train(recipe(), pictures, tmp_path)
-    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in log] == [1, 2]
-    assert log[-1]["top1"] == 1.0 == swinkit.evaluate(model, pictures, split="val").top1
-    loaded = swinkit.load(tmp_path / "model")
-    pixels = torch.rand(2, 3, 32, 32)
-    with torch.inference_mode():
-        assert torch.equal(loaded(pixels), model(pixels))
-    assert loaded.labels == ("blue", "red")
+def test_the_average_is_saved_beside_the_weights_and_is_what_is_measured(tmp_path):
+    made = trained(tmp_path, recipe(1, ema=0.5))
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    state = read_torch(checkpoint / "state.pt")
+    raw, average = state["model"]["head.classifier.weight"], state["model_ema"]["head.classifier.weight"]
+    assert torch.equal(made.task.head.classifier.weight, raw)
+    assert not torch.equal(raw, average)
+    for name in ("best", "last"):
+        assert torch.equal(swinkit.load(tmp_path / name).head.classifier.weight, average)
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = swinkit.train(recipe(), pictures, tmp_path / "whole")
-
-    class Stopped(Exception):
-        """Stands for a killed process."""
-
-    def stop_after_one(self: object, *args: object) -> None:
-        if (tmp_path / "parts" / "checkpoint.pt").exists():
-            raise Stopped
-        return forward(self, *args)
-
-    from swinkit.tasks.classification.model import Classifier
-
-    forward = Classifier.losses
-    monkeypatch.setattr(Classifier, "losses", stop_after_one)
-    with pytest.raises(Stopped):
-        swinkit.train(recipe(), pictures, tmp_path / "parts")
-    monkeypatch.undo()
-    parts = swinkit.train(recipe(), pictures, tmp_path / "parts")
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, parts.state_dict()[name]), name
+def test_it_stops_when_the_score_gets_no_better(tmp_path, monkeypatch):
+    monkeypatch.setattr(Classifier, "scores", lambda self: {"top1": 0.5})
+    trained(tmp_path, recipe(epochs=9, patience=2))
+    assert events(tmp_path)[-1] | {"why": "2 epochs brought no better score"} == events(tmp_path)[-1]
+    assert sum(event["event"] == "epoch" for event in events(tmp_path)) == 3
 
 
-def test_another_recipe_may_not_go_on_in_the_same_folder(pictures: Path, tmp_path: Path) -> None:
-    swinkit.train(recipe(epochs=1), pictures, tmp_path)
-    with pytest.raises(UsageError, match="another recipe"):
-        swinkit.train(recipe(epochs=2), pictures, tmp_path)
+def test_it_stops_when_its_time_is_over_and_has_measured_what_came_of_it(tmp_path):
+    trained(tmp_path, recipe(epochs=9, hours=1e-9))
+    kinds = [event["event"] for event in events(tmp_path)]
+    assert kinds == ["epoch", "ended"]
+    assert events(tmp_path)[0]["updates"] == 1
+    assert isinstance(swinkit.load(tmp_path / "best"), Classifier)
 
 
-def test_a_loss_that_is_not_finite_stops_the_training(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the loss is (nan|inf).* try a lower optimiser\.lr"):
-        swinkit.train(recipe(lr=1e30), pictures, tmp_path)
+def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    made = trained(tmp_path, recipe())
+    skipped = [event for event in events(tmp_path) if event["event"] == "skipped"]
+    assert [event["epoch"] for event in skipped] == [1, 2]
+    assert all("sample-7" in event["samples"] and len(event["samples"]) == 4 for event in skipped)
+    assert all(event["loss"] == "nan" for event in skipped)
+    assert all(value.isfinite().all() for value in weights(made).values())
+    assert events(tmp_path)[-2]["skipped"] == 2
 
 
-def test_too_few_pictures_for_a_batch_are_an_error(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="32 training pictures are fewer than one batch of 64"):
-        swinkit.train(replace(recipe(), run=Run(batch_size=64)), pictures, tmp_path)
+def poisoned(name):
+    """Loading where one sample is not finite."""
+    load = Numbers.load
+
+    def loaded(self, index):
+        return load(self, index) * (math.nan if self.ids[index] == name else 1.0)
+
+    return loaded
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Run(batch_size=0), "run.batch_size is 0; it must be 1 or more"),
-        (lambda: Run(seed=2**40), "run.seed is 1099511627776"),
-        (lambda: Optimiser(lr=-1.0), "optimiser.lr is -1.0; it must be above 0"),
-        (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3"),
-        (lambda: replace(cifar10_swin_pico(), drop_path=1.0), "drop_path is 1.0"),
-    ],
-)
-def test_impossible_values_are_refused_when_the_recipe_is_made(make: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        make()  # type: ignore[operator]
+def test_too_many_such_steps_in_a_row_stop_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(Classifier, "losses", lambda self, batch: {"x": self(batch.pixels).sum() * math.nan})
+    with pytest.raises(DataError, match=r"3 steps in a row had no finite .* up to epoch 1, step 3"):
+        trained(tmp_path, recipe(bad_steps=3))
+    assert [event["event"] for event in events(tmp_path)] == ["skipped"] * 3
 
 
-def test_a_damaged_checkpoint_is_named(pictures: Path, tmp_path: Path) -> None:
-    swinkit.train(recipe(epochs=1), pictures, tmp_path)
-    (tmp_path / "checkpoint.pt").write_bytes((tmp_path / "checkpoint.pt").read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"checkpoint\.pt is no "):
-        swinkit.train(recipe(epochs=1), pictures, tmp_path)
+def test_every_step_is_reported(tmp_path):
+    said = []
+    trained(tmp_path, recipe(), reporting=said.append)
+    reports = [each for each in said if isinstance(each, Report)]
+    assert [(each.epoch, each.step) for each in reports] == [(e, s) for e in (1, 2) for s in range(1, 7)]
+    assert all(each.images_per_second > 0 and 0 <= each.waiting <= 1 for each in reports)
+    assert reports[-1].seconds_left == 0
+    assert str(reports[0]).startswith("epoch 1/2  step 1/6  loss ")
+    assert next(each for each in said if isinstance(each, str)) == "numbers: 2 epochs of 6 steps"
 
 
-def test_a_training_does_not_go_on_with_other_classes(pictures: Path, tmp_path: Path) -> None:
-    swinkit.train(recipe(epochs=1), pictures, tmp_path / "run")
-    renamed = tmp_path / "renamed"
-    shutil.copytree(pictures, renamed)
-    for split in ("train", "val"):
-        (renamed / split / "blue").rename(renamed / split / "azure")
-    with pytest.raises(UsageError, match="other classes"):
-        swinkit.train(recipe(epochs=1), renamed, tmp_path / "run")
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    before = weights(trained(tmp_path, recipe()))
+    said = []
+    again = trained(tmp_path, recipe(), reporting=said.append)
+    assert said[-1] == "nothing is left to do: all epochs are done"
+    for name, value in before.items():
+        assert torch.equal(value, weights(again)[name])
 
 
-def test_a_place_that_cannot_be_written_is_named(pictures: Path, tmp_path: Path) -> None:
+def test_another_configuration_is_refused_with_the_difference(tmp_path):
+    trained(tmp_path, recipe())
+    with pytest.raises(UsageError, match=r"recipe\.schedule\.epochs was 2, now 3"):
+        trained(tmp_path, recipe(epochs=3))
+    trained(tmp_path, recipe(epochs=3), allow_changes=True)
+
+
+def test_other_data_are_refused_with_the_difference(tmp_path):
+    trained(tmp_path, recipe())
+    with pytest.raises(UsageError, match='fingerprint was "24 numbers", now "28 numbers"'):
+        trained(tmp_path, recipe(), job(recipe(), count=28))
+
+
+def test_data_that_only_moved_are_the_same_data(tmp_path):
+    trained(tmp_path, recipe())
+    made = job(recipe())
+    trained(tmp_path, recipe(), replace(made, config=made.config | {"data": "elsewhere"}))
+    assert json.loads((tmp_path / "config.json").read_text())["data"] == "elsewhere"
+
+
+def test_a_damaged_checkpoint_is_passed_over_aloud(tmp_path, caplog):
+    trained(tmp_path, recipe(1))
+    (good,) = (tmp_path / "checkpoints").iterdir()
+    bad = good.with_name("epoch-0009-step-00000000")
+    bad.mkdir()
+    (bad / "COMMIT.json").write_bytes((good / "COMMIT.json").read_bytes())
+    (bad / "state.pt").write_bytes((good / "state.pt").read_bytes()[:-1])
+    trained(tmp_path, recipe(1))
+    assert f"passed over a damaged checkpoint: {bad / 'state.pt'} is not as it was written" in caplog.text
+
+
+def test_without_a_whole_checkpoint_nothing_is_guessed(tmp_path):
+    trained(tmp_path, recipe(1))
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    (checkpoint / "COMMIT.json").unlink()
+    with pytest.raises(DataError, match="no checkpoint is whole; delete the folder to begin anew"):
+        trained(tmp_path, recipe(1))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(UsageError, match=r"holds `thesis\.txt`, and no run; choose another folder"):
+        trained(tmp_path, recipe())
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentProblem, match=r"file.* cannot be written"):
-        swinkit.train(recipe(), pictures, tmp_path / "file")
+    with pytest.raises(EnvironmentProblem, match=r"file cannot be written"):
+        trained(tmp_path / "file", recipe())
 
 
-def test_a_variant_that_takes_no_pictures_is_refused(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="pictures are RGB, and this model takes clips or volumes"):
-        swinkit.train(replace(recipe(), variant="video-swin-t"), pictures, tmp_path)
+def test_fewer_samples_than_a_batch_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="3 pictures in train are fewer than one batch of 4"):
+        trained(tmp_path, recipe(), job(recipe(), count=3))
+    with pytest.raises(DataError, match="3 training samples are fewer than one batch of 4"):
+        trained(tmp_path, recipe(micro_batch=2), job(recipe(), count=3))
 
 
-class Line(Task):
-    """The smallest task: one number times another."""
-
-    labels = ("one",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = torch.nn.Parameter(torch.ones(()))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.slope * x + x.sin()
-
-    def losses(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"sum": self(batch).sum()}
-
-    def observe(self, batch: torch.Tensor) -> None: ...
-
-    def scores(self) -> dict[str, float]:
-        return {}
-
-    def predict(self, inputs: object) -> None: ...
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 is for GPUs")
+def test_fp16_trains_with_scaled_losses_and_keeps_the_scale(tmp_path):
+    made = trained(tmp_path, recipe(precision="fp16"))
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    assert read_torch(checkpoint / "state.pt")["scaler"]["scale"] > 1
+    assert all(value.isfinite().all() for value in weights(made).values())
 
 
-def test_compiling_without_a_compiler_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="GPUs have fp16")
+def test_fp16_is_refused_where_losses_cannot_be_scaled(tmp_path):
+    with pytest.raises(EnvironmentProblem, match=r"run\.precision=fp16 is for GPUs, and this trains on cpu"):
+        trained(tmp_path, recipe(precision="fp16"))
+
+
+def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    task = Line()
-    task.compile()
+    objective = Objective(job(recipe()).task)
+    objective.compile()
     with pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler"):
-        loss_of(task, torch.ones(3), replace(recipe(), run=Run(compile=True)))
+        loss_of(objective, prepare(Numbers(4), range(4), 0), Run(compile=True))

@@ -13,8 +13,11 @@ from .console import complain, note
 
 VERBS = {
     "models": "list the models that can be built by name",
+    "data": "check a data set before training on it",
     "predict": "say what pictures show",
+    "recipes": "list what can be trained by name, and every setting of it",
     "train": "train a model by a recipe",
+    "pretrain": "learn from pictures without labels",
     "evaluate": "measure a model on labelled pictures",
     "cache": "list or delete downloaded checkpoints",
     "convert": "carry a model's weights to another library",

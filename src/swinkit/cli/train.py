@@ -1,83 +1,159 @@
 """`swinkit train RECIPE data=... out=...`: train by a recipe, any field of it overridden."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+
+from jsonargparse import ArgumentParser, Namespace
 
 from .. import api
-from ..errors import UsageError
+from ..errors import UsageError, require
 from ..recipes import catalogue
+from ..training.recipe import Recipe, from_json
+from ..training.run import BEST, DATA, recorded_config
 from .arguments import parse, parser
 from .console import line
+from .fields import add_fields, chosen
+from .launch import RANK, launched
+from .meter import Meter
 
-METAVARS = {str: "NAME", int: "N", float: "X", int | None: "N", bool: "true|false"}  # by type, in the help
-WORDS = {  # what each field of a recipe is, in the help
-    "variant": "the model, as `swinkit models` names it",
-    "drop_path": "rate of stochastic depth in the last block, rising from 0 in the first",
-    "size": "pixels that pictures are resized to, [height,width]",
-    "mean": "of the training pictures' red, green and blue, in [0, 1]",
-    "std": "spread of the same",
-    "optimiser.lr": "learning rate at its peak",
-    "optimiser.weight_decay": "of AdamW",
-    "optimiser.betas": "of AdamW",
-    "optimiser.clip_norm": "largest norm of the gradient",
-    "schedule.epochs": "passes over the training pictures",
-    "schedule.warmup_epochs": "epochs in which the learning rate rises from 0",
-    "schedule.final_lr": "learning rate at the end of the cosine",
-    "augmentation.shift": "pixels that a picture is moved by at most",
-    "augmentation.mirror": "probability that a picture is mirrored",
-    "augmentation.cutmix": "probability that a batch is mixed by CutMix",
-    "augmentation.cutmix_epochs": "in so many epochs from the first; null: in all",
-    "augmentation.smoothing": "of the labels, in [0, 1]",
-    "run.batch_size": "pictures in a step",
-    "run.precision": "numbers that the forward pass computes with",
-    "run.compile": "compile the backbone, which needs a C++ compiler",
-    "run.seed": "of all that is random",
-}
+DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
+
+DATA is a folder or zip with train/CLASS/picture and val/CLASS/picture; RUN the folder of the run, from which
+a stopped one goes on. Options may be given as key=value."""
+
+ADVICE = "try `swinkit predict PICTURE --model {model}`"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, and how."""
+
+    recipe: Recipe
+    data: Path
+    out: Path
+    processes: int
+    allow_changes: bool
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Train, print a line an epoch, and say where the model is."""
+    """Train, show how far it is, and say where the model is."""
+    place, words = taken(arguments, "resume")
+    order = begun(words) if place is None else resumed(Path(place), words)
+    if order.processes > 1 and RANK not in os.environ:
+        return launched(["train", *arguments], order.processes)
+    return carried_out(order)
+
+
+def carried_out(order: Order, advice: str = ADVICE) -> int:
+    """Train in this process, be it the only one or one of several, of which the first speaks.
+
+    `advice` says what to do with the model.
+    """
+    speaks = os.environ.get(RANK, "0") == "0"
+    try:
+        with spoken("swinkit.training"), Meter() as meter:
+            changes = order.allow_changes
+            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=meter.show)
+    except (KeyboardInterrupt, SystemExit):
+        if speaks:
+            line(f"stopped; `swinkit train --resume {order.out}`, or the same command, goes on")
+        raise
+    if speaks:
+        model = order.out / BEST
+        line(f"saved {model}; {advice.format(model=model)}")
+    return 0
+
+
+def begun(arguments: Sequence[str]) -> Order:
+    """What `RECIPE data=... out=... field=value` asks for.
+
+    Raises:
+        UsageError: an unknown recipe or option, a missing one, or a value that the recipe refuses.
+    """
     words = list(arguments)
     named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
     if named is None and not {"--help", "-h"} & set(words):
-        raise UsageError(f"name a recipe first: {', '.join(catalogue.RECIPES)}")
+        raise UsageError("name a recipe first, such as cifar10-swin-pico; `swinkit recipes` lists all")
     recipe = catalogue.find(named or next(iter(catalogue.RECIPES)))
-    reader = parser(
-        "train RECIPE",
-        f"Train by a recipe: {', '.join(catalogue.RECIPES)}. Options may be given as key=value.",
-    )
-    reader.add_argument(
-        "--data",
-        type=Path,
-        metavar="PATH",
-        required=True,
-        help="folder or zip with train/CLASS/picture and val/CLASS/picture",
-    )
-    reader.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        required=True,
-        help="folder of the run; a stopped one goes on from it",
-    )
-    for name, kind, value in leaves(recipe):
-        shown: dict[str, Any] = {"metavar": METAVARS[kind]} if kind in METAVARS else {}
-        reader.add_argument(f"--{name}", type=kind, default=value, help=WORDS[name], **shown)
+    return begun_with(recipe, words, parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION))
+
+
+def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser) -> Order:
+    """What `data=... out=... field=value` asks for.
+
+    Raises:
+        UsageError: an unknown option, a missing one, or a value that the recipe refuses.
+    """
+    data, words = taken(arguments, "data")
+    out, words = taken(words, "out")
+    add_shared(reader)
+    add_fields(reader, recipe)
+    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
-    chosen = overridden(recipe, {name: options[name] for name, _, _ in leaves(recipe)})
-    try:
-        with spoken("swinkit.api", "swinkit.training"):
-            api.train(chosen, options.data, options.out)
-    except KeyboardInterrupt:
-        line("the same command goes on after the last whole epoch")
-        raise
-    model = options.out / "model"
-    line(f"saved {model}; try `swinkit predict PICTURE --model {model}`")
-    return 0
+    if data is None or out is None:
+        missing = "data, a folder or zip of pictures" if data is None else "out, the folder of the run"
+        raise UsageError(f"say where: {missing}; see `{reader.prog} --help`")
+    return ordered(recipe, options, Path(data), Path(out))
+
+
+def resumed(run: Path, arguments: Sequence[str]) -> Order:
+    """What `--resume RUN` asks for: all as the run recorded it, but for what is given anew.
+
+    Raises:
+        UsageError: an unknown option, or a value that the recipe refuses.
+        DataError: the folder holds no run.
+    """
+    config = recorded_config(run)
+    recipe = from_json(Recipe, config.get("recipe"))
+    data, words = taken(arguments, "data")
+    reader = parser("train --resume RUN", DESCRIPTION)
+    add_shared(reader)
+    add_fields(reader, recipe)
+    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
+    options = parse(reader, words, assignments=True)
+    return ordered(recipe, options, Path(data or str(config.get(DATA))), run)
+
+
+def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
+    """What the options ask for.
+
+    Raises:
+        UsageError: a value that makes no sense.
+    """
+    require(options.processes >= 1, "processes", options.processes, "1 or more")
+    return Order(chosen(recipe, options), data, out, options.processes, options.allow_changes)
+
+
+def taken(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """The value of `name=value`, `--name=value` or `--name value`, if it is given, and the other words.
+
+    Apart from the other options, since jsonargparse takes `data` for all of `data.size` and its like.
+
+    Raises:
+        UsageError: the value is missing.
+    """
+    words = list(arguments)
+    for i, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        if key == f"--{name}" or (key == name and equals):
+            rest = words[:i] + words[i + 1 :]
+            if not equals and i < len(rest):
+                value = rest.pop(i)
+            if not value:
+                raise UsageError(f"{name} needs a value: {name}=...")
+            return value, rest
+    return None, words
+
+
+def add_shared(reader: ArgumentParser) -> None:
+    """The options that both ways have."""
+    reader.add_argument("--processes", type=int, default=1, help="processes on this machine")
+    changes = "go on with another recipe or other data than the run began with"
+    reader.add_argument("--allow-changes", action="store_true", help=changes)
 
 
 class Lines(logging.Handler):
@@ -102,23 +178,3 @@ def spoken(*names: str) -> Iterator[None]:
         for logger, level in zip(loggers, before, strict=True):
             logger.removeHandler(lines)
             logger.setLevel(level)
-
-
-def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted name, type and value of every field, those of nested settings included."""
-    kinds = get_type_hints(type(settings))
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            yield from leaves(value, f"{prefix}{field.name}.")
-        else:
-            yield f"{prefix}{field.name}", kinds[field.name], value
-
-
-def overridden(settings: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """The same settings with the values of dotted names."""
-    changes = {}
-    for field in fields(settings):
-        value, name = getattr(settings, field.name), f"{prefix}{field.name}"
-        changes[field.name] = overridden(value, values, f"{name}.") if is_dataclass(value) else values[name]
-    return replace(settings, **changes)

@@ -1,77 +1,101 @@
-"""What training does to small pictures: a shift, a mirror, and CutMix; whole batches at once, reproducibly.
+"""What training does to pictures, one at a time; what it does to batches of them is in `data.mixing`.
 
-Every draw follows from (seed, epoch, sample), never from the order in which samples are read.
+Every draw comes from the stream of a sample, never from the order in which samples are read.
 
-Shapes: B batch, h, w pixels, K classes.
+Shapes: h, w pixels before, H, W after.
 """
 
-from dataclasses import dataclass
+import math
+import random
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from .augmentation import Augmentation
+from .draws import generator
+from .preprocess import Preprocess
+from .randaugment import Drawn, rand_augmented
+
+ATTEMPTS = 10  # at a rectangle that fits
+ERASED_AREA = (0.02, 1 / 3)  # of the picture
+ERASED_RATIO = (0.3, 1 / 0.3)  # height by width
 
 
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """How much of it."""
-
-    shift: int = 4  # at most, in pixels
-    mirror: float = 0.5  # probability per picture
-    cutmix: float = 0.5  # probability per batch
-    cutmix_epochs: int | None = None  # in so many epochs from the first; None: in all
-    smoothing: float = 0.1  # of the labels
-
-
-def shifted(images: Tensor, draws: Tensor, most: int) -> Tensor:
-    """(B, 3, h, w) moved by up to `most` pixels each way, zeros moving in; `draws` (B, 2) in [0, 1)."""
-    height, width = images.shape[2:]
-    start = (draws * (2 * most + 1)).long()  # of the crop from the padded picture
-    rows = start[:, :1] + torch.arange(height)
-    columns = start[:, 1:] + torch.arange(width)
-    padded = F.pad(images, (most,) * 4)
-    batch = torch.arange(len(images))[:, None, None]
-    return padded.movedim(1, -1)[batch, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+def augmented(image: Tensor, settings: Augmentation, fit: Preprocess, stream: random.Random) -> Tensor:
+    """(3, h, w) -> (3, H, W), uint8: cut out, mirrored, and changed in colour or by RandAugment."""
+    interpolation = InterpolationMode(fit.interpolation)
+    if settings.scale is None:
+        image = shifted(fit.fit(image), settings.shift, stream)
+    else:
+        top, left, height, width = crop_of(image, settings.scale, settings.ratio, stream)
+        image = F.resized_crop(
+            image, top, left, height, width, list(fit.crop), interpolation=interpolation, antialias=True
+        )
+    if stream.random() < settings.flip:
+        image = F.horizontal_flip(image)
+    if settings.operations:
+        grey = tuple(round(255 * mean) for mean in fit.mean)
+        drawn = Drawn(fit.interpolation, (grey[0], grey[1], grey[2]))
+        amounts = settings.operations, settings.magnitude, settings.magnitude_std
+        image = rand_augmented(image, *amounts, stream, drawn)
+    return jittered(image, settings.colour, stream) if settings.colour else image
 
 
-def mirrored(images: Tensor, chosen: Tensor) -> Tensor:
-    """(B, 3, h, w), left and right exchanged in those `chosen` (B,)."""
-    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+def shifted(image: Tensor, most: int, stream: random.Random) -> Tensor:
+    """(3, H, W) moved by up to `most` pixels each way, zeros moving in."""
+    if not most:
+        return image
+    height, width = image.shape[1:]
+    top, left = stream.randrange(2 * most + 1), stream.randrange(2 * most + 1)
+    return F.crop(F.pad(image, [most]), top, left, height, width)
 
 
-def cutmixed(images: Tensor, targets: Tensor, share: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 3, h, w), (B, K) -> the same: a rectangle of each picture's neighbour replaces its own pixels.
+def crop_of(
+    image: Tensor, scale: tuple[float, float], ratio: tuple[float, float], stream: random.Random
+) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a rectangle (Szegedy et al. 2015), of a random area and shape.
 
-    Labels count by their share of pixels. CutMix (Yun et al. 2019) with a uniform share; `centre` (2,) in
-    [0, 1) places the rectangle.
+    Where none of ten fits, it is the largest in the middle whose shape is allowed.
     """
-    height, width = images.shape[2:]
-    half = [side * (1 - share.item()) ** 0.5 / 2 for side in (height, width)]
-    at = [side * place.item() for side, place in zip((height, width), centre, strict=True)]
-    (top, bottom), (left, right) = (
-        (max(0, round(a - b)), min(side, round(a + b)))
-        for a, b, side in zip(at, half, (height, width), strict=True)
-    )
-    images = images.clone()
-    images[..., top:bottom, left:right] = images.roll(1, 0)[..., top:bottom, left:right]
-    kept = 1 - (bottom - top) * (right - left) / (height * width)
-    return images, kept * targets + (1 - kept) * targets.roll(1, 0)
+    height, width = image.shape[1:]
+    for _ in range(ATTEMPTS):
+        area = height * width * stream.uniform(*scale)
+        shape = math.exp(stream.uniform(*map(math.log, ratio)))
+        h, w = round(math.sqrt(area / shape)), round(math.sqrt(area * shape))
+        if 0 < h <= height and 0 < w <= width:
+            return stream.randint(0, height - h), stream.randint(0, width - w), h, w
+    shape = min(max(width / height, ratio[0]), ratio[1])
+    h, w = min(height, round(width / shape)), min(width, round(height * shape))
+    return (height - h) // 2, (width - w) // 2, h, w
 
 
-def uniform(samples: Tensor, count: int, *, seed: int, epoch: int) -> Tensor:
-    """(B,) sample numbers -> (B, count) float64 draws from [0, 1).
+def jittered(image: Tensor, strength: float, stream: random.Random) -> Tensor:
+    """(3, H, W) uint8, its brightness, contrast and saturation changed, in random order."""
+    changes = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation]
+    stream.shuffle(changes)
+    for change in changes:
+        image = change(image, stream.uniform(1 - strength, 1 + strength))
+    return image
 
-    Each is a hash of (seed, epoch, sample, which): the finaliser of splitmix64 (Steele, Lea and Flood
-    2014), in wrapping 64-bit arithmetic.
+
+def erased(pixels: Tensor, probability: float, stream: random.Random) -> Tensor:
+    """(3, H, W) normalised -> the same; a rectangle may become noise of mean 0 and variance 1.
+
+    Random erasing (Zhong et al. 2020).
     """
-    state = samples[:, None] * -0x61C8864680B583EB + torch.arange(1, count + 1) * -0x4B47D0C5BF1A3B59
-    state = state + (seed * 1_000_003 + epoch + 1) * 0x2545F4914F6CDD1D % 2**63
-    state = (state ^ logical_right(state, 30)) * -0x40A7B892E31B1A47
-    state = (state ^ logical_right(state, 27)) * -0x6B2FB644ECCEEE15
-    state = state ^ logical_right(state, 31)
-    return logical_right(state, 11).double() * 2.0**-53
-
-
-def logical_right(x: Tensor, bits: int) -> Tensor:
-    """int64 shifted right with zeros moving in."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    if stream.random() >= probability:
+        return pixels
+    height, width = pixels.shape[1:]
+    for _ in range(ATTEMPTS):
+        area = height * width * stream.uniform(*ERASED_AREA)
+        shape = math.exp(stream.uniform(*map(math.log, ERASED_RATIO)))
+        h, w = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        if 0 < h < height and 0 < w < width:
+            top, left = stream.randint(0, height - h), stream.randint(0, width - w)
+            pixels = pixels.clone()
+            noise = torch.randn(len(pixels), h, w, generator=generator(stream))
+            pixels[:, top : top + h, left : left + w] = noise
+            break
+    return pixels

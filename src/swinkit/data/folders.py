@@ -1,5 +1,6 @@
 """Labelled pictures in folders, one folder a class; a directory or a zip of it, read in place."""
 
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -8,99 +9,157 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import torch
-from torch import Tensor
 
-from ..errors import DataError
-from .images import SUFFIXES, ImageError, load_image
+from ..errors import DataError, listed
+from .images import SUFFIXES, ImageError
+from .samples import Content, Samples
 
 
 @dataclass(frozen=True)
-class LabelledImages:
-    """`ROOT/SPLIT/CLASS/picture`: names in a stable order, their labels, and how to read one."""
+class Directory(Content):
+    """Files below a folder; their names are relative to it, with forward slashes."""
 
     root: Path
-    split: str  # the folder that was read
-    names: tuple[str, ...]  # relative to root, with forward slashes
-    labels: Tensor  # (samples,)
-    classes: tuple[str, ...]
 
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.names)
+    def read(self, name: str) -> Path:
+        """The file."""
+        return self.root / name
 
-    def load(self, index: int) -> Tensor:
-        """(3, h, w) uint8 of one picture.
-
-        Raises:
-            ImageError: the picture cannot be read.
-        """
-        name = self.names[index]
-        if self.root.is_dir():
-            return load_image(self.root / name)
+    def stamp(self, name: str) -> str:
+        """Its size in bytes; a file that is gone has none."""
         try:
-            content = open_archive(self.root).read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # encrypted, too
-            raise ImageError(f"{self.root}:{name}", f"cannot be read from the zip: {error}") from None
-        return load_image(content, name=f"{self.root}:{name}")
+            return str((self.root / name).stat().st_size)
+        except OSError:
+            return ""
+
+    def place(self, name: str) -> str:
+        """Its path."""
+        return str(self.root / name)
+
+
+@dataclass(frozen=True)
+class Archive(Content):
+    """Members of a zip."""
+
+    path: Path
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a member."""
+        try:
+            return open_archive(self.path).read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:  # encrypted, too
+            raise ImageError(self.place(name), f"cannot be read from the zip: {error}") from None
+
+    def stamp(self, name: str) -> str:
+        """Size and checksum, from the table of contents."""
+        found = open_archive(self.path).getinfo(name)
+        return f"{found.file_size} {found.CRC:08x}"
+
+    def place(self, name: str) -> str:
+        """The zip and the member."""
+        return f"{self.path}:{name}"
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Opened once by each process while it stays the same file: to read a large table takes seconds.
+
+    Raises:
+        OSError: it cannot be read.
+        BadZipFile: it is no zip.
+    """
+    found = path.stat()
+    return archive_of(path, (found.st_size, found.st_mtime_ns), os.getpid())
 
 
 @lru_cache(maxsize=4)
-def open_archive(path: Path) -> zipfile.ZipFile:
-    """Opened once, since reading a large table of contents takes seconds."""
+def archive_of(path: Path, version: tuple[int, int], process: int) -> zipfile.ZipFile:  # noqa: ARG001
+    """One for each process, since a file that two share has one position."""
     return zipfile.ZipFile(path)
 
 
-def find_labelled(root: Path, *splits: str, classes: Sequence[str] | None = None) -> LabelledImages:
+def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None) -> Samples:
     """The pictures of the first of `splits`, folders such as "val" or "test", that a folder or zip has.
 
-    Classes are sorted by name unless given. Folders around the splits are looked through; hidden files, and
-    those that macOS adds to zips, are passed over.
+    Classes are sorted by name unless given; one may be without pictures. Folders around the splits are
+    looked through; hidden files, and those that macOS adds to zips, are passed over.
 
     Raises:
         DataError: there is no such split with pictures, or it has classes that are not in `classes`.
     """
-    pictures = [path for path in sorted(list_files(root)) if is_picture(path)]
+    names = sorted(list_names(root))
+    pictures = [PurePosixPath(name) for name in names if is_picture(name)]
     for split in splits:
         depths = [path.parts.index(split) for path in pictures if split in path.parts[:-2]]
         if depths:
             break
     else:
+        inside = sorted({name.split("/")[0] for name in names if not is_hidden(name)})
         raise DataError(
-            f"{root}: no pictures in {' or '.join(splits)}/CLASS/ (expected SPLIT/CLASS/picture.jpg)"
+            f"{root}: no pictures in {' or '.join(splits)}/CLASS/ (expected SPLIT/CLASS/picture.jpg, "
+            f"SPLIT.csv or SPLIT-*.tar; found {listed(inside) or 'nothing'})"
         )
     at = min(depths)  # a class may be called as a split
     inside = [path for path in pictures if len(path.parts) > at + 2 and path.parts[at] == split]
-    found = sorted({path.parts[at + 1] for path in inside})
+    folders = [PurePosixPath(name).parts for name in names if name.endswith("/") and not is_hidden(name)]
+    empty = {parts[at + 1] for parts in folders if len(parts) > at + 1 and parts[at] == split}
+    found = sorted({path.parts[at + 1] for path in inside} | empty)
     if classes is not None and set(found) - set(classes):
         strange = ", ".join(sorted(set(found) - set(classes)))
         raise DataError(f"{root}: the classes {strange} of {split} are unknown (known: {', '.join(classes)})")
-    known = tuple(classes or found)
-    labels = torch.tensor([known.index(path.parts[at + 1]) for path in inside])
-    return LabelledImages(root, split, tuple(map(str, inside)), labels, known)
+    number = {name: i for i, name in enumerate(classes or found)}
+    labels = torch.tensor([number[path.parts[at + 1]] for path in inside])
+    return Samples(root, split, tuple(map(str, inside)), labels, tuple(number), content_of(root))
 
 
-def is_picture(path: PurePosixPath) -> bool:
+def find_pictures(root: Path, *splits: str) -> Samples:
+    """Plain pictures, whatever they show: of the first of `splits` there is, else of the whole folder or zip.
+
+    Raises:
+        DataError: there are none.
+    """
+    pictures = [PurePosixPath(name) for name in sorted(list_names(root)) if is_picture(name)]
+    if not pictures:
+        raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
+    for split in splits:
+        inside = [path for path in pictures if split in path.parts[:-1]]
+        if inside:
+            return Samples(root, split, tuple(map(str, inside)), None, (), content_of(root))
+    return Samples(root, "all", tuple(map(str, pictures)), None, (), content_of(root))
+
+
+def content_of(root: Path) -> Content:
+    """How to read below `root`, which `list_names` has seen."""
+    return Directory(root) if root.is_dir() else Archive(root)
+
+
+def is_picture(name: str) -> bool:
     """Whether a file is called like one, and neither hidden nor added by macOS."""
-    strange = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not strange
+    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
 
-def list_files(root: Path) -> list[PurePosixPath]:
-    """All files below a directory or inside a zip, relative to it.
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder around it is hidden, or added by macOS."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def list_names(root: Path) -> list[str]:
+    """All files below a directory or inside a zip, relative to it; folders, too, which end in a slash.
 
     Raises:
         DataError: neither a directory nor a readable zip.
     """
     if root.is_dir():
-        return [
-            PurePosixPath(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()
-        ]
+        found = (
+            (Path(folder).relative_to(root), name)
+            for folder, folders, files in os.walk(root, followlinks=True)
+            for name in (*files, *(f"{inner}/" for inner in folders))
+        )
+        return [name if folder == Path() else f"{folder.as_posix()}/{name}" for folder, name in found]
     if not root.exists():
         raise DataError(f"{root}: no such folder or zip")
     try:
-        names = open_archive(root).namelist()
+        return open_archive(root).namelist()
     except zipfile.BadZipFile:
         raise DataError(f"{root}: neither a folder nor a zip") from None
     except OSError as error:
         raise DataError(f"{root}: cannot be read: {error.strerror or error}") from None
-    return [PurePosixPath(name) for name in names if not name.endswith("/")]

@@ -75,6 +75,11 @@ class Preprocess:
         mean, std = (torch.tensor(v, device=images.device).view(-1, 1, 1) for v in (self.mean, self.std))
         return (images.float() / 255 - mean) / std
 
+    def as_images(self, pixels: Tensor) -> Tensor:
+        """(..., 3, h, w) normalised -> uint8, the nearest colours that can be shown. Undoes `normalise`."""
+        mean, std = (torch.tensor(v, device=pixels.device).view(-1, 1, 1) for v in (self.mean, self.std))
+        return ((pixels * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
     def __call__(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 -> (3, *crop) float32, ready for the model."""
         return self.normalise(self.fit(image))

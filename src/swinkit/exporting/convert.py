@@ -11,8 +11,8 @@ from ..core.spec import Size
 from ..errors import DataError
 from ..files.folder import CONFIG, WEIGHTS
 from ..files.state import State
-from ..tasks.classification.model import Classifier, evaluating
-from ..tasks.classification.saved import write_classifier
+from ..tasks.known import Model, write_model
+from ..tasks.pictures import evaluating
 from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialects import dialect_named
@@ -118,7 +118,7 @@ def write(path: Path, target: Target, subject: Subject, state: State, size: Size
         write_tensors(path, state, target.wrapper)
         return
     if target.dialect == "swinkit":
-        write_classifier(cast("Classifier", subject.model), path)
+        write_model(cast("Model", subject.model), path)
         return
     path.mkdir()
     if target.ranks is not None:

@@ -19,7 +19,7 @@ from ..errors import DataError
 from ..files.tensors import read_state
 from ..models.build import build
 from ..models.counts import num_macs
-from ..tasks.classification.saved import read_classifier
+from ..tasks.known import read_model
 from ..weights.configs import times, uncut_size
 from ..weights.dialects import dialect_named
 from ..weights.limits import smallest_grid
@@ -89,7 +89,7 @@ def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) ->
         again = copy.deepcopy(model)
         load_weights(again, read_ranks(path), dialect=dialect)
     elif path.is_dir():
-        again = in_float(read_classifier(path))
+        again = in_float(read_model(path))
     else:
         again = copy.deepcopy(model)
         load_weights(again, read_state(path), dialect=dialect)

@@ -17,6 +17,7 @@ WRAPPERS = {
     "openmmlab": "state_dict",
     "mmaction2": "state_dict",
 }  # what their loaders open; the others take tensors
+HELD = {"timm": (CLASSIFIER,), "swinkit": (CLASSIFIER, RECONSTRUCTION)}  # in folders; else of any kind
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) ->
     require_form(out, dialect)
     if out.suffix in SUFFIXES:
         return Target(dialect, False, WRAPPERS.get(library) if out.suffix == ".pth" else None)
-    if library in ("timm", "swinkit") and subject.kind != CLASSIFIER:
+    if library in HELD and subject.kind not in HELD[library]:
         raise UsageError(f"{out}: a folder for {library} holds a classifier; name a file, {out}.safetensors")
     return Target(dialect, True, None)
 

@@ -1,7 +1,7 @@
 """Recipes for small pictures on one ordinary computer."""
 
-from ..data.augment import Augmentation
-from ..training.recipe import Optimiser, Recipe, Run, Schedule
+from ..data.augmentation import Augmentation
+from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
 
 
 def cifar10_swin_pico() -> Recipe:
@@ -16,12 +16,17 @@ def cifar10_swin_pico() -> Recipe:
     return Recipe(
         variant="swin-pico",
         drop_path=0.05,
-        size=(32, 32),
-        mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images
-        std=(0.2470, 0.2435, 0.2616),
+        data=Data(
+            size=(32, 32),
+            resize=32,
+            mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images
+            std=(0.2470, 0.2435, 0.2616),
+        ),
         optimiser=Optimiser(lr=1.5e-3, weight_decay=0.05),
         schedule=Schedule(epochs=36, warmup_epochs=3),
         # In so short a training CutMix to the end would leave a model of a million parameters underfitted.
-        augmentation=Augmentation(cutmix_epochs=10),
+        augmentation=Augmentation(
+            scale=None, shift=4, operations=0, erase=0.0, mixup=0.0, cutmix=1.0, mixing=0.5, mixing_epochs=10
+        ),
         run=Run(batch_size=128),
     )

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from ..errors import EnvironmentProblem, UsageError
 from ..viz.overlays import card
+from ..viz.reconstructions import reconstruction_card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,68 @@ class Classification:
             "image": {"width": width, "height": height},
             "predictions": [{"label": label, "score": score} for label, score in answers],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """A picture of which a part was hidden, and what a model made of that part.
+
+    Pictures are RGB at the model's size. `str` gives one line: `cat.jpg 451x300  61% hidden, off by 0.08`
+    (width x height).
+    """
+
+    name: str  # the file's path as it was given, else "image"
+    size: tuple[int, int]  # (height, width) of the original, upright, in pixels
+    image: Tensor = field(repr=False, compare=False)  # (3, h, w) uint8, as the model would see it whole
+    mask: Tensor = field(repr=False, compare=False)  # (h, w) bool, True where it was hidden
+    reconstruction: Tensor = field(
+        repr=False, compare=False
+    )  # (3, h, w) uint8, also where nothing was hidden
+
+    def __str__(self) -> str:
+        """One readable line."""
+        return f"{self.name} {self.size[1]}x{self.size[0]}  {self.summary}"
+
+    @property
+    def summary(self) -> str:
+        """How much was hidden, and how far the reconstruction is off."""
+        return f"{self.hidden:.0%} hidden, off by {self.error:.2f}"
+
+    @property
+    def hidden(self) -> float:
+        """The share of the pixels that were hidden, in [0, 1]."""
+        return self.mask.float().mean().item()
+
+    @property
+    def error(self) -> float:
+        """The mean absolute difference of a colour of hidden pixels, where 1 is from black to white."""
+        difference = (self.image.float() - self.reconstruction.float()).abs().mean(0)
+        return difference[self.mask].mean().item() / 255
+
+    @property
+    def completed(self) -> Tensor:
+        """(3, h, w) uint8: what was seen, and what was made of the rest."""
+        return torch.where(self.mask, self.reconstruction, self.image)
+
+    def plot(self) -> Image.Image:
+        """The picture, what was seen of it, and what was made of it, side by side."""
+        name = PurePath(self.name).name
+        return reconstruction_card(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `plot()` as a .png, .jpg, .webp, .bmp or .tiff; the file is either whole or not there.
+
+        Raises:
+            UsageError: another ending.
+            EnvironmentProblem: the file cannot be written.
+        """
+        save_picture(self.plot(), Path(path))
+
+    def to_json(self) -> dict[str, Any]:
+        """`name`; `image` with `width` and `height` in pixels; `hidden` and `error`, both in [0, 1]."""
+        height, width = self.size
+        shape = {"width": width, "height": height}
+        return {"name": self.name, "image": shape, "hidden": self.hidden, "error": self.error}
 
 
 def best(

@@ -1,34 +1,69 @@
-"""AdamW with the papers' weight decay.
+"""AdamW over groups of parameters: which of them decay, and at what rate each learns.
 
-Matrices decay; biases, norms and whatever tells positions or temperatures do not.
+Each published code decides in its own way, by the names that its parameters have, and some decide otherwise
+than their authors wrote. Each way is a rule here, over the roles of our modules (`training/roles.py`).
 """
+
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..core.attention import ScaledCosine
-from ..core.position import AbsolutePosition, RelativeBias
-from ..core.routers import CosineRouter
-from .recipe import Optimiser
-
-UNDECAYED = (RelativeBias, AbsolutePosition, ScaledCosine, CosineRouter)
+from .recipe import Optimiser, Rule
+from .roles import Role, Standing, standings
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Two groups, told apart by type and place of the module.
+@dataclass(frozen=True)
+class Policy:
+    """Which roles decay; the depth of absolute positions under layer-wise rates; the backbone's share."""
 
-    A bias is told by its own name, for those of experts and of Swin-MLP's heads are matrices too.
-    """
-    exempt_modules = [module for module in model.modules() if isinstance(module, UNDECAYED)]
-    exempt = {id(parameter) for module in exempt_modules for parameter in module.parameters()}
-    decayed, free = [], []
-    for name, parameter in model.named_parameters():
-        alone = id(parameter) in exempt or parameter.ndim <= 1 or name.endswith("bias")
-        (free if alone else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    decays: tuple[Role, ...]
+    positions_last: bool = False
+    backbone_share: float = 1.0  # of the rate; tables and positions learn at the whole
+
+
+RULES: dict[Rule, Policy] = {
+    # The papers: matrices decay. Biases, norms, temperatures and whatever tells positions do not.
+    "paper": Policy(("matrix",)),
+    # Microsoft's fine-tuning: absolute positions learn at the rate of the head, not of the patches.
+    "microsoft": Policy(("matrix",), positions_last=True),
+    # Microsoft's SimMIM looks for `encoder.relative_position_bias_table` and the like, and finds none.
+    "simmim-pretrain": Policy(("matrix", "table", "bias MLP", "temperature", "router")),
+    # The forks of mmdetection and mmsegmentation name three exceptions only; biases are none of them.
+    "openmmlab": Policy(("matrix", "vector", "bias MLP", "temperature", "router")),
+    # Of Video Swin's exceptions mmcv applies one to a parameter, that of the longest name: `backbone`, which
+    # slows, hides `norm`, which exempts; but not those of tables and positions, which are not slowed then.
+    "video": Policy(("matrix", "vector", "norm", "bias MLP", "temperature", "router"), backbone_share=0.1),
+}
+
+
+def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
+    """The trained parameters in groups of one `weight_decay` and one `lr`, which is the schedule's peak."""
+    policy, found = RULES[settings.rule], standings(model)
+    last = max((standing.depth for standing in found.values()), default=0)
+    groups: dict[tuple[bool, float, int | None], dict[str, Any]] = {}
+    for parameter, standing in found.items():
+        if not parameter.requires_grad:
+            continue
+        decays, share, depth = standing.role in policy.decays, share_of(standing, policy), None
+        if settings.layer_decay is not None:
+            depth = last if policy.positions_last and standing.role == "position" else standing.depth
+            share *= settings.layer_decay ** (last - depth)
+        weight_decay = settings.weight_decay if decays else 0.0
+        empty = {"params": [], "lr": settings.lr * share, "weight_decay": weight_decay}
+        groups.setdefault((decays, share, depth), empty)["params"].append(parameter)
+    return list(groups.values())
+
+
+def share_of(standing: Standing, policy: Policy) -> float:
+    """What part of the rate a parameter has, but for its depth."""
+    slowed = standing.in_backbone and standing.role not in ("table", "position")
+    return policy.backbone_share if slowed else 1.0
 
 
 def adamw(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
     """The recipe's optimiser over all parameters."""
-    groups = parameter_groups(model, settings.weight_decay)
-    return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=True)
+    return torch.optim.AdamW(
+        parameter_groups(model, settings), lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True
+    )

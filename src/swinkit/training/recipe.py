@@ -1,10 +1,15 @@
 """A recipe: the complete description of a training, as plain frozen values, checked when they are made."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from ..data.augment import Augmentation
-from ..errors import require
+from ..data.augmentation import Augmentation
+from ..errors import DataError, require
+from ..tasks.simmim.masking import Masking
+from .schedule import Schedule
+
+Settings = TypeVar("Settings")
+Rule = Literal["paper", "microsoft", "simmim-pretrain", "openmmlab", "video"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,71 +19,122 @@ class Optimiser:
     lr: float = 1e-3  # at its peak
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
     clip_norm: float = 5.0  # largest norm of the gradient
+    layer_decay: float | None = None  # of the rate, from each block to the one before
+    rule: Rule = "paper"  # which parameters decay, and at what rate they learn: `training/optimiser.py`
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
         require(self.lr > 0, "optimiser.lr", self.lr, "above 0")
         require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, "0 or above")
         require(all(0 <= beta < 1 for beta in self.betas), "optimiser.betas", self.betas, "in [0, 1)")
+        require(self.eps > 0, "optimiser.eps", self.eps, "above 0")
         require(self.clip_norm > 0, "optimiser.clip_norm", self.clip_norm, "above 0")
+        decay = self.layer_decay
+        require(decay is None or 0 < decay <= 1, "optimiser.layer_decay", decay, "above 0 and at most 1")
+        rules = get_args(Rule)
+        require(self.rule in rules, "optimiser.rule", self.rule, f"one of {', '.join(rules)}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """Linear warm-up, then a cosine to `final_lr`."""
+class Data:
+    """How pictures are read."""
 
-    epochs: int
-    warmup_epochs: float = 5
-    final_lr: float = 1e-5
+    size: tuple[int, int]  # pixels, (h, w)
+    resize: int | None = None  # the shorter side, before the middle is cut out; None: all is squeezed
+    mean: tuple[float, float, float]  # of the training images' RGB in [0, 1]
+    std: tuple[float, float, float]
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    workers: int = 0  # processes that read
+    max_bad_fraction: float = 0.001  # of the training samples, that may be unreadable
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be scheduled."""
-        require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
-        require(
-            0 <= self.warmup_epochs < self.epochs,
-            "schedule.warmup_epochs",
-            self.warmup_epochs,
-            "0 or more and below schedule.epochs",
-        )
-        require(self.final_lr >= 0, "schedule.final_lr", self.final_lr, "0 or above")
+        """Refuse what cannot be read."""
+        require(min(self.size) >= 1, "data.size", self.size, "positive pixels")
+        enough = self.resize is None or self.resize >= max(self.size)
+        require(enough, "data.resize", self.resize, f"None or at least {max(self.size)}, as data.size")
+        require(min(self.std) > 0, "data.std", self.std, "above 0")
+        require(self.workers >= 0, "data.workers", self.workers, "0 or more")
+        require(0 <= self.max_bad_fraction < 1, "data.max_bad_fraction", self.max_bad_fraction, "in [0, 1)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How it is executed; none of it changes what is learned in expectation."""
+    """How it is executed."""
 
-    batch_size: int = 128
-    precision: Literal["fp32", "bf16"] = "fp32"
-    compile: bool = False  # torch.compile the backbone; needs a C++ compiler
+    batch_size: int = 128  # samples of one optimiser step, over all processes
+    micro_batch: int | None = None  # samples at a time in one process; None: all at once
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False  # torch.compile each block; needs a C++ compiler
+    checkpointing: bool = False  # recompute in backward what a block computed: less memory
+    ema: float | None = None  # decay of averaged weights, which are then measured and saved, too
     seed: int = 0
+    save_every: int = 1000  # optimiser steps between checkpoints; one is written after every epoch as well
+    patience: int | None = None  # epochs without a better score after which it stops
+    hours: float | None = None  # of training, after which it stops
+    bad_steps: int = 20  # steps in a row without a finite loss and gradient after which it stops
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         require(self.batch_size >= 1, "run.batch_size", self.batch_size, "1 or more")
+        fits = self.micro_batch is None or (self.micro_batch >= 1 and self.batch_size % self.micro_batch == 0)
+        require(fits, "run.micro_batch", self.micro_batch, f"a divisor of run.batch_size, {self.batch_size}")
+        require(self.ema is None or 0 < self.ema < 1, "run.ema", self.ema, "between 0 and 1")
         require(0 <= self.seed < 2**32, "run.seed", self.seed, "in [0, 2^32)")
+        require(self.save_every >= 1, "run.save_every", self.save_every, "1 or more")
+        require(self.patience is None or self.patience >= 1, "run.patience", self.patience, "1 or more")
+        require(self.hours is None or self.hours > 0, "run.hours", self.hours, "above 0")
+        require(self.bad_steps >= 1, "run.bad_steps", self.bad_steps, "1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What to train and how."""
 
+    task: Literal["classification", "simmim"] = "classification"
     variant: str
+    init: str | None = None  # where the weights start from: a checkpoint's name, a file or a saved model
     drop_path: float
-    size: tuple[int, int]  # pixels, (h, w)
-    mean: tuple[float, float, float]  # of the training images' RGB in [0, 1]
-    std: tuple[float, float, float]
+    data: Data
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    masking: Masking | None = None  # of simmim, which needs it
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
-    augmentation: Augmentation = field(default_factory=Augmentation)
     run: Run = field(default_factory=Run)
 
     def __post_init__(self) -> None:
         """Refuse what describes no training."""
+        tasks = get_args(get_type_hints(type(self))["task"])
+        require(self.task in tasks, "task", self.task, " or ".join(tasks))
         require(0 <= self.drop_path < 1, "drop_path", self.drop_path, "in [0, 1)")
-        require(min(self.size) >= 1, "size", self.size, "positive pixels")
-        require(min(self.std) > 0, "std", self.std, "above 0")
-        require(self.augmentation.shift >= 0, "augmentation.shift", self.augmentation.shift, "0 or more")
-        for name in ("mirror", "cutmix", "smoothing"):
-            value = getattr(self.augmentation, name)
-            require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
+        masked = self.task == "simmim"
+        rule = "given for the task simmim" if masked else f"None for the task {self.task}"
+        require(masked == (self.masking is not None), "masking", self.masking, rule)
+
+
+def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Settings:
+    """Settings of `kind` from what `json` made of them.
+
+    Raises:
+        DataError: a field is missing or unknown.
+        UsageError: a value that the settings refuse.
+    """
+    known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
+    if not isinstance(values, dict) or set(values) != known:
+        found = set(values) if isinstance(values, dict) else {str(values)}
+        raise DataError(f"{name}: other fields than this swinkit knows: {', '.join(sorted(found ^ known))}")
+    kinds = get_type_hints(kind)
+    made: dict[str, Any] = {}
+    for field_name, value in values.items():
+        inner = settings_in(kinds[field_name])
+        if inner is not None and value is not None:
+            made[field_name] = from_json(inner, value, f"{name}.{field_name}")
+        else:
+            made[field_name] = tuple(value) if isinstance(value, list) else value
+    return kind(**made)
+
+
+def settings_in(kind: Any) -> Any:
+    """The settings that a field of this type holds, or None: `Masking` for `Masking | None`."""
+    return next((each for each in (kind, *get_args(kind)) if is_dataclass(each)), None)

@@ -1,43 +1,78 @@
-"""The folder of one training: its recipe, its log, and the checkpoint from which it goes on."""
+"""The folder of one training: what it is, on which machine, what happened, and what came of it.
 
+* `config.json`: the resolved recipe and the fingerprints of the data
+* `env.json`: the machine and the versions, of the latest start
+* `log.jsonl`: a line for everything that happened; `metrics.csv`: one for every epoch
+* `bad_files.csv`: training pictures that could not be read, if there are any, and what stood in for them
+* `checkpoints/`: from which it goes on
+* `best/`, `last/`: saved models, which `swinkit.load` reads
+"""
+
+import csv
+import io
 import json
+import logging
 import os
+import platform
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
-from ..errors import DataError, EnvironmentProblem, UsageError
-from ..files.tensors import read_torch
-from ..tasks.task import Task
-from .recipe import Recipe
+from .. import __version__
+from ..errors import DataError, EnvironmentProblem, UsageError, listed
+from ..files.folder import read_json
+from .state import Checkpoints, Progress
 
-CHECKPOINT = "checkpoint.pt"
-FIELDS = {"task", "optimiser", "epoch", "labels"}
+logger = logging.getLogger(__name__)
+
+DATA = "data"  # the entry of the configuration that tells where the data lie
+CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
+BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
+PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors")
+SHOWN = 6  # differences in one message
 
 
 class RunFolder:
-    """`recipe.json`, `log.jsonl` and `checkpoint.pt`, each at any moment either the old or the new one.
+    """Each file is at any moment either the old or the new one. Of several processes, one writes."""
 
-    Raises:
-        UsageError: on making it, the folder holds a training by another recipe.
-        EnvironmentProblem: on making it and on writing, the folder cannot be written.
-    """
-
-    def __init__(self, path: Path, recipe: Recipe):
+    def __init__(self, path: Path):
         self.path = path
-        wanted = json.dumps(asdict(recipe), indent=1)
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
+
+    def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> None:
+        """Record what this run is; if that is recorded, it must be the same, but for where the data lie.
+
+        Raises:
+            UsageError: the folder holds something else, or a run of another configuration or other data.
+            EnvironmentProblem: the folder cannot be written.
+        """
+        recorded, wanted = self.path / CONFIG, json.loads(json.dumps(config))
         with self.writing():
-            path.mkdir(parents=True, exist_ok=True)
-            recorded = path / "recipe.json"
-            if not recorded.exists():
-                with self.replacing(recorded) as file:
-                    file.write(wanted.encode())
-            elif recorded.read_text() != wanted:
-                raise UsageError(f"{path} holds a training by another recipe; choose another folder")
+            self.path.mkdir(parents=True, exist_ok=True)
+            strange = [path.name for path in self.path.iterdir() if path.name[0] != "."]
+        if recorded.exists():
+            changes = differences(read_json(recorded, dict) | {DATA: wanted.get(DATA)}, wanted)
+            if changes and not allow_changes:
+                raise UsageError(
+                    f"{self.path} holds a run that differs: {listed(changes, SHOWN)}. Choose another folder, "
+                    "or allow changes (--allow-changes) to go on all the same"
+                )
+            for change in changes:
+                logger.warning("changed since this run began: %s", change)
+        elif strange:
+            raise UsageError(f"{self.path} holds {listed(strange)}, and no run; choose another folder")
+        with self.writing():
+            for left in self.path.glob(".*"):  # by a process that was killed while it wrote
+                if left.suffix in (".partial", ".old"):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+        self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
+        self.replace(ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -45,57 +80,104 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise EnvironmentProblem(f"{self.path} cannot be written: {error.strerror or error}") from None
+            raise EnvironmentProblem(
+                f"{error.filename or self.path} cannot be written: {error.strerror or error}; "
+                "when that is mended, the same command goes on"
+            ) from None
 
-    @contextmanager
-    def replacing(self, path: Path) -> Iterator[IO[bytes]]:
-        """A file beside `path` to write into; once it is on the disk, it takes that name."""
-        partial = path.with_name(f"{path.name}.partial")
-        try:
-            with partial.open("wb") as file:
-                yield file
+    def replace(self, name: str, text: str) -> None:
+        """Write a file beside the one of this name; once it is on the disk, it takes the name."""
+        partial = self.path / f".{name}.partial"
+        with self.writing():
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+            partial.replace(self.path / name)
 
-    def log(self, line: dict[str, Any]) -> None:
-        """Add a line to `log.jsonl`."""
-        with self.writing(), (self.path / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    def log(self, event: str, updates: int, **facts: Any) -> None:
+        """Add a line to the log: what happened after so many optimiser steps."""
+        with self.writing(), (self.path / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": event, "updates": updates, **facts}) + "\n")
 
-    def last(self) -> dict[str, Any]:
-        """The last line of the log."""
-        return json.loads((self.path / "log.jsonl").read_text().splitlines()[-1])
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of the log; one that a killed process left half written is passed over."""
+        found = []
+        path = self.path / LOG
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
 
-    def save(self, task: Task, optimiser: torch.optim.Optimizer, epoch: int) -> None:
-        """Everything needed to go on after `epoch`."""
-        state = {
-            "task": task.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "epoch": epoch,
-            "labels": list(task.labels),
-        }
-        with self.writing(), self.replacing(self.path / CHECKPOINT) as file:
-            torch.save(state, file)
+    def rewind(self, progress: Progress) -> None:
+        """Forget what was logged after the checkpoint of `progress`: it is about to happen again."""
 
-    def resume(self, task: Task, optimiser: torch.optim.Optimizer) -> int:
-        """Fill both from the checkpoint; the epoch after which it was saved, 0 if there is none.
+        def is_past(event: dict[str, Any]) -> bool:
+            over = event["event"] != "epoch" or event["epoch"] <= progress.epoch
+            return event["updates"] <= progress.updates and over
 
-        Raises:
-            DataError: the checkpoint is damaged.
-            UsageError: it is of a training on other classes.
-        """
-        path = self.path / CHECKPOINT
-        if not path.exists():
-            return 0
-        with path.open("rb") as file:
-            state = read_torch(path, file)
-        if not isinstance(state, dict) or set(state) != FIELDS:
-            raise DataError(f"{path} is no checkpoint of a training; delete it to begin anew")
-        if state["labels"] != list(task.labels):
-            raise UsageError(f"{self.path} holds a training on other classes; choose another folder")
-        task.load_state_dict(state["task"])
-        optimiser.load_state_dict(state["optimiser"])
-        return state["epoch"]
+        self.replace(LOG, "".join(json.dumps(event) + "\n" for event in self.events() if is_past(event)))
+        self.tabulate()
+
+    def tabulate(self) -> None:
+        """Write `metrics.csv` from the log."""
+        rows = [event for event in self.events() if event["event"] == "epoch"]
+        text = io.StringIO()
+        if rows:
+            names = [name for name in rows[-1] if name != "event"]
+            table = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+        self.replace(METRICS, text.getvalue())
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two nested dictionaries, a text each."""
+    found = []
+    for name in [*before, *(name for name in now if name not in before)]:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            found.append(f"{prefix}{name} was {shown(old)}, now {shown(new)}")
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value of a configuration, short enough for a message."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions."""
+    return {
+        "swinkit": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: installed(name) for name in PACKAGES},
+        "threads": torch.get_num_threads(),
+        "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "command": sys.argv,
+    }
+
+
+def installed(package: str) -> str | None:
+    """Its version, if it is there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def recorded_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a run.
+
+    Raises:
+        DataError: the folder holds no run, or the file is damaged.
+    """
+    if not (folder / CONFIG).is_file():
+        raise DataError(f"{folder} holds no run: there is no {CONFIG} in it")
+    return read_json(folder / CONFIG, dict)

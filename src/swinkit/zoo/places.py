@@ -4,16 +4,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..data.cache import root
 from .checkpoints import Checkpoint
 
 DRIVE = "drive.google.com"
 HUB_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-
-
-def root() -> Path:
-    """`$SWINKIT_CACHE`, else `swinkit` in `$XDG_CACHE_HOME` or in ~/.cache."""
-    own, shared = os.environ.get("SWINKIT_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own).expanduser() if own else Path(shared or "~/.cache").expanduser() / "swinkit"
 
 
 def offline() -> bool:

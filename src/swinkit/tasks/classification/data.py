@@ -3,17 +3,20 @@
 Shapes: B batch, h, w pixels, K classes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
 
-from ...data.augment import Augmentation, cutmixed, mirrored, shifted, uniform
-from ...data.folders import LabelledImages
+from ...data.augment import augmented, erased
+from ...data.augmentation import Augmentation
+from ...data.draws import draws
+from ...data.mixing import UNMIXED, mix_of
 from ...data.preprocess import Preprocess
+from ...data.samples import Readable
+from ...errors import DataError
 
 
 @dataclass(frozen=True)
@@ -24,47 +27,57 @@ class Batch:
     targets: Tensor
 
 
-class FittedImages(Dataset[tuple[Tensor, int]]):
-    """Pictures at the model's size, uint8; the first `kept` of them are decoded once and kept in memory."""
+@dataclass(frozen=True)
+class PrepareTraining:
+    """Augmented batches. What happens to a picture follows from (seed, epoch, id).
 
-    def __init__(self, images: LabelledImages, preprocess: Preprocess, kept: int = 0):
-        self.images, self.preprocess = images, preprocess
-        self.kept: list[Tensor | None] = [None] * min(kept, len(images))
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """(3, *crop) uint8 and its label."""
-        image = self.kept[index] if index < len(self.kept) else None
-        if image is None:
-            image = self.preprocess.fit(self.images.load(index))
-            if index < len(self.kept):
-                self.kept[index] = image
-        return image, int(self.images.labels[index])
-
-
-def evaluation_batches(data: FittedImages, batch_size: int) -> Iterator[Batch]:
-    """Every picture once, in order, unchanged."""
-    for images, labels in DataLoader(data, batch_size):
-        yield Batch(data.preprocess.normalise(images), labels)
-
-
-def training_batches(
-    data: FittedImages, batch_size: int, augment: Augmentation, *, seed: int, epoch: int
-) -> Iterator[Batch]:
-    """One epoch, shuffled and augmented; full batches only.
-
-    What happens to a picture follows from (seed, epoch, sample), CutMix from those of the batch's first.
+    How a batch is mixed follows from (seed, epoch) and its first id, which tells it from all others.
     """
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-    mixing = augment.cutmix_epochs is None or epoch < augment.cutmix_epochs
-    for samples in order[: len(order) // batch_size * batch_size].split(batch_size):
-        images, labels = default_collate([data[i] for i in samples.tolist()])
-        draws = uniform(samples, 7, seed=seed, epoch=epoch)
-        images = mirrored(shifted(images, draws[:, :2], augment.shift), draws[:, 2] < augment.mirror)
-        targets = F.one_hot(labels, len(data.images.classes)).float()
-        if mixing and draws[0, 3] < augment.cutmix:
-            images, targets = cutmixed(images, targets, draws[0, 4], draws[0, 5:])
-        yield Batch(data.preprocess.normalise(images), targets)
+
+    preprocess: Preprocess
+    augmentation: Augmentation
+    seed: int
+
+    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
+        """The batch of these samples in this epoch."""
+        streams = [draws(self.seed, epoch, samples.ids[i], "augment") for i in indices]
+        images = torch.stack(
+            [
+                augmented(samples.load(i), self.augmentation, self.preprocess, stream)
+                for i, stream in zip(indices, streams, strict=True)
+            ]
+        )
+        pixels = self.preprocess.normalise(images)
+        if self.augmentation.erase:
+            noisy = [erased(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
+            pixels = torch.stack(noisy)
+        stream = draws(self.seed, epoch, samples.ids[indices[0]], "mix")
+        mix = mix_of(self.augmentation, epoch, self.preprocess.crop, stream)
+        labels = labels_of(samples, indices)
+        if mix is UNMIXED:
+            return Batch(pixels, labels)
+        targets = F.one_hot(labels, len(samples.classes)).float()
+        return Batch(mix.pixels(pixels), mix.targets(targets))
+
+
+@dataclass(frozen=True)
+class PrepareEvaluation:
+    """Batches as the model will see pictures in use."""
+
+    preprocess: Preprocess
+
+    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int = 0) -> Batch:  # noqa: ARG002
+        """The batch of these samples, the same in every epoch."""
+        images = torch.stack([self.preprocess.fit(samples.load(i)) for i in indices])
+        return Batch(self.preprocess.normalise(images), labels_of(samples, indices))
+
+
+def labels_of(samples: Readable, indices: Sequence[int]) -> Tensor:
+    """(B,) int64.
+
+    Raises:
+        DataError: the samples are plain pictures.
+    """
+    if samples.labels is None:
+        raise DataError("a classifier needs labelled pictures, in folders named as their classes")
+    return samples.labels[list(indices)]

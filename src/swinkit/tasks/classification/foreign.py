@@ -25,6 +25,7 @@ from ...weights.infer import infer
 from ...weights.load import load_weights
 from ...weights.rank_files import is_ranked, read_ranks
 from ...zoo.facts import Facts
+from ..simmim.masking import published_masking
 from ..simmim.model import SimMIM
 from .model import Classifier
 
@@ -179,7 +180,7 @@ def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> 
     classifier = reading.state.get("head.classifier.weight")
     asked = head == "new" and facts.labels is not None
     if classifier is None and not asked:
-        return headless(reading, swin)
+        return headless(reading, swin, size)
     if classifier is not None and classifier.ndim != 2:
         raise DataError(f"a classifier of shape {tuple(classifier.shape)}; it must be (classes, channels)")
     names, origin = labels_of(facts, 0 if classifier is None else classifier.shape[0], head)
@@ -190,14 +191,16 @@ def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> 
     return Classifier(swin, names, fit), notes
 
 
-def headless(reading: Reading, swin: Swin) -> tuple[Model, list[str]]:
+def headless(reading: Reading, swin: Swin, size: Size) -> tuple[Model, list[str]]:
     """The module for weights without a classifier."""
     stages = map(str, range(len(swin.stages)))
     outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in reading.state]
     if outputs:
         return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
     if DECODER in reading.state and "mask_token" in reading.state:
-        return SimMIM(swin), ["mask token and decoder of masked pre-training"]
+        masking, fit = published_masking(swin.spec), published_preprocess(size)
+        model = SimMIM(swin, masking, replace(fit, interpolation="bilinear"))
+        return model, ["mask token and decoder of masked pre-training"]
     return swin, ["no head"]
 
 

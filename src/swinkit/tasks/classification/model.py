@@ -3,21 +3,20 @@
 Shapes: B batch, P pixels, K classes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count, islice
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, overload
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...core.backbone import Swin
-from ...core.spec import Spec
-from ...data.images import Picture, load_image, name_of
+from ...data.images import Picture
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
+from ..pictures import answered, evaluating, require_pictures
 from ..results import Classification, best
 from ..task import Task
 from .data import Batch
@@ -89,20 +88,7 @@ class Classifier(Task):
             UsageError: something else was given, or this model takes no pictures.
         """
         self._check_can_answer(top)
-        if batch_size < 1:
-            raise UsageError(f"batch_size: expected a number of pictures of at least 1, got {batch_size}")
-        if isinstance(inputs, list | tuple):
-            return list(self._stream(inputs, top, batch_size))
-        if isinstance(inputs, Iterator):
-            return self._stream(inputs, top, batch_size)
-        return self.answer([load_image(inputs)], [name_of(inputs)], top=top)[0]
-
-    def _stream(self, pictures: Iterable[Picture], top: int, batch_size: int) -> Iterator[Classification]:
-        """Read and answer a batch at a time."""
-        named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), pictures))
-        while batch := list(islice(named, batch_size)):
-            images = [load_image(picture, name=name) for name, picture in batch]
-            yield from self.answer(images, [name for name, _ in batch], top=top)
+        return answered(inputs, partial(self.answer, top=top), batch_size)
 
     def answer(self, images: Sequence[Tensor], names: Sequence[str], *, top: int = 5) -> list[Classification]:
         """One batch of (3, h, w) uint8, of any sizes -> their results. No dropout, no gradients.
@@ -132,23 +118,3 @@ class Classifier(Task):
         if top < 1:
             raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
         require_pictures(self.backbone.spec)
-
-
-def require_pictures(spec: Spec) -> None:
-    """Raise UsageError unless a model of `spec` takes RGB pictures."""
-    axes, channels = len(spec.patch), spec.in_channels
-    if (axes, channels) != (2, 3):
-        kind = "clips or volumes" if axes != 2 else f"{channels} channels"
-        raise UsageError(f"pictures are RGB, and this model takes {kind}; call model(pixels) instead")
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each part is in the mode it was in: they may differ."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training

@@ -3,19 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ... import __version__
-from ...data.folders import LabelledImages
 from ...data.preprocess import Preprocess
+from ...data.samples import Samples
 from ...errors import DataError
-from ...files.folder import SavedModel, read_folder, write_folder
-from ...models.build import build
-from ...models.config import family_of, spec_from_json, spec_to_json
+from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
-from ...weights.dialects import DIALECTS
-from ...weights.load import load_weights
+from ..saved import config_of, rebuilt, tensors_of
 from .model import Classifier
+
+TASK = "classification"
 
 
 def write_classifier(model: Classifier, folder: Path, card: str | None = None) -> None:
@@ -24,56 +21,29 @@ def write_classifier(model: Classifier, folder: Path, card: str | None = None) -
     Raises:
         EnvironmentProblem: the folder cannot be written; what stood there before is kept.
     """
-    state = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
     text = card or plain_card(model)
-    write_folder(
-        folder, SavedModel(described(model), model.preprocess.to_json(), list(model.labels), state, text)
-    )
+    config, fits = described(model), model.preprocess.to_json()
+    write_folder(folder, SavedModel(config, fits, list(model.labels), tensors_of(model), text))
 
 
 def described(model: Classifier) -> dict[str, Any]:
-    """What a saved model's config.json says: all that builds the model again."""
-    return {
-        "swinkit": __version__,
-        "task": "classification",
-        "family": family_of(model.backbone.spec),
-        "spec": spec_to_json(model.backbone.spec),
-        "num_classes": len(model.labels),
-    }
+    """What a saved classifier's config.json says: all that builds the model again."""
+    return config_of(TASK, model.backbone.spec) | {"num_classes": len(model.labels)}
 
 
-def read_classifier(folder: Path) -> Classifier:
-    """The classifier saved in a folder, in eval mode.
+def classifier_in(found: SavedModel, config: dict[str, Any]) -> Classifier:
+    """The classifier that a folder held, in eval mode; `config` is its own configuration.
 
     Raises:
-        DataError: the folder is none of a classifier, or something in it is damaged or unknown.
+        DataError: something in it is damaged, unknown, or of another model.
     """
-    saved = read_folder(folder)
-    own = saved.config.get("swinkit")
-    config = own if isinstance(own, dict) else saved.config  # `push` writes it beside what timm reads
-    if config.get("task") != "classification":
-        raise DataError(f"{folder}: holds a model for {config.get('task')!r}, not a classifier")
-    if config.get("num_classes") != len(saved.labels):
-        raise DataError(f"{folder}: {config.get('num_classes')} classes but {len(saved.labels)} labels")
-    family, numbers = str(config.get("family")), config.get("spec")
-    dialect = str(config.get("dialect", "swinkit"))
-    if dialect not in DIALECTS:
-        raise DataError(f"{folder}: tensors in unknown names, {dialect!r}; saved by a later swinkit?")
-    try:
-        spec = spec_from_json(family, numbers if isinstance(numbers, dict) else {})
-        if sum(spec.depths) > len(saved.state):
-            raise DataError(f"config.json tells of {sum(spec.depths)} blocks, the weights of fewer")
-        with torch.device("meta"):
-            model = Classifier(build(spec), saved.labels, Preprocess.from_json(saved.preprocess))
-        load_weights(model, saved.state, dialect=dialect)
-    except DataError as error:
-        raise DataError(f"{folder}: {error}") from None
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # numbers that no layer can have
-        raise DataError(f"{folder}: config.json describes no model: {error}") from None
-    return model.eval()
+    if config.get("num_classes") != len(found.labels):
+        raise DataError(f"{config.get('num_classes')} classes but {len(found.labels)} labels")
+    fit = Preprocess.from_json(found.preprocess)
+    return rebuilt(found, config, lambda swin: Classifier(swin, found.labels, fit))
 
 
-def training_card(variant: str, training: LabelledImages, held_out: LabelledImages, top1: float) -> str:
+def training_card(variant: str, training: Samples, held_out: Samples, top1: float) -> str:
     """A card for a model that has just been trained; `top1` in [0, 1], on the pictures held out."""
     return f"""# {variant}, trained by swinkit {__version__}
 
@@ -81,7 +51,7 @@ def training_card(variant: str, training: LabelledImages, held_out: LabelledImag
 
 Trained on the {len(training)} pictures of `{training.root.name}` ({training.split}); {top1:.2%} top-1 on
 the {len(held_out)} of {held_out.split}, which were watched in training. The recipe is in the run's
-`recipe.json`.
+`config.json`.
 
 Load it with `swinkit.load("FOLDER")`, or `swinkit predict PICTURE --model FOLDER`. It answers with one of
 its classes whatever it is shown. Intended use, limits and licence: to be stated by whoever trained it.

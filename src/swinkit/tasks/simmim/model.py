@@ -5,31 +5,56 @@ Xie et al. 2022, https://arxiv.org/abs/2111.09886. Works over any number of axes
 Shapes: B batch, *P size in pixels, *S grid of patches, C channels.
 """
 
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, overload
+
 import torch
 from torch import Tensor, nn
 
 from ...core.backbone import Swin
 from ...core.init import truncated_normal
 from ...core.tiles import crop
+from ...data.draws import draws
+from ...data.images import Picture
+from ...data.preprocess import Preprocess
+from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
-from .losses import locally_normed, masked_l1
+from ..pictures import answered, evaluating, require_pictures
+from ..results import Reconstruction
+from ..task import Task
+from .data import Batch
+from .losses import locally_normed, masked_l1, surroundings
+from .masking import Masking
+from .masks import draw_masks
+from .metrics import Errors
+
+PUBLISHED = Preprocess(crop=(192, 192), resize=192, interpolation="bilinear")
 
 
-class SimMIM(nn.Module):
+class SimMIM(Task):
     """(B, in_channels, *P) pixels and (B, *S) mask -> (B, in_channels, *P), the reconstruction.
 
-    With `target_window`, the target is normed by the mean and spread of that many pixels around each
-    (V2's 47); without, it is the pixels themselves.
+    With `masking.target_window`, the target is normed by the mean and spread of that many pixels around each;
+    without, it is the pixels themselves. `predict` hides a part of pictures and shows what it makes of it.
     """
 
-    def __init__(self, backbone: Swin, target_window: int | None = None):
+    def __init__(self, backbone: Swin, masking: Masking | None = None, preprocess: Preprocess = PUBLISHED):
         super().__init__()
         spec = backbone.spec
         self.backbone = backbone
-        self.target_window = target_window
+        self.masking = Masking() if masking is None else masking
+        self.preprocess = preprocess
         self.mask_token = nn.Parameter(torch.empty(spec.embed_dim))
         self.head = ReconstructionHead(spec.widths[-1], spec.in_channels, spec.strides[-1])
+        self.errors = Errors()
         truncated_normal(self.mask_token)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """None: there are no classes."""
+        return ()
 
     def forward(self, pixels: Tensor, mask: Tensor) -> Tensor:
         """(B, in_channels, *P), (B, *S) with 1 where a patch is masked -> (B, in_channels, *P)."""
@@ -38,13 +63,101 @@ class SimMIM(nn.Module):
         whole = self.head(self.backbone.encode(patches)[-1])
         return crop(whole.movedim(1, -1), tuple(pixels.shape[2:])).movedim(-1, 1)
 
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The error of the masked pixels of one training batch."""
+        return {"l1": self.loss(batch.pixels, batch.mask)}
+
     def loss(self, pixels: Tensor, mask: Tensor) -> Tensor:
         """(B, in_channels, *P), (B, *S) -> the error of the masked pixels, one number."""
-        target = pixels if self.target_window is None else locally_normed(pixels, self.target_window)
-        return masked_l1(self(pixels, mask), target, self.pixel_mask(mask, pixels))
+        return masked_l1(self(pixels, mask), self.target(pixels), self.pixel_mask(mask, pixels))
+
+    def target(self, pixels: Tensor) -> Tensor:
+        """(B, in_channels, *P) -> the same, or normed by the pixels around each."""
+        window = self.masking.target_window
+        return pixels if window is None else locally_normed(pixels, window)
 
     def pixel_mask(self, mask: Tensor, pixels: Tensor) -> Tensor:
         """(B, *S) of patches -> (B, 1, *P) of pixels, in the type of `pixels`."""
         for axis, size in enumerate(self.backbone.spec.patch, start=1):
             mask = mask.repeat_interleave(size, axis)
         return crop(mask.unsqueeze(-1), tuple(pixels.shape[2:])).movedim(-1, 1).to(pixels.dtype)
+
+    @torch.no_grad()
+    def observe(self, batch: Batch) -> None:
+        """Add the errors of one validation batch."""
+        hidden = self.pixel_mask(batch.mask, batch.pixels)
+        self.errors += Errors.of(self(batch.pixels, batch.mask), self.target(batch.pixels), hidden)
+
+    def scores(self) -> dict[str, float]:
+        """`explained`, at most 1, and the mean absolute error `l1` in units of the target."""
+        errors, self.errors = self.errors, Errors()
+        return {"explained": errors.explained, "l1": errors.l1}
+
+    @overload
+    def predict(self, inputs: Picture, *, seed: int = 0, batch_size: int = 8) -> Reconstruction: ...
+
+    @overload
+    def predict(
+        self, inputs: list[Any] | tuple[Any, ...], *, seed: int = 0, batch_size: int = 8
+    ) -> list[Reconstruction]: ...
+
+    @overload
+    def predict(
+        self, inputs: Iterator[Picture], *, seed: int = 0, batch_size: int = 8
+    ) -> Iterator[Reconstruction]: ...
+
+    def predict(self, inputs: Any, *, seed: int = 0, batch_size: int = 8) -> Any:
+        """Pictures -> what is made of them once a part is hidden: one for one, a list or iterator for many.
+
+        A picture is what `Classifier.predict` takes. What is hidden of the n-th follows from `seed` and n.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            UsageError: something else was given, or this model takes no pictures or pictures of another size.
+        """
+        self.require_pictures()
+        places = count()
+        return answered(inputs, partial(self.answer, places=places, seed=seed), batch_size)
+
+    def answer(
+        self, images: Sequence[Tensor], names: Sequence[str], *, places: Iterator[int], seed: int = 0
+    ) -> list[Reconstruction]:
+        """One batch of (3, h, w) uint8, of any sizes -> their results; `places` number them.
+
+        Raises:
+            DataError: the pixels are not finite: the weights are damaged, or overflow in half precision.
+        """
+        streams = [draws(seed, place, "mask") for _, place in zip(images, places, strict=False)]
+        mask = draw_masks(streams, self.masking, self.preprocess.crop, self.backbone.spec.patch)
+        fitted = torch.stack([self.preprocess.fit(image) for image in images])
+        with evaluating(self), torch.inference_mode():
+            pixels = self.preprocess.normalise(fitted.to(self.mask_token.device))
+            made = self.as_pictures(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
+            hidden = self.pixel_mask(mask.to(pixels.device), pixels).bool()[:, 0].cpu()
+        return [
+            Reconstruction(
+                name=name, size=(image.shape[1], image.shape[2]), image=seen, mask=where, reconstruction=drawn
+            )
+            for name, image, seen, where, drawn in zip(names, images, fitted, hidden, made, strict=True)
+        ]
+
+    def as_pictures(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
+        """(B, 3, h, w) in units of the target -> (B, 3, h, w) uint8, on the CPU.
+
+        What was normed by the pixels around it gets their true mean and spread back.
+
+        Raises:
+            DataError: it is not finite.
+        """
+        made = reconstruction.float()
+        if not made.isfinite().all():
+            raise DataError("the reconstruction is not finite: weights are damaged, or overflow in fp16")
+        if self.masking.target_window is not None:
+            mean, spread = surroundings(pixels, self.masking.target_window)
+            made = made * spread + mean
+        return self.preprocess.as_images(made).cpu()
+
+    def require_pictures(self) -> None:
+        """Raise UsageError unless this model takes RGB pictures of which a part stays to be seen."""
+        require_pictures(self.backbone.spec)
+        self.masking.require_fits(self.preprocess.crop, self.backbone.spec.patch)

@@ -1,0 +1,45 @@
+"""`swinkit pretrain VARIANT data=... out=...`: learn from pictures without labels, by SimMIM."""
+
+import os
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from ..models.catalogue import find
+from ..recipes.catalogue import RECIPES
+from ..recipes.simmim import any_pretraining
+from ..training.recipe import Recipe
+from .arguments import parser
+from .launch import RANK, launched
+from .train import begun_with, carried_out
+
+DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).
+
+By the published recipe of the variant where there is one, else by its like with smaller batches. DATA is a
+folder or zip of pictures in train/ and val/, in folders of classes or not; RUN the folder of the run, from
+which `swinkit train --resume RUN` goes on. Options may be given as key=value."""
+ADVICE = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
+EXAMPLE = "swin-pico"
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Train, show how far it is, and say where the model is."""
+    words = list(arguments)
+    named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
+    if named is None and not {"--help", "-h"} & set(words):
+        raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
+    reader = parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
+    order = begun_with(recipe_of(named or EXAMPLE), words, reader)
+    if order.processes > 1 and RANK not in os.environ:
+        return launched(["pretrain", *arguments], order.processes)
+    return carried_out(order, ADVICE)
+
+
+def recipe_of(variant: str) -> Recipe:
+    """The published recipe of a variant, or one for any.
+
+    Raises:
+        UsageError: there is no such variant.
+    """
+    name, _ = find(variant)
+    published = RECIPES.get(f"simmim-{name}")
+    return any_pretraining(name) if published is None else published()

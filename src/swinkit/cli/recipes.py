@@ -1,0 +1,118 @@
+"""`swinkit recipes`: what can be trained by name, and every setting of it. Imports no torch."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..errors import UsageError
+from ..models.catalogue import did_you_mean
+from ..recipes.catalogue import RECIPES, Entry, entry
+from ..training.recipe import Recipe
+from ..zoo.checkpoints import published
+from .arguments import parse, parser
+from .fields import add_fields, chosen, leaves
+from .table import table
+
+ACTIONS = ("list", "show")
+COMMAND = re.compile(r"swinkit train \S+ (data=\S+) out=[^\s`]+")
+DESCRIPTION = """List what can be trained by name; `swinkit recipes show NAME` prints all that a recipe sets.
+
+top-1: the accuracy that is published for weights trained so, in percent."""
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Print all recipes, or one with its settings, those given as `field=value` in their place."""
+    words = list(arguments)
+    if words[:1] == ["show"] and words[1:] and not words[1].startswith("-"):
+        return show(words[1], words[2:])
+    reader = parser("recipes", DESCRIPTION)
+    reader.add_argument("action", type=str, nargs="?", default="list", help="list (the default) or show")
+    reader.add_argument("name", type=str, nargs="?", default=None, help="the recipe to show")
+    reader.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parse(reader, words)
+    if options.action not in ACTIONS:
+        raise UsageError(f"unknown action {options.action!r}{hint(options.action)}")
+    if options.action == "show":
+        if options.name is None:
+            raise UsageError("name the recipe to show; `swinkit recipes` lists all")
+        return show(options.name, ["--json"] if options.json else [])
+    if options.name is not None:
+        raise UsageError("a list takes no name; `swinkit recipes show NAME` shows one recipe")
+    rows = [row(name, known) for name, known in RECIPES.items()]
+    print(json.dumps(rows, indent=1) if options.json else table_of(rows))
+    return 0
+
+
+def hint(word: str) -> str:
+    """What may have been meant by a word that is no action."""
+    if word in RECIPES:
+        return f", did you mean `swinkit recipes show {word}`?"
+    return f"{did_you_mean(word, list(ACTIONS))} (known: {', '.join(ACTIONS)})"
+
+
+def show(name: str, words: Sequence[str]) -> int:
+    """Print one recipe.
+
+    Raises:
+        UsageError: an unknown recipe or field, or a value that it cannot have.
+    """
+    known = entry(name)
+    recipe = known()
+    reader = parser(f"recipes show {name}", "Show a recipe, with the fields that are given as key=value.")
+    reader.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_fields(reader, recipe)
+    options = parse(reader, words, assignments=True)
+    recipe = chosen(recipe, options)
+    print(json.dumps(asdict(recipe), indent=1) if options.json else shown(name, known, recipe))
+    return 0
+
+
+def row(name: str, known: Entry) -> dict[str, Any]:
+    """A recipe's most important facts."""
+    recipe = known()
+    reported = published()[known.checkpoint].reported if known.checkpoint else {}
+    return {
+        "name": name,
+        "title": known.title,
+        "task": recipe.task,
+        "variant": recipe.variant,
+        "init": recipe.init,
+        "epochs": recipe.schedule.epochs,
+        "batch_size": recipe.run.batch_size,
+        "checkpoint": known.checkpoint,
+        "reported": reported,
+    }
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> str:
+    """A line a recipe."""
+    head = ("recipe", "epochs", "batch", "begins with", "top-1")
+    lines = [
+        (
+            row["name"],
+            str(row["epochs"]),
+            str(row["batch_size"]),
+            row["init"] or "-",
+            f"{row['reported']['top1']:.1f}" if "top1" in row["reported"] else "-",
+        )
+        for row in rows
+    ]
+    return table(head, lines, right=("epochs", "batch", "top-1"))
+
+
+def shown(name: str, known: Entry, recipe: Recipe) -> str:
+    """The recipe in words, with its own name in the command, then a line for each field."""
+    words = COMMAND.sub(rf"swinkit train {name} \1 out=runs/{name}", known.story)
+    lines = [(field, written(value)) for field, _, value in leaves(recipe)]
+    return f"{words}\n\n{table(('field', 'value'), lines)}"
+
+
+def written(value: Any) -> str:
+    """A value as `field=value` takes it."""
+    if isinstance(value, tuple):
+        return f"[{','.join(map(written, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)

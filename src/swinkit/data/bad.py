@@ -1,0 +1,132 @@
+"""Pictures that cannot be read, in training: replaced, counted and listed, up to a stated fraction.
+
+In validation a bad picture is an error: a number must be about the pictures that it names.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from ..errors import DataError, EnvironmentProblem
+from .draws import draws
+from .images import ImageError
+from .samples import Readable
+
+ATTEMPTS = 10  # pictures tried in the place of a bad one
+COLUMNS = ("id", "reason", "replaced_by")
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One picture that could not be read, why, and which one stood in."""
+
+    id: str
+    reason: str
+    replaced_by: str
+
+
+class Tolerant:
+    """Samples for one micro-batch of training: a bad picture gives way to another one of its class.
+
+    Which one follows from (seed, epoch, id); what happened is in `bad`.
+    """
+
+    def __init__(self, samples: Readable, *, seed: int, epoch: int):
+        self.samples, self.seed, self.epoch = samples, seed, epoch
+        self.bad: list[Bad] = []
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.samples)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Names, those of bad pictures included."""
+        return self.samples.ids
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(N,) classes, which hold for the replacements, too."""
+        return self.samples.labels
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes."""
+        return self.samples.classes
+
+    def load(self, index: int) -> Tensor:
+        """(3, h, w) uint8 of this picture, or of another of its class.
+
+        Raises:
+            DataError: none of several others can be read either.
+        """
+        try:
+            return self.samples.load(index)
+        except ImageError as error:
+            first = error
+        labels = self.samples.labels
+        alike = range(len(self)) if labels is None else (labels == labels[index]).nonzero()[:, 0].tolist()
+        stream = draws(self.seed, self.epoch, self.ids[index], "replacement")
+        for other in stream.sample(alike, min(ATTEMPTS, len(alike))):
+            try:
+                image = self.samples.load(other)
+            except ImageError:
+                continue
+            self.bad.append(Bad(self.ids[index], first.reason, self.ids[other]))
+            return image
+        raise DataError(f"{first}; nor can {min(ATTEMPTS, len(alike))} others of its class be read")
+
+
+@dataclass
+class BadPictures:
+    """What a training has met so far, each picture once, and how often one was replaced.
+
+    With `listing` they are also listed in that file, from the first on.
+    """
+
+    total: int  # pictures of the training set
+    most: float  # the largest fraction of them that may be bad
+    listing: Path | None = None
+    found: dict[str, Bad] = field(default_factory=dict)
+    replaced: int = 0
+
+    def add(self, bad: Sequence[Bad]) -> None:
+        """Count those of one micro-batch.
+
+        Raises:
+            DataError: there are too many by now.
+            EnvironmentProblem: the list cannot be written.
+        """
+        self.replaced += len(bad)
+        new = {each.id: each for each in bad if each.id not in self.found}
+        if not new:
+            return
+        self.found |= new
+        if self.listing is not None:
+            self.write(self.listing)
+        if len(self.found) > self.most * self.total:
+            last = next(reversed(self.found.values()))
+            raise DataError(
+                f"{len(self.found)} of {self.total} training pictures cannot be read, more than "
+                f"data.max_bad_fraction={self.most:g} allows; `swinkit data check` lists them; "
+                f"for example {last.id}: {last.reason}"
+            )
+
+    def write(self, path: Path) -> None:
+        """A table of them, as CSV; rows that an earlier part of the same training wrote stay.
+
+        Raises:
+            EnvironmentProblem: it cannot be written.
+        """
+        rows = {bad.id: (bad.id, bad.reason, bad.replaced_by) for bad in self.found.values()}
+        try:
+            if path.exists():
+                with path.open(newline="", encoding="utf-8") as file:
+                    rows = {row[0]: tuple(row) for row in list(csv.reader(file))[1:] if row} | rows
+            with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+                csv.writer(file).writerows([COLUMNS, *rows.values()])
+        except OSError as error:
+            raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,75 @@
+"""Which layout a data set has, and its pictures: folders of classes, lists, or shards.
+
+| layout | told by |
+|---|---|
+| list | `SPLIT.csv` or `SPLIT.parquet` in the folder, or such a file with a column `split` |
+| shards | `SPLIT-*.tar`, `SPLIT.tar` or `SPLIT/*.tar` |
+| folders | `SPLIT/CLASS/picture` in a folder or a zip |
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import DataError
+from . import folders
+from .folders import find_folders
+from .lists import list_of, read_list
+from .samples import Samples
+from .shards import read_shards, shards_of
+
+HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
+
+
+def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> Samples:
+    """The labelled pictures of the first of `splits` that there is; `classes` numbers them, else their names.
+
+    Raises:
+        DataError: there is none, or it is damaged, or it has classes that are not in `classes`.
+        EnvironmentProblem: what reads the layout is not installed.
+    """
+    for split in splits:
+        found = find_listed(path, split, classes)
+        if found is not None:
+            return found
+    if list_of(path, splits[0]):
+        raise DataError(f"{path}: no row has {' or '.join(splits)} in its column `split`")
+    return find_folders(path, *splits, classes=classes)
+
+
+def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> Samples | None:
+    """The pictures of a split that a list or shards tell of; None if neither does."""
+    listing = list_of(path, split)
+    if listing is not None:
+        return read_list(listing, split, classes)
+    shards = shards_of(path, split)
+    return read_shards(path, shards, split, classes) if shards else None
+
+
+def layout_of(path: Path, split: str) -> tuple[str, str] | None:
+    """The layout that a split has, and what tells it; None if there is no such split.
+
+    Raises:
+        DataError: `path` is neither a folder, nor a zip, nor a list.
+    """
+    listing = list_of(path, split)
+    if listing is not None:
+        return "list", listing.name
+    shards = shards_of(path, split)
+    if shards:
+        return "shards", f"{shards[0].relative_to(path)}" + (f" to {shards[-1].name}" if shards[1:] else "")
+    inside = [name for name in folders.list_names(path) if split in name.split("/")[:-2]]
+    pictures = [name for name in inside if folders.is_picture(name)]
+    return ("folders", min(pictures)) if pictures else None
+
+
+def find_pictures(path: Path, *splits: str) -> Samples:
+    """Plain pictures, whatever they show; where no split is told of, all that a folder or zip holds.
+
+    Raises:
+        DataError: there are none.
+    """
+    for split in splits:
+        found = find_listed(path, split, None)
+        if found is not None:
+            return found
+    return folders.find_pictures(path, *splits)

@@ -1,0 +1,109 @@
+"""Lists of pictures, CSV or Parquet: a column `path`, relative to the list's folder, and a column `label`."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import DataError, EnvironmentProblem, listed
+from .folders import Directory
+from .labels import numbered
+from .samples import Samples
+
+SUFFIXES = (".csv", ".parquet")
+Columns = Mapping[str, list[str]]
+
+
+def list_of(root: Path, split: str) -> Path | None:
+    """The list of a split: `train.csv` in a folder, or a list with a column `split`."""
+    if root.is_file():
+        return root if root.suffix.lower() in SUFFIXES else None
+    found = [root / f"{split}{suffix}" for suffix in SUFFIXES if (root / f"{split}{suffix}").is_file()]
+    return found[0] if found else None
+
+
+def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples | None:
+    """The pictures of one split; None if a list for all splits has none of it.
+
+    Raises:
+        DataError: the list is damaged, or names something twice, or nothing that exists.
+    """
+    columns = read_columns(path)
+    paths, labels = columns["path"], columns["label"]
+    if path.stem != split:
+        if "split" not in columns:
+            raise DataError(
+                f"{path}: no column `split`; add one, or name the lists train.csv and val.csv and "
+                "give their folder"
+            )
+        chosen = [i for i, name in enumerate(columns["split"]) if name == split]
+        paths, labels = [paths[i] for i in chosen], [labels[i] for i in chosen]
+        if not paths:
+            return None
+    if not paths:
+        raise DataError(f"{path}: the list is empty")
+    if len(set(paths)) < len(paths):
+        twice = sorted({name for name in paths if paths.count(name) > 1}) if len(paths) < 1000 else []
+        raise DataError(f"{path}: pictures are listed more than once {listed(twice)}".rstrip())
+    if not (path.parent / paths[0]).exists():
+        raise DataError(
+            f"{path}: {path.parent / paths[0]}, the first in the list, does not exist; paths are relative to "
+            "the folder of the list"
+        )
+    numbers, names = numbered(labels, path, classes)
+    return Samples(path.parent, split, tuple(paths), numbers, names, Directory(path.parent))
+
+
+def read_columns(path: Path) -> Columns:
+    """The columns `path`, `label` and, where it is there, `split`, as text.
+
+    Raises:
+        DataError: a column or a value is missing, or the file cannot be read as what its name says.
+    """
+    columns = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+    missing = [name for name in ("path", "label") if name not in columns]
+    if missing:
+        raise DataError(f"{path}: no column {listed(missing)} (found: {listed(columns, 20) or 'none'})")
+    for name, values in columns.items():
+        if name in ("path", "label", "split") and "" in values:
+            raise DataError(f"{path}: row {values.index('') + 1} has no {name}")
+    return columns
+
+
+def read_csv(path: Path) -> Columns:
+    """Every column, by the names in the first line.
+
+    Raises:
+        DataError: it is not UTF-8, or a row has more or fewer cells than the first.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            head, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
+    for i, row in enumerate(rows):
+        if len(row) != len(head):
+            raise DataError(f"{path}: row {i + 1} has {len(row)} cells, the first line {len(head)}")
+    return {name.strip(): [row[i].strip() for row in rows] for i, name in enumerate(head)}
+
+
+def read_parquet(path: Path) -> Columns:
+    """The columns that matter.
+
+    Raises:
+        DataError: it is no Parquet file.
+        EnvironmentProblem: pyarrow is not installed.
+    """
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise EnvironmentProblem(
+            f"{path}: reading Parquet needs pyarrow; pip install 'swinkit[parquet]'"
+        ) from None
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
+    wanted = [name for name in ("path", "label", "split") if name in table.column_names]
+    return {
+        name: ["" if value is None else str(value) for value in table[name].to_pylist()] for name in wanted
+    }

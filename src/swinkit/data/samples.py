@@ -1,0 +1,124 @@
+"""The pictures of a data set, in a stable order: what they are called, what they show, how to read one.
+
+Shapes: N samples, h, w pixels.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, listed
+from .images import load_image
+
+
+class Content(ABC):
+    """Where the bytes of pictures lie: a folder, a zip, a tar. Must survive pickling between processes."""
+
+    @abstractmethod
+    def read(self, name: str) -> Path | bytes:
+        """A picture's file, or its bytes.
+
+        Raises:
+            ImageError: it cannot be had.
+        """
+
+    @abstractmethod
+    def stamp(self, name: str) -> str:
+        """What differs if the picture is another: its size or checksum; without reading all of it."""
+
+    @abstractmethod
+    def place(self, name: str) -> str:
+        """How messages call the picture."""
+
+
+class Readable(Protocol):
+    """What those who read samples need of them."""
+
+    def __len__(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Their names."""
+        ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(N,) their classes."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes."""
+        ...
+
+    def load(self, index: int) -> Tensor:
+        """(3, h, w) uint8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures, and what they show; `labels` (N,) int64 are indices into `classes`, None for plain pictures.
+
+    `ids` are unique and stay the same wherever the data set is moved to; `root` and `split` say where it
+    was found.
+    """
+
+    root: Path
+    split: str
+    ids: tuple[str, ...]
+    labels: Tensor | None
+    classes: tuple[str, ...]
+    content: Content
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.ids)
+
+    def load(self, index: int) -> Tensor:
+        """(3, h, w) uint8 of one picture.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        name = self.ids[index]
+        return load_image(self.content.read(name), name=self.content.place(name))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the names, labels, classes and stamps: another if a picture came, went or changed."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        labels = [-1] * len(self) if self.labels is None else self.labels.tolist()
+        for name, label in zip(self.ids, labels, strict=True):
+            digest.update(repr((name, label, self.content.stamp(name))).encode())
+        return digest.hexdigest()
+
+    def counts(self) -> Tensor:
+        """(K,) how many pictures each class has; empty for plain pictures."""
+        found = torch.zeros(0, dtype=torch.int64) if self.labels is None else self.labels
+        return torch.bincount(found, minlength=len(self.classes))
+
+
+def require_every_class(samples: Samples) -> None:
+    """Training and validation need pictures of each class.
+
+    Raises:
+        DataError: a class has none.
+    """
+    empty = [
+        name for name, count in zip(samples.classes, samples.counts().tolist(), strict=True) if not count
+    ]
+    if empty:
+        raise DataError(
+            f"{samples.root}: {samples.split} has no pictures of {listed(empty)}; add some, or take "
+            "the class out of every split"
+        )

@@ -1,0 +1,159 @@
+"""Tar shards in WebDataset's layout, read at any place through an index.
+
+A sample is the files of one key: `0001.jpg` with `0001.cls`, which holds a label, or `0001.json` with a
+field `label`. The index of a shard is kept in swinkit's cache, never beside the shard.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DataError, listed
+from .cache import root as cache_root
+from .images import SUFFIXES, ImageError
+from .labels import numbered
+from .samples import Content, Samples
+
+LONGEST_LABEL = 2**20  # bytes of a .cls or .json
+VERSION = 1  # of the index
+
+Row = tuple[str, int, int, str | None]  # name of the picture, where it begins, its bytes, its label
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shards(Content):
+    """Pictures inside tars: for each, which tar, where it begins, and how long it is."""
+
+    root: Path
+    places: Mapping[str, tuple[str, int, int]] = field(repr=False)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a picture."""
+        shard, start, size = self.places[name]
+        try:
+            with (self.root / shard).open("rb") as file:
+                file.seek(start)
+                return file.read(size)
+        except OSError as error:
+            raise ImageError(self.place(name), f"cannot be read from the tar: {error.strerror}") from None
+
+    def stamp(self, name: str) -> str:
+        """Its size in bytes."""
+        return str(self.places[name][2])
+
+    def place(self, name: str) -> str:
+        """The tar and the picture."""
+        return str(self.root / name)
+
+
+def shards_of(root: Path, split: str) -> list[Path]:
+    """The tars of a split: `train-000000.tar`, `train.tar` or `train/*.tar`."""
+    if not root.is_dir():
+        return []
+    beside = sorted(root.glob(f"{split}*.tar"))
+    return [path for path in beside if not path.stem[len(split) :][:1].isalpha()] or sorted(
+        (root / split).glob("*.tar")
+    )
+
+
+def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> Samples:
+    """The pictures of these shards.
+
+    Raises:
+        DataError: a shard is damaged, or a picture has no label, or there is none.
+    """
+    places, labels, unlabelled = {}, [], []
+    for path in paths:
+        shard = path.relative_to(root).as_posix()
+        for name, start, size, label in index_of(path):
+            places[f"{shard}/{name}"] = (shard, start, size)
+            labels.append(label or "")
+            if label is None:
+                unlabelled.append(f"{shard}/{name}")
+    if not places:
+        raise DataError(f"{root}: no pictures in the {len(paths)} shards of {split} (looked for {SUFFIXES})")
+    if len(places) < len(labels):
+        raise DataError(f"{root}: a shard of {split} has the same file twice; its writer was broken off?")
+    if unlabelled:
+        raise DataError(
+            f"{root}: {len(unlabelled)} pictures have no label, such as {listed(unlabelled, 1)}; each needs "
+            "a .cls, or a .json with a field `label`, of the same name"
+        )
+    numbers, names = numbered(labels, root, classes)
+    return Samples(root, split, tuple(places), numbers, names, Shards(root, places))
+
+
+def index_of(path: Path) -> list[Row]:
+    """What is in a shard, from the cache if it was indexed before and is still the same file.
+
+    Raises:
+        DataError: it is no plain tar.
+    """
+    found = path.stat()
+    version = f"{VERSION} {path.resolve()} {found.st_size} {found.st_mtime_ns}"
+    kept = cache_root() / "shards" / f"{hashlib.sha256(version.encode()).hexdigest()}.json"
+    try:
+        return [(name, start, size, label) for name, start, size, label in json.loads(kept.read_text())]
+    except (OSError, ValueError, TypeError):  # not there, or cut short
+        rows = scan(path)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(rows))
+        partial.replace(kept)
+    except OSError as error:
+        logger.warning("the index of %s cannot be kept: %s", path, error.strerror)
+    return rows
+
+
+def scan(path: Path) -> list[Row]:
+    """Read all headers of a tar.
+
+    Raises:
+        DataError: it is no plain tar, or a label cannot be read.
+    """
+    pictures: dict[str, list[tuple[str, int, int]]] = {}
+    labels: dict[str, str] = {}
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                folder, _, file = member.name.rpartition("/")
+                stem, _, suffix = file.partition(".")
+                key = f"{folder}/{stem}"
+                if not member.isreg() or not stem:
+                    continue
+                if file.lower().endswith(SUFFIXES):
+                    pictures.setdefault(key, []).append((member.name, member.offset_data, member.size))
+                elif suffix in ("cls", "json") and member.size <= LONGEST_LABEL:
+                    content = archive.extractfile(member)
+                    text = label_of(content.read() if content else b"", suffix, f"{path}/{member.name}")
+                    labels.update({} if text is None else {key: text})
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(
+            f"{path}: cannot be read as an uncompressed tar: {error}; if it is compressed, unpack it to .tar"
+        ) from None
+    return [(*picture, labels.get(key)) for key, found in pictures.items() for picture in found]
+
+
+def label_of(content: bytes, suffix: str, place: str) -> str | None:
+    """The label in a `.cls`, or in a `.json` that has one.
+
+    Raises:
+        DataError: it is not text, or not JSON.
+    """
+    try:
+        text = content.decode().strip()
+        if suffix == "json":
+            values = json.loads(text)
+            value = values.get("label") if isinstance(values, dict) else None
+            text = "" if value is None else str(value)
+    except ValueError as error:
+        raise DataError(f"{place}: the label cannot be read: {error}") from None
+    return text or None

@@ -1,0 +1,71 @@
+"""Pictures as batches for masked image modelling: a random view of each, and what is hidden of it.
+
+Everything random about a sample follows from (seed, epoch, its id).
+
+Shapes: B batch, *P size in pixels, *S grid of patches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...core.spec import Size
+from ...data.augment import Augmentation, augmented
+from ...data.draws import draws
+from ...data.loader import Readable
+from ...data.preprocess import Preprocess
+from ...errors import require
+from .masking import Masking
+from .masks import draw_masks
+
+VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0, mixup=0, cutmix=0, smoothing=0)  # SimMIM's
+OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Normalised pixels (B, in_channels, *P), and masks (B, *S), True where a patch is hidden."""
+
+    pixels: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hiding:
+    """How samples become batches for a model with patches of `patch` pixels.
+
+    Without `augmentation`, as in validation, pictures are seen as in use, and masks differ by epoch only.
+
+    Raises:
+        UsageError: on making it, the masking fits neither model nor pictures, or the augmentation is one that
+            only classifiers have.
+    """
+
+    preprocess: Preprocess
+    masking: Masking
+    patch: Size
+    seed: int
+    augmentation: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse masks that leave nothing to learn from."""
+        self.masking.require_fits(self.preprocess.crop, self.patch)
+        for name in OF_CLASSES if self.augmentation is not None else ():
+            value = getattr(self.augmentation, name)
+            require(value == 0, f"augmentation.{name}", value, "0, since pictures have no classes here")
+
+    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
+        """One batch of these samples, as they look in this epoch."""
+        ids = [samples.ids[index] for index in indices]
+        images = [self.seen(samples.load(i), name, epoch) for i, name in zip(indices, ids, strict=True)]
+        streams = [draws(self.seed, epoch, name, "mask") for name in ids]
+        mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
+        return Batch(self.preprocess.normalise(torch.stack(images)), mask)
+
+    def seen(self, image: Tensor, name: str, epoch: int) -> Tensor:
+        """(3, h, w) uint8 -> (3, *crop) uint8."""
+        if self.augmentation is None:
+            return self.preprocess.fit(image)
+        return augmented(image, self.augmentation, self.preprocess, draws(self.seed, epoch, name, "augment"))

@@ -1,0 +1,33 @@
+"""What a model in pre-training makes of a few pictures, always the same ones, as one picture to look at."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from ...data.samples import Samples
+from ...viz.overlays import sheet
+from ..results import save_picture
+from .model import SimMIM
+
+RECONSTRUCTIONS = "reconstructions.png"  # in the folder of a run
+SHOWN = 8  # pictures
+HEIGHT = 330  # of each, in pixels: two square ones fit beside each other
+
+
+def write_reconstructions(model: SimMIM, samples: Samples, run: Path) -> None:
+    """Write the picture into the folder of a run.
+
+    Raises:
+        ImageError: one of the pictures cannot be read.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    save_picture(drawn(model, samples), run / RECONSTRUCTIONS)
+
+
+def drawn(model: SimMIM, samples: Samples, count: int = SHOWN) -> Image.Image:
+    """Cards of up to `count` pictures from all over the data set."""
+    count = min(count, len(samples))
+    chosen = [i * len(samples) // count for i in range(count)]
+    names = [samples.ids[i] for i in chosen]
+    results = model.answer([samples.load(i) for i in chosen], names, places=iter(range(len(chosen))))
+    return sheet([result.plot() for result in results], height=HEIGHT)

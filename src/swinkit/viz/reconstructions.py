@@ -1,0 +1,44 @@
+"""What a masked image model made of a picture: the picture, what was seen of it, and the rest reconstructed.
+
+Takes plain tensors. Shapes: h, w pixels of the picture. Lengths in pixels of the card.
+"""
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from .overlays import DARK, DARKER, GREY, HEIGHT, MARGIN, SMALL, TITLE, WHITE, framed
+from .text import font, shorten
+
+HIDDEN = (58, 62, 71)  # in the place of what is not seen
+STRIP = 96  # height of the words above the pictures
+GAP = 12
+CAPTIONS = ("picture", "seen", "reconstructed")
+
+
+def reconstruction_card(
+    image: Tensor, mask: Tensor, completed: Tensor, *, title: str, subtitle: str
+) -> Image.Image:
+    """(3, h, w) uint8, (h, w) bool, (3, h, w) uint8 -> RGB: both pictures, and between them what was seen."""
+    panels = [framed(picture) for picture in (image, covered(image, mask), completed)]
+    each = panels[0].width
+    canvas = Image.new("RGB", (len(panels) * (each + GAP) - GAP, STRIP + HEIGHT), DARK)
+    draw = ImageDraw.Draw(canvas)
+    room = canvas.width - 2 * MARGIN
+    name = shorten(title, font(TITLE), room * 0.6, keep_end=True)
+    draw.text((MARGIN, 16), name, WHITE, font(TITLE))
+    draw.text(
+        (canvas.width - MARGIN, 20), shorten(subtitle, font(SMALL), room * 0.35), GREY, font(SMALL), "ra"
+    )
+    for place, (panel, caption) in enumerate(zip(panels, CAPTIONS, strict=True)):
+        left = place * (each + GAP)
+        canvas.paste(panel, (left, STRIP))
+        if place:
+            canvas.paste(DARKER, (left - GAP, STRIP, left, STRIP + HEIGHT))
+        draw.text((left + MARGIN, STRIP - 34), caption, GREY, font(SMALL))
+    return canvas
+
+
+def covered(image: Tensor, mask: Tensor) -> Tensor:
+    """(3, h, w), (h, w) bool -> the same with one plain colour where the mask is True."""
+    return torch.where(mask, torch.tensor(HIDDEN, dtype=torch.uint8).view(3, 1, 1), image)

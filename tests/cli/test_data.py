@@ -1,0 +1,79 @@
+"""`swinkit data check`: the tables, the JSON, the page with pictures, and the exit code."""
+
+import json
+import shutil
+
+import pytest
+
+from swinkit.cli.main import main
+
+from ..data.pictures import numbered
+
+
+@pytest.fixture
+def root(tmp_path):
+    numbered(tmp_path / "set", 6)
+    return numbered(tmp_path / "set", 3, "val", side=9)
+
+
+def check(root, *words):
+    """One run of the command."""
+    return main(["data", "check", str(root), "workers=0", *words])
+
+
+def test_a_sound_set_is_shown_and_passes(root, capsys):
+    assert check(root) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0].endswith("set: folders, told by train/class0/000.png")
+    assert "train 6 2 8 / 8 / 8 8 / 8 / 8" in lines
+    assert "class1 3 1" in lines
+    assert lines[-1] == "no problems found"
+
+
+def test_what_would_spoil_a_training_ends_with_code_3(root, capsys):
+    (root / "val" / "class0" / "000.png").write_bytes(b"")
+    assert check(root) == 3
+    assert "BLOCKING  corrupt: 1 of 3 pictures of val cannot be read" in capsys.readouterr().out
+
+
+def test_a_note_does_not(root, capsys):
+    shutil.copy(root / "train" / "class0" / "000.png", root / "train" / "class0" / "1.png")
+    assert check(root, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [problem["kind"] for problem in report["problems"]] == ["duplicate"]
+    assert report["problems"][0]["pictures"] == [["train/class0/000.png", "train/class0/1.png"]]
+
+
+def test_the_page_shows_pictures_and_nothing_from_a_name_becomes_markup(root, tmp_path, capsys):
+    strange = "<script>x<" + "&" * 3
+    shutil.copytree(root / "train" / "class0", root / "train" / strange)
+    (root / "val" / strange).mkdir()
+    (root / "val" / strange / "<b>.png").write_bytes(b"")
+    page = tmp_path / "page.html"
+    assert check(root, f"html={page}") == 3
+    text = page.read_text()
+    assert "<script" not in text
+    assert "<b>.png" not in text
+    assert "&lt;script&gt;x&lt;&amp;&amp;&amp;" in text
+    assert text.count("data:image/jpeg;base64,") >= 9 + 3
+    assert "Blocking: corrupt." in text
+    assert f"wrote {page}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["data"], 2, "say what to do; for example `swinkit data check PATH`"),
+        (["data", "chek", "x"], 2, "unknown action 'chek', did you mean 'check'?"),
+        (["data", "check", "nowhere"], 3, "nowhere: no such file or folder"),
+        (["data", "check", "nowhere", "workers=-1"], 2, "workers is -1"),
+    ],
+)
+def test_wrong_calls_are_explained(words, code, message, capsys):
+    assert main(words) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_told(root, tmp_path, capsys):
+    assert check(root, f"html={tmp_path}/none/page.html") == 4
+    assert "page.html: cannot be written: No such file or directory" in capsys.readouterr().err

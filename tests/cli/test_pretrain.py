@@ -1,0 +1,128 @@
+"""`swinkit pretrain`, from the command line, on a folder of pictures; and what may be done with its model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import swinkit
+from swinkit.cli.main import main
+from swinkit.cli.pretrain import recipe_of
+from swinkit.models.specs import VARIANTS
+from swinkit.tasks.simmim.model import SimMIM
+
+SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two colours, in folders of classes."""
+    root = tmp_path_factory.mktemp("pictures")
+    for split in ("train", "val"):
+        for name, value in (("black", 5), ("white", 230)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (33, 32), (value + i, value, value + 20)).save(
+                    root / split / name / f"{i}.png"
+                )
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished pre-training."""
+    out = tmp_path_factory.mktemp("runs") / "one"
+    words = ["pretrain", "swin-pico", f"data={pictures}", f"out={out}", *SHORT, "masking.ratio=0.5"]
+    assert main(words) == 0
+    return out
+
+
+def test_its_run_holds_a_model_its_settings_and_pictures_of_what_it_makes(run: Path):
+    model = swinkit.load(run / "best")
+    assert isinstance(model, SimMIM)
+    assert (model.masking.patch, model.masking.ratio) == (8, 0.5)
+    assert json.loads((run / "config.json").read_text())["recipe"]["masking"]["ratio"] == 0.5
+    assert "pre-trained by swinkit" in (run / "best" / "README.md").read_text()
+    with Image.open(run / "reconstructions.png") as picture:
+        assert min(picture.size) > 500
+    (epoch,) = (
+        line
+        for line in map(json.loads, (run / "log.jsonl").read_text().splitlines())
+        if line["event"] == "epoch"
+    )
+    assert {"explained", "l1"} <= set(epoch)
+
+
+def test_it_says_where_the_model_is_and_goes_on_as_any_run(run: Path, capsys: pytest.CaptureFixture):
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "nothing is left to do" in capsys.readouterr().out
+
+
+def test_pictures_need_no_labels(pictures: Path, tmp_path: Path):
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        for i, path in enumerate(sorted((pictures / split).rglob("*.png"))):
+            (tmp_path / split / f"{i}.png").write_bytes(path.read_bytes())
+    assert main(["pretrain", "swin-pico", f"data={tmp_path}", f"out={tmp_path / 'run'}", *SHORT]) == 0
+    assert isinstance(swinkit.load(tmp_path / "run" / "best"), SimMIM)
+
+
+def test_its_model_begins_a_classifier(run: Path, pictures: Path, tmp_path: Path):
+    words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
+    assert main([*words, f"init={run / 'best'}", "optimiser.lr=1e-9"]) == 0
+    began, ended = (swinkit.load(folder).backbone for folder in (run / "best", tmp_path / "run" / "last"))
+    difference = began.embed.proj.weight - ended.embed.proj.weight
+    assert difference.abs().max() < 2e-5
+
+
+def test_a_published_variant_is_trained_by_its_published_recipe():
+    published, own = recipe_of("swinv2-b-w12-192"), recipe_of("swinv2-t")
+    assert (published.schedule.epochs, published.run.batch_size) == (800, 2048)
+    assert (published.masking.patch, published.masking.ratio, published.masking.target_window) == (
+        32,
+        0.6,
+        47,
+    )
+    assert recipe_of("swin-b-w6-192").masking.target_window is None
+    assert (own.variant, own.data.size, own.data.resize) == ("swinv2-t", (256, 256), 292)
+
+
+@pytest.mark.parametrize("variant", [name for name, known in VARIANTS.items() if len(known.spec.patch) == 2])
+def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
+    recipe = recipe_of(variant)
+    assert recipe.masking is not None
+    recipe.masking.require_fits(recipe.data.size, VARIANTS[variant].spec.patch)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["pretrain"], 2, "name a variant first, such as swin-pico"),
+        (["pretrain", "swin-pcio", "data=x", "out=y"], 2, "swin-pcio"),
+        (["pretrain", "swin-pico", "out=y"], 2, "say where: data"),
+        (
+            ["pretrain", "swin-pico", "data=x", "out=y", "masking.raito=0.5"],
+            2,
+            "unknown option 'masking.raito', did",
+        ),
+        (["pretrain", "swin-pico", "data=x", "out=y", "masking.ratio=2"], 2, "masking.ratio is 2.0"),
+        (["pretrain", "swin-pico", "data=nowhere", "out=y"], 3, "nowhere"),
+        (["pretrain", "video-swin-t", "data=x", "out=y"], 2, "clips or volumes"),
+        (
+            ["train", "cifar10-swin-pico", "data=x", "out=y", "masking.patch=8"],
+            2,
+            "unknown option 'masking.patch'",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], code: int, message: str, capsys: pytest.CaptureFixture):
+    assert main(words) == code
+    (told,) = capsys.readouterr().err.splitlines()
+    assert message in told
+
+
+def test_masks_that_would_hide_all_are_refused_before_training(pictures: Path, tmp_path: Path, capsys):
+    words = ["pretrain", "swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
+    assert main([*words, "masking.patch=32"]) == 2
+    assert "masking.patch is 32; it must be small enough" in capsys.readouterr().err

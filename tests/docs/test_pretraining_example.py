@@ -1,0 +1,54 @@
+"""The experiment on masked pre-training: what it does, on few pictures and for one epoch each."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def example(root: Path) -> dict[str, Any]:
+    """The script's functions."""
+    return runpy.run_path(str(root / "examples" / "pretraining_helps.py"))
+
+
+def pictures(root: Path) -> Path:
+    """Two classes of 80 pictures to train with."""
+    for split, count in (("train", 80), ("test", 2)):
+        for name, value in (("black", 5), ("white", 150)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (32, 32), (value + i, value, value)).save(
+                    root / split / name / f"{i:02}.png"
+                )
+    return root
+
+
+def test_few_labels_are_kept_of_each_class_and_others_are_watched(example, tmp_path):
+    data, few, again, other = pictures(tmp_path / "data"), *(tmp_path / name for name in ("a", "b", "c"))
+    for folder, seed in ((few, 0), (again, 0), (other, 1)):
+        example["keep_few_labels"](data, folder, seed)
+    names = {
+        split: {f"{p.parent.name}/{p.name}" for p in few.glob(f"{split}/*/*.png")}
+        for split in ("train", "val")
+    }
+    assert sorted(name.split("/")[0] for name in names["train"]) == ["black"] * 4 + ["white"] * 4
+    assert not names["train"] & names["val"]
+    kept = [sorted(p.name for p in folder.glob("train/*/*.png")) for folder in (few, again, other)]
+    assert kept[0] == kept[1] != kept[2]
+
+
+def test_the_table_tells_mean_spread_and_each_seed(example):
+    *_, scratch, trained = example["table"]({"from scratch": [0.5, 0.6], "pre-trained": [0.7]}).splitlines()
+    assert scratch == "| from scratch | 55.00 | 7.07 | 50.00, 60.00 |"
+    assert trained == "| pre-trained | 70.00 | - | 70.00 |"
+
+
+def test_it_trains_both_ways(example, tmp_path, capsys):
+    words = [str(pictures(tmp_path / "data")), str(tmp_path / "out"), "--batch-size=8", "--seeds=1"]
+    assert example["main"]([*words, "--pretraining-epochs=1", "--epochs=1"]) == 0
+    shown = capsys.readouterr().out
+    assert "| pre-trained |" in shown
+    assert (tmp_path / "out" / "pretrained" / "reconstructions.png").exists()

@@ -1,0 +1,99 @@
+"""Batches for masked pre-training: random views and masks that follow from (seed, epoch, id)."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from swinkit.data.augment import Augmentation
+from swinkit.data.folders import find_folders
+from swinkit.data.loader import InOrder, Loader
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import UsageError
+from swinkit.tasks.simmim.data import VIEW, Hiding
+from swinkit.tasks.simmim.masking import Masking
+from tests.data.pictures import numbered
+
+FIT = Preprocess(crop=(16, 24), resize=24, interpolation="bilinear")
+TRAINING = Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3, augmentation=VIEW)
+WATCHED = Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory):
+    root: Path = numbered(tmp_path_factory.mktemp("set"), 12, side=40)
+    return find_folders(root, "train")
+
+
+class Striped:
+    """One picture whose columns tell where they are."""
+
+    ids = ("a", "b")
+    labels = None
+    classes = ()
+
+    def load(self, index: int) -> torch.Tensor:
+        """(3, 48, 64), darker to brighter."""
+        return (torch.arange(64) * 4).to(torch.uint8).expand(3, 48, 64)
+
+
+def test_a_batch_has_normalised_pixels_and_masks_of_patches(samples):
+    batch = WATCHED(samples, [2, 0], 0)
+    assert (batch.pixels.shape, batch.pixels.dtype) == ((2, 3, 16, 24), torch.float32)
+    assert (batch.mask.shape, batch.mask.dtype) == ((2, 4, 6), torch.bool)
+    assert batch.mask.sum((1, 2)).tolist() == [16, 16]  # 4 of 6 cells, each of 4 patches
+    expected = FIT(samples.load(2))
+    assert torch.equal(batch.pixels[0], expected)
+
+
+def test_a_sample_looks_alike_in_any_company_and_otherwise_in_another_epoch():
+    together, alone, later = (
+        TRAINING(Striped(), indices, epoch) for indices, epoch in (([0, 1], 5), ([1], 5), ([1], 6))
+    )
+    assert torch.equal(together.pixels[1], alone.pixels[0])
+    assert torch.equal(together.mask[1], alone.mask[0])
+    assert not torch.equal(later.pixels, alone.pixels)
+    assert not torch.equal(together.pixels[0], together.pixels[1])
+
+
+def test_views_show_at_least_two_thirds_of_the_picture_and_every_second_is_mirrored():
+    pixels = torch.cat([TRAINING(Striped(), [0], epoch).pixels for epoch in range(200)])
+    shown = FIT.as_images(pixels).float()[:, 0, 0]
+    widths = (shown[:, -1] - shown[:, 0]) / 4 / 23 * 24
+    assert 80 < (widths < 0).sum() < 120
+    lowest = (0.67 * 48 * 64 * 3 / 4) ** 0.5  # pixels, of the flattest of the smallest views
+    assert widths.abs().min() > lowest - 1.5
+    assert widths.abs().max() < 64 + 1.5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(samples, workers: int):
+    def first(loader: Loader):
+        return next(batch for _, batch in loader.micro_batches(1))
+
+    alone, helped = (first(Loader(samples, TRAINING, micro_batch=4, seed=3, workers=n)) for n in (0, workers))
+    assert torch.equal(alone.pixels, helped.pixels)
+    assert torch.equal(alone.mask, helped.mask)
+
+
+def test_validation_hides_the_same_of_a_picture_every_time(samples):
+    one, again = (list(InOrder(samples, WATCHED, batch_size=5).batches()) for _ in range(2))
+    assert [len(batch.pixels) for batch in one] == [5, 5, 2]
+    assert all(torch.equal(a.mask, b.mask) for a, b in zip(one, again, strict=True))
+    assert not torch.equal(one[0].mask[0], one[0].mask[1])
+
+
+def test_what_only_classifiers_have_is_refused():
+    with pytest.raises(UsageError, match=r"augmentation.mixup is 0.8; it must be 0, since pictures have no"):
+        Hiding(
+            preprocess=FIT,
+            masking=Masking(patch=8),
+            patch=(4, 4),
+            seed=0,
+            augmentation=Augmentation(erase=0),
+        )
+
+
+def test_masks_that_fit_no_model_are_refused_before_the_first_batch():
+    with pytest.raises(UsageError, match=r"masking.patch is 32"):
+        Hiding(preprocess=FIT, masking=Masking(patch=32), patch=(4, 4), seed=0)

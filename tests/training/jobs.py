@@ -1,0 +1,145 @@
+"""The smallest training that has everything: drop-path, dropout, bias tables, random pictures.
+
+`run_job` is imported by processes that a test starts and kills, so it takes plain values only.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from swinkit.data.augment import Augmentation
+from swinkit.data.loader import Loader
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import SwinkitError
+from swinkit.models.build import build
+from swinkit.tasks.classification.data import Batch
+from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.saved import write_classifier
+from swinkit.training.job import Job
+from swinkit.training.loop import train
+from swinkit.training.recipe import Data, Optimiser, Recipe, Run
+from swinkit.training.report import Report
+from swinkit.training.run import RunFolder
+from swinkit.training.schedule import Schedule
+from tests.models.small import spec
+
+SIZE = 16
+CLASSES = ("dark", "light")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """As many samples as asked for, each made from its number."""
+
+    count: int = 24
+    root: str = "numbers"
+    split: str = "train"
+    classes: tuple[str, ...] = CLASSES
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return [f"sample-{i}" for i in range(self.count)]
+
+    @property
+    def labels(self) -> Tensor:
+        return torch.arange(self.count) % 2
+
+    def load(self, index: int) -> Tensor:
+        generator = torch.Generator().manual_seed(index)
+        picture = torch.randint(0, 128, (3, SIZE, SIZE), generator=generator)
+        return (picture + 127 * (index % 2)).to(torch.uint8)
+
+
+def prepare(samples: Any, indices: Sequence[int], epoch: int) -> Batch:
+    """Pictures as they are."""
+    pixels = torch.stack([samples.load(i) for i in indices]).float() / 255 - 0.5
+    return Batch(pixels, samples.labels[list(indices)])
+
+
+def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
+    """Six steps an epoch; `dropout` is the rate of drop-path, too."""
+    return Recipe(
+        variant="swin-t",
+        drop_path=dropout,
+        data=Data(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),
+        augmentation=Augmentation(),
+        optimiser=Optimiser(lr=1e-2, eps=1e-3),  # else noise would move the keys' biases, which do nothing
+        schedule=Schedule(epochs=epochs, warmup_epochs=0),
+        run=Run(**{"batch_size": 4, "seed": 5, "ema": 0.9, "save_every": 2, **run}),
+    )
+
+
+def job(recipe: Recipe, *, count: int = 24) -> Job:
+    """A tiny V1 with every kind of dropout on `Numbers`."""
+    torch.manual_seed(recipe.run.seed)
+    rates = {"drop_path": recipe.drop_path, "dropout": recipe.drop_path}
+    swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
+    side = (SIZE, SIZE)
+    task = Classifier(swin, CLASSES, Preprocess(crop=side, resize=SIZE, mean=(0.5,) * 3, std=(1.0,) * 3))
+    workers = recipe.data.workers
+
+    def loader(micro_batch: int) -> Loader[Batch]:
+        samples: Any = Numbers(count)
+        return Loader(samples, prepare, micro_batch=micro_batch, seed=recipe.run.seed, workers=workers)
+
+    def validation() -> Any:
+        return iter([prepare(Numbers(8), range(8), 0)])
+
+    def save(path: Path, scores: dict[str, float]) -> None:
+        write_classifier(task, path)
+
+    config = {"data": "nowhere", "fingerprint": f"{count} numbers", "recipe": asdict(recipe)}
+    return Job("numbers", task, loader, validation, config, save)
+
+
+def run_job(
+    path: str,
+    *,
+    epochs: int = 2,
+    workers: int = 0,
+    dies_at: int = 0,
+    seconds: float = 0.0,
+    environment: dict[str, str] | None = None,
+    **run: Any,
+) -> None:
+    """Train in a process of its own, which adds a byte to `PATH.steps` after each step.
+
+    `dies_at` kills it at so many-th time that it forces something onto the disk; `seconds` is how
+    long it rests after a step; `environment` makes it one of several processes.
+    """
+    torch.set_num_threads(1)
+    os.environ.update(environment or {})
+    multiprocessing.set_start_method("fork", force=True)  # of the workers, as in any process
+    chosen = recipe(epochs, **run)
+    chosen = replace(chosen, data=replace(chosen.data, workers=workers))
+    steps = os.open(f"{path}.steps", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    if dies_at:
+        countdown, sync = iter(range(dies_at - 1, -1, -1)), os.fsync
+        os.fsync = lambda file: sync(file) if next(countdown) else os.kill(os.getpid(), signal.SIGKILL)
+
+    def reporting(said: Report | str) -> None:
+        if isinstance(said, Report):
+            os.write(steps, b".")
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                time.sleep(0.01)
+
+    try:
+        train(job(chosen), chosen, RunFolder(Path(path)), reporting=reporting)
+    except KeyboardInterrupt:  # as cli/main.py ends
+        sys.exit(130)
+    except SwinkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

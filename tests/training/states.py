@@ -1,0 +1,30 @@
+"""What a run has come to, compared to the bit."""
+
+import torch
+
+from swinkit.files.tensors import read_torch
+
+
+def last_state(run):
+    """All that the newest checkpoint holds, but for the time that it took."""
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    state = read_torch(checkpoint / "state.pt")
+    assert state["progress"].pop("seconds") > 0
+    return state
+
+
+def assert_same(ours, theirs, path=""):
+    """Every tensor and every plain value, to the bit."""
+    assert type(ours) is type(theirs), path
+    if isinstance(ours, dict):
+        assert list(ours) == list(theirs), path
+        for name in ours:
+            assert_same(ours[name], theirs[name], f"{path}.{name}")
+    elif isinstance(ours, list):
+        assert len(ours) == len(theirs), path
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(a, b, f"{path}.{i}")
+    elif isinstance(ours, torch.Tensor):
+        assert torch.equal(ours, theirs), path
+    else:
+        assert ours == theirs, path

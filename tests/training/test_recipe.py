@@ -1,0 +1,59 @@
+"""A recipe is checked when it is made, and survives being written down."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from swinkit.errors import DataError, UsageError
+from swinkit.recipes.catalogue import RECIPES, find
+from swinkit.training.recipe import Optimiser, Recipe, Run, from_json
+from swinkit.training.schedule import Schedule
+
+PICO = find("cifar10-swin-pico")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_comes_back_from_json(name):
+    recipe = find(name)
+    assert from_json(Recipe, json.loads(json.dumps(asdict(recipe)))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "recipe: other fields than this swinkit knows: .*None"),
+        (asdict(PICO) | {"colour": "red"}, "recipe: other fields than this swinkit knows: colour"),
+        (asdict(PICO) | {"run": {"seed": 1}}, "recipe.run: other fields than this swinkit knows: bad_steps"),
+    ],
+)
+def test_settings_of_another_swinkit_are_named(values, message):
+    with pytest.raises(DataError, match=message):
+        from_json(Recipe, values)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Run(batch_size=0), "run.batch_size is 0; it must be 1 or more"),
+        (lambda: Run(batch_size=8, micro_batch=3), "run.micro_batch is 3; it must be a divisor of"),
+        (lambda: Run(seed=2**40), "run.seed is 1099511627776"),
+        (lambda: Run(ema=1.0), "run.ema is 1.0; it must be between 0 and 1"),
+        (lambda: Run(save_every=0), "run.save_every is 0"),
+        (lambda: Run(patience=0), "run.patience is 0"),
+        (lambda: Run(hours=0.0), "run.hours is 0.0; it must be above 0"),
+        (lambda: Run(bad_steps=0), "run.bad_steps is 0"),
+        (lambda: Optimiser(lr=-1.0), "optimiser.lr is -1.0; it must be above 0"),
+        (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3"),
+        (lambda: replace(PICO, drop_path=1.0), "drop_path is 1.0"),
+        (lambda: replace(PICO, task="chess"), "task is 'chess'; it must be classification or simmim"),
+        (lambda: replace(PICO.data, size=(0, 4)), "data.size is"),
+        (lambda: replace(PICO.data, resize=8), "data.resize is 8; it must be None or at least 32"),
+        (lambda: replace(PICO.data, std=(0.0, 1.0, 1.0)), "data.std is"),
+        (lambda: replace(PICO.data, workers=-1), "data.workers is -1"),
+        (lambda: replace(PICO.data, max_bad_fraction=1.0), "data.max_bad_fraction is 1.0"),
+    ],
+)
+def test_impossible_values_are_refused_when_the_recipe_is_made(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()

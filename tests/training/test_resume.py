@@ -1,0 +1,103 @@
+"""A training that is killed, however and whenever, goes on to exactly the weights of one that was not."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from swinkit.training.state import is_whole
+
+from .processes import after_steps, ended, started
+from .states import assert_same, last_state
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The last checkpoint of a training that nothing stopped."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    assert ended(started(path)) == 0
+    return last_state(path)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_kill_9_at_random_moments_changes_nothing(whole, workers, tmp_path):
+    draw, run = random.Random(workers), tmp_path / "run"
+    for _ in range(3):
+        process = started(run, workers=workers)
+        after_steps(run, process, draw.randint(1, 4))
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
+    assert ended(started(run, workers=workers)) == 0
+    assert_same(last_state(run), whole)
+
+
+@pytest.mark.parametrize("dies_at", [1, 3, 8, 9, 10, 11, 12, 20, 33, 47])
+def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, tmp_path):
+    run = tmp_path / "run"
+    assert ended(started(run, dies_at=dies_at)) == -signal.SIGKILL
+    assert ended(started(run)) == 0
+    assert_same(last_state(run), whole)
+    assert sorted(path.name for path in run.iterdir()) == [
+        "best", "checkpoints", "config.json", "env.json", "last", "log.jsonl", "metrics.csv"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_stop_it_finishes_the_step_saves_and_says_so(whole, number, code, tmp_path):
+    run = tmp_path / "run"
+    process = started(run, save_every=1000)
+    after_steps(run, process, 3)
+    os.kill(process.pid, number)
+    assert ended(process) == code
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    assert checkpoint.name > "epoch-0000-step-00000002"
+    assert ended(started(run, save_every=1000)) == 0
+    assert_same(last_state(run), whole)
+
+
+def test_a_second_signal_ends_it_at_once(whole, tmp_path):
+    run = tmp_path / "run"
+    process = started(run, seconds=30.0)
+    after_steps(run, process, 1)
+    os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.1)
+    assert process.is_alive()
+    os.kill(process.pid, signal.SIGINT)
+    assert ended(process) == 130
+    assert not (run / "checkpoints").exists()
+    assert ended(started(run)) == 0
+    assert_same(last_state(run), whole)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if shutil.which("mount") is None or mounted(place).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def mounted(place):
+    """Try to."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
+    return subprocess.run(command, check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("free", [3_000, 40_000, 150_000, 330_000])
+def test_a_full_disk_stops_it_and_loses_nothing(whole, disk, free):
+    run, filling = disk / "run", disk / "filling"
+    filling.write_bytes(bytes(shutil.disk_usage(disk).free - free))
+    code = ended(started(run, save_every=1))
+    assert code == 4
+    checkpoints = list((run / "checkpoints").glob("epoch-*"))
+    assert all(is_whole(checkpoint) for checkpoint in checkpoints)
+    filling.unlink()
+    assert ended(started(run, save_every=1)) == 0
+    assert_same(last_state(run), whole)
