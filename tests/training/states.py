@@ -5,10 +5,17 @@ import torch
 from swinkit.files.tensors import read_torch
 
 
-def last_state(run):
-    """All that the newest checkpoint holds, but for the time that it took."""
+def read_state(run):
+    """All that the only checkpoint of a run holds."""
     (checkpoint,) = (run / "checkpoints").iterdir()
-    state = read_torch(checkpoint / "state.pt")
+    path = checkpoint / "state.pt"
+    with path.open("rb") as file:
+        return read_torch(path, file)
+
+
+def last_state(run):
+    """The same, but for the time that it took."""
+    state = read_state(run)
     assert state["progress"].pop("seconds") > 0
     return state
 

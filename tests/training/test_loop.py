@@ -10,7 +10,6 @@ import torch
 
 import swinkit
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
-from swinkit.files.tensors import read_torch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.loop import loss_of, train
 from swinkit.training.parallel import Objective
@@ -19,6 +18,7 @@ from swinkit.training.report import Report
 from swinkit.training.run import RunFolder
 
 from .jobs import Numbers, job, prepare, recipe
+from .states import read_state
 
 
 def trained(path, chosen, made=None, **options):
@@ -90,8 +90,7 @@ def test_bf16_trains_near_fp32_and_keeps_its_weights_in_fp32(tmp_path):
 
 def test_the_average_is_saved_beside_the_weights_and_is_what_is_measured(tmp_path):
     made = trained(tmp_path, recipe(1, ema=0.5))
-    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
-    state = read_torch(checkpoint / "state.pt")
+    state = read_state(tmp_path)
     raw, average = state["model"]["head.classifier.weight"], state["model_ema"]["head.classifier.weight"]
     assert torch.equal(made.task.head.classifier.weight, raw)
     assert not torch.equal(raw, average)
@@ -223,8 +222,7 @@ def test_fewer_samples_than_a_batch_are_an_error(tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 is for GPUs")
 def test_fp16_trains_with_scaled_losses_and_keeps_the_scale(tmp_path):
     made = trained(tmp_path, recipe(precision="fp16"))
-    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
-    assert read_torch(checkpoint / "state.pt")["scaler"]["scale"] > 1
+    assert read_state(tmp_path)["scaler"]["scale"] > 1
     assert all(value.isfinite().all() for value in weights(made).values())
 
 
