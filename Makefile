@@ -6,16 +6,20 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check format clean
+.PHONY: help demo test kill-tests check format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: .venv/ready-demo ## predict real photographs with the model in the package
 	@$(BIN)/python examples/demo.py
 
 test: .venv/ready-dev ## run all tests; closes with pytest's summary
 	@$(BIN)/python -m pytest --no-header
+
+kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other moments each time
+	@for seed in 0 1 2 3 4 5 6 7 8 9; do \
+	  KILL_SEED=$$seed $(BIN)/python -m pytest --no-header --quiet tests/training/test_resume.py || exit 1; done
 
 check: .venv/ready-dev ## lint, formatting, types, import order; then the sizes of the code
 	@$(BIN)/ruff check --quiet --output-format concise .

@@ -3,32 +3,30 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
-from .data.layouts import find_samples
-from .data.loader import InOrder
-from .errors import UsageError
+from .errors import UsageError, require
 from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
 from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
-from .tasks.classification.data import PrepareEvaluation
+from .tasks.classification.evaluation import Evaluation, measured, pictures_for
 from .tasks.classification.foreign import load_file
-from .tasks.classification.metrics import Accuracy
 from .tasks.classification.model import Classifier
 from .tasks.classification.published import Claims, publication
+from .tasks.evaluations import Watching
 from .tasks.known import read_model, write_model
-from .tasks.pictures import evaluating, require_pictures
+from .tasks.simmim.evaluation import MaskedEvaluation, pictures_in
+from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
 from .training.jobs import EVALUATION_BATCH, job_of
@@ -39,6 +37,7 @@ from .training.run import BEST, RunFolder
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
+from .zoo.hub_data import located
 from .zoo.sources import find_source
 
 __all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
@@ -227,31 +226,35 @@ def push(
 
 
 def evaluate(
-    model: Classifier,
+    model: Classifier | SimMIM,
     data: str | os.PathLike[str],
     *,
     split: str = "test",
     batch_size: int = EVALUATION_BATCH,
-) -> Accuracy:
-    """Count the model's answers over every picture of `data`, a folder or zip of SPLIT/CLASS/picture.
+    workers: int = 0,
+    watching: Watching = nullcontext,
+) -> Evaluation | MaskedEvaluation:
+    """Measure a model, on the device where it is, on every picture of a split of `data`.
+
+    Of a classifier comes an `Evaluation`: `top1`, `top5`, every answer, a row for each class; `against`
+    another one it tells the difference, and `save` writes tables and pictures. Of a pre-trained model comes
+    how much it explains of what is hidden. `workers` processes read pictures. `watching` is given the
+    numbers of the pictures and shows how they pass, as `tqdm` does.
 
     Raises:
-        DataError: no such split, classes unknown to the model, or a picture that cannot be read (none is
-            left out).
-        UsageError: no classifier of RGB pictures, or a `batch_size` below 1.
+        DataError: no such split, classes unknown to the model, a picture that cannot be read (none is left
+            out), or scores that are not finite.
+        UsageError: no model of RGB pictures with a task, or a number that is too small.
+        EnvironmentProblem: the data are on the hub, and cannot be had.
     """
-    if not isinstance(model, Classifier):
-        raise UsageError(f"evaluate measures classifiers, not a {type(model).__name__}")
-    require_pictures(model.backbone.spec)
-    if batch_size < 1:
-        raise UsageError(f"batch_size is {batch_size}; it must be 1 or more")
-    images = find_samples(Path(data), split, classes=model.labels)
-    weight, counts = model.head.classifier.weight, Accuracy.empty(len(model.labels))
-    with evaluating(model), torch.inference_mode():
-        prepared = InOrder(images, PrepareEvaluation(model.preprocess), batch_size=batch_size)
-        for batch in prepared.batches():
-            counts += Accuracy.of(model(batch.pixels.to(weight.device, weight.dtype)), batch.targets)
-    return counts
+    require(batch_size >= 1, "batch_size", batch_size, "1 or more")
+    require(workers >= 0, "workers", workers, "0 or more")
+    options: dict[str, Any] = {"batch_size": batch_size, "workers": workers, "watching": watching}
+    if isinstance(model, Classifier):
+        return measured(model, pictures_for(model.labels, located(data), split), **options)
+    if isinstance(model, SimMIM):
+        return measured_masked(model, pictures_in(located(data), split), **options)
+    raise UsageError(f"a {type(model).__name__} has no head to evaluate; give a classifier or a SimMIM")
 
 
 def train(
@@ -264,9 +267,10 @@ def train(
 ) -> Classifier | SimMIM:
     """Train by `recipe` on `data`, in the run folder `out`; the best model, as `load(out/best)` reads it.
 
-    `data` is a folder or zip of train|val/CLASS/picture; without a `val` (or `valid`, `validation`), `test`
-    is watched instead. A training that was stopped, however, goes on when called again with the same `out`,
-    to the same weights; with another recipe or other data that is refused, unless `allow_changes`.
+    `data` is a folder or zip of train|val/CLASS/picture, another layout of docs/data.md, or `hf:org/name`;
+    without a `val` (or `valid`, `validation`), `test` is watched instead. A training that was stopped,
+    however, goes on when called again with the same `out`, to the same weights; with another recipe or other
+    data that is refused, unless `allow_changes`.
     `reporting` is called with a `Report` after every step, and with a line of text at times.
 
     Raises:

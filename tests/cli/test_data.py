@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from PIL import Image
 
 from swinkit.cli.main import main
 
@@ -27,7 +28,31 @@ def test_a_sound_set_is_shown_and_passes(root, capsys):
     assert lines[0].endswith("set: folders, told by train/class0/000.png")
     assert "train 6 2 8 / 8 / 8 8 / 8 / 8" in lines
     assert "class1 3 1" in lines
+    assert "8 to 15 6 3" in lines
+    assert "square 6 3" in lines
+    assert "RGB 6 3" in lines
     assert lines[-1] == "no problems found"
+
+
+def test_pictures_that_a_camera_turned_are_counted_only_where_there_are_some(root, capsys):
+    turned = Image.Exif()
+    turned[0x0112] = 8
+    Image.new("RGB", (9, 9), (77, 0, 0)).save(root / "train" / "class0" / "9.jpg", exif=turned)
+    assert check(root) == 0
+    assert "turned upright as their EXIF data say: 1 of train" in capsys.readouterr().out.splitlines()
+
+
+def test_the_fields_of_the_json_are_a_promise(root, capsys):
+    assert check(root, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert list(report) == ["version", "path", "layout", "evidence", "splits", "problems", "blocking"]
+    assert report["version"] == 1
+    fields = ["pictures", "classes", "sizes", "shorter_sides", "shapes", "modes", "turned"]
+    assert [list(split) for split in report["splits"].values()] == [fields, fields]
+    (root / "val" / "class0" / "000.png").write_bytes(b"")
+    assert check(root, "--json") == 3
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert list(problem) == ["kind", "message", "blocking", "pictures"]
 
 
 def test_what_would_spoil_a_training_ends_with_code_3(root, capsys):
@@ -57,6 +82,8 @@ def test_the_page_shows_pictures_and_nothing_from_a_name_becomes_markup(root, tm
     assert "&lt;script&gt;x&lt;&amp;&amp;&amp;" in text
     assert text.count("data:image/jpeg;base64,") >= 9 + 3
     assert "Blocking: corrupt." in text
+    assert text.count("shorter side, pixels") == 2
+    assert "8 to 15" in text
     assert f"wrote {page}" in capsys.readouterr().err
 
 

@@ -54,6 +54,29 @@ def test_its_run_holds_a_model_its_settings_and_pictures_of_what_it_makes(run: P
     assert {"explained", "l1"} <= set(epoch)
 
 
+def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    words = ["evaluate", str(run / "best"), f"data={pictures}", "split=val"]
+    capsys.readouterr()
+    assert main([*words, "--json", f"save={tmp_path / 'out'}", "--batch-size", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    (epoch,) = (event for event in events if event["event"] == "epoch")
+    for name in ("explained", "l1"):
+        assert found[name] == pytest.approx(epoch[name], abs=1e-6)
+    assert found["protocol"]["masking"] == {"ratio": 0.5, "cell": 8, "seed": 0}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.json", "reconstructions.png"}
+    assert main(words) == 0
+    protocol, scores = capsys.readouterr().out.splitlines()
+    assert protocol.endswith("; 50% hidden in cells of 8 pixels")
+    assert scores.startswith("explained ")
+    assert main([*words, f"compare={run / 'best'}"]) == 2
+    assert "--compare is for two classifiers" in capsys.readouterr().err
+    assert main([*words[:-1], "split=tset"]) == 3
+    assert "no pictures in tset/; split=all takes every picture there is" in capsys.readouterr().err
+
+
 def test_it_says_where_the_model_is_and_goes_on_as_any_run(run: Path, capsys: pytest.CaptureFixture):
     assert main(["train", "--resume", str(run)]) == 0
     assert "nothing is left to do" in capsys.readouterr().out

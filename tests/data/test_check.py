@@ -1,11 +1,16 @@
 """`data.check` finds what would spoil a training, and says whether it must be mended first."""
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from swinkit.data.check import readings, report_on, splits_of
+from swinkit.data.check import report_on, splits_of
+from swinkit.data.readings import readings
 from swinkit.errors import DataError
 
 from .pictures import numbered
@@ -35,6 +40,7 @@ def kinds(report):
 def test_a_sound_set_is_counted_and_measured(root, workers):
     report = checked(root, workers)
     assert report.to_json() == {
+        "version": 1,
         "path": str(root),
         "layout": "folders",
         "evidence": "train/class0/000.png",
@@ -42,12 +48,20 @@ def test_a_sound_set_is_counted_and_measured(root, workers):
             "train": {
                 "pictures": 6,
                 "classes": {"class0": 3, "class1": 3},
-                "sizes": {"height": [8, 8, 8], "width": [8, 8, 8]},
+                "sizes": {"height": [8, 8, 8], "width": [8, 8, 8], "ratio": [1, 1, 1]},
+                "shorter_sides": {"8 to 15": 6},
+                "shapes": {"square": 6},
+                "modes": {"RGB": 6},
+                "turned": 0,
             },
             "val": {
                 "pictures": 3,
                 "classes": {"class0": 2, "class1": 1},
-                "sizes": {"height": [9, 9, 9], "width": [9, 9, 9]},
+                "sizes": {"height": [9, 9, 9], "width": [9, 9, 9], "ratio": [1, 1, 1]},
+                "shorter_sides": {"8 to 15": 3},
+                "shapes": {"square": 3},
+                "modes": {"RGB": 3},
+                "turned": 0,
             },
         },
         "problems": [],
@@ -97,10 +111,10 @@ def test_classes_that_are_empty_missing_or_unknown_block(root):
     report = checked(root)
     told = {problem.message for problem in report.problems if problem.blocking}
     assert told >= {
-        "train has no pictures of nothing",
-        "val has no pictures of nothing",
-        "val has no pictures of only, train has",
-        "val has pictures of strange, train has none",
+        "train has no pictures of `nothing`, `only`; add some, or take the class out of every split",
+        "val has no pictures of `nothing`; add some, or take the class out of every split",
+        "val has no pictures of `only`, train has; add some, or take the class out of every split",
+        "val has pictures of `strange`, train has none; add some to it, or take them out",
     }
 
 
@@ -110,6 +124,57 @@ def test_a_list_that_cannot_be_read_is_a_problem_beside_what_can(root):
     assert kinds(report) == [("unreadable", True)]
     assert "no column `path`" in report.problems[0].message
     assert set(report.counts) == {"train", "val"}
+
+
+def test_sizes_shapes_and_how_pictures_are_stored_are_counted(root):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    folder = root / "train" / "class0"
+    Image.new("RGB", (100, 50)).save(folder / "a.jpg", exif=turned)
+    Image.new("L", (50, 60)).save(folder / "b.jpg")
+    Image.new("RGBA", (40, 33)).save(folder / "c.png", exif=turned)
+    Image.new("I;16", (33, 33)).save(folder / "d.png")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "e.tif", exif=turned)
+    (folder / "f.png").write_bytes(png_of_16_bits())
+    found = checked(root).to_json()["splits"]["train"]
+    assert found["sizes"] == {"height": [3, 8, 100], "width": [2, 8, 50], "ratio": [0.5, 1, 1]}
+    assert found["shorter_sides"] == {"2 to 3": 1, "4 to 7": 0, "8 to 15": 7, "16 to 31": 0, "32 to 63": 4}
+    assert found["shapes"] == {"1:2 to 3:4": 2, "3:4 to 1:1": 2, "square": 8}
+    assert found["modes"] == {"RGB": 8, "L": 1, "RGBA": 1, "I;16": 1, "RGB;16": 1}
+    assert found["turned"] == 3
+
+
+def png_of_16_bits():
+    """Two by three pixels of three channels of 16 bits, which Pillow reads but does not write."""
+    rows = b"".join(b"\0" + bytes(range(12)) for _ in range(3))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 3, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_copies_that_were_compressed_again_are_notes(root):
+    skimage = pytest.importorskip("skimage.data")
+    photograph = Image.fromarray(skimage.coffee())
+    photograph.save(root / "train" / "class0" / "a.png")
+    photograph.save(root / "train" / "class0" / "b.jpg", quality=90)
+    Image.fromarray(skimage.chelsea()).save(root / "train" / "class1" / "a.png")
+    Image.fromarray(skimage.chelsea()).resize((224, 224)).save(root / "val" / "class1" / "b.jpg")
+    report = checked(root)
+    assert kinds(report) == [("possible leak", False), ("near duplicate", False)]
+    assert report.problems[0].groups == (("train/class1/a.png", "val/class1/b.jpg"),)
+    assert report.problems[1].groups == (("train/class0/a.png", "train/class0/b.jpg"),)
+
+
+def test_a_set_to_evaluate_on_needs_no_training_pictures(root):
+    shutil.rmtree(root / "train")
+    assert kinds(checked(root)) == [("missing split", False)]
 
 
 def test_nothing_is_written_into_the_folder(root):

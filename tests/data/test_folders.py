@@ -79,7 +79,7 @@ def test_a_class_may_be_called_as_a_split(root):
         (lambda root: root / "train" / "a" / "notes.txt", "neither a folder nor a zip"),
         (
             lambda root: root / "train" / "a",
-            r"no pictures in train/CLASS/ \(expected SPLIT/CLASS/picture.jpg, .*; found `0.PNG`",
+            r"no split train \(expected SPLIT/CLASS/picture.jpg, .*; found `0.PNG`",
         ),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_class_missing_in_validation_is_told(root):
 
 def test_a_class_of_validation_that_training_does_not_know_is_told(root):
     (root / "test" / "zebra").mkdir()
-    with pytest.raises(DataError, match=r"the classes zebra of test are unknown \(known: a, b\)"):
+    with pytest.raises(DataError, match=r"test has the unknown classes `zebra` \(known: `a`, `b`\); rename"):
         find_folders(root, "test", classes=("a", "b"))
 
 

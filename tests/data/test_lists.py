@@ -80,8 +80,18 @@ def test_numbers_count_the_classes_that_stand_beside_the_list(root):
         ([*ROWS, ("b.png",)], ("path", "label"), None, "row 4 has 1 cells, the first line 2"),
         ([*ROWS, ROWS[0]], ("path", "label"), None, "listed more than once `train/class0/000.png`"),
         ([("else/0.png", "cat")], ("path", "label"), None, "paths are relative to the folder of the list"),
-        (ROWS, ("path", "label"), ("cat", "owl"), r"unknown labels `dog` \(known: `cat`, `owl`\)"),
-        ([(ROWS[0][0], "7")], ("path", "label"), ("a", "b"), "label 7 is out of range; .* 2 classes, 0 to 1"),
+        (
+            ROWS,
+            ("path", "label"),
+            ("cat", "owl"),
+            r"label `dog` of .*001\.png` is unknown \(known: `cat`, `owl`\)",
+        ),
+        (
+            [(ROWS[0][0], "7")],
+            ("path", "label"),
+            ("a", "b"),
+            r"label 7 of .*000\.png` is out of range; .* 2 classes, 0 to 1; correct it",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_list_is_explained(root, rows, head, classes, message):

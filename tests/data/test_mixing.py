@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 from timm.data.mixup import Mixup, mixup_target, rand_bbox
 
 from swinkit.data.augmentation import Augmentation
@@ -86,3 +87,25 @@ def test_shares_are_distributed_as_timms():
     ours = torch.tensor([mix.share for mix in mixes if mix.box is None]).double().quantile(quantiles)
     expected = torch.tensor([share for share, cut in drawn if not cut]).double().quantile(quantiles)
     torch.testing.assert_close(ours, expected, atol=0.05, rtol=0)
+
+
+def test_boxes_and_their_shares_are_distributed_as_timms():
+    np.random.seed(0)
+    theirs = Mixup(mixup_alpha=0.0, cutmix_alpha=1.0, num_classes=4)
+    labels, images = torch.tensor([0, 1]), torch.stack([torch.zeros(1, *SIZE), torch.ones(1, *SIZE)])
+    mixes = [mix for mix in chosen(Augmentation(mixup=0.0), 600) if mix.box is not None]
+    found = [[], []]
+    for mix in mixes:
+        found[0].append(measured(mix.pixels(images)[0, 0], mix.targets(torch.eye(2))[0, 1]))
+        pixels, targets = theirs(images.clone(), labels)
+        smoothed = targets[0, 1]  # 0.1 of the labels are spread over all four classes
+        found[1].append(measured(pixels[0, 0], (smoothed - 0.025) / 0.9))
+    for ours, expected in zip(torch.tensor(found[0]).T, torch.tensor(found[1]).T, strict=True):
+        assert ks_2samp(ours.numpy(), expected.numpy()).pvalue > 1e-3
+
+
+def measured(mixed, target):
+    """Share of the pixels and of the label that are the partner's, and where the middle of the box is."""
+    rows, columns = (mixed == 1).nonzero(as_tuple=True)
+    middle = [part.double().mean().item() if len(part) else 0.0 for part in (rows, columns)]
+    return [mixed.mean().item(), round(float(target), 5), *middle]

@@ -1,6 +1,7 @@
 """The experiment on masked pre-training: what it does, on few pictures and for one epoch each."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,44 @@ def test_few_labels_are_kept_of_each_class_and_others_are_watched(example, tmp_p
     assert kept[0] == kept[1] != kept[2]
 
 
-def test_the_table_tells_mean_spread_and_each_seed(example):
-    *_, scratch, trained = example["table"]({"from scratch": [0.5, 0.6], "pre-trained": [0.7]}).splitlines()
-    assert scratch == "| from scratch | 55.00 | 7.07 | 50.00, 60.00 |"
-    assert trained == "| pre-trained | 70.00 | - | 70.00 |"
+def test_the_table_tells_mean_spread_each_seed_and_the_rates_tried(example):
+    result = example["Result"]
+    results = {
+        "from scratch": result({0.1: 0.3, 0.2: 0.4}, [0.5, 0.6]),
+        "pre-trained": result({0.1: 0.5}, [0.7]),
+    }
+    *_, scratch, trained = example["table"](results).splitlines()
+    assert scratch == "| from scratch | 55.00 | 7.07 | 50.00, 60.00 | 0.1: 30.00, 0.2: 40.00 |"
+    assert trained == "| pre-trained | 70.00 | - | 70.00 | 0.1: 50.00 |"
 
 
-def test_it_trains_both_ways(example, tmp_path, capsys):
+def test_the_rate_that_did_best_is_kept(example):
+    result = example["Result"]()
+    assert len(result.rates) == 2
+    result.watched = {0.1: 0.3, 0.2: 0.4, 0.3: 0.4}
+    assert result.rates == [0.2]
+
+
+def test_both_ways_differ_in_the_start_and_the_rates_alone(example):
+    options = example["reader"]().parse_args(["data", "out"])
+    scratch, trained = (example["finetuning"](options, 1, start, 1e-3) for start in (None, Path("start")))
+    alike = replace(scratch.optimiser, layer_decay=trained.optimiser.layer_decay)
+    assert replace(scratch, init="start", optimiser=alike) == trained
+
+
+def test_it_trains_both_ways_and_goes_on_where_it_was_stopped(example, tmp_path, capsys):
     words = [str(pictures(tmp_path / "data")), str(tmp_path / "out"), "--batch-size=8", "--seeds=1"]
-    assert example["main"]([*words, "--pretraining-epochs=1", "--epochs=1"]) == 0
-    shown = capsys.readouterr().out
-    assert "| pre-trained |" in shown
+    words += ["--pretraining-epochs=1", "--epochs=1"]
+    assert example["main"](words) == 0
+    written = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("results.*")}
+    assert set(written) == {"results.md", "results.json"}
+    assert "| pre-trained |" in capsys.readouterr().out
     assert (tmp_path / "out" / "pretrained" / "reconstructions.png").exists()
+    assert example["main"](words) == 0
+    assert capsys.readouterr().out.count("nothing is left to do") == 5
+    assert written == {path.name: path.read_bytes() for path in (tmp_path / "out").glob("results.*")}
+
+
+def test_data_that_are_not_there_are_told_in_one_line(example, tmp_path, capsys):
+    assert example["main"]([str(tmp_path / "nowhere"), str(tmp_path / "out")]) == 3
+    assert capsys.readouterr().err.startswith("error: ")

@@ -93,6 +93,7 @@ def test_unusual_options_are_counted(family: str) -> None:
         "swin-pico",
         "swin-t",
         "swin-t-c24-w8-256",
+        "swinv2-pico",
         "swinv2-t-w16",
         "swinv2-cr-t-ns",
         "swin-mlp-t-c12",

@@ -137,6 +137,38 @@ def test_simmim_is_finetuned_with_the_released_numbers(facts: dict[str, Any]) ->
         assert (recipe.run.batch_size, recipe.optimiser.weight_decay) == (2048, told["weight_decay"])
 
 
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("simmim-swinv2-g", "simmim_stage1"),
+        ("22k-ext-swinv2-g", "supervised_stage2"),
+        ("22k-ext-1k-swinv2-g", "imagenet1k_ft"),
+    ],
+)
+def test_the_giant_is_trained_with_the_printed_numbers(facts: dict[str, Any], name: str, step: str) -> None:
+    told, recipe = facts["v2_paper_giant"][step], find(name)
+    optimiser, schedule = recipe.optimiser, recipe.schedule
+    assert (optimiser.lr, optimiser.weight_decay) == (told["lr"], told["weight_decay"])
+    assert (optimiser.clip_norm, optimiser.layer_decay) == (told["clip"], told.get("layer_decay"))
+    assert (recipe.run.batch_size, schedule.epochs) == (told["batch"], told["epochs"])
+    assert recipe.drop_path == told.get("drop_path", 0.0)
+    assert recipe.data.size == (told.get("size", 192),) * 2
+    if "warmup_steps" in told:
+        assert schedule.warmup_epochs == pytest.approx(
+            told["warmup_steps"] / (70e6 / told["batch"]), rel=1e-3
+        )
+    else:
+        assert schedule.warmup_epochs == told["warmup_epochs"]
+
+
+def test_every_block_of_the_facts_has_recipes_or_waits_for_its_task(facts: dict[str, Any]) -> None:
+    tasks_to_come = {name for name in facts if name.startswith(("det_", "seg_", "video_"))}
+    common = {"common_classification"}  # what the blocks of classifiers share
+    others = {"simmim_pretrain", "simmim_finetune", "v2_paper_giant"}
+    only_dense = {"v2_paper_BL"}
+    assert set(facts) == set(BLOCKS) | common | others | only_dense | tasks_to_come
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_names_models_that_there_are_and_tells_its_story(name: str) -> None:
     known = RECIPES[name]
@@ -146,7 +178,7 @@ def test_every_recipe_names_models_that_there_are_and_tells_its_story(name: str)
     assert recipe.init is None or recipe.init in published()
     assert known.checkpoint is None or published()[known.checkpoint].variant == recipe.variant
     assert re.search(r"`swinkit train [\w-]+ data=\S+ out=\S+", known.story)
-    for word in ("Hardware: ", "Result: " if name.startswith("cifar10") else "Hours: "):
+    for word in ("Hardware: ", "Result: " if name.startswith(("cifar10", "finetune")) else "Hours: "):
         assert word in known.story
 
 

@@ -30,6 +30,30 @@ def test_recall_is_of_each_class_and_zero_without_pictures():
     assert Accuracy.of(LOGITS, LABELS).recall == [0.5, 0, 0, 0, 0, 0, 0]
 
 
+def test_precision_and_f1_are_as_defined():
+    labels = torch.arange(60) % 5
+    logits = torch.randn(60, 5) + torch.nn.functional.one_hot(labels, 5)
+    counts, answers = Accuracy.of(logits, labels), logits.argmax(1)
+    for i in range(5):
+        hits = ((answers == i) & (labels == i)).sum().item()
+        precision, recall = hits / (answers == i).sum().item(), hits / (labels == i).sum().item()
+        assert counts.precision[i] == pytest.approx(precision)
+        assert counts.f1[i] == pytest.approx(2 * precision * recall / (precision + recall))
+    nothing = Accuracy.of(torch.tensor([[1.0, 0, 0]]), torch.tensor([1]))
+    assert (nothing.precision, nothing.f1) == ([0, 0, 0], [0, 0, 0])
+
+
+def test_the_most_frequent_mistakes_come_first():
+    labels = torch.tensor([3, 3, 3, 3, 0, 0, 2, 1, 1])
+    answers = torch.tensor([1, 1, 2, 3, 2, 2, 2, 0, 4])
+    counts = Accuracy.of(torch.nn.functional.one_hot(answers, 5).float(), labels)
+    assert counts.mistakes == [(0, 2, 2), (3, 1, 2), (1, 0, 1), (1, 4, 1), (3, 2, 1)]
+    assert counts.confused == {0: (2, 2), 1: (0, 1), 3: (1, 2)}
+    assert counts.most_confused(3) == [0, 2, 3]
+    assert counts.most_confused(9) == [0, 1, 2, 3, 4]
+    assert torch.equal(counts.among([1, 3, 4]), counts.confusion[[1, 3, 4]][:, [1, 3, 4]])
+
+
 def test_batches_add_up_in_any_order():
     logits, labels = torch.randn(20, 7), torch.randint(7, (20,))
     whole = Accuracy.of(logits, labels)
@@ -51,8 +75,8 @@ def test_as_many_classes_as_imagenet_22k_has_cost_a_few_megabytes():
     with torch.profiler.profile(profile_memory=True) as seen:
         backbone = build(Spec(patch=(4, 4), embed_dim=8, depths=(1,), num_heads=(1,), window_sizes=((2, 2),)))
         with torch.device("meta"):
-            model = Classifier(backbone, list(map(str, range(classes))), Preprocess(crop=(8, 8), resize=8))
-        counts = model.accuracy + Accuracy.of(torch.eye(4, classes), torch.tensor([0, 1, 2, 9]))
+            Classifier(backbone, list(map(str, range(classes))), Preprocess(crop=(8, 8), resize=8))
+        counts = Accuracy.empty(classes) + Accuracy.of(torch.eye(4, classes), torch.tensor([0, 1, 2, 9]))
         assert (counts.top1, counts.top5, counts.total) == (0.75, 0.75, 4)
         assert len(counts.recall) == len(counts.totals) == classes
     allocated = sum(max(0, event.self_cpu_memory_usage) for event in seen.key_averages())

@@ -61,8 +61,7 @@ def test_any_number_of_channels_and_any_size(channels: int, size: tuple[int, int
     model, batch = model_of(in_channels=channels), batch_of("v1", channels, size)
     assert model(batch.pixels, batch.mask).shape == (2, channels, *size)
     model.losses(batch)["l1"].backward()
-    model.observe(batch)
-    assert model.scores()["l1"] > 0
+    assert model.scores(model.observe(batch))["l1"] > 0
 
 
 @torch.no_grad()
@@ -80,24 +79,20 @@ def test_a_few_steps_lower_the_loss_and_raise_the_score():
     x = torch.nn.functional.interpolate(torch.randn(8, 3, 2, 2), (32, 32), mode="bilinear")
     batch = Batch(x, draw_masks([draws(i) for i in range(8)], MASKING, (32, 32), (4, 4)))
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    model.observe(batch)
-    before = model.scores()
+    before = model.scores(model.observe(batch))
     for _ in range(25):
         sum(model.losses(batch).values()).backward()
         optimiser.step()
         optimiser.zero_grad()
-    model.observe(batch)
-    after = model.scores()
+    after = model.scores(model.observe(batch))
     assert after["l1"] < 0.7 * before["l1"]
     assert after["explained"] > before["explained"] + 0.2
 
 
-def test_scores_are_of_all_batches_and_then_begin_anew():
+def test_scores_are_of_all_batches():
     model = model_of()
     first, second = batch_of(size=(40, 56)), batch_of(size=(32, 32))
-    for batch in (first, second):
-        model.observe(batch)
-    scores = model.scores()
+    scores = model.scores(torch.cat([model.observe(batch) for batch in (first, second)]))
     assert list(scores) == ["explained", "l1"]
     with torch.no_grad():
         parts = [
@@ -107,8 +102,7 @@ def test_scores_are_of_all_batches_and_then_begin_anew():
             for b in (first, second)
         ]
     assert scores["l1"] == pytest.approx(torch.cat(parts).mean().item(), rel=1e-5)
-    model.observe(first)
-    assert model.scores()["l1"] == pytest.approx(parts[0].mean().item(), rel=1e-5)
+    assert model.scores(model.observe(first))["l1"] == pytest.approx(parts[0].mean().item(), rel=1e-5)
 
 
 def test_explained_is_one_for_the_truth_and_zero_for_the_mean():

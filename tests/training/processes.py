@@ -6,6 +6,7 @@ They are forked from one server that has imported torch already, since importing
 import multiprocessing
 import socket
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,24 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["accelerate", "tests.training.jobs"])
 
 
-def started(run: Path, **options: Any) -> ForkServerProcess:
-    """A process that trains in the folder `run`."""
-    process = context.Process(target=run_job, args=(str(run),), kwargs=options)
+def started(run: Path, work: Callable[..., None] = run_job, **options: Any) -> ForkServerProcess:
+    """A process that trains in the folder `run`, or does other work there."""
+    process = context.Process(target=work, args=(str(run),), kwargs=options)
     process.start()
     return process
 
 
-def started_together(run: Path, count: int, **options: Any) -> list[ForkServerProcess]:
-    """So many processes that train together in the folder `run`, by gloo."""
+def started_together(
+    run: Path, count: int, work: Callable[..., None] = run_job, **options: Any
+) -> list[ForkServerProcess]:
+    """So many processes that train together in the folder `run`, or do other work, by gloo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared["OMP_NUM_THREADS"] = "1"  # else Accelerate lets each take all cores, and they wait for each other
     ranks = [{"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(count)]
-    return [started(run, environment=shared | rank, **options) for rank in ranks]
+    return [started(run, work, environment=shared | rank, **options) for rank in ranks]
 
 
 def ended(process: ForkServerProcess) -> int:

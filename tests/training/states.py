@@ -1,8 +1,11 @@
 """What a run has come to, compared to the bit."""
 
+import shutil
+
 import torch
 
 from swinkit.files.tensors import read_torch
+from swinkit.training.state import Progress, write
 
 
 def read_state(run):
@@ -18,6 +21,17 @@ def last_state(run):
     state = read_state(run)
     assert state["progress"].pop("seconds") > 0
     return state
+
+
+def set_back(run, **changes):
+    """Let the only checkpoint of a run say that it has come less far."""
+    state = read_state(run)
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    progress = Progress(**state["progress"] | changes)
+    shutil.rmtree(checkpoint)
+    earlier = checkpoint.with_name(progress.name())
+    earlier.mkdir()
+    write(earlier, state | {"progress": vars(progress)})
 
 
 def assert_same(ours, theirs, path=""):

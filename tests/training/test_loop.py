@@ -45,8 +45,7 @@ def assert_close(ours, theirs):
 
 
 def test_it_learns_and_saves_a_model_that_answers_alike(tmp_path):
-    made = trained(tmp_path, recipe(epochs=4))
-    assert made.task.scores() == {"top1": 0.0, "top5": 0.0}  # nothing is left over
+    trained(tmp_path, recipe(epochs=4))
     log = [event for event in events(tmp_path) if event["event"] == "epoch"]
     assert [event["epoch"] for event in log] == [1, 2, 3, 4]
     assert log[-1]["top1"] == 1.0
@@ -99,7 +98,7 @@ def test_the_average_is_saved_beside_the_weights_and_is_what_is_measured(tmp_pat
 
 
 def test_it_stops_when_the_score_gets_no_better(tmp_path, monkeypatch):
-    monkeypatch.setattr(Classifier, "scores", lambda self: {"top1": 0.5})
+    monkeypatch.setattr(Classifier, "scores", lambda self, observed: {"top1": 0.5})
     trained(tmp_path, recipe(epochs=9, patience=2))
     assert events(tmp_path)[-1] | {"why": "2 epochs brought no better score"} == events(tmp_path)[-1]
     assert sum(event["event"] == "epoch" for event in events(tmp_path)) == 3
@@ -108,8 +107,8 @@ def test_it_stops_when_the_score_gets_no_better(tmp_path, monkeypatch):
 def test_it_stops_when_its_time_is_over_and_has_measured_what_came_of_it(tmp_path):
     trained(tmp_path, recipe(epochs=9, hours=1e-9))
     kinds = [event["event"] for event in events(tmp_path)]
-    assert kinds == ["epoch", "ended"]
-    assert events(tmp_path)[0]["updates"] == 1
+    assert kinds == ["began", "epoch", "ended"]
+    assert events(tmp_path)[1]["updates"] == 1
     assert isinstance(swinkit.load(tmp_path / "best"), Classifier)
 
 
@@ -138,7 +137,7 @@ def test_too_many_such_steps_in_a_row_stop_it(tmp_path, monkeypatch):
     monkeypatch.setattr(Classifier, "losses", lambda self, batch: {"x": self(batch.pixels).sum() * math.nan})
     with pytest.raises(DataError, match=r"3 steps in a row had no finite .* up to epoch 1, step 3"):
         trained(tmp_path, recipe(bad_steps=3))
-    assert [event["event"] for event in events(tmp_path)] == ["skipped"] * 3
+    assert [event["event"] for event in events(tmp_path)] == ["began", *["skipped"] * 3]
 
 
 def test_every_step_is_reported(tmp_path):
@@ -147,7 +146,7 @@ def test_every_step_is_reported(tmp_path):
     reports = [each for each in said if isinstance(each, Report)]
     assert [(each.epoch, each.step) for each in reports] == [(e, s) for e in (1, 2) for s in range(1, 7)]
     assert all(each.images_per_second > 0 and 0 <= each.waiting <= 1 for each in reports)
-    assert reports[-1].seconds_left == 0
+    assert reports[-1].seconds_left < 10  # for the evaluation, as long as the one before
     assert str(reports[0]).startswith("epoch 1/2  step 1/6  loss ")
     assert next(each for each in said if isinstance(each, str)) == "numbers: 2 epochs of 6 steps"
 

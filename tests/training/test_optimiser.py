@@ -17,6 +17,7 @@ from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import adamw, parameter_groups
+from swinkit.training.parallel import shortened
 from swinkit.training.recipe import Optimiser, Rule
 
 ONE = {"embed_dim": 8, "depths": (1,), "num_heads": (2,), "window_sizes": ((2, 2),)}
@@ -173,6 +174,27 @@ def test_adamw_takes_all_settings_of_the_recipe() -> None:
     assert {(group["betas"], group["eps"]) for group in made.param_groups} == {((0.8, 0.95), 1e-6)}
     assert {group["lr"] for group in made.param_groups} == {0.0625, 0.125, 0.25, 0.5}
     assert all(isinstance(p, torch.Tensor) for group in made.param_groups for p in group["params"])
+
+
+def test_what_another_librarys_model_exempts_does_not_decay() -> None:
+    class Theirs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.weight = (nn.Parameter(torch.zeros(2, 2)) for _ in range(2))
+
+        def no_weight_decay(self) -> set[str]:
+            return {"table", "absolute_pos_embed"}  # as Microsoft's names what some models have not
+
+    assert undecayed_of(nn.Sequential(Theirs()), "paper") == {"table"}
+
+
+def test_a_gradient_is_shortened_only_where_a_norm_is_given() -> None:
+    weight = nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([3.0, 4.0])
+    assert shortened([weight], None) == 5.0
+    assert weight.grad.tolist() == [3.0, 4.0]
+    assert shortened([weight], 1.0) == 5.0
+    assert weight.grad.norm() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(

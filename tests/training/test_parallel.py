@@ -1,18 +1,25 @@
 """Several processes compute what one does, and are stopped and resumed as one."""
 
+import json
 import os
 import signal
 
 import pytest
 import torch
 
+import swinkit
+from swinkit.core.block import Block
 from swinkit.errors import UsageError
 from swinkit.training.job import Plan
-from swinkit.training.parallel import blocks, unwrap_blocks, wrap_blocks
+from swinkit.training.loop import train
+from swinkit.training.parallel import Objective, blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.recipe import Run
+from swinkit.training.run import RunFolder
+from tests.models.small import PIXELS
 
-from .jobs import job, recipe
+from .jobs import Numbers, job, prepare, recipe
 from .processes import after_steps, ended, started, started_together
+from .sharing import measure, step
 from .states import assert_same, last_state
 
 
@@ -24,40 +31,146 @@ def alone(tmp_path_factory):
     return last_state(path)
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory):
-    """The last checkpoint of two processes."""
-    path = tmp_path_factory.mktemp("runs") / "together"
-    assert [ended(each) for each in started_together(path, 2, micro_batch=1)] == [0, 0]
-    return last_state(path)
+@pytest.fixture(scope="module", params=["none", "full"])
+def together(request, tmp_path_factory):
+    """The sharding of two processes, and their run; each has all weights (DDP), or its part (FSDP2)."""
+    run = tmp_path_factory.mktemp("runs") / request.param
+    assert run_together(run, sharding=request.param) == [0, 0]
+    return request.param, run
 
 
-@pytest.mark.parametrize("part", ["model", "model_ema"])
-def test_two_processes_compute_what_one_does_with_twice_the_accumulation(alone, together, part):
-    assert alone["progress"]["updates"] == together["progress"]["updates"] == 12
-    for name, value in alone[part].items():
-        torch.testing.assert_close(value, together[part][name], rtol=1e-4, atol=1e-5, msg=name)
+def run_together(run, **options):
+    """Two processes train; their exit codes."""
+    return [ended(each) for each in started_together(run, 2, micro_batch=1, **options)]
 
 
-def test_two_processes_that_are_killed_go_on_to_the_same_weights(together, tmp_path):
-    run = tmp_path / "run"
-    processes = started_together(run, 2, micro_batch=1)
-    after_steps(run, processes[0], 5)
+def killed_after(run, processes, steps):
+    """Kill all of them after so many steps."""
+    after_steps(run, processes[0], steps)
     for process in processes:
         process.kill()
         ended(process)
-    assert [ended(each) for each in started_together(run, 2, micro_batch=1)] == [0, 0]
-    assert_same(last_state(run), together)
+
+
+def assert_close(ours, theirs):
+    """All tensors, within what adding in another order changes; all else must be the same."""
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict | list):
+        assert len(ours) == len(theirs)
+        for name in ours if isinstance(ours, dict) else range(len(ours)):
+            if name not in ("loss", "best"):
+                assert_close(ours[name], theirs[name])
+    elif isinstance(ours, torch.Tensor):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    else:
+        assert ours == theirs
+
+
+def test_two_processes_compute_what_one_does_with_twice_the_accumulation(alone, together):
+    assert alone["progress"]["updates"] == 12
+    assert_close(last_state(together[1]), alone)
+
+
+def test_two_processes_that_are_killed_go_on_to_the_same_weights(together, tmp_path):
+    sharding, whole = together
+    processes = started_together(tmp_path / "run", 2, micro_batch=1, sharding=sharding)
+    killed_after(tmp_path / "run", processes, 5)
+    assert run_together(tmp_path / "run", sharding=sharding) == [0, 0]
+    assert_same(last_state(tmp_path / "run"), last_state(whole))
 
 
 def test_a_signal_to_one_process_stops_both_after_the_same_step(together, tmp_path):
-    run = tmp_path / "run"
-    processes = started_together(run, 2, micro_batch=1, save_every=1000)
+    sharding, whole = together
+    run, options = tmp_path / "run", {"save_every": 1000, "sharding": sharding}
+    processes = started_together(run, 2, micro_batch=1, **options)
     after_steps(run, processes[0], 3)
     os.kill(processes[1].pid, signal.SIGTERM)
     assert [ended(each) for each in processes] == [143, 143]
-    assert [ended(each) for each in started_together(run, 2, micro_batch=1, save_every=1000)] == [0, 0]
-    assert_same(last_state(run), together)
+    assert run_together(run, **options) == [0, 0]
+    assert_same(last_state(run), last_state(whole))
+
+
+def test_one_process_goes_on_with_what_several_began(alone, tmp_path):
+    run = tmp_path / "run"
+    killed_after(run, started_together(run, 2, micro_batch=1, sharding="full"), 6)
+    assert ended(started(run, micro_batch=1, allow_changes=True)) == 0
+    assert_close(last_state(run), alone)
+
+
+def test_several_processes_go_on_with_what_one_began(alone, tmp_path):
+    run = tmp_path / "run"
+    killed_after(run, [started(run, micro_batch=1)], 6)
+    assert run_together(run, sharding="full", allow_changes=True) == [0, 0]
+    assert_close(last_state(run), alone)
+
+
+def test_what_several_processes_save_is_an_ordinary_model(together):
+    _, run = together
+    averaged = last_state(run)["model_ema"]
+    saved = swinkit.load(run / "last").state_dict()
+    assert list(saved) == list(averaged)
+    assert all(torch.equal(value, averaged[name]) for name, value in saved.items())
+
+
+def test_several_processes_measure_what_one_does_to_the_bit(tmp_path):
+    assert ended(started(tmp_path / "alone", measure)) == 0
+    for sharding in ("none", "full"):
+        both = started_together(tmp_path / sharding, 2, measure, sharding=sharding)
+        assert [ended(each) for each in both] == [0, 0]
+    found = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json"))]
+    assert len(found) == 5
+    assert [len(each["observed"]) for each in found] == [5] * 5
+    assert all(each == found[0] for each in found)
+
+
+def test_weights_of_every_family_are_shared_out_and_learn_as_alone(tmp_path):
+    both = started_together(tmp_path / "step", 2, step)
+    assert [ended(each) for each in both] == [0, 0]
+    for rank in range(2):
+        found = json.loads((tmp_path / f"step-{rank}.json").read_text())
+        assert set(found) == set(PIXELS)
+        for family, of in found.items():
+            assert of["all"], family
+            assert of["held"] == pytest.approx(0.5, abs=0.1), family  # one of three experts is here, or two
+            assert of["norms"][0] > 0.1, family  # so it is clipped
+            assert of["norms"][1] == pytest.approx(of["norms"][0], rel=1e-5), family
+            assert of["apart"] < 1e-6, family
+
+
+def test_one_process_has_nobody_to_share_with():
+    with pytest.raises(UsageError, match=r"run\.sharding=full shares the weights out among processes"):
+        Plan.of(recipe(sharding="full").run, 1)
+
+
+@pytest.mark.parametrize("other", ["FSDP", "DEEPSPEED", "MEGATRON_LM"])
+def test_other_ways_of_sharing_weights_are_refused(other, tmp_path, monkeypatch):
+    monkeypatch.setenv(f"ACCELERATE_USE_{other}", "true")
+    with pytest.raises(UsageError, match=f"Accelerate is set up for {other}, which is not used here"):
+        train(job(recipe()), recipe(), RunFolder(tmp_path / "run"))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # looked at by torch's compiler
+def test_compiled_blocks_learn_as_plain_ones(monkeypatch):
+    """By a backend that traces, forward and backward, and leaves out the minutes of C++."""
+    compile_block = Block.compile
+    monkeypatch.setattr(Block, "compile", lambda block: compile_block(block, backend="aot_eager"))
+    plain, compiled = (job(recipe(dropout=0.0)).task.train() for _ in range(2))
+    wrap_blocks(compiled, checkpointing=False, compiling=True)
+    losses = [list(descent(task)) for task in (plain, compiled)]
+    assert losses[0][-1] < 0.9 * losses[0][0]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def descent(task):
+    """The losses of four steps of SGD on the same batch."""
+    batch = prepare(Numbers(4), range(4), 0)
+    optimiser = torch.optim.SGD(task.parameters(), lr=0.1)
+    for _ in range(4):
+        loss = Objective(task)(batch)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        yield loss.item()
 
 
 def test_blocks_are_compiled_one_by_one_and_keep_the_names_of_their_weights():

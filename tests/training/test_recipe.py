@@ -36,7 +36,7 @@ def test_settings_of_another_swinkit_are_named(values, message):
     ("make", "message"),
     [
         (lambda: Run(batch_size=0), "run.batch_size is 0; it must be 1 or more"),
-        (lambda: Run(batch_size=8, micro_batch=3), "run.micro_batch is 3; it must be a divisor of"),
+        (lambda: Run(batch_size=8, micro_batch=3), "run.micro_batch is 3; it must be auto or a divisor of"),
         (lambda: Run(seed=2**40), "run.seed is 1099511627776"),
         (lambda: Run(ema=1.0), "run.ema is 1.0; it must be between 0 and 1"),
         (lambda: Run(save_every=0), "run.save_every is 0"),

@@ -1,18 +1,33 @@
-"""A training that is killed, however and whenever, goes on to exactly the weights of one that was not."""
+"""A training that is killed, however and whenever, goes on to exactly the weights of one that was not.
+
+The moments are drawn from $KILL_SEED, which the names of the tests show: `make kill-tests` runs them ten
+times, with another seed each time.
+"""
 
 import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 
+from swinkit.training.lock import LOCK
 from swinkit.training.state import is_whole
 
+from .disks import small_disk
 from .processes import after_steps, ended, started
 from .states import assert_same, last_state
+
+SEED = int(os.environ.get("KILL_SEED", "0"))
+WRITES = 48  # of a run, at least, that force something onto the disk
+STEP = 0.05  # seconds; about as long as a step takes
+
+
+def moments(count):
+    """Of the writes, one in each of `count` parts, and the very first."""
+    draw, part = random.Random(SEED), WRITES // count
+    return [1, *(draw.randrange(i * part, (i + 1) * part) + 1 for i in range(count))]
 
 
 @pytest.fixture(scope="module")
@@ -23,34 +38,36 @@ def whole(tmp_path_factory):
     return last_state(path)
 
 
+@pytest.mark.parametrize("seed", [SEED])
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_kill_9_at_random_moments_changes_nothing(whole, workers, tmp_path):
-    draw, run = random.Random(workers), tmp_path / "run"
+def test_kill_9_at_random_moments_changes_nothing(whole, workers, seed, tmp_path):
+    draw, run = random.Random(f"{seed} {workers}"), tmp_path / "run"
     for _ in range(3):
         process = started(run, workers=workers)
         after_steps(run, process, draw.randint(1, 4))
+        time.sleep(draw.uniform(0, STEP))
         process.kill()
         assert ended(process) == -signal.SIGKILL
     assert ended(started(run, workers=workers)) == 0
     assert_same(last_state(run), whole)
 
 
-@pytest.mark.parametrize("dies_at", [1, 3, 8, 9, 10, 11, 12, 20, 33, 47])
+@pytest.mark.parametrize("dies_at", moments(12))
 def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, tmp_path):
     run = tmp_path / "run"
     assert ended(started(run, dies_at=dies_at)) == -signal.SIGKILL
     assert ended(started(run)) == 0
     assert_same(last_state(run), whole)
-    assert sorted(path.name for path in run.iterdir()) == [
-        "best", "checkpoints", "config.json", "env.json", "last", "log.jsonl", "metrics.csv"
-    ]  # fmt: skip
+    assert not [path for path in run.rglob("*") if path.name[0] == "." and path.name != LOCK]
 
 
+@pytest.mark.parametrize("seed", [SEED])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_asked_to_stop_it_finishes_the_step_saves_and_says_so(whole, number, code, tmp_path):
-    run = tmp_path / "run"
+def test_asked_to_stop_it_finishes_the_step_and_saves(whole, number, code, seed, tmp_path):
+    draw, run = random.Random(f"{seed} {code}"), tmp_path / "run"
     process = started(run, save_every=1000)
     after_steps(run, process, 3)
+    time.sleep(draw.uniform(0, STEP))
     os.kill(process.pid, number)
     assert ended(process) == code
     (checkpoint,) = (run / "checkpoints").iterdir()
@@ -76,18 +93,8 @@ def test_a_second_signal_ends_it_at_once(whole, tmp_path):
 @pytest.fixture
 def disk(tmp_path):
     """A small file system of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if shutil.which("mount") is None or mounted(place).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield place
-    subprocess.run(["umount", place], check=True)
-
-
-def mounted(place):
-    """Try to."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
-    return subprocess.run(command, check=False, capture_output=True)
+    with small_disk(tmp_path / "disk", "4m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("free", [3_000, 40_000, 150_000, 330_000])

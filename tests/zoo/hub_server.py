@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face hub: all that huggingface_hub asks it for models, on this machine.
+"""A stand-in for the Hugging Face hub: all that huggingface_hub asks it for models and data, on this machine.
 
 Large files (weights) are kept by their SHA-256 and given out from another address, as the hub does.
 """
@@ -112,6 +112,8 @@ class Answers(BaseHTTPRequestHandler):
             return self.batch(json.loads(body))
         if words[0] == "api":
             return self.api(words[1:], body)
+        if words[0] == "datasets":  # whose addresses begin so
+            words = words[1:]
         if len(words) > 4 and words[2] == "resolve":
             return self.resolve("/".join(words[:2]), words[3], "/".join(words[4:]))
         return self.refuse(404, "")
@@ -148,7 +150,9 @@ class Answers(BaseHTTPRequestHandler):
             return self.send(409 if known else 200, {})
         if self.commit_of(repo, revision) is None:
             return self.refuse(404, "RevisionNotFound")
-        act = {"revision": self.info, "preupload": self.preupload, "commit": self.commit}[action]
+        act = {"revision": self.info, "preupload": self.preupload, "commit": self.commit}.get(
+            action, self.tree
+        )
         return act("/".join(words[1:3]), repo, revision, body)
 
     def info(self, name: str, repo: Repo, revision: str, body: bytes) -> None:
@@ -165,6 +169,15 @@ class Answers(BaseHTTPRequestHandler):
             for large in [path.endswith(LARGE)]
         ]
         self.send(200, {"id": name, "sha": commit, "private": repo.private, "siblings": files})
+
+    def tree(self, name: str, repo: Repo, revision: str, body: bytes) -> None:
+        """The files alone."""
+        files = repo.commits[str(self.commit_of(repo, revision))].items()
+        entries = [
+            {"type": "file", "path": path, "size": len(content), "oid": git_hash(content)}
+            for path, content in files
+        ]
+        self.send(200, json.dumps(entries).encode())
 
     def preupload(self, name: str, repo: Repo, revision: str, body: bytes) -> None:
         """Which of the files are large."""

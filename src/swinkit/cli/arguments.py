@@ -12,6 +12,13 @@ from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 
 ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*=")
+WORDS = (  # of types of Python in a parser's messages
+    (
+        re.compile(r"Expected a <class 'tuple'>\. Got value: (\S+)"),
+        r"Expected a list, such as [\1]. Got value: \1",
+    ),
+    (re.compile(r"Expected a typing\.Literal\[(.*?)\]"), r"Expected one of \1"),
+)
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 READING = ("--variant", "--from", "--entry", "--head")  # what `add_reading` adds; each takes a value
 
@@ -91,5 +98,8 @@ def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool
 
 
 def one_line(error: Any) -> str:
-    """A parser's message without its line breaks and indentation."""
-    return " ".join(str(error).split())
+    """A parser's message without its line breaks and indentation, and in words for people."""
+    text = " ".join(str(error).split())
+    for pattern, words in WORDS:
+        text = pattern.sub(words, text)
+    return text

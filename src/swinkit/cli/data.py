@@ -2,13 +2,16 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..data.check import Report, readings, report_on, span, splits_of
+from ..data.check import Report, report_on, splits_of
+from ..data.readings import readings
+from ..data.sizes import shapes, sides, span
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
+from ..zoo.hub_data import located
 from .arguments import parse, parser
 from .console import block, note, progress
 from .table import table
@@ -28,7 +31,9 @@ def command(arguments: Sequence[str]) -> int:
         wrong = f"unknown action {words[0]!r}{did_you_mean(words[0], ACTIONS)}" if words else "say what to do"
         raise UsageError(f"{wrong}; for example `swinkit data check PATH`")
     reader = parser("data check", "Read every picture of a data set and tell what is wrong with it.")
-    reader.add_argument("path", type=Path, help="folder or zip of SPLIT/CLASS/picture, lists, or shards")
+    reader.add_argument(
+        "path", help="folder or zip of SPLIT/CLASS/picture, lists, tables or shards; hf:org/name"
+    )
     reader.add_argument("--html", type=Path, help="write a page with pictures to this file")
     reader.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     reader.add_argument(
@@ -37,12 +42,13 @@ def command(arguments: Sequence[str]) -> int:
     options = parse(reader, words, assignments=True)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
-    splits, problems = splits_of(options.path)
+    path = located(options.path)
+    splits, problems = splits_of(path)
     found = []
     for samples in splits:
         with progress(samples.ids) as names:
             found += [reading for _, reading in zip(names, readings(samples, options.workers), strict=True)]
-    report = report_on(options.path, splits, found, problems)
+    report = report_on(path, splits, found, problems)
     if options.html:
         write_page(options.html, page(report, splits))
     block(json.dumps(report.to_json()) if options.json else shown(report))
@@ -65,6 +71,15 @@ def write_page(path: Path, text: str) -> None:
 def shown(report: Report) -> str:
     """The report for people."""
     parts = [f"{report.path}: {report.layout}, told by {report.evidence}", split_table(report)]
+    everything = [size for sizes in report.sizes.values() for size in sizes]
+    for what, measure in (("shorter side, pixels", sides), ("width to height", shapes)):
+        of_split = {split: measure(sizes) for split, sizes in report.sizes.items()}
+        parts.append(counted(what, measure(everything), of_split))
+    modes = dict.fromkeys(mode for counts in report.modes.values() for mode in counts)
+    parts.append(counted("stored as", modes, report.modes))
+    if any(report.turned.values()):
+        told = ", ".join(f"{count} of {split}" for split, count in report.turned.items() if count)
+        parts.append(f"turned upright as their EXIF data say: {told}")
     parts.append(class_table(report))
     for problem in report.problems:
         examples = [name for group in problem.groups for name in group]
@@ -79,13 +94,21 @@ def split_table(report: Report) -> str:
     """A row for each split."""
     rows = []
     for split, counts in report.counts.items():
-        sides = span(report.sizes[split])
-        ranges = [
-            f"{low} / {middle:g} / {high}" for low, middle, high in (sides.values() if sides else [])
-        ] or ["-", "-"]
+        measured = span(report.sizes[split])
+        ranges = (
+            [" / ".join(f"{value:g}" for value in measured[side]) for side in ("height", "width")]
+            if measured
+            else ["-", "-"]
+        )
         rows.append([split, str(sum(counts.values())), str(len(counts)), *ranges])
     head = ["split", "pictures", "classes", "height: least / median / most", "width"]
     return table(head, rows, right=("pictures", "classes"))
+
+
+def counted(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[str, int]]) -> str:
+    """A row for each kind, and a column for each split."""
+    rows = [[kind, *(str(counts.get(kind, 0)) for counts in of_split.values())] for kind in kinds]
+    return table([what, *of_split], rows, right=tuple(of_split))
 
 
 def class_table(report: Report) -> str:

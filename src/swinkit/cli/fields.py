@@ -1,8 +1,9 @@
 """The fields of a recipe on the command line: `a.b=value` for every one, typed as the recipe has it."""
 
+from argparse import SUPPRESS
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -13,6 +14,7 @@ METAVARS = {
     int: "N",
     float: "X",
     int | None: "N",
+    int | Literal["auto"] | None: "N|auto",
     float | None: "X",
     bool: "true|false",
 }  # by type
@@ -47,7 +49,7 @@ WORDS = {  # what each field of a recipe is, in the help
     "optimiser.weight_decay": "of AdamW",
     "optimiser.betas": "of AdamW",
     "optimiser.eps": "of AdamW",
-    "optimiser.clip_norm": "largest norm of the gradient",
+    "optimiser.clip_norm": "largest norm of the gradient; null: as it comes",
     "optimiser.layer_decay": "factor of the learning rate from each block to the one below; null: none",
     "optimiser.rule": "whose parameter groups",
     "schedule.kind": "of the learning rate after the warm-up",
@@ -62,27 +64,63 @@ WORDS = {  # what each field of a recipe is, in the help
     "schedule.factor": "what a drop of step and multistep leaves of the rate",
     "schedule.by_epoch": "change the rate once an epoch, not at every step",
     "run.batch_size": "pictures in an optimiser step, over all processes",
-    "run.micro_batch": "pictures at a time on one process; null: all of its share",
+    "run.micro_batch": "pictures at a time on one process; null: all of its share; auto: as many as fit",
     "run.precision": "numbers that the forward pass computes with",
     "run.compile": "compile the blocks, which needs a C++ compiler",
     "run.checkpointing": "compute each block again in the backward pass, for less memory",
+    "run.sharding": "what processes keep of a weight: none: each the whole (DDP); full: its part (FSDP2)",
     "run.ema": "decay of the averaged weights; null: none",
     "run.seed": "of all that is random",
     "run.save_every": "optimiser steps between checkpoints",
     "run.patience": "epochs without a better score before it stops; null: never",
     "run.hours": "after which it stops; null: never",
     "run.bad_steps": "in a row without a finite loss before it stops",
+    "run.trackers": "where else it is followed, such as [tensorboard,wandb]; each needs its extra",
     "masking.patch": "pixels of a masked cell",
     "masking.ratio": "of the cells that are masked",
     "masking.target_window": "pixels over which the target is normed (V2: 47); null: not",
 }
+FIRST = (  # what most trainings are told; the rest stands in a longer help
+    "variant",
+    "init",
+    "drop_path",
+    "data.size",
+    "data.workers",
+    "augmentation.mixup",
+    "augmentation.cutmix",
+    "optimiser.lr",
+    "optimiser.weight_decay",
+    "optimiser.layer_decay",
+    "schedule.epochs",
+    "schedule.warmup_epochs",
+    "run.batch_size",
+    "run.micro_batch",
+    "run.precision",
+    "run.compile",
+    "run.checkpointing",
+    "run.ema",
+    "run.seed",
+    "run.patience",
+    "run.hours",
+    "run.trackers",
+    "masking.patch",
+    "masking.ratio",
+)
 
 
-def add_fields(reader: ArgumentParser, recipe: Recipe) -> None:
-    """Let `reader` take every field of the recipe, as it is unless given."""
+def add_fields(reader: ArgumentParser, recipe: Recipe, *, every: bool = True) -> None:
+    """Let `reader` take every field of the recipe, as it is unless given.
+
+    Its help tells of `every` one, or of those that most trainings are told.
+    """
+    groups: dict[str, Any] = {}
     for name, kind, value in leaves(recipe):
+        section = name.rpartition(".")[0] or "recipe"
+        if section not in groups:
+            groups[section] = reader.add_argument_group(section)
         shown: dict[str, Any] = {"metavar": METAVARS[kind]} if kind in METAVARS else {}
-        reader.add_argument(f"--{name}", type=kind, default=value, help=WORDS[name], **shown)
+        words = WORDS[name] if every or name in FIRST else SUPPRESS
+        groups[section].add_argument(f"--{name}", type=kind, default=value, help=words, **shown)
 
 
 def chosen(recipe: Recipe, options: Namespace) -> Recipe:

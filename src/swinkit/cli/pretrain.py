@@ -1,6 +1,5 @@
 """`swinkit pretrain VARIANT data=... out=...`: learn from pictures without labels, by SimMIM."""
 
-import os
 from collections.abc import Sequence
 
 from ..errors import UsageError
@@ -9,8 +8,8 @@ from ..recipes.catalogue import RECIPES
 from ..recipes.simmim import any_pretraining
 from ..training.recipe import Recipe
 from .arguments import parser
-from .launch import RANK, launched
-from .train import begun_with, carried_out
+from .launch import launched
+from .train import ALL, begun_with, carried_out, taken
 
 DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).
 
@@ -25,12 +24,12 @@ def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
     words = list(arguments)
     named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
-    if named is None and not {"--help", "-h"} & set(words):
+    if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
     reader = parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
     order = begun_with(recipe_of(named or EXAMPLE), words, reader)
-    if order.processes > 1 and RANK not in os.environ:
-        return launched(["pretrain", *arguments], order.processes)
+    if order.processes > 1:
+        return launched(["pretrain", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order, ADVICE)
 
 

@@ -12,19 +12,22 @@ from jsonargparse import ArgumentParser, Namespace
 from .. import api
 from ..errors import UsageError, require
 from ..recipes import catalogue
+from ..training.job import Plan
 from ..training.recipe import Recipe, from_json
 from ..training.run import BEST, DATA, recorded_config
 from .arguments import parse, parser
 from .console import line
 from .fields import add_fields, chosen
-from .launch import RANK, launched
+from .launch import RANK, launched, started
 from .meter import Meter
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
 
-DATA is a folder or zip with train/CLASS/picture and val/CLASS/picture; RUN the folder of the run, from which
-a stopped one goes on. Options may be given as key=value."""
+DATA is a folder or zip with train/CLASS/picture and val/CLASS/picture, another layout of docs/data.md, or
+hf:org/name; RUN the folder of the run, from which a stopped one goes on. Options may be given as
+key=value."""
 
+ALL = "--help-all"
 ADVICE = "try `swinkit predict PICTURE --model {model}`"
 
 
@@ -43,8 +46,8 @@ def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
     place, words = taken(arguments, "resume")
     order = begun(words) if place is None else resumed(Path(place), words)
-    if order.processes > 1 and RANK not in os.environ:
-        return launched(["train", *arguments], order.processes)
+    if order.processes > 1:
+        return launched(["train", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order)
 
 
@@ -76,7 +79,7 @@ def begun(arguments: Sequence[str]) -> Order:
     """
     words = list(arguments)
     named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
-    if named is None and not {"--help", "-h"} & set(words):
+    if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError("name a recipe first, such as cifar10-swin-pico; `swinkit recipes` lists all")
     recipe = catalogue.find(named or next(iter(catalogue.RECIPES)))
     return begun_with(recipe, words, parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION))
@@ -91,7 +94,7 @@ def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser)
     data, words = taken(arguments, "data")
     out, words = taken(words, "out")
     add_shared(reader)
-    add_fields(reader, recipe)
+    add_fields(reader, recipe, every=ALL in words)
     reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
     if data is None or out is None:
@@ -112,7 +115,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
     data, words = taken(arguments, "data")
     reader = parser("train --resume RUN", DESCRIPTION)
     add_shared(reader)
-    add_fields(reader, recipe)
+    add_fields(reader, recipe, every=ALL in words)
     reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
     return ordered(recipe, options, Path(data or str(config.get(DATA))), run)
@@ -125,7 +128,9 @@ def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
         UsageError: a value that makes no sense.
     """
     require(options.processes >= 1, "processes", options.processes, "1 or more")
-    return Order(chosen(recipe, options), data, out, options.processes, options.allow_changes)
+    order = Order(chosen(recipe, options), data, out, options.processes, options.allow_changes)
+    Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
+    return order
 
 
 def taken(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
@@ -151,7 +156,10 @@ def taken(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
 
 def add_shared(reader: ArgumentParser) -> None:
     """The options that both ways have."""
-    reader.add_argument("--processes", type=int, default=1, help="processes on this machine")
+    reader.add_argument(
+        ALL, action="help", help="show every field, and leave; `swinkit recipes show` has values"
+    )
+    reader.add_argument("--processes", type=int, metavar="N", default=1, help="processes on this machine")
     changes = "go on with another recipe or other data than the run began with"
     reader.add_argument("--allow-changes", action="store_true", help=changes)
 

@@ -8,6 +8,7 @@ product is as fast. `tests/core/test_kernels.py` proves that the two agree.
 Shapes: B batch, W windows, H heads, N tokens in a window, D channels per head.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,9 +21,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> T
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """As `attend`, spelled out; the softmax is in at least fp32."""
-    scores = q @ k.transpose(-2, -1) + offset.to(q.dtype)
-    weights = scores.float().softmax(-1).to(v.dtype) if scores.dtype.itemsize < 4 else scores.softmax(-1)
+    """As `attend`, spelled out; the softmax is in at least fp32, and so is what is added to the scores."""
+    scores = q @ k.transpose(-2, -1) + offset  # an offset in fp32, as under autocast, raises scores in bf16
+    weights = scores.softmax(-1, torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
     return F.dropout(weights, dropout, training=dropout > 0) @ v
 
 

@@ -1,6 +1,8 @@
 """What training does to pictures, one at a time; what it does to batches of them is in `data.mixing`.
 
-Every draw comes from the stream of a sample, never from the order in which samples are read.
+What is done is torchvision's, by the kernels of its transforms v2; what is drawn is ours. Its transforms draw
+from torch's global generator, so that a picture would depend on what the same process had read before; here
+every draw comes from the stream of a sample, and never from the order in which samples are read.
 
 Shapes: h, w pixels before, H, W after.
 """
@@ -94,8 +96,6 @@ def erased(pixels: Tensor, probability: float, stream: random.Random) -> Tensor:
         h, w = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
         if 0 < h < height and 0 < w < width:
             top, left = stream.randint(0, height - h), stream.randint(0, width - w)
-            pixels = pixels.clone()
             noise = torch.randn(len(pixels), h, w, generator=generator(stream))
-            pixels[:, top : top + h, left : left + w] = noise
-            break
+            return F.erase(pixels, top, left, h, w, noise)
     return pixels

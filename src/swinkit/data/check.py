@@ -3,35 +3,23 @@
 A problem is blocking if a training would stop on it, or its score would be worth nothing.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from ..core.spec import Size
-from ..errors import DataError
-from .images import ImageError
+from ..errors import DataError, listed
+from .alike import look_alikes
 from .layouts import HELD_OUT, find_samples, layout_of
 from .loader import MAX_BAD_FRACTION
+from .readings import Reading
 from .samples import Samples
-from .workers import Ahead
+from .sizes import shapes, sides, span
 
 SPLITS = ("train", *HELD_OUT)
-TOGETHER = 32  # pictures that a worker reads at a time
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What reading one picture told: why it failed, or its size (h, w) and a sha256 of its pixels."""
-
-    split: str
-    id: str
-    label: str
-    error: str | None
-    size: Size
-    digest: str
+VERSION = 1  # of the JSON
 
 
 @dataclass(frozen=True)
@@ -46,13 +34,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. `counts[split][class]` are pictures, `sizes[split]` those that could be read."""
+    """What was found. `counts[split][class]` are pictures; the rest is of those that could be read.
+
+    `sizes[split]` are each (h, w), `modes[split][mode]` how many are stored so, `turned[split]` how many
+    their EXIF data turn.
+    """
 
     path: Path
     layout: str
     evidence: str
     counts: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, Sequence[Size]]
+    modes: Mapping[str, Mapping[str, int]]
+    turned: Mapping[str, int]
     problems: tuple[Problem, ...]
 
     @property
@@ -60,42 +54,41 @@ class Report:
         """Whether it should not be trained on as it is."""
         return any(problem.blocking for problem in self.problems)
 
-    def to_json(self) -> dict[str, object]:
-        """All of it, as plain values; sizes as height and width: smallest, median and largest."""
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as plain values; the names of the fields stay the same within a version.
+
+        `sizes` are height, width and width by height: smallest, median and largest.
+        """
         return {
+            "version": VERSION,
             "path": str(self.path),
             "layout": self.layout,
             "evidence": self.evidence,
-            "splits": {
-                split: {
-                    "pictures": sum(counts.values()),
-                    "classes": dict(counts),
-                    "sizes": span(self.sizes[split]),
-                }
-                for split, counts in self.counts.items()
-            },
+            "splits": {split: self.split_json(split) for split in self.counts},
             "problems": [
                 {
                     "kind": p.kind,
                     "message": p.message,
                     "blocking": p.blocking,
-                    "pictures": [list(g) for g in p.groups],
+                    "pictures": [list(group) for group in p.groups],
                 }
                 for p in self.problems
             ],
             "blocking": self.blocking,
         }
 
-
-def span(sizes: Sequence[Size]) -> dict[str, list[float]] | None:
-    """Smallest, median and largest height and width; None without pictures."""
-    if not sizes:
-        return None
-    heights, widths = zip(*sizes, strict=True)
-    return {
-        name: [min(sides), median(sides), max(sides)]
-        for name, sides in (("height", heights), ("width", widths))
-    }
+    def split_json(self, split: str) -> dict[str, Any]:
+        """One split of it."""
+        sizes = self.sizes[split]
+        return {
+            "pictures": sum(self.counts[split].values()),
+            "classes": dict(self.counts[split]),
+            "sizes": span(sizes),
+            "shorter_sides": sides(sizes),
+            "shapes": shapes(sizes),
+            "modes": dict(self.modes[split]),
+            "turned": self.turned[split],
+        }
 
 
 def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
@@ -118,71 +111,71 @@ def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
     if not found and not problems:
         raise DataError(
             f"{path}: no data set: looked for {', '.join(SPLITS)} as folders SPLIT/CLASS/picture, as lists "
-            "SPLIT.csv or SPLIT.parquet, and as shards SPLIT-*.tar"
+            "SPLIT.csv or SPLIT.parquet, as tables SPLIT-*.parquet or a DatasetDict saved there, and as "
+            "shards SPLIT-*.tar"
         )
     return found, problems
 
 
-def readings(samples: Samples, workers: int = 0) -> Iterator[Reading]:
-    """Each picture of a split, in order."""
-    ranges = range(0, len(samples), TOGETHER)
-    several = Ahead(Several(samples), workers)
-    for together in several([range(at, min(at + TOGETHER, len(samples))) for at in ranges]):
-        yield from together
-
-
-@dataclass(frozen=True)
-class Several:
-    """How a worker reads a few pictures."""
-
-    samples: Samples
-
-    def __call__(self, indices: Sequence[int]) -> list[Reading]:
-        """One reading each."""
-        return [read(self.samples, index) for index in indices]
-
-
-def read(samples: Samples, index: int) -> Reading:
-    """Decode one picture."""
-    name = samples.ids[index]
-    label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
-    try:
-        image = samples.load(index)
-    except ImageError as error:
-        return Reading(samples.split, name, label, error.reason, (), "")
-    size = tuple(image.shape[1:])
-    digest = hashlib.sha256(repr(size).encode() + image.numpy().tobytes()).hexdigest()
-    return Reading(samples.split, name, label, None, size, digest)
-
-
 def report_on(
-    path: Path, splits: Sequence[Samples], found: Iterable[Reading], problems: Iterable[Problem] = ()
+    path: Path, splits: Sequence[Samples], found: Iterable[Reading], problems: Sequence[Problem] = ()
 ) -> Report:
     """What all readings of all splits tell together."""
     found = list(found)
     counts = {s.split: dict(zip(s.classes, s.counts().tolist(), strict=True)) for s in splits}
-    sizes = {s.split: [r.size for r in found if r.split == s.split and r.error is None] for s in splits}
+    whole = {split: [r for r in found if r.split == split and r.error is None] for split in counts}
     layout, evidence = (layout_of(path, splits[0].split) if splits else None) or (
         "unknown",
         "nothing readable",
     )
-    told = (*problems, *class_problems(counts), *unreadable(found, counts), *repeated(found))
-    return Report(path, layout, evidence, counts, sizes, tuple(told))
+    told = (
+        *problems,
+        *missing_splits(splits, problems),
+        *class_problems(counts),
+        *unreadable(found, counts),
+        *repeated(found),
+    )
+    return Report(
+        path,
+        layout,
+        evidence,
+        counts,
+        sizes={split: [r.size for r in of_split] for split, of_split in whole.items()},
+        modes={split: dict(Counter(r.mode for r in of_split)) for split, of_split in whole.items()},
+        turned={split: sum(r.turned for r in of_split) for split, of_split in whole.items()},
+        problems=told,
+    )
+
+
+def missing_splits(splits: Sequence[Samples], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """A training needs pictures to learn from and others to watch."""
+    found = {samples.split for samples in splits}
+    if found == {"train"} and not problems:
+        message = f"there is none of {', '.join(HELD_OUT)}, which training watches; split some off train"
+        yield Problem("missing split", message, blocking=True)
+    elif found and "train" not in found and not problems:
+        yield Problem("missing split", "there is no train: good for evaluation alone", blocking=False)
 
 
 def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
     """Classes without pictures, or not known to every split."""
+    known = counts.get("train", {})
     for split, of_class in counts.items():
-        for name, count in of_class.items():
-            if not count:
-                yield Problem("empty class", f"{split} has no pictures of {name}", blocking=True)
-    if "train" not in counts:
-        return
-    for split, of_class in counts.items():
-        for name in counts["train"].keys() - of_class.keys():
-            yield Problem("missing class", f"{split} has no pictures of {name}, train has", blocking=True)
-        for name in of_class.keys() - counts["train"].keys():
-            yield Problem("unknown class", f"{split} has pictures of {name}, train has none", blocking=True)
+        empty = [name for name, count in of_class.items() if not count]
+        missing = [name for name in known if name not in of_class]
+        unknown = [name for name in of_class if known and name not in known]
+        mend = "add some, or take the class out of every split"
+        if empty:
+            message = f"{split} has no pictures of {listed(empty)}; {mend}"
+            yield Problem("empty class", message, blocking=True)
+        if missing:
+            message = f"{split} has no pictures of {listed(missing)}, train has; {mend}"
+            yield Problem("missing class", message, blocking=True)
+        if unknown:
+            message = (
+                f"{split} has pictures of {listed(unknown)}, train has none; add some to it, or take them out"
+            )
+            yield Problem("unknown class", message, blocking=True)
 
 
 def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
@@ -194,25 +187,23 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
         total = sum(of_class.values())
         blocking = split != "train" or len(bad) > MAX_BAD_FRACTION * total
         rule = f"training allows {MAX_BAD_FRACTION:.1%}" if split == "train" else "evaluation allows none"
-        message = f"{len(bad)} of {total} pictures of {split} cannot be read ({rule})"
+        message = (
+            f"{len(bad)} of {total} pictures of {split} cannot be read ({rule}); mend them, or take them out"
+        )
         named = tuple((f"{reading.id}: {reading.error}",) for reading in bad)
         yield Problem("corrupt", message, blocking, named)
 
 
 def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
-    """Pictures whose pixels are those of another one."""
-    alike = defaultdict(list)
-    for reading in found:
-        if reading.error is None:
-            alike[reading.digest].append(reading)
-    groups = [group for group in alike.values() if len(group) > 1]
-    leaks = [g for g in groups if len({r.split for r in g}) > 1 and "train" in {r.split for r in g}]
-    unsure = [g for g in groups if len({r.label for r in g}) > 1]
+    """Pictures that are there again, or that look as if they were."""
+    groups = same_pixels(found)
+    leaks = [group for group in groups if leaks_from_train(group)]
+    unsure = [group for group in groups if len({r.label for r in group}) > 1]
     if leaks:
-        held_out = Counter(r.split for group in leaks for r in group if r.split != "train")
-        where = ", ".join(f"{count} of {split}" for split, count in held_out.items())
-        message = f"pictures of train are also in other splits ({where}); scores would be too good"
-        yield Problem("leak", message, blocking=True, groups=names(leaks))
+        message = (
+            f"pictures of train are also in other splits ({held_out(leaks)}); scores would be too good: "
+        )
+        yield Problem("leak", f"{message}take them out of one", blocking=True, groups=names(leaks))
     if unsure:
         message = f"pictures that have more than one label: {len(unsure)}"
         yield Problem("contradiction", message, blocking=False, groups=names(unsure))
@@ -220,6 +211,39 @@ def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
     if same:
         message = f"pictures that are there more than once: {len(same)}"
         yield Problem("duplicate", message, blocking=False, groups=names(same))
+    once = list({reading.digest: reading for reading in found if reading.digest}.values())
+    similar = [[once[i] for i in group] for group in look_alikes([reading.look for reading in once])]
+    crossing = [group for group in similar if leaks_from_train(group)]
+    if crossing:
+        message = (
+            f"other splits have pictures that look like some of train ({held_out(crossing)}); compare them"
+        )
+        yield Problem("possible leak", message, blocking=False, groups=names(crossing))
+    near = [group for group in similar if group not in crossing]
+    if near:
+        message = f"pictures that look like others: {len(near)}"
+        yield Problem("near duplicate", message, blocking=False, groups=names(near))
+
+
+def same_pixels(found: Iterable[Reading]) -> list[list[Reading]]:
+    """The groups of those that are the same to the pixel."""
+    groups = defaultdict(list)
+    for reading in found:
+        if reading.digest:
+            groups[reading.digest].append(reading)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def leaks_from_train(group: Iterable[Reading]) -> bool:
+    """Whether some are in train and some are not."""
+    splits = {reading.split for reading in group}
+    return "train" in splits and len(splits) > 1
+
+
+def held_out(groups: Iterable[Sequence[Reading]]) -> str:
+    """How many of these pictures are in which split other than train."""
+    found = Counter(reading.split for group in groups for reading in group if reading.split != "train")
+    return ", ".join(f"{count} of {split}" for split, count in found.items())
 
 
 def names(groups: Iterable[Sequence[Reading]]) -> tuple[tuple[str, ...], ...]:

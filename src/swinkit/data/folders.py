@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import torch
 
@@ -95,8 +96,8 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
     else:
         inside = sorted({name.split("/")[0] for name in names if not is_hidden(name)})
         raise DataError(
-            f"{root}: no pictures in {' or '.join(splits)}/CLASS/ (expected SPLIT/CLASS/picture.jpg, "
-            f"SPLIT.csv or SPLIT-*.tar; found {listed(inside) or 'nothing'})"
+            f"{root}: no split {' or '.join(splits)} (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, "
+            f"SPLIT-*.tar or SPLIT-*.parquet; found {listed(inside) or 'nothing'})"
         )
     at = min(depths)  # a class may be called as a split
     inside = [path for path in pictures if len(path.parts) > at + 2 and path.parts[at] == split]
@@ -104,8 +105,11 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
     empty = {parts[at + 1] for parts in folders if len(parts) > at + 1 and parts[at] == split}
     found = sorted({path.parts[at + 1] for path in inside} | empty)
     if classes is not None and set(found) - set(classes):
-        strange = ", ".join(sorted(set(found) - set(classes)))
-        raise DataError(f"{root}: the classes {strange} of {split} are unknown (known: {', '.join(classes)})")
+        strange = sorted(set(found) - set(classes))
+        raise DataError(
+            f"{root}: {split} has the unknown classes {listed(strange)} (known: {listed(classes, 20)}); "
+            "rename their folders, or take them out"
+        )
     number = {name: i for i, name in enumerate(classes or found)}
     labels = torch.tensor([number[path.parts[at + 1]] for path in inside])
     return Samples(root, split, tuple(map(str, inside)), labels, tuple(number), content_of(root))
@@ -142,16 +146,21 @@ def is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
+def refuse(error: OSError) -> NoReturn:
+    """What cannot be looked into may hold pictures."""
+    raise DataError(f"{error.filename}: cannot be read: {error.strerror}")
+
+
 def list_names(root: Path) -> list[str]:
     """All files below a directory or inside a zip, relative to it; folders, too, which end in a slash.
 
     Raises:
-        DataError: neither a directory nor a readable zip.
+        DataError: neither a directory nor a readable zip, or a folder in it is closed to us.
     """
     if root.is_dir():
         found = (
             (Path(folder).relative_to(root), name)
-            for folder, folders, files in os.walk(root, followlinks=True)
+            for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True)
             for name in (*files, *(f"{inner}/" for inner in folders))
         )
         return [name if folder == Path() else f"{folder.as_posix()}/{name}" for folder, name in found]

@@ -9,6 +9,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -88,6 +89,32 @@ def load_image(
             return decode(image, name, background, max_pixels)
 
 
+@dataclass(frozen=True)
+class Examined:
+    """A picture, (3, h, w) uint8, and how it is stored: Pillow's mode, and whether EXIF data turn it."""
+
+    pixels: Tensor
+    mode: str
+    turned: bool
+
+
+def examined(source: str | os.PathLike[str] | bytes, name: str) -> Examined:
+    """A picture as `load_image` reads it, and how it is stored; more than 8 bits a channel show in the mode.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    with pillow_errors(name), open_image(source, name) as image:
+        mode = (
+            f"{image.mode};16"
+            if image.mode == "RGB" and ";16" in str(getattr(image, "tile", ""))
+            else image.mode
+        )
+        stored = image.format == "TIFF" and orientation_of(image)  # which turns itself while loading
+        pixels = decode(image, name, WHITE, MAX_PIXELS)
+        return Examined(pixels, mode, bool(stored or orientation_of(image)))
+
+
 def name_of(source: object, otherwise: str = "image") -> str:
     """How messages call a picture: its path where it has one."""
     if isinstance(source, str | os.PathLike):
@@ -144,11 +171,17 @@ def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_
 def upright(image: Image.Image) -> Image.Image:
     """Turned as the camera's EXIF orientation says; as it is stored where the EXIF data are damaged."""
     image.load()  # PNG may carry its EXIF data at the end; TIFF turns itself while loading
+    orientation = orientation_of(image)
+    return image if orientation is None else image.transpose(TURNS[orientation])
+
+
+def orientation_of(image: Image.Image) -> int | None:
+    """How EXIF data say to turn it, one of `TURNS`; None if they do not."""
     try:
         orientation = image.getexif().get(0x0112)
     except Exception:  # noqa: BLE001 - a damaged note about the picture is no reason to refuse the picture
-        return image
-    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+        return None
+    return orientation if orientation in TURNS else None
 
 
 @contextmanager

@@ -1,47 +1,53 @@
 """From labels as a file spells them, names or numbers, to indices into the classes."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..errors import DataError, listed
+from ..errors import DataError, listed, printable
 
 NAMES = "classes.txt"  # beside lists and shards: a name a line, for labels that are numbers
+NUMBER = re.compile("-?[0-9]{1,18}")
+MOST = 2**20  # classes without names, so that a number that is no label makes no million of them
 
 
 def numbered(
-    texts: Sequence[str], where: Path, classes: Sequence[str] | None
+    texts: Sequence[str], ids: Sequence[str], where: Path, classes: Sequence[str] | None
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """(N,) indices and the classes that they count, of the labels written in `where` or beside it.
+    """(N,) indices and the classes that they count, of the labels of `ids`, written in `where` or beside it.
 
     Labels that are all whole numbers are indices into `classes.txt`; without that file into `classes`, or,
-    where these are None, into classes named by the numbers. Other labels are names.
+    where these are None, into classes named by the numbers. Other labels are names, and with that file those
+    that stand in it.
 
     Raises:
-        DataError: a number is out of range, or a name is not in `classes`.
+        DataError: a number is out of range, or a name is not in `classes` or the file.
     """
-    if not all(text.isascii() and text.isdigit() for text in texts):
-        return by_name(texts, where, classes)
-    numbers = torch.tensor([int(text) for text in texts])
     names = names_beside(where)
+    if not all(NUMBER.fullmatch(text) for text in texts):
+        return by_name(texts, ids, where, names if classes is None else classes)
+    numbers = [int(text) for text in texts]
     known = names or (None if classes is None else tuple(classes))
-    if known is None:
-        return numbers, tuple(str(i) for i in range(int(numbers.max()) + 1))
-    if numbers.max() >= len(known):
-        source = NAMES if names else "the model or the training set"
+    count = MOST if known is None else len(known)
+    wrong = [i for i, number in enumerate(numbers) if not 0 <= number < count]
+    if wrong:
+        source = NAMES if names else "the model or the training set" if known else "what has no names"
         raise DataError(
-            f"{where}: the label {numbers.max()} is out of range; {source} has {len(known)} classes, "
-            f"0 to {len(known) - 1}"
+            f"{where}: the label {texts[wrong[0]]} of {listed((ids[i] for i in wrong), 1)} is out of range; "
+            f"{source} has {count} classes, 0 to {count - 1}; correct it, or take the picture out"
         )
+    if known is None:
+        return torch.tensor(numbers), tuple(str(i) for i in range(max(numbers) + 1))
     if names is None or classes is None:
-        return numbers, known
-    return by_name([names[i] for i in numbers.tolist()], where, classes)
+        return torch.tensor(numbers), known
+    return by_name([names[i] for i in numbers], ids, where, classes)
 
 
 def by_name(
-    texts: Sequence[str], where: Path, classes: Sequence[str] | None
+    texts: Sequence[str], ids: Sequence[str], where: Path, classes: Sequence[str] | None
 ) -> tuple[Tensor, tuple[str, ...]]:
     """The same for names, which are sorted unless `classes` orders them.
 
@@ -50,9 +56,13 @@ def by_name(
     """
     known = tuple(sorted(set(texts)) if classes is None else classes)
     number = {name: i for i, name in enumerate(known)}
-    strange = sorted(set(texts) - set(known))
+    strange = [i for i, text in enumerate(texts) if text not in number]
     if strange:
-        raise DataError(f"{where}: unknown labels {listed(strange)} (known: {listed(known, 20)})")
+        first, pictures = printable(texts[strange[0]]), listed((ids[i] for i in strange), 1)
+        raise DataError(
+            f"{where}: the label `{first}` of {pictures} is unknown (known: {listed(known, 20)}); correct "
+            "it, or take the picture out"
+        )
     return torch.tensor([number[text] for text in texts]), known
 
 

@@ -1,13 +1,15 @@
-"""Which layout a data set has, and its pictures: folders of classes, lists, or shards.
+"""Which layout a data set has, and its pictures: folders of classes, lists, tables, or shards.
 
 | layout | told by |
 |---|---|
 | list | `SPLIT.csv` or `SPLIT.parquet` in the folder, or such a file with a column `split` |
+| tables | a folder SPLIT that Hugging Face's `save_to_disk` wrote, `SPLIT-*.parquet`, `SPLIT/0*.parquet` |
 | shards | `SPLIT-*.tar`, `SPLIT.tar` or `SPLIT/*.tar` |
 | folders | `SPLIT/CLASS/picture` in a folder or a zip |
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import DataError
@@ -16,6 +18,7 @@ from .folders import find_folders
 from .lists import list_of, read_list
 from .samples import Samples
 from .shards import read_shards, shards_of
+from .tables import STATE, read_tables, saved_split, tables_of
 
 HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
 
@@ -27,22 +30,58 @@ def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None)
         DataError: there is none, or it is damaged, or it has classes that are not in `classes`.
         EnvironmentProblem: what reads the layout is not installed.
     """
-    for split in splits:
-        found = find_listed(path, split, classes)
-        if found is not None:
-            return found
+    with reachable(path):
+        for split in splits:
+            found = find_listed(path, split, classes)
+            if found is not None:
+                return require_labels(found)
+    if saved_split(path):
+        raise DataError(
+            f"{path}: one data set, saved alone, is not {' or '.join(splits)}; save a DatasetDict with "
+            "all splits"
+        )
     if list_of(path, splits[0]):
         raise DataError(f"{path}: no row has {' or '.join(splits)} in its column `split`")
     return find_folders(path, *splits, classes=classes)
 
 
+@contextmanager
+def reachable(path: Path) -> Iterator[None]:
+    """Folders and files that are closed to us, in one line.
+
+    Raises:
+        DataError: one is.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
+
+
 def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> Samples | None:
-    """The pictures of a split that a list or shards tell of; None if neither does."""
+    """The pictures of a split that a list, tables or shards tell of; None if none does."""
     listing = list_of(path, split)
     if listing is not None:
         return read_list(listing, split, classes)
+    tables = tables_of(path, split)
+    if tables:
+        return read_tables(path, tables, split, classes)
     shards = shards_of(path, split)
     return read_shards(path, shards, split, classes) if shards else None
+
+
+def require_labels(samples: Samples) -> Samples:
+    """The same, if they tell what they show.
+
+    Raises:
+        DataError: they do not.
+    """
+    if samples.labels is None:
+        raise DataError(
+            f"{samples.root}: the tables of {samples.split} have no column of labels; make one a ClassLabel, "
+            "or call it `label`"
+        )
+    return samples
 
 
 def layout_of(path: Path, split: str) -> tuple[str, str] | None:
@@ -51,10 +90,13 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
     Raises:
         DataError: `path` is neither a folder, nor a zip, nor a list.
     """
-    listing = list_of(path, split)
+    with reachable(path):
+        listing, tables, shards = list_of(path, split), tables_of(path, split), shards_of(path, split)
     if listing is not None:
         return "list", listing.name
-    shards = shards_of(path, split)
+    if tables:
+        told = tables[0] / STATE if tables[0].is_dir() else tables[0]
+        return "tables", str(told.relative_to(path))
     if shards:
         return "shards", f"{shards[0].relative_to(path)}" + (f" to {shards[-1].name}" if shards[1:] else "")
     inside = [name for name in folders.list_names(path) if split in name.split("/")[:-2]]
@@ -68,8 +110,12 @@ def find_pictures(path: Path, *splits: str) -> Samples:
     Raises:
         DataError: there are none.
     """
-    for split in splits:
-        found = find_listed(path, split, None)
-        if found is not None:
-            return found
+    with reachable(path):
+        for split in splits:
+            found = find_listed(path, split, None)
+            if found is not None:
+                return found
+    alone = saved_split(path)
+    if alone:
+        return read_tables(path, [path], alone, None)
     return folders.find_pictures(path, *splits)

@@ -49,7 +49,7 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples 
             f"{path}: {path.parent / paths[0]}, the first in the list, does not exist; paths are relative to "
             "the folder of the list"
         )
-    numbers, names = numbered(labels, path, classes)
+    numbers, names = numbered(labels, paths, path, classes)
     return Samples(path.parent, split, tuple(paths), numbers, names, Directory(path.parent))
 
 
@@ -62,7 +62,9 @@ def read_columns(path: Path) -> Columns:
     columns = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
     missing = [name for name in ("path", "label") if name not in columns]
     if missing:
-        raise DataError(f"{path}: no column {listed(missing)} (found: {listed(columns, 20) or 'none'})")
+        inside = "; if it holds the pictures themselves, call it as the hub does, {0}-00000-of-00001.parquet"
+        hint = inside.format(path.stem) if path.suffix.lower() == ".parquet" else ""
+        raise DataError(f"{path}: no column {listed(missing)} (found: {listed(columns, 20) or 'none'}){hint}")
     for name, values in columns.items():
         if name in ("path", "label", "split") and "" in values:
             raise DataError(f"{path}: row {values.index('') + 1} has no {name}")

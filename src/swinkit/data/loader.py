@@ -106,13 +106,17 @@ class InOrder(Generic[Batch]):
         self.samples, self.size = samples, batch_size
         self.ahead = Ahead(MakingInOrder(samples, prepare), workers)
 
-    def batches(self, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Batch `rank`, `rank + ranks`, ...; the last of all may be smaller.
+    def __len__(self) -> int:
+        """Batches, the last of which may be smaller."""
+        return -(-len(self.samples) // self.size)
+
+    def batches(self, numbers: Sequence[int] | None = None) -> Iterator[Batch]:
+        """The batches of these numbers, or all.
 
         Raises:
             DataError: a picture cannot be read.
         """
-        starts = range(rank * self.size, len(self.samples), ranks * self.size)
+        starts = [number * self.size for number in (range(len(self)) if numbers is None else numbers)]
         yield from self.ahead([range(at, min(at + self.size, len(self.samples))) for at in starts])
 
 

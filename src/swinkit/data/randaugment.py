@@ -1,18 +1,23 @@
 """RandAugment (Cubuk et al. 2020) in the variant with which the papers train, "rand-m9-mstd0.5-inc1" by name.
 
 Fifteen operations, each harder with a larger magnitude in [0, 10]; their ranges are those of timm, which the
-published recipes call.
+published recipes call. What each does is torchvision's, on Pillow's pictures, where it gives timm's pixels.
 """
 
+import math
 import random
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode, functional
 
 from .augmentation import LARGEST
 from .preprocess import Interpolation
+
+F: Any = functional  # typed for tensors alone, though it takes Pillow's pictures, too
 
 APPLIED = 0.5  # probability of each operation that was chosen
 DEGREES = 30  # of rotation at the largest magnitude; the next likewise
@@ -24,10 +29,10 @@ ADDED = 110  # to the dark half of the greys
 
 
 ENHANCEMENTS = {
-    "colour": ImageEnhance.Color,
-    "contrast": ImageEnhance.Contrast,
-    "brightness": ImageEnhance.Brightness,
-    "sharpness": ImageEnhance.Sharpness,
+    "colour": F.adjust_saturation,
+    "contrast": F.adjust_contrast,
+    "brightness": F.adjust_brightness,
+    "sharpness": F.adjust_sharpness,
 }
 OPERATIONS = (
     "autocontrast",
@@ -49,17 +54,20 @@ class Drawn:
     """How a transformed picture is drawn: between pixels, and where there are none."""
 
     def __init__(self, interpolation: Interpolation, fill: tuple[int, int, int]):
-        self.resample, self.fill = Image.Resampling[interpolation.upper()], fill
+        self.how = {"interpolation": InterpolationMode(interpolation), "fill": list(fill)}
 
-    def moved(self, image: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
-        """The picture whose pixel (x, y) is the old one's (a x + b y + c, d x + e y + f)."""
-        return image.transform(
-            image.size, Image.Transform.AFFINE, matrix, resample=self.resample, fillcolor=self.fill
-        )
+    def slanted(self, image: Image.Image, x: float, y: float) -> Image.Image:
+        """Sheared about its corner: x pixels aside per pixel down, y pixels down per pixel aside."""
+        angles = [math.degrees(math.atan(each)) for each in (x, y)]
+        return F.affine(image, 0, [0, 0], 1, angles, center=[0, 0], **self.how)
+
+    def slid(self, image: Image.Image, x: float, y: float) -> Image.Image:
+        """Moved by so many pixels."""
+        return F.affine(image, 0, [x, y], 1, [0, 0], **self.how)
 
     def turned(self, image: Image.Image, degrees: float) -> Image.Image:
         """Counter-clockwise about the middle."""
-        return image.rotate(degrees, resample=self.resample, fillcolor=self.fill)
+        return F.rotate(image, degrees, **self.how)
 
 
 def either_way(amount: float, stream: random.Random) -> float:
@@ -73,8 +81,8 @@ def factor(level: float, stream: random.Random) -> float:
 
 
 def coarse(image: Image.Image, bits: int) -> Image.Image:
-    """Only the upper bits of each grey; 0 leave black, which Pillow's own `posterize` refuses."""
-    return image.point([grey & (256 - 2 ** (8 - bits)) for grey in range(256)] * 3)
+    """Only the upper bits of each grey; 0 leave black, which torchvision refuses."""
+    return F.posterize(image, bits) if bits else Image.new("RGB", image.size)
 
 
 def darker_half_raised(image: Image.Image, amount: int) -> Image.Image:
@@ -87,29 +95,29 @@ def changed(name: str, image: Image.Image, level: float, stream: random.Random, 
     """The picture after the operation `name`; `level` in [0, 1]."""
     match name:
         case "autocontrast":
-            return ImageOps.autocontrast(image)
+            return F.autocontrast(image)
         case "equalise":
-            return ImageOps.equalize(image)
+            return F.equalize(image)
         case "invert":
-            return ImageOps.invert(image)
+            return F.invert(image)
         case "posterise":
             return coarse(image, 4 - int(4 * level))
         case "solarise":
-            return ImageOps.solarize(image, 256 - int(256 * level))
+            return F.solarize(image, 256 - int(256 * level))
         case "solarise-add":
             return darker_half_raised(image, int(ADDED * level))
         case "rotate":
             return drawn.turned(image, either_way(DEGREES * level, stream))
         case "shear-x":
-            return drawn.moved(image, (1, either_way(SLANT * level, stream), 0, 0, 1, 0))
+            return drawn.slanted(image, either_way(SLANT * level, stream), 0)
         case "shear-y":
-            return drawn.moved(image, (1, 0, 0, either_way(SLANT * level, stream), 1, 0))
+            return drawn.slanted(image, 0, either_way(SLANT * level, stream))
         case "translate-x":
-            return drawn.moved(image, (1, 0, either_way(SLIDE * level, stream) * image.width, 0, 1, 0))
+            return drawn.slid(image, either_way(SLIDE * level, stream) * -image.width, 0)
         case "translate-y":
-            return drawn.moved(image, (1, 0, 0, 0, 1, either_way(SLIDE * level, stream) * image.height))
+            return drawn.slid(image, 0, either_way(SLIDE * level, stream) * -image.height)
         case _:
-            return ENHANCEMENTS[name](image).enhance(factor(level, stream))
+            return ENHANCEMENTS[name](image, factor(level, stream))
 
 
 def rand_augmented(

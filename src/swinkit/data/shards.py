@@ -86,7 +86,7 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
             f"{root}: {len(unlabelled)} pictures have no label, such as {listed(unlabelled, 1)}; each needs "
             "a .cls, or a .json with a field `label`, of the same name"
         )
-    numbers, names = numbered(labels, root, classes)
+    numbers, names = numbered(labels, tuple(places), root, classes)
     return Samples(root, split, tuple(places), numbers, names, Shards(root, places))
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..training.recipe import Recipe
+from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
 from .simmim import finetuning, pretraining, short_pretraining
-from .tiny import cifar10_swin_pico
+from .tiny import on_cifar10, on_few
 
 SCRATCH = (
     *("swin-t", "swin-s", "swin-b", "swin-t-c24-w8-256"),
@@ -60,7 +61,9 @@ class Entry:
 
 
 RECIPES: dict[str, Entry] = {
-    "cifar10-swin-pico": Entry(cifar10_swin_pico, (), "swin-pico/cifar-10"),
+    "cifar10-swin-pico": Entry(on_cifar10, ("swin-pico",), "swin-pico/cifar-10"),
+    "cifar10-swinv2-pico": Entry(on_cifar10, ("swinv2-pico",)),
+    "finetune-swin-pico": Entry(on_few, ("swin-pico", "swin-pico/cifar-10")),
     **{f"imagenet-{name}": Entry(from_scratch, (name,), f"{name}/imagenet-1k") for name in SCRATCH},
     "imagenet-swin-b-w12-384": Entry(at_384_pixels, ("swin-b-w12-384",), "swin-b-w12-384/imagenet-1k"),
     **{
@@ -104,6 +107,9 @@ RECIPES: dict[str, Entry] = {
     "simmim-imagenet-swinv2-b-w14-224-from12": Entry(
         finetuning, ("swinv2-b-w14-224-from12", "swinv2-b-w12-192/simmim-imagenet-1k-500k", 0.75)
     ),
+    "simmim-swinv2-g": Entry(giant_pretraining, ("swinv2-g",)),
+    "22k-ext-swinv2-g": Entry(giant_with_labels, ("swinv2-g",)),
+    "22k-ext-1k-swinv2-g": Entry(giant_at_640_pixels, ("swinv2-g-w40-640-from12",)),
 }
 
 

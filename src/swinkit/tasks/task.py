@@ -15,15 +15,19 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """Named losses of one training batch, already weighted; the loop sums them."""
+        """Named losses of one training batch, already weighted; the loop sums them.
+
+        Weights are used by calling the task, `self(...)`, alone: where they are shared out among processes,
+        they are whole in there only.
+        """
 
     @abstractmethod
-    def observe(self, batch: Any) -> None:
-        """Add one validation batch to the metrics."""
+    def observe(self, batch: Any) -> Tensor:
+        """What is seen of one validation batch, (N, M) float64: as many rows as it takes, M numbers each."""
 
     @abstractmethod
-    def scores(self) -> dict[str, float]:
-        """The metrics of all batches since the last call, the one to rank by first; then start anew."""
+    def scores(self, observed: Tensor) -> dict[str, float]:
+        """(N, M) the rows of all batches, in their order -> the metrics, the one to rank by first."""
 
     @abstractmethod
     def predict(self, inputs: Any) -> Any:

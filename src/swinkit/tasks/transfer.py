@@ -1,11 +1,16 @@
 """From a model of one task to a classifier of other classes: the backbone stays, the head begins anew."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from ..core.spec import Spec
-from ..data.imagenet import CLASSES_22K, ids
+from ..data.classes import names_22k, of_pictures
+from ..data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows
 from ..data.preprocess import Preprocess
+from ..errors import listed
 from ..models.build import build
 from ..models.catalogue import find
 from ..weights.load import load_weights
@@ -67,3 +72,37 @@ def begun_anew(
     spec = replace(chosen.spec, in_channels=old.in_channels, border=old.border, clipped_bias=old.clipped_bias)
     seen = replace(published_preprocess(chosen.size), mean=fit.mean, std=fit.std)
     return classifier_from(model, labels, spec=spec, preprocess=seen, tables=tables)
+
+
+@torch.no_grad()
+def match_head(made: Classifier, model: Classifier) -> str:
+    """Give `made` the rows of its head that `model` has under the same name; what was done, in words.
+
+    A class that is new begins at zero. Where no name is the same, the head is left as `classifier_from` made
+    it: at zero, or that of as many classes.
+    """
+    rows, labels = rows_by_name(model.labels), made.labels
+    new = [label for label in labels if label not in rows]
+    if len(new) == len(labels):
+        kept = len(labels) == len(model.labels)
+        state = "kept, for as many classes" if kept else "at zero"
+        return f"{state}: none of the {len(model.labels)} classes has one of the new names"
+    ours, theirs = made.head.classifier, model.head.classifier
+    for place, label in enumerate(labels):
+        known = label in rows
+        ours.weight[place] = theirs.weight[rows[label]] if known else 0.0
+        ours.bias[place] = theirs.bias[rows[label]] if known else 0.0
+    told = f"{len(labels) - len(new)} of {len(labels)} classes matched by name"
+    return f"{told}; at zero: {listed(new)}" if new else told
+
+
+def rows_by_name(labels: Sequence[str]) -> dict[str, int]:
+    """Where the head has each class, by its name; ImageNet's also by their WordNet ids. No name for two."""
+    count = Counter(labels)
+    rows = {label: row for row, label in enumerate(labels) if count[label] == 1}
+    wordnet: Sequence[str | None] = ()
+    if len(labels) == CLASSES_1K and tuple(labels) == of_pictures():
+        wordnet = ids("1k")
+    elif len(labels) == CLASSES_22K and tuple(labels) == names_22k():
+        wordnet = ids_of_rows()
+    return rows | {name: row for row, name in enumerate(wordnet) if name is not None}

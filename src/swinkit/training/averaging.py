@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from .parallel import part_like
+
 
 class Average:
     """An exponential moving average of a model's parameters (Polyak and Juditsky 1992).
@@ -28,7 +30,7 @@ class Average:
     def load(self, weights: dict[str, Tensor]) -> None:
         """Go on from saved averages."""
         for name, value in self.weights.items():
-            value.copy_(weights[name])
+            value.copy_(part_like(weights[name], value))
 
     @contextmanager
     def shown(self, model: nn.Module) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """What the loop trains: a task and its data. It knows no more about them than stands here."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from torch import Tensor
 
 from ..data.bad import BadPictures
 from ..errors import DataError, UsageError
@@ -39,21 +41,40 @@ class MicroBatches(Protocol):
         ...
 
 
+class Batches(Protocol):
+    """The data of one evaluation: `data.loader.InOrder`."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def batches(self, numbers: Sequence[int]) -> Iterator[Any]:
+        """Those of these numbers, in this order."""
+        ...
+
+
+def nothing(run: Path, observed: Tensor) -> None:
+    """Nothing is drawn."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One task on one data set.
 
-    `loader` makes the training data in micro-batches of a size; `validation` gives the batches of one
-    evaluation; `config` is the resolved configuration, fingerprints of the data included, which must be the
-    same when a run is resumed; `save` writes the task with its scores as a saved model.
+    `loader` makes the training data in micro-batches of a size; `validation` is the data of an evaluation;
+    `config` is the resolved configuration, fingerprints of the data included, which must be the
+    same when a run is resumed; `save` writes the task with its scores as a saved model; `show` draws into
+    the run's folder what the task observed in the best evaluation so far.
     """
 
-    title: str  # one line for people
+    title: str  # one line for people; `notes` are more of them, by what they are about
     task: Task
     loader: Callable[[int], MicroBatches]
-    validation: Callable[[], Iterator[Any]]
+    validation: Batches
     config: dict[str, Any]
     save: Callable[[Path, dict[str, float]], None]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    show: Callable[[Path, Tensor], None] = nothing
 
 
 @dataclass(frozen=True)
@@ -69,9 +90,14 @@ class Plan:
         """The plan for so many processes.
 
         Raises:
-            UsageError: the batch cannot be shared out evenly.
+            UsageError: the batch cannot be shared out evenly, or there is nobody to share the weights with.
         """
-        micro = run.micro_batch or run.batch_size // ranks
+        if run.sharding == "full" and ranks == 1:
+            raise UsageError(
+                "run.sharding=full shares the weights out among processes, and this is one; start more, "
+                "as by --processes 2, or choose run.sharding=none"
+            )
+        micro = run.micro_batch if isinstance(run.micro_batch, int) else run.batch_size // ranks
         if micro == 0 or run.batch_size % (micro * ranks):
             raise UsageError(
                 f"run.batch_size={run.batch_size} cannot be shared by {ranks} processes in micro-batches "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..core.spec import Spec
 from ..data.layouts import HELD_OUT, find_pictures, find_samples
@@ -14,20 +15,23 @@ from ..data.preprocess import Preprocess
 from ..data.samples import Samples, require_every_class
 from ..models.build import build
 from ..models.catalogue import find
+from ..tasks.classification.answers import Answers
 from ..tasks.classification.data import PrepareEvaluation, PrepareTraining
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.saved import training_card, write_classifier
+from ..tasks.classification.shown import draw_evaluation
 from ..tasks.known import Model
 from ..tasks.pictures import require_pictures
-from ..tasks.simmim.data import Hiding
+from ..tasks.simmim.evaluation import as_measured
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.saved import pretraining_card, write_simmim
 from ..tasks.simmim.shown import write_reconstructions
-from ..tasks.transfer import classifier_from
+from ..tasks.transfer import classifier_from, match_head
 from ..weights.load import load_weights
+from ..weights.report import LoadReport
+from ..zoo.hub_data import located
 from .job import Job
 from .recipe import Recipe
-from .run import LAST
 
 EVALUATION_BATCH = 64
 
@@ -38,10 +42,11 @@ def job_of(recipe: Recipe, data: Path, initial: Model | None = None) -> Job:
     Raises:
         DataError: the data have no such splits, or a class without pictures.
         UsageError: the recipe's variant is unknown or takes no pictures.
+        EnvironmentProblem: the data are on the hub, and cannot be had.
     """
     require_pictures(find(recipe.variant)[1].spec)
     torch.manual_seed(recipe.run.seed)
-    return JOBS[recipe.task](recipe, data, initial)
+    return JOBS[recipe.task](recipe, located(data), initial)
 
 
 def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
@@ -52,10 +57,15 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     require_every_class(held_out)
     fit = preprocess_of(recipe)
     if initial is None:
-        task = Classifier(build(spec_of(recipe)), training.classes, fit)
+        task, notes = Classifier(build(spec_of(recipe)), training.classes, fit), as_drawn(recipe)
     else:
         spec = spec_of(recipe, initial)
-        task, _ = classifier_from(initial, training.classes, spec=spec, preprocess=fit)
+        task, report = classifier_from(initial, training.classes, spec=spec, preprocess=fit)
+        notes = as_given(recipe, report)
+        if report.mapped:
+            notes["head"] = report.mapped["head.classifier.weight"]
+        elif isinstance(initial, Classifier):
+            notes["head"] = match_head(task, initial)
     task.smoothing = recipe.augmentation.smoothing
     prepare = PrepareTraining(fit, recipe.augmentation, recipe.run.seed)
 
@@ -63,7 +73,11 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
         card = training_card(recipe.variant, training, held_out, scores["top1"])
         write_classifier(task, folder, card)
 
-    return job_with(recipe, data, task, (training, held_out), (prepare, PrepareEvaluation(fit)), save)
+    def show(run: Path, observed: Tensor) -> None:
+        draw_evaluation(Answers.of_rows(observed), held_out, task.labels, run)
+
+    parts = (prepare, PrepareEvaluation(fit))
+    return replace(job_with(recipe, data, task, (training, held_out), parts, save, show), notes=notes)
 
 
 def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
@@ -72,17 +86,21 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     spec, fit = spec_of(recipe, initial), preprocess_of(recipe)
     assert recipe.masking is not None  # as recipes of this task are checked
     task = SimMIM(build(spec), recipe.masking, fit)
+    notes = as_drawn(recipe)
     if initial is not None:
-        load_weights(task, initial.state_dict(), dialect="swinkit", head="new")
-    hiding = Hiding(preprocess=fit, masking=recipe.masking, patch=spec.patch, seed=recipe.run.seed)
-    prepare = replace(hiding, augmentation=recipe.augmentation)
+        report = load_weights(task, initial.state_dict(), dialect="swinkit", head="new")
+        notes = as_given(recipe, report)
+    hiding = as_measured(fit, recipe.masking, spec.patch)
+    prepare = replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
     def save(folder: Path, scores: dict[str, float]) -> None:
         write_simmim(task, folder, pretraining_card(recipe.variant, task, training, scores))
-        if folder.name == LAST:  # which is written after every epoch
-            write_reconstructions(task, held_out, folder.parent)
 
-    return job_with(recipe, data, task, (training, held_out), (prepare, hiding), save)
+    def show(run: Path, observed: Tensor) -> None:  # noqa: ARG001  what it makes of pictures says more
+        write_reconstructions(task, held_out, run)
+
+    parts = (prepare, hiding)
+    return replace(job_with(recipe, data, task, (training, held_out), parts, save, show), notes=notes)
 
 
 def job_with(
@@ -92,6 +110,7 @@ def job_with(
     samples: tuple[Samples, Samples],
     prepare: tuple[Any, Any],
     save: Callable[[Path, dict[str, float]], None],
+    show: Callable[[Path, Tensor], None],
 ) -> Job:
     """A job on `samples`, those of training and those held out, which `prepare` makes batches of."""
     settings, (training, held_out) = recipe.data, samples
@@ -113,7 +132,7 @@ def job_with(
         f"of {held_out.split}",
         task=task,
         loader=loader,
-        validation=watched.batches,
+        validation=watched,
         config={
             "data": str(data.absolute()),
             "fingerprints": {
@@ -123,7 +142,20 @@ def job_with(
             "recipe": asdict(recipe),
         },
         save=save,
+        show=show,
     )
+
+
+def as_drawn(recipe: Recipe) -> dict[str, str]:
+    """What is said of weights that begin at random."""
+    return {"weights": f"new, drawn by run.seed={recipe.run.seed}"}
+
+
+def as_given(recipe: Recipe, report: LoadReport) -> dict[str, str]:
+    """What is said of weights that begin as another model's."""
+    changes = {"resized": report.resized, "inflated": report.inflated, "adapted": report.adapted}
+    told = [f"{report.loaded} tensors", *(f"{len(made)} {name}" for name, made in changes.items() if made)]
+    return {"weights": f"of {recipe.init or 'the given model'}: {', '.join(told)}"}
 
 
 def spec_of(recipe: Recipe, initial: Model | None = None) -> Spec:

@@ -7,26 +7,41 @@ accumulation, and a resumed run what one does that was never stopped.
 """
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..errors import DataError, EnvironmentProblem
+from ..errors import DataError, EnvironmentProblem, UsageError
 from ..tasks.task import Task
 from .averaging import Average
 from .diary import Diary
+from .exchange import agreed, everyones, in_order, share
+from .fitting import Trying, explained, largest_that_fits
 from .job import Job, Plan
 from .optimiser import adamw
-from .parallel import Objective, compiler_failures, moved, seed_micro_batch, unwrap_blocks, wrap_blocks
-from .recipe import Recipe, Run
+from .parallel import (
+    Objective,
+    bring_home,
+    compiler_failures,
+    moved,
+    placed,
+    seed_micro_batch,
+    shortened,
+    unwrap_blocks,
+)
+from .precision import fp32_kept
+from .recipe import AUTO, Recipe, Run
 from .report import Reporting, Stopwatch, logged
-from .run import BEST, LAST, RunFolder
+from .run import BEST, LAST, MICRO_BATCH, RunFolder
 from .schedule import learning_rate
 from .signals import Signals, leave
 from .state import Progress, Trained
+from .trackers import Trackers, require_trackers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -45,30 +60,36 @@ def train(
         KeyboardInterrupt, SystemExit: it was asked to stop, and has saved what it needs to go on.
     """
     # ---- 1. Set up ---------------------------------------------------------------------------------------
-    run, task = recipe.run, job.task
-    accelerator = accelerated(run)
+    run = recipe.run
+    accelerator = accelerated(run, folder)
     device, rank, first = accelerator.device, accelerator.process_index, accelerator.is_main_process
     plan = Plan.of(run, accelerator.num_processes)
     loader = job.loader(plan.micro_batch)
     steps = plan.steps(loader)
-    if first:
-        folder.begin(job.config, allow_changes=allow_changes)
+    changes = folder.begin(job.config, allow_changes=allow_changes) if first else ()
+    if run.micro_batch == AUTO:
+        if first:
+            reporting("finding how many samples at a time fit into memory")
+        plan = Plan.of(replace(run, micro_batch=fitting(job, recipe, folder, accelerator)), plan.ranks)
+        loader = job.loader(plan.micro_batch)
     loader.bad.listing = folder.path / bad_files(rank)
-    task.to(device)
-    wrap_blocks(task, checkpointing=run.checkpointing, compiling=run.compile)
-    optimiser = adamw(task, recipe.optimiser)
-    peaks = [group["lr"] for group in optimiser.param_groups]
+    task = placed(job.task, device, run)
+    bare = adamw(task, recipe.optimiser)
+    peaks = [group["lr"] for group in bare.param_groups]
     average = Average(task, run.ema) if run.ema else None
-    objective, optimiser = accelerator.prepare(Objective(task), optimiser)
-    trained = Trained(task, optimiser.optimizer, average, accelerator.scaler)
+    shared = task is not job.task  # and so kept together by itself: FSDP2 in place of DDP
+    objective = accelerator.prepare_model(Objective(task), device_placement=False, evaluation_mode=shared)
+    optimiser = accelerator.prepare_optimizer(bare)
+    trained = Trained(task, bare, average, accelerator.scaler)
 
     # ---- 2. Resume ---------------------------------------------------------------------------------------
     progress = trained.resume(folder.checkpoints)
     accelerator.wait_for_everyone()
-    diary = Diary(folder, reporting, recipe, steps, device, writes=first)
-    diary.open(job.title, progress)
+    trackers = Trackers(accelerator, recipe, folder)
+    diary = Diary(folder, reporting, recipe, steps, device, trackers, writes=first)
+    diary.open(job, plan, progress, changes)
 
-    with Signals() as signals, finishing(accelerator, task):
+    with Signals() as signals, finishing(accelerator, task, trackers, folder):
         while not progress.ended:
             # ---- 3. Step ---------------------------------------------------------------------------------
             task.train()
@@ -82,13 +103,14 @@ def train(
                     with watch.waiting():
                         number, batch = next(batches)
                     seed_micro_batch(run.seed, epoch, number)
-                    whole = turn == plan.accumulation - 1
-                    with nullcontext() if whole else accelerator.no_sync(objective):
+                    last = turn == plan.accumulation - 1
+                    with nullcontext() if last else accelerator.no_sync(objective):
                         loss = loss_of(objective, moved(batch, device), run) / plan.accumulation
                         accelerator.backward(loss)
                     total += loss.detach()
-                norm = clipped(accelerator, task, recipe.optimiser.clip_norm)
-                mean, seconds, received = agreed(accelerator, total.item(), watch.lap(), signals.received)
+                accelerator.unscale_gradients()
+                norm = shortened(task.parameters(), recipe.optimiser.clip_norm)
+                mean, seconds, received = agreed(total.item(), watch.lap(), signals.received, device)
                 finite = math.isfinite(mean) and math.isfinite(norm)
                 if finite or accelerator.scaler is not None:  # a scaler skips by itself, and learns from it
                     optimiser.step()
@@ -100,23 +122,27 @@ def train(
                     diary.skipped(progress, mean, norm, plan.ids(loader, epoch, progress.step - 1))
                     refuse_more(progress, run)
                 diary.step(progress, mean, rate_of(optimiser), watch)
-                if first and progress.updates % run.save_every == 0 and progress.step < steps:
-                    trained.save(folder.checkpoints, progress)
+                if progress.updates % run.save_every == 0 and progress.step < steps:
+                    trained.save(folder.checkpoints, progress, writes=first)
 
             # ---- 4. Evaluate -----------------------------------------------------------------------------
             with average.shown(task) if average is not None else nullcontext():
-                scores = {} if received else evaluated(job, device, signals)
-                _, _, received = agreed(accelerator, 0.0, 0.0, received or signals.received)
+                observed = torch.empty(0)
+                if not received:
+                    observed, received = evaluated(job, task, device, signals)
 
                 # ---- 5. Save -----------------------------------------------------------------------------
                 if not received:
+                    scores = task.scores(observed)
                     mean, score = progress.mean_loss(), next(iter(scores.values()))
                     better = progress.finish_epoch(score, run, recipe.schedule.epochs)
                     diary.epoch(progress, mean, rate_of(optimiser), scores)
+                    bring_home(task, job.task)
                     for name in ((BEST, LAST) if better else (LAST,)) if first else ():
                         job.save(folder.path / name, scores)
-            if first:
-                trained.save(folder.checkpoints, progress)
+                    if better and first:
+                        job.show(folder.path, observed)
+            trained.save(folder.checkpoints, progress, writes=first)
             accelerator.wait_for_everyone()
             if received:
                 diary.stopped(progress, received)
@@ -129,12 +155,20 @@ def bad_files(rank: int) -> str:
     return f"bad_files-{rank}.csv" if rank else "bad_files.csv"
 
 
-def accelerated(run: Run) -> "Accelerator":
-    """What places, scales and synchronises; on whatever devices and processes there are.
+def accelerated(run: Run, folder: RunFolder) -> "Accelerator":
+    """What places, scales, synchronises and tracks; on whatever devices and processes there are.
 
     Raises:
-        EnvironmentProblem: Accelerate is missing, or this device cannot do the precision.
+        EnvironmentProblem: Accelerate or a tracker is missing, or this device cannot do the precision.
+        UsageError: Accelerate is set up to share the weights out itself.
     """
+    require_trackers(run.trackers)
+    for other in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        if os.environ.get(f"ACCELERATE_USE_{other}", "").lower() == "true":
+            raise UsageError(
+                f"Accelerate is set up for {other}, which is not used here; leave it out of its launch or "
+                "configuration, and choose run.sharding=full"
+            )
     try:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
@@ -144,7 +178,12 @@ def accelerated(run: Run) -> "Accelerator":
     AcceleratorState._reset_state()  # noqa: SLF001
     precision = "no" if run.precision == "fp32" else run.precision
     # Told nothing of the CPU, it overlooks there that it is one of several processes.
-    accelerator = Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        cpu=not torch.accelerator.is_available(),
+        log_with=list(run.trackers) or None,
+        project_dir=folder.path / "tensorboard",  # of which the others make no use
+    )
     if run.precision == "fp16" and accelerator.scaler is None:
         raise EnvironmentProblem(
             f"run.precision=fp16 is for GPUs, and this trains on {accelerator.device}; try bf16 or fp32"
@@ -152,15 +191,40 @@ def accelerated(run: Run) -> "Accelerator":
     return accelerator
 
 
+def fitting(job: Job, recipe: Recipe, folder: RunFolder, accelerator: "Accelerator") -> int:
+    """The micro-batch that fits into the memory of each process; once found, the run stays with it.
+
+    Raises:
+        EnvironmentProblem: not even one sample does.
+    """
+    device, first, ranks = accelerator.device, accelerator.is_main_process, accelerator.num_processes
+    most = recipe.run.batch_size // ranks
+    recorded = (folder.found(MICRO_BATCH) or 0) if first else 0
+    size = int(everyones(torch.tensor(recorded), device)[0])
+    if size == 0 or most % size:
+        copies = (recipe.run.ema is not None) + (ranks > 1)
+        trial = Trying(job, recipe, device, autocast=accelerator.autocast, copies=copies)
+        size = int(everyones(torch.tensor(largest_that_fits(trial, most, device)), device).min())
+        if first:
+            folder.note(MICRO_BATCH, size)
+            folder.log("fitted", 0, micro_batch=size)
+    return size
+
+
 @contextmanager
-def finishing(accelerator: "Accelerator", task: Task) -> Iterator[None]:
-    """Afterwards the task is as it came, but for its weights, and the processes part."""
+def finishing(
+    accelerator: "Accelerator", task: Task, trackers: Trackers, folder: RunFolder
+) -> Iterator[None]:
+    """Afterwards the task is as it came, but for its weights, and the trackers and processes part."""
     try:
-        yield
+        with fp32_kept(task), explained(accelerator.device):
+            yield
     finally:
+        trackers.close()
         unwrap_blocks(task)
         task.eval()
         accelerator.end_training()
+        folder.end()
 
 
 def loss_of(objective: torch.nn.Module, batch: object, run: Run) -> Tensor:
@@ -178,37 +242,24 @@ def loss_of(objective: torch.nn.Module, batch: object, run: Run) -> Tensor:
         ) from None
 
 
-def clipped(accelerator: "Accelerator", task: Task, most: float) -> float:
-    """Shorten the gradient to `most`; how long it was."""
-    norm = accelerator.clip_grad_norm_(task.parameters(), most)
-    assert isinstance(norm, Tensor)
-    return norm.item()
-
-
-def agreed(
-    accelerator: "Accelerator", loss: float, seconds: float, received: int
-) -> tuple[float, float, int]:
-    """The mean loss, the longest time and the signal, if any, of all processes; the same in each."""
-    own = torch.tensor([[loss, seconds, received]], dtype=torch.float64, device=accelerator.device)
-    everyone = accelerator.gather(own)
-    assert isinstance(everyone, Tensor)
-    losses, times, signals = everyone.T
-    return losses.mean().item(), times.max().item(), int(signals.max())
-
-
 @torch.no_grad()
-def evaluated(job: Job, device: torch.device, signals: Signals) -> dict[str, float]:
-    """The scores of the whole validation set, in fp32, so that `swinkit evaluate` finds the same.
+def evaluated(job: Job, task: Task, device: torch.device, signals: Signals) -> tuple[Tensor, int]:
+    """What is observed of all validation data, in fp32, as `swinkit evaluate` does; and a signal, or 0.
 
-    Every process measures all of it, and so each knows without asking whether to stop early.
-    Asked to stop, it does, and what it returns is of no use.
+    The processes share the batches, and each knows the rows of all: so each knows without asking whether to
+    stop early. Asked to stop, all do after the same batch, and what was observed by then is of no use.
     """
-    job.task.eval()
-    for batch in job.validation():
-        job.task.observe(moved(batch, device))
-        if signals.received:
-            break
-    return job.task.scores()
+    task.eval()
+    last = len(job.validation) - 1
+    numbers, observed = share(len(job.validation)), []
+    batches = job.validation.batches([min(number, last) for number in numbers])
+    for number, batch in zip(numbers, batches, strict=True):
+        rows = task.observe(moved(batch, device))
+        observed.append(rows if number <= last else rows[:0])  # seen for the company alone
+        _, _, received = agreed(0.0, 0.0, signals.received, device)
+        if received:
+            return torch.cat(observed), received
+    return in_order(numbers, observed, device), 0
 
 
 def rate_of(optimiser: torch.optim.Optimizer) -> float:

@@ -9,7 +9,10 @@ from ..tasks.simmim.masking import Masking
 from .schedule import Schedule
 
 Settings = TypeVar("Settings")
+Sharding = Literal["none", "full"]
 Rule = Literal["paper", "microsoft", "simmim-pretrain", "openmmlab", "video"]
+AUTO = "auto"  # of run.micro_batch: the largest that fits into memory
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class Optimiser:
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    clip_norm: float = 5.0  # largest norm of the gradient
+    clip_norm: float | None = 5.0  # largest norm of the gradient; None: as it comes
     layer_decay: float | None = None  # of the rate, from each block to the one before
     rule: Rule = "paper"  # which parameters decay, and at what rate they learn: `training/optimiser.py`
 
@@ -30,7 +33,8 @@ class Optimiser:
         require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, "0 or above")
         require(all(0 <= beta < 1 for beta in self.betas), "optimiser.betas", self.betas, "in [0, 1)")
         require(self.eps > 0, "optimiser.eps", self.eps, "above 0")
-        require(self.clip_norm > 0, "optimiser.clip_norm", self.clip_norm, "above 0")
+        bounded = self.clip_norm is None or self.clip_norm > 0
+        require(bounded, "optimiser.clip_norm", self.clip_norm, "above 0, or None")
         decay = self.layer_decay
         require(decay is None or 0 < decay <= 1, "optimiser.layer_decay", decay, "above 0 and at most 1")
         rules = get_args(Rule)
@@ -64,28 +68,38 @@ class Run:
     """How it is executed."""
 
     batch_size: int = 128  # samples of one optimiser step, over all processes
-    micro_batch: int | None = None  # samples at a time in one process; None: all at once
+    micro_batch: int | Literal["auto"] | None = None  # samples at a time in one process; None: all at once
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False  # torch.compile each block; needs a C++ compiler
     checkpointing: bool = False  # recompute in backward what a block computed: less memory
+    sharding: Sharding = "none"  # full: a process keeps its part of each weight (FSDP2); none: all (DDP)
     ema: float | None = None  # decay of averaged weights, which are then measured and saved, too
     seed: int = 0
     save_every: int = 1000  # optimiser steps between checkpoints; one is written after every epoch as well
     patience: int | None = None  # epochs without a better score after which it stops
     hours: float | None = None  # of training, after which it stops
     bad_steps: int = 20  # steps in a row without a finite loss and gradient after which it stops
+    trackers: tuple[Tracker, ...] = ()  # where else it can be followed: `training/trackers.py`
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         require(self.batch_size >= 1, "run.batch_size", self.batch_size, "1 or more")
-        fits = self.micro_batch is None or (self.micro_batch >= 1 and self.batch_size % self.micro_batch == 0)
-        require(fits, "run.micro_batch", self.micro_batch, f"a divisor of run.batch_size, {self.batch_size}")
+        micro = self.micro_batch
+        divides = isinstance(micro, int) and micro >= 1 and self.batch_size % micro == 0
+        fits = micro in (None, AUTO) or divides
+        require(fits, "run.micro_batch", micro, f"{AUTO} or a divisor of run.batch_size, {self.batch_size}")
+        whole = micro != AUTO or self.sharding == "none"
+        require(whole, "run.micro_batch", micro, "a number where run.sharding shares the weights out")
         require(self.ema is None or 0 < self.ema < 1, "run.ema", self.ema, "between 0 and 1")
         require(0 <= self.seed < 2**32, "run.seed", self.seed, "in [0, 2^32)")
         require(self.save_every >= 1, "run.save_every", self.save_every, "1 or more")
         require(self.patience is None or self.patience >= 1, "run.patience", self.patience, "1 or more")
         require(self.hours is None or self.hours > 0, "run.hours", self.hours, "above 0")
         require(self.bad_steps >= 1, "run.bad_steps", self.bad_steps, "1 or more")
+        shardings = get_args(Sharding)
+        require(self.sharding in shardings, "run.sharding", self.sharding, f"one of {', '.join(shardings)}")
+        known, given = get_args(Tracker), self.trackers
+        require(set(given) <= set(known), "run.trackers", given, f"some of {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a training says while it runs, in numbers; showing them is for others (`cli/bar.py`)."""
+"""What a training says while it runs, in numbers; showing them is for others (`cli/meter.py`)."""
 
 import logging
 import resource

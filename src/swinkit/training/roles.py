@@ -1,6 +1,6 @@
 """What each parameter of a model is and where it stands: by the types and places of modules, not by names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -17,7 +17,7 @@ from ..heads.pyramid import Pyramid
 from ..heads.reconstruct import ReconstructionHead
 from ..tasks.simmim.model import SimMIM
 
-Role = Literal["matrix", "vector", "norm", "table", "bias MLP", "temperature", "position", "router"]
+Role = Literal["matrix", "vector", "norm", "table", "bias MLP", "temperature", "position", "router", "exempt"]
 
 OWN: dict[tuple[type[nn.Module], str], Role] = {  # parameters that their shape does not tell apart
     (AbsolutePosition, "embedding"): "position",
@@ -67,7 +67,15 @@ def roles(model: nn.Module) -> dict[nn.Parameter, Role]:
             for (kind, own), role in OWN.items():
                 if isinstance(module, kind) and name == own:
                     found[parameter] = role
+        found.update(dict.fromkeys(exempted(module), "exempt"))
     return found
+
+
+def exempted(module: nn.Module) -> list[nn.Parameter]:
+    """Those that a model of timm says should not decay; ours say nothing."""
+    told = cast("Callable[[], set[str]] | None", getattr(module, "no_weight_decay", None))
+    names = told() if told is not None else set()
+    return [parameter for name, parameter in module.named_parameters() if name in names]
 
 
 def depths(model: nn.Module) -> dict[nn.Parameter, int]:

@@ -1,11 +1,13 @@
 """The folder of one training: what it is, on which machine, what happened, and what came of it.
 
-* `config.json`: the resolved recipe and the fingerprints of the data
+* `config.json`: the resolved recipe, the fingerprints of the data, and what was found when the run began
 * `env.json`: the machine and the versions, of the latest start
-* `log.jsonl`: a line for everything that happened; `metrics.csv`: one for every epoch
+* `log.jsonl`: a line for everything that happened; `metrics.csv`: one for every epoch; `results.png`: curves
+* `RESUME.txt`: the command that goes on; `trackers.json`: where else it is followed, if it is
 * `bad_files.csv`: training pictures that could not be read, if there are any, and what stood in for them
 * `checkpoints/`: from which it goes on
 * `best/`, `last/`: saved models, which `swinkit.load` reads
+* `.lock`: held by the process that trains here
 """
 
 import csv
@@ -14,6 +16,7 @@ import json
 import logging
 import os
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -27,13 +30,17 @@ import torch
 from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.folder import read_json
+from .lock import Lock
 from .state import Checkpoints, Progress
 
 logger = logging.getLogger(__name__)
 
 DATA = "data"  # the entry of the configuration that tells where the data lie
+FOUND = "found"  # and the one of what was found out about the machine: no choice, and so no change
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
+RESUME = "RESUME.txt"
+MICRO_BATCH = "micro_batch"  # among what was found: how many samples at a time fit into memory
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors")
 SHOWN = 6  # differences in one message
 
@@ -44,35 +51,59 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
+        self.lock: Lock | None = None
 
-    def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> None:
-        """Record what this run is; if that is recorded, it must be the same, but for where the data lie.
+    def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[str]:
+        """Record what this run is, and keep others out until `end`.
+
+        If it is recorded already, it must be the same, but for where the data lie. What has changed all the
+        same, where that is allowed, is returned.
 
         Raises:
-            UsageError: the folder holds something else, or a run of another configuration or other data.
+            UsageError: the folder holds something else, a run of another configuration or other data, or one
+                that another process trains in.
             EnvironmentProblem: the folder cannot be written.
         """
         recorded, wanted = self.path / CONFIG, json.loads(json.dumps(config))
         with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
             strange = [path.name for path in self.path.iterdir() if path.name[0] != "."]
-        if recorded.exists():
-            changes = differences(read_json(recorded, dict) | {DATA: wanted.get(DATA)}, wanted)
-            if changes and not allow_changes:
-                raise UsageError(
-                    f"{self.path} holds a run that differs: {listed(changes, SHOWN)}. Choose another folder, "
-                    "or allow changes (--allow-changes) to go on all the same"
-                )
-            for change in changes:
-                logger.warning("changed since this run began: %s", change)
-        elif strange:
-            raise UsageError(f"{self.path} holds {listed(strange)}, and no run; choose another folder")
+            if strange and not recorded.exists():
+                raise UsageError(f"{self.path} holds {listed(strange)}, and no run; choose another folder")
+            self.lock = Lock(self.path)
+        before = read_json(recorded, dict) if recorded.exists() else wanted
+        found = {FOUND: before[FOUND]} if FOUND in before else {}
+        changes = differences(before | {DATA: wanted.get(DATA)}, wanted | found)
+        if changes and not allow_changes:
+            self.end()
+            raise UsageError(
+                f"{self.path} holds a run that differs: {listed(changes, SHOWN)}. Choose another folder, "
+                "or allow changes (--allow-changes) to go on all the same"
+            )
+        for change in changes:
+            logger.warning("changed since this run began: %s", change)
         with self.writing():
             for left in self.path.glob(".*"):  # by a process that was killed while it wrote
                 if left.suffix in (".partial", ".old"):
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
-        self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
+        self.replace(CONFIG, json.dumps(wanted | found, indent=1) + "\n")
         self.replace(ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
+        return changes
+
+    def end(self) -> None:
+        """Let others train here."""
+        if self.lock is not None:
+            self.lock.release()
+
+    def found(self, name: str) -> Any:
+        """What `note` recorded under this name, or None."""
+        return recorded_config(self.path).get(FOUND, {}).get(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Record what was found out about the machine, so that the run goes on with the same."""
+        config = recorded_config(self.path)
+        found = {FOUND: config.get(FOUND, {}) | {name: value}}
+        self.replace(CONFIG, json.dumps(config | found, indent=1) + "\n")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -131,6 +162,15 @@ class RunFolder:
             table.writeheader()
             table.writerows(rows)
         self.replace(METRICS, text.getvalue())
+
+
+def how_to_resume(run: Path) -> str:
+    """The words of `RESUME.txt`."""
+    return (
+        "When this training was stopped, by whatever, it goes on to the same weights by\n\n"
+        f"    swinkit train --resume {shlex.quote(str(run))}\n\n"
+        f"from the folder {Path.cwd()}, or by the command or call of Python that began it.\n"
+    )
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

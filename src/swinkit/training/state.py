@@ -22,6 +22,7 @@ from ..files.folder import sync
 from ..files.tensors import read_torch
 from ..tasks.task import Task
 from .averaging import Average
+from .parallel import gathered, part_like
 from .recipe import Run
 
 logger = logging.getLogger(__name__)
@@ -109,9 +110,10 @@ class Checkpoints:
                 shutil.rmtree(target)
             partial.replace(target)
             sync(self.folder)
-        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter, on the former
             shutil.rmtree(partial, ignore_errors=True)
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            cause = error if isinstance(error, OSError) else error.__context__
+            reason = getattr(cause, "strerror", None) or str(error).splitlines()[0]
             raise EnvironmentProblem(
                 f"{target} cannot be written ({reason}); earlier checkpoints are kept: "
                 "make room, and resume the run"
@@ -156,8 +158,8 @@ class Trained:
     average: Average | None
     scaler: torch.amp.GradScaler | None
 
-    def save(self, checkpoints: Checkpoints, progress: Progress) -> None:
-        """Write a checkpoint.
+    def save(self, checkpoints: Checkpoints, progress: Progress, *, writes: bool = True) -> None:
+        """Write a checkpoint, the same whether weights are shared out or not. All call this; one `writes`.
 
         Raises:
             EnvironmentProblem: it cannot be written; the older ones are kept.
@@ -170,7 +172,9 @@ class Trained:
             state["model_ema"] = self.average.weights
         if self.scaler is not None:
             state["scaler"] = self.scaler.state_dict()
-        checkpoints.save(state, progress)
+        state = gathered(state, kept=writes)
+        if writes:
+            checkpoints.save(state, progress)
 
     def resume(self, checkpoints: Checkpoints) -> Progress:
         """Take everything from the newest whole checkpoint; without one, all is at its beginning.
@@ -183,17 +187,29 @@ class Trained:
             return Progress()
         state, progress = found
         try:
-            self.task.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimizer"])
+            own = self.task.state_dict()
+            self.task.load_state_dict(
+                {name: part_like(value, own.get(name, value)) for name, value in state["model"].items()}
+            )
+            self.optimiser.load_state_dict(self.parts_of(state["optimizer"]))
             if self.average is not None:  # begun without: from here on
                 self.average.load(state.get("model_ema", dict(self.task.named_parameters())))
             if self.scaler is not None and "scaler" in state:
                 self.scaler.load_state_dict(state["scaler"])
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
             raise DataError(
                 f"{checkpoints.folder}: the checkpoint is of another model: {str(error).splitlines()[0]}"
             ) from None
         return progress
+
+    def parts_of(self, state: dict[str, Any]) -> dict[str, Any]:
+        """This process's part of the optimiser's state, which numbers the parameters through all groups."""
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        moments = {
+            number: {name: part_like(value, parameters[number]) for name, value in values.items()}
+            for number, values in state["state"].items()
+        }
+        return {**state, "state": moments}
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:

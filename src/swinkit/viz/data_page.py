@@ -1,21 +1,24 @@
-"""A data set on one page of HTML, without scripts: problems, counts, sizes, some pictures of each class."""
+"""A data set on one page of HTML, without scripts: problems, counts, sizes, pictures of each class."""
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 
 from PIL import Image
 
-from ..data.check import Problem, Report, span
+from ..data.check import Problem, Report
 from ..data.images import ImageError
 from ..data.samples import Samples
+from ..data.sizes import shapes, sides, span
 
 SIDE = 96  # pixels of a thumbnail's longer side
 EACH = 8  # thumbnails of a class
 CLASSES = 100  # that are shown
 GROUPS = 12  # of pictures that a problem shows
+NAMED = re.compile("`([^`]*)`")  # in messages
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2026; max-width: 1080px; margin: 2rem auto }
@@ -24,6 +27,9 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margi
 table { border-collapse: collapse; width: 100% } th { text-align: left; font-weight: 600 }
 td, th { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #e4e7ec; vertical-align: middle }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+.charts { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 0 2.5rem }
+.charts table { width: auto; min-width: 280px }
+.charts td { border: 0; padding-top: .1rem; padding-bottom: .1rem } .charts td:last-child { width: 120px }
 .number:first-child { text-align: left }
 .bar { display: block; height: .6rem; background: #5b83c4; border-radius: 2px; min-width: 1px }
 .problem { border-left: 4px solid #d9a520; background: #fff9e8; padding: .6rem 1rem; margin: .6rem 0 }
@@ -45,6 +51,7 @@ def page(report: Report, splits: Sequence[Samples]) -> str:
         "" if report.problems else '<div class="problem fine">No problems found.</div>',
         "<h2>Splits</h2>",
         split_rows(report),
+        histograms(report),
         *(class_rows(samples, report.counts[samples.split]) for samples in splits),
     ]
     return (
@@ -59,7 +66,8 @@ def problem_part(problem: Problem, places: Mapping[str, tuple[Samples, int]]) ->
     """A box; the first pictures that it is about, those that belong together side by side."""
     kind = "problem blocking" if problem.blocking else "problem"
     word = "Blocking" if problem.blocking else "Note"
-    lines = [f"<b>{word}: {escape(problem.kind)}.</b> {escape(problem.message)}."]
+    message = NAMED.sub(r"<code>\1</code>", escape(problem.message))
+    lines = [f"<b>{word}: {escape(problem.kind)}.</b> {message}."]
     for group in problem.groups[:GROUPS]:
         known = [places[name] for name in group if name in places]
         inside = figures(known) if known else f"<code>{escape(', '.join(group))}</code>"
@@ -73,14 +81,48 @@ def split_rows(report: Report) -> str:
     """A table of the splits."""
     rows = []
     for split, counts in report.counts.items():
-        sides = span(report.sizes[split]) or {}
-        shown = [f"{low} / {middle:g} / {high}" for low, middle, high in sides.values()] or ["-", "-"]
+        measured = span(report.sizes[split])
+        shown = [
+            " / ".join(f"{value:g}" for value in measured[side]) if measured else "-"
+            for side in ("height", "width")
+        ]
+        shown.append(str(report.turned[split]))
         cells = [str(sum(counts.values())), str(len(counts)), *shown]
         numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
         rows.append(f"<tr><td>{escape(split)}</td>{numbers}</tr>")
-    head = ("split", "pictures", "classes", "height: least / median / most", "width: least / median / most")
+    ranges = ("height: least / median / most", "width: least / median / most")
+    head = ("split", "pictures", "classes", *ranges, "turned by EXIF")
     titles = "".join(f'<th class="number">{name}</th>' for name in head)
     return f"<table><tr>{titles}</tr>{''.join(rows)}</table>"
+
+
+def histograms(report: Report) -> str:
+    """For each split, how many pictures are how large, shaped and stored how, as bars."""
+    parts = []
+    for split, sizes in report.sizes.items():
+        charts = {
+            "shorter side, pixels": sides(sizes),
+            "width to height": shapes(sizes),
+            "stored as": report.modes[split],
+        }
+        inside = "".join(chart(what, counts) for what, counts in charts.items() if counts)
+        parts.append(f'<h2>{escape(split)}: sizes</h2><div class="charts">{inside}</div>')
+    return "".join(parts)
+
+
+def chart(what: str, counts: Mapping[str, int]) -> str:
+    """A bar for each kind, beside its number."""
+    most = max(counts.values())
+    rows = "".join(
+        f'<tr><td>{escape(kind)}</td><td class="number">{count}</td><td>{bar(count, most)}</td></tr>'
+        for kind, count in counts.items()
+    )
+    return f'<table><tr><th colspan="3">{escape(what)}</th></tr>{rows}</table>'
+
+
+def bar(count: int, most: int) -> str:
+    """As long as `count` is of `most`."""
+    return f'<span class="bar" style="width: {120 * count / most:.0f}px"></span>' if count else ""
 
 
 def class_rows(samples: Samples, counts: Mapping[str, int]) -> str:
@@ -92,7 +134,7 @@ def class_rows(samples: Samples, counts: Mapping[str, int]) -> str:
             first[label].append(index)
     rows = [
         f'<tr><td>{escape(name)}</td><td class="number">{counts[name]}'
-        f'<span class="bar" style="width: {120 * counts[name] / most:.0f}px"></span></td>'
+        f"{bar(counts[name], most)}</td>"
         f'<td><div class="row">{figures((samples, i) for i in first[label])}</div></td></tr>'
         for label, name in list(enumerate(samples.classes))[:CLASSES]
     ]

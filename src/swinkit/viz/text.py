@@ -23,6 +23,12 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in bare)
 
 
+def readable(name: str, number: int) -> str:
+    """A class's name as the font can draw it; its number before one of which letters are lost."""
+    drawn = plain(name)
+    return f"#{number} {drawn}" if "?" in drawn and "?" not in name else drawn
+
+
 def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
     """`text` in one line of at most `width`, else what fits of it and "...", inside if `keep_end`."""
     text = plain(" ".join(text.split()))

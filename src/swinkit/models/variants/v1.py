@@ -1,7 +1,7 @@
 """V1, Swin-S3 and our own smallest. A name without a window is the paper's default. Torch-free."""
 
 from ...core.spec import Spec
-from .variant import SIZES, W12, W14, Variant, squares
+from .variant import SIZES, W12, W14, Variant, pico, squares
 
 PAPER = "Liu et al. 2021, section 3.3"
 SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
@@ -32,20 +32,7 @@ def s3(depth: int, windows: tuple[int, ...], alias: str) -> Variant:
 
 
 VARIANTS: dict[str, Variant] = {
-    "swin-pico": Variant(
-        Spec(
-            patch=(2, 2),
-            embed_dim=48,
-            depths=(2, 4, 2),
-            num_heads=(3, 6, 12),
-            window_sizes=((4, 4),) * 3,
-            mlp_ratio=2.0,
-            drop_path=0.05,
-        ),
-        (32, 32),
-        10,
-        "swinkit: a Swin for small pictures",
-    ),
+    "swin-pico": pico(Spec),
     "swin-t": v1(
         "t",
         7,

@@ -1,9 +1,9 @@
-"""V2, up to the 3 billion parameters of G. A name without a window is the paper's default. Torch-free."""
+"""V2, up to the 3 billion of G, and our own smallest. A name without a window is the paper's. Torch-free."""
 
 from dataclasses import replace
 
 from ..families import SpecV2
-from .variant import SIZES, W12, W14, Variant, squares
+from .variant import SIZES, W12, W14, Variant, pico, squares
 
 PAPER = "Liu et al. 2022, section 4.1"
 SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
@@ -49,6 +49,7 @@ H = v2("h", W12, 192, PAPER, "swinv2_huge")
 H14 = v2("h", W14, 224, SIMMIM, "simmim_swinv2_huge_224", pretrained=True)
 
 VARIANTS: dict[str, Variant] = {
+    "swinv2-pico": pico(SpecV2),
     "swinv2-t": v2("t", 8, 256, PAPER, "swinv2_tiny_patch4_window8_256", "swin_v2_t"),
     "swinv2-s": v2("s", 8, 256, PAPER, "swinv2_small_patch4_window8_256", "swin_v2_s", drop_path=0.3),
     "swinv2-b": v2("b", 8, 256, PAPER, "swinv2_base_patch4_window8_256", "swin_v2_b", drop_path=0.5),

@@ -46,3 +46,17 @@ W14 = (14, 14, 14, 7)
 def squares(window: int | tuple[int, ...]) -> tuple[Size, ...]:
     """Square windows of four stages."""
     return tuple((w, w) for w in (window if isinstance(window, tuple) else (window,) * 4))
+
+
+def pico(kind: type[Spec]) -> Variant:
+    """Our own smallest, as a V1 or as a V2: for small pictures, with patches and windows in proportion."""
+    spec = kind(
+        patch=(2, 2),
+        embed_dim=48,
+        depths=(2, 4, 2),
+        num_heads=(3, 6, 12),
+        window_sizes=((4, 4),) * 3,
+        mlp_ratio=2.0,
+        drop_path=0.05,
+    )
+    return Variant(spec, (32, 32), 10, "swinkit: a Swin for small pictures")

@@ -14,7 +14,8 @@ from ...models.families import SpecMoE
 
 def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     """(B, K) against labels (B,) or, after mixing images, against probabilities (B, K); in at least fp32."""
-    return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return F.cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
 def balance(backbone: Swin) -> dict[str, Tensor]:

@@ -2,9 +2,10 @@
 
 Only pairs that occurred are kept, so 21,841 classes cost no more than 10.
 
-Shapes: B batch, K classes, N different pairs.
+Shapes: B batch, K classes, M of them, N different pairs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,15 +53,57 @@ class Accuracy:
         return self.counted(classes[right], self.counts[right], self.num_classes)
 
     @property
+    def answered(self) -> Tensor:
+        """(K,) samples answered as each class."""
+        return self.counted(self.pairs % self.num_classes, self.counts, self.num_classes)
+
+    @property
     def recall(self) -> list[float]:
         """Per class: the share of its samples answered as it, in [0, 1]; 0 for a class without samples."""
-        return (self.correct / self.totals.clamp(min=1)).tolist()
+        return (self.correct.double() / self.totals.clamp(min=1)).tolist()
+
+    @property
+    def precision(self) -> list[float]:
+        """Per class: the share of the samples answered as it that are of it; 0 where it was no answer."""
+        return (self.correct.double() / self.answered.clamp(min=1)).tolist()
+
+    @property
+    def f1(self) -> list[float]:
+        """Per class: the harmonic mean of recall and precision, in [0, 1]; 0 where both are."""
+        return (2 * self.correct.double() / (self.totals + self.answered).clamp(min=1)).tolist()
+
+    @property
+    def mistakes(self) -> list[tuple[int, int, int]]:
+        """Class, answer and samples of each pair that differs, most samples first, then in order."""
+        pairs = zip(self.pairs.tolist(), self.counts.tolist(), strict=True)
+        found = [(*divmod(pair, self.num_classes), count) for pair, count in pairs]
+        return sorted((one for one in found if one[0] != one[1]), key=lambda one: -one[2])
+
+    @property
+    def confused(self) -> dict[int, tuple[int, int]]:
+        """By class: the wrong answer that most of its samples got, and how many; where there is one."""
+        return {truth: (answer, count) for truth, answer, count in reversed(self.mistakes)}
 
     @property
     def confusion(self) -> Tensor:
         """(K, K) samples of class i answered as j; made when asked for, since many classes make it large."""
         cells = self.num_classes**2
         return self.counted(self.pairs, self.counts, cells).reshape(self.num_classes, self.num_classes)
+
+    def most_confused(self, count: int) -> list[int]:
+        """Up to `count` classes, ascending: those of the most frequent mistakes, then the others in order."""
+        ranked = [each for truth, answer, _ in self.mistakes for each in (truth, answer)]
+        return sorted(list(dict.fromkeys([*ranked, *range(self.num_classes)]))[:count])
+
+    def among(self, classes: Sequence[int]) -> Tensor:
+        """(M, M) samples of the i-th of M `classes` answered as the j-th of them."""
+        place = {name: i for i, name in enumerate(classes)}
+        found = torch.zeros(len(place), len(place), dtype=torch.long)
+        for pair, count in zip(self.pairs.tolist(), self.counts.tolist(), strict=True):
+            truth, answer = divmod(pair, self.num_classes)
+            if truth in place and answer in place:
+                found[place[truth], place[answer]] = count
+        return found
 
     def __add__(self, other: "Accuracy") -> "Accuracy":
         """Counts of both, of the same classes."""
@@ -83,8 +126,16 @@ class Accuracy:
     @classmethod
     def of(cls, logits: Tensor, labels: Tensor) -> "Accuracy":
         """(B, K) and (B,) -> counts."""
-        classes = logits.shape[1]
-        order = logits.topk(min(5, classes), dim=1).indices.cpu()
-        labels = labels.cpu()
-        pairs, counts = (labels * classes + order[:, 0]).unique(return_counts=True)
-        return cls(classes, pairs, counts, int((order == labels[:, None]).sum()))
+        order, labels = first_answers(logits), labels.cpu()
+        return cls.of_answers(logits.shape[1], labels, order[:, 0], int((order == labels[:, None]).sum()))
+
+    @classmethod
+    def of_answers(cls, num_classes: int, labels: Tensor, answers: Tensor, hits5: int) -> "Accuracy":
+        """(B,) classes and (B,) first answers -> counts."""
+        pairs, counts = (labels * num_classes + answers).unique(return_counts=True)
+        return cls(num_classes, pairs, counts, hits5)
+
+
+def first_answers(logits: Tensor) -> Tensor:
+    """(B, K) -> (B, 5) on the CPU: the classes answered, best first; fewer where K is less."""
+    return logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()

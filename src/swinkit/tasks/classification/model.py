@@ -19,9 +19,9 @@ from ...models.config import family_of
 from ..pictures import answered, evaluating, require_pictures
 from ..results import Classification, best
 from ..task import Task
+from .answers import Answers
 from .data import Batch
 from .losses import balance, cross_entropy
-from .metrics import Accuracy
 
 
 class Classifier(Task):
@@ -37,7 +37,6 @@ class Classifier(Task):
         self._labels = tuple(labels)
         self.preprocess = preprocess
         self.smoothing = smoothing
-        self.accuracy = Accuracy.empty(len(labels))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -54,13 +53,13 @@ class Classifier(Task):
         return {"cross_entropy": loss, **balance(self.backbone)}
 
     @torch.no_grad()
-    def observe(self, batch: Batch) -> None:
-        """Count one validation batch."""
-        self.accuracy += Accuracy.of(self(batch.pixels), batch.targets)
+    def observe(self, batch: Batch) -> Tensor:
+        """(B, 5) the `Answers.rows` of one batch to be measured."""
+        return Answers.of(self(batch.pixels), batch.targets).rows
 
-    def scores(self) -> dict[str, float]:
-        """`top1` and `top5` in [0, 1] since the last call."""
-        counts, self.accuracy = self.accuracy, Accuracy.empty(len(self._labels))
+    def scores(self, observed: Tensor) -> dict[str, float]:
+        """(N, 5) of N samples -> `top1` and `top5` in [0, 1]."""
+        counts = Answers.of_rows(observed).accuracy(len(self._labels))
         return {"top1": counts.top1, "top5": counts.top5}
 
     @overload

@@ -1,0 +1,290 @@
+"""Does our Swin learn as timm's of the same shape? `python -m benchmarks.learning_curves cifar10.zip OUT`.
+
+One loop trains both, by one recipe: the same pictures, changed alike and in the same order, the same rates,
+the same parameters without weight decay. What differs is the code of the model, and the first weights, which
+each library draws by itself, from the same distributions; with `--same-start` timm's begin as ours.
+
+Every run goes on where it was stopped. The models take turns, seed by seed, and after each run the page and
+the picture are made anew, so that what there is can be looked at any time. Nothing is chosen by the held-out
+pictures: what counts is the last epoch.
+"""
+
+import argparse
+import csv
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from swinkit.cli.console import line
+from swinkit.cli.meter import Meter
+from swinkit.errors import SwinkitError
+from swinkit.models.families import SpecV2
+from swinkit.recipes.catalogue import find
+from swinkit.tasks.classification.model import Classifier
+from swinkit.training.job import Job
+from swinkit.training.jobs import job_of
+from swinkit.training.loop import train
+from swinkit.training.recipe import Recipe
+from swinkit.training.run import METRICS, RunFolder
+from swinkit.viz.curves import (
+    BOTTOM,
+    CAPTION,
+    FINE,
+    GAP,
+    HEAD,
+    LEFT,
+    PANEL,
+    RIGHT,
+    TICK,
+    Axes,
+    short,
+    stroke,
+    ticks,
+)
+from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL, TRACK
+from swinkit.viz.text import font
+from swinkit.weights.configs import timm_arguments
+from swinkit.weights.load import export_weights
+
+THEIRS = "timm-"
+PAIRS = ("swin-pico", "swinv2-pico")
+MODELS = tuple(name for ours in PAIRS for name in (ours, THEIRS + ours))
+RECIPE = "cifar10-{}"
+INTERRUPTED = 130  # as shells have it
+COLOURS = dict(zip(MODELS, (ACCENT, OTHER, (112, 200, 140), (214, 120, 190)), strict=True))
+SHOWN = {"top1": "top-1 of the held-out pictures", "loss": "training loss"}
+
+Curve = list[dict[str, float]]  # of one run: `loss` and `top1` after each epoch
+Curves = dict[str, list[Curve]]  # of each model: a curve for each seed that is done
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train all, and write what came of it."""
+    options = reader().parse_args(arguments)
+    curves: Curves = {name: [] for name in options.models}
+    try:
+        for seed in range(options.seeds):
+            for name in options.models:
+                recipe = shortened(find(RECIPE.format(ours(name))), options.epochs)
+                recipe = replace(recipe, run=replace(recipe.run, seed=seed, precision=options.precision))
+                folder = options.out / f"{name}-{seed}"
+                with Meter() as meter:
+                    job = job_for(name, recipe, options.data, same_start=options.same_start)
+                    train(job, recipe, RunFolder(folder), reporting=meter.show)
+                curves[name].append(curve_of(folder))
+                (options.out / "curves.md").write_text(page(curves), encoding="utf-8")
+                drawn(curves).save(options.out / "curves.png")
+    except SwinkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        line("stopped; the same command goes on")
+        return INTERRUPTED
+    line(page(curves))
+    return 0
+
+
+def reader() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
+    made.add_argument("out", type=Path, help="folder for everything that is made")
+    made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--epochs", type=int, default=10, help="of each run")
+    made.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    made.add_argument("--models", type=names, default=MODELS[:2], help=f"of {','.join(MODELS)}")
+    made.add_argument("--same-start", action="store_true", help="timm's models begin with our weights")
+    return made
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Models, written with commas between them."""
+    chosen = tuple(text.split(","))
+    strange = [name for name in chosen if name not in MODELS]
+    if strange:
+        raise argparse.ArgumentTypeError(f"{strange[0]!r} is none of {', '.join(MODELS)}")
+    return chosen
+
+
+def ours(name: str) -> str:
+    """The variant that a model is, or has the shape of."""
+    return name.removeprefix(THEIRS)
+
+
+def shortened(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with all that it counts in epochs cut by one factor."""
+    share = epochs / recipe.schedule.epochs
+    schedule = replace(recipe.schedule, epochs=epochs, warmup_epochs=share * recipe.schedule.warmup_epochs)
+    mixing = recipe.augmentation.mixing_epochs
+    mixing = None if mixing is None else max(1, round(share * mixing))
+    return replace(recipe, schedule=schedule, augmentation=replace(recipe.augmentation, mixing_epochs=mixing))
+
+
+# ---- The two libraries' models ---------------------------------------------------------------------------
+
+
+class Control(nn.Module):
+    """timm's model in the place of a backbone: (B, 3, h, w) -> [(B, K) logits]."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """(B, 3, h, w) -> [(B, K) logits]."""
+        return [self.model(pixels)]
+
+
+def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) -> Job:
+    """One model on the data; all but the model is the same for each: loss, metrics, pictures, their order."""
+    job = job_of(recipe, data)
+    if not name.startswith(THEIRS):
+        return job
+    task = job.task
+    assert isinstance(task, Classifier)
+    model = timms(task, recipe, same_start=same_start)
+    task.add_module("backbone", Control(model))
+    task.add_module("head", nn.Identity())
+    config = {**job.config, "library": "timm", "same start": same_start}
+    return replace(job, title=f"timm's {job.title}", config=config, save=lambda _folder, _scores: None)
+
+
+def timms(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
+    """timm's model of the shape of ours, drawn from the same seed, or with the weights that ours has."""
+    from timm.models.swin_transformer import SwinTransformer
+    from timm.models.swin_transformer_v2 import SwinTransformerV2
+
+    spec = own.backbone.spec
+    kind = SwinTransformerV2 if isinstance(spec, SpecV2) else SwinTransformer
+    torch.manual_seed(recipe.run.seed)
+    model = kind(**timm_arguments(spec, recipe.data.size, len(own.labels)))
+    if same_start:
+        model.load_state_dict(export_weights(own, "timm"), strict=True)
+    assert parameters(model) == parameters(own)
+    return model
+
+
+def parameters(model: nn.Module) -> int:
+    """How many numbers it learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+# ---- What came of it -------------------------------------------------------------------------------------
+
+
+def curve_of(folder: Path) -> Curve:
+    """What a run measured after each epoch."""
+    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
+        return [{key: float(row[key]) for key in ("loss", "top1")} for row in csv.DictReader(file)]
+
+
+def page(curves: Curves) -> str:
+    """Markdown: the last epoch of every model, how each pair differs, and the means epoch by epoch."""
+    done = {name: found for name, found in curves.items() if found}
+    parts = [
+        table(("model", "top-1, mean", "spread", "of each seed"), [last_row(*each) for each in done.items()]),
+        "Percent of the held-out pictures after the last epoch; the spread is the sample standard deviation.",
+        *(compared(name, done) for name in PAIRS if {name, THEIRS + name} <= set(done)),
+        table(("epoch", *done), epoch_rows(done)),
+        "The means of top-1 over the seeds.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def last_row(name: str, found: list[Curve]) -> tuple[str, ...]:
+    """One model after the last epoch."""
+    last = [100 * curve[-1]["top1"] for curve in found]
+    return name, f"{statistics.mean(last):.2f}", spread(last), ", ".join(f"{value:.2f}" for value in last)
+
+
+def compared(name: str, curves: Curves) -> str:
+    """Ours less timm's, seed by seed, as far as both are done."""
+    pairs = zip(curves[name], curves[THEIRS + name], strict=False)
+    found = [100 * (one[-1]["top1"] - other[-1]["top1"]) for one, other in pairs]
+    return (
+        f"{name} less {THEIRS}{name}: {statistics.mean(found):+.2f} points, spread {spread(found)}, "
+        f"in {len(found)} {'seed' if len(found) == 1 else 'seeds'}."
+    )
+
+
+def epoch_rows(curves: Curves) -> list[tuple[str, ...]]:
+    """The mean of each model after each epoch."""
+    epochs = max((len(curve) for found in curves.values() for curve in found), default=0)
+    return [
+        (
+            str(i + 1),
+            *(f"{100 * statistics.mean(c[i]['top1'] for c in found):.2f}" for found in curves.values()),
+        )
+        for i in range(epochs)
+    ]
+
+
+def spread(values: Sequence[float]) -> str:
+    """The sample standard deviation, of two or more."""
+    return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def drawn(curves: Curves) -> Image.Image:
+    """The curves of all runs, faintly, and of each model the mean of its seeds."""
+    width, height = PANEL
+    canvas = Image.new("RGB", (2 * width + 3 * GAP, HEAD + height + GAP), DARKER)
+    draw, left = ImageDraw.Draw(canvas), float(MARGIN)
+    for name, found in curves.items():
+        text = f"{name}, {len(found)} {'seed' if len(found) == 1 else 'seeds'}"
+        draw.text((left, HEAD / 2), text, COLOURS[name], font(SMALL), "lm")
+        left += font(SMALL).getlength(text) + 2 * MARGIN
+    for i, (key, title) in enumerate(SHOWN.items()):
+        canvas.paste(panel(curves, key, title), (GAP + i * (width + GAP), HEAD))
+    return canvas
+
+
+def panel(curves: Curves, key: str, title: str) -> Image.Image:
+    """One measure, epoch by epoch."""
+    series = {
+        name: [[row[key] for row in curve] for curve in found] for name, found in curves.items() if found
+    }
+    values = [value for found in series.values() for curve in found for value in curve]
+    epochs = max(len(curve) for found in series.values() for curve in found)
+    width, height = PANEL[0] - LEFT - RIGHT, PANEL[1] - CAPTION - BOTTOM
+    axes = Axes(epochs, min(values), max(values) + 1e-9, (FINE * width, FINE * height))
+    lines = Image.new("RGB", axes.size, DARK)
+    for value in ticks(axes.least, axes.most):
+        ImageDraw.Draw(lines).line((0, axes(0, value)[1], axes.size[0], axes(0, value)[1]), TRACK, FINE)
+    for name, found in series.items():
+        for curve in found:
+            stroke(ImageDraw.Draw(lines), placed(curve, axes), COLOURS[name], FINE)
+    lines = Image.blend(Image.new("RGB", axes.size, DARK), lines, 0.6)
+    for name, found in series.items():
+        mean = [statistics.mean(at) for at in zip(*found, strict=True)]
+        stroke(ImageDraw.Draw(lines), placed(mean, axes), COLOURS[name], 3 * FINE)
+    canvas = Image.new("RGB", PANEL, DARK)
+    canvas.paste(lines.resize((width, height), Image.Resampling.BOX), (LEFT, CAPTION))
+    draw = ImageDraw.Draw(canvas)
+    draw.text((LEFT, 18), title, GREY, font(SMALL))
+    for value in ticks(axes.least, axes.most):
+        draw.text((LEFT - 12, CAPTION + axes(0, value)[1] / FINE), short(value), GREY, font(TICK), "rm")
+    for epoch in ticks(0, epochs, whole=True):
+        draw.text(
+            (LEFT + axes(epoch, 0)[0] / FINE, PANEL[1] - BOTTOM + 10), short(epoch), GREY, font(TICK), "ma"
+        )
+    return canvas
+
+
+def placed(curve: Sequence[float], axes: Axes) -> list[tuple[float, float]]:
+    """Where the values after each epoch stand."""
+    return [axes(i + 1, value) for i, value in enumerate(curve)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

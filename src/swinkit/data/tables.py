@@ -1,0 +1,264 @@
+"""Hugging Face datasets on this machine: as `save_to_disk` writes them, or in Parquet as the hub keeps them.
+
+Their own library reads the tables, at any row and without loading them; it is imported here alone. Pictures
+it hands over as they are stored, so that they are decoded as all others are. It runs no code of a data set.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, EnvironmentProblem, listed
+from .cache import root as cache_root
+from .images import ImageError
+from .labels import by_name, numbered
+from .samples import Content, Samples
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+STATE = "state.json"  # in the folder of a split that `save_to_disk` wrote
+PARQUET = ("{0}-[0-9]*-of-[0-9]*.parquet", "{0}/[0-9]*.parquet")  # of a split, there or one folder deeper
+LABEL = "label"  # the column that is meant where several could be
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNLABELLED = -1  # how the library writes it, where it is not None
+
+
+@dataclass(frozen=True)
+class Tables(Content):
+    """Pictures in a column of tables; a picture is called by its split and its row, from 0."""
+
+    root: Path
+    parts: tuple[Path, ...]
+    version: tuple[int, ...]
+    column: str
+
+    def read(self, name: str) -> Path | bytes:
+        """The bytes of a picture, or the file that its row names."""
+        found = self.rows()[row_of(name)][self.column] or {}
+        if found.get("bytes"):
+            return found["bytes"]
+        if found.get("path"):
+            return self.root / found["path"]
+        raise ImageError(self.place(name), f"the column `{self.column}` is empty in this row")
+
+    def stamp(self, name: str) -> str:
+        """Its size in bytes."""
+        return str(sizes_of(self.parts, self.version, self.column, os.getpid())[row_of(name)])
+
+    def place(self, name: str) -> str:
+        """The data set, the split and the row."""
+        return f"{self.root}:{name}"
+
+    def rows(self) -> "Dataset":
+        """All rows, with nothing but the pictures; opened once by each process."""
+        return pictures_of(self.parts, self.version, self.column, os.getpid())
+
+
+def row_of(name: str) -> int:
+    """The row of a picture."""
+    return int(name.rpartition("/")[2])
+
+
+def tables_of(root: Path, split: str) -> list[Path]:
+    """What holds a split: the folder that `save_to_disk` wrote, or tables in Parquet, in order.
+
+    It is `root` itself, if that split alone was saved there.
+    """
+    if not root.is_dir():
+        return []
+    if (root / split / STATE).is_file():
+        return [root / split]
+    if saved_split(root) == split:
+        return [root]
+    patterns = [pattern.format(split) for pattern in PARQUET]
+    return sorted(path for each in patterns for place in (each, f"*/{each}") for path in root.glob(place))
+
+
+def saved_split(root: Path) -> str | None:
+    """The split that was saved in this folder alone, `all` if it has no name; None if the folder is none.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    state = state_of(root)
+    return None if state is None else str(state.get("_split") or "all")
+
+
+def state_of(folder: Path) -> dict[str, Any] | None:
+    """What `save_to_disk` noted in a folder; None if it did not write it.
+
+    Raises:
+        DataError: the note is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; save the data set again") from None
+
+
+def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None) -> Samples:
+    """The pictures of these tables; without labels if there is no column of them.
+
+    Raises:
+        DataError: a table is damaged, has no column of pictures or several, or a label is out of range.
+        EnvironmentProblem: the library is not installed, or cannot keep what it unpacks.
+    """
+    state = state_of(parts[0])
+    if state is not None and not state.get("_data_files"):  # which the library cannot read
+        raise DataError(f"{root}: {split} has no rows")
+    folders = sorted({str(part.parent) for part in parts})
+    if len(folders) > 1:
+        raise DataError(
+            f"{root}: {len(folders)} folders hold tables of {split}: {listed(folders)}; give one of them"
+        )
+    files = [part / STATE if part.is_dir() else part for part in parts]
+    version = tuple(path.stat().st_mtime_ns for path in files)
+    rows = opened(tuple(parts), version, os.getpid())
+    from datasets import Image
+
+    column = the_one([name for name, kind in rows.features.items() if isinstance(kind, Image)], "image")
+    if column is None:
+        raise DataError(
+            f"{root}: {split} has no column of pictures, or several (columns: {listed(rows.features, 20)}); "
+            "cast the right one to datasets.Image, and remove the others"
+        )
+    ids = tuple(f"{split}/{row}" for row in range(len(rows)))
+    labels, names = labels_of(rows, ids, root, classes)
+    return Samples(root, split, ids, labels, names, Tables(root, tuple(parts), version, column))
+
+
+def the_one(names: Sequence[str], preferred: str) -> str | None:
+    """The only one, or the preferred one of several."""
+    return names[0] if len(names) == 1 else preferred if preferred in names else None
+
+
+def labels_of(
+    rows: "Dataset", ids: Sequence[str], where: Path, classes: Sequence[str] | None
+) -> tuple[Tensor | None, tuple[str, ...]]:
+    """(N,) indices and the classes that they count: of the ClassLabel, else of the column `label`, else none.
+
+    Raises:
+        DataError: a row has no label, or one that is none of the classes; or it is unclear which they are.
+    """
+    from datasets import ClassLabel
+
+    kinds: Mapping[str, Any] = rows.features
+    found = [name for name, kind in kinds.items() if isinstance(kind, ClassLabel)]
+    column = the_one(found, LABEL) or (LABEL if LABEL in kinds else None)
+    if column is None and found:
+        raise DataError(
+            f"{where}: {listed(found)} could all be the labels; rename the right one to `{LABEL}`"
+        )
+    if column is None:
+        return None, ()
+    values = rows.data.column(column).to_pylist()
+    empty = [ids[row] for row, value in enumerate(values) if value is None or value in (UNLABELLED, "")]
+    if empty:
+        raise DataError(
+            f"{where}: {len(empty)} rows have no label (empty or {UNLABELLED}) in the column `{column}`, "
+            f"such as {listed(empty, 1)}; remove them from the data set"
+        )
+    if column not in found:
+        return numbered([str(value) for value in values], ids, where, classes)
+    names = tuple(kinds[column].names)
+    wrong = [row for row, value in enumerate(values) if not 0 <= value < len(names)]
+    if wrong:
+        raise DataError(
+            f"{where}: the label {values[wrong[0]]} of `{ids[wrong[0]]}` is out of range; the column "
+            f"`{column}` has {len(names)} classes, 0 to {len(names) - 1}; correct it, or remove the row"
+        )
+    if classes is None or tuple(classes) == names:
+        return torch.tensor(values), names
+    return by_name([names[value] for value in values], ids, where, classes)
+
+
+@lru_cache(maxsize=16)
+def pictures_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> "Dataset":
+    """The rows of `opened`, with the pictures as they are stored and nothing else."""
+    from datasets import Image
+
+    rows = opened(parts, version, process).select_columns([column])
+    return rows.cast_column(column, Image(decode=False))
+
+
+@lru_cache(maxsize=16)
+def sizes_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> list[int]:
+    """Bytes of each picture, of which none is read for it."""
+    from pyarrow import compute
+
+    pictures = pictures_of(parts, version, column, process).data.column(column)
+    lengths: Any = compute.binary_length(compute.struct_field(pictures, "bytes"))  # pyright: ignore[reportAttributeAccessIssue]
+    return [length or 0 for length in lengths.to_pylist()]
+
+
+@lru_cache(maxsize=16)
+def opened(parts: tuple[Path, ...], version: tuple[int, ...], process: int) -> "Dataset":  # noqa: ARG001
+    """All rows of these tables, mapped into memory, not read; one for each process.
+
+    Parquet, which knows no rows, is unpacked into swinkit's cache first.
+
+    Raises:
+        DataError: they are damaged.
+        EnvironmentProblem: the library is not installed, or there is no space.
+    """
+    try:
+        import datasets
+    except ImportError:
+        raise EnvironmentProblem(
+            f"{parts[0]}: reading a Hugging Face dataset needs datasets; pip install 'swinkit[datasets]'"
+        ) from None
+    with quiet(datasets), explained(parts[0]):
+        if parts[0].is_dir():
+            return datasets.Dataset.load_from_disk(str(parts[0].absolute()))
+        files = [str(part.absolute()) for part in parts]
+        unpacked = datasets.load_dataset(
+            "parquet", data_files=files, split="train", cache_dir=str(cache_root() / "tables")
+        )
+        assert isinstance(unpacked, datasets.Dataset)
+        return unpacked
+
+
+@contextmanager
+def explained(part: Path) -> Iterator[None]:
+    """What the library, and Arrow below it, say of a table, in one line."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - it has no errors of its own
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError) and is_ours(cause):
+            raise EnvironmentProblem(
+                f"{part} cannot be unpacked into {cache_root()}: {cause.strerror}; make room there, or name "
+                "another place in $SWINKIT_CACHE"
+            ) from None
+        said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise DataError(f"{part}: cannot be read as a Hugging Face dataset: {said}; save it again") from None
+
+
+def is_ours(error: OSError) -> bool:
+    """Whether it is the cache that fails, and not the data set."""
+    return error.errno in FULL or str(error.filename or "").startswith(str(cache_root()))
+
+
+@contextmanager
+def quiet(library: Any) -> Iterator[None]:
+    """Without its progress bars, and afterwards as before."""
+    before = library.are_progress_bars_disabled()
+    library.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            library.enable_progress_bars()

@@ -1,0 +1,70 @@
+"""What a classifier answered to each picture of a data set, in the order of the pictures.
+
+Shapes: B batch, K classes, N pictures.
+"""
+
+from dataclasses import astuple, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .metrics import Accuracy, first_answers
+
+
+@dataclass(frozen=True)
+class Answers:
+    """To N pictures. All are tensors (N,) on the CPU."""
+
+    labels: Tensor  # int64: the class that is right
+    first: Tensor  # int64: the class that was answered
+    among5: Tensor  # bool: the right class is among the first five answers
+    scores: Tensor  # float64: the probability of the answer, in [0, 1]
+    losses: Tensor  # float64: minus the natural logarithm of the right class's probability
+
+    @property
+    def right(self) -> Tensor:
+        """(N,) bool: the first answer is right."""
+        return self.labels == self.first
+
+    @property
+    def likely(self) -> Tensor:
+        """(N,) the probability of the right class, in [0, 1]."""
+        return self.losses.neg().exp()
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy, without label smoothing."""
+        return self.losses.mean().item()
+
+    def accuracy(self, num_classes: int) -> Accuracy:
+        """What they come to."""
+        return Accuracy.of_answers(num_classes, self.labels, self.first, int(self.among5.sum()))
+
+    def worst(self, count: int) -> list[int]:
+        """Up to `count` pictures, those of the highest loss first."""
+        return self.losses.argsort(descending=True, stable=True)[:count].tolist()
+
+    @property
+    def rows(self) -> Tensor:
+        """(N, 5) float64: the five as columns, in which processes hand them on."""
+        return torch.stack([column.double() for column in astuple(self)], dim=1)
+
+    @classmethod
+    def of_rows(cls, rows: Tensor) -> "Answers":
+        """(N, 5) -> the answers that had these rows."""
+        labels, first, among5, scores, losses = rows.unbind(1)
+        return cls(labels.long(), first.long(), among5.bool(), scores, losses)
+
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor) -> "Answers":
+        """(B, K) and (B,) -> the answers to one batch; probabilities in at least fp32."""
+        order, right = first_answers(logits), labels.cpu()
+        logarithms = logits.float().log_softmax(1).cpu()
+        return cls(
+            labels=right,
+            first=order[:, 0],
+            among5=(order == right[:, None]).any(1),
+            scores=logarithms.gather(1, order[:, :1])[:, 0].double().exp(),
+            losses=F.nll_loss(logarithms, right, reduction="none").double(),
+        )

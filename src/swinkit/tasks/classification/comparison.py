@@ -1,0 +1,72 @@
+"""How much better one classifier is than another on the same pictures, and how sure that is."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two classifiers, picture by picture; a difference is first minus second in top-1, in [-1, 1]."""
+
+    pictures: int
+    first_only: int  # pictures that the first alone answers rightly
+    second_only: int
+    interval: tuple[float, float]  # of the difference
+    seed: int = 0
+
+    @property
+    def difference(self) -> float:
+        """In top-1, over the pictures."""
+        return (self.first_only - self.second_only) / self.pictures
+
+    @property
+    def p_value(self) -> float:
+        """How likely classifiers that are equally good would differ so much or more (McNemar, exact)."""
+        return sign_test(self.first_only, self.second_only)
+
+    @classmethod
+    def of(cls, first: Tensor, second: Tensor, seed: int = 0) -> "Comparison":
+        """(N,) bool and (N,) bool: which of the same N pictures each answers rightly."""
+        alone, other = int((first & ~second).sum()), int((second & ~first).sum())
+        return cls(len(first), alone, other, bootstrapped(len(first), alone, other, seed), seed)
+
+    def to_json(self) -> dict[str, object]:
+        """Shares in [0, 1]; the interval's confidence and how it came about."""
+        return {
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "confidence": CONFIDENCE,
+            "resamples": RESAMPLES,
+            "seed": self.seed,
+            "first_only": self.first_only,
+            "second_only": self.second_only,
+            "p_value": self.p_value,
+        }
+
+
+def bootstrapped(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:
+    """The percentile interval of the difference over pictures drawn anew, both answers of each together.
+
+    Pictures are of three kinds only: the first alone is right, the second alone, or they agree. To draw as
+    many pictures with replacement and count the kinds is one draw of a multinomial distribution, so a
+    resample costs the same for any number of pictures.
+    """
+    shares = np.array([first_only, second_only, pictures - first_only - second_only]) / pictures
+    drawn = np.random.default_rng(seed).multinomial(pictures, shares, size=RESAMPLES)
+    differences = (drawn[:, 0] - drawn[:, 1]) / pictures
+    low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def sign_test(heads: int, tails: int) -> float:
+    """How likely a fair coin falls at least as unevenly, to either side."""
+    tosses = heads + tails
+    rare = range(min(heads, tails) + 1)
+    logarithms = [math.lgamma(tosses + 1) - math.lgamma(k + 1) - math.lgamma(tosses - k + 1) for k in rare]
+    return min(1.0, 2 * math.fsum(math.exp(each - tosses * math.log(2)) for each in logarithms))

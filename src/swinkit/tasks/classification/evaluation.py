@@ -1,0 +1,217 @@
+"""A classifier measured on labelled pictures: every answer, what they come to, and the files of it.
+
+Shapes: N pictures, K classes.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...data.classes import of_pictures
+from ...data.imagenet import CLASSES_1K, ids
+from ...data.layouts import find_samples
+from ...data.loader import InOrder
+from ...data.preprocess import Preprocess
+from ...data.samples import Samples
+from ...errors import DataError, UsageError, listed
+from ..evaluations import (
+    CLASSES,
+    CONFUSION,
+    METRICS,
+    PREDICTIONS,
+    WORST,
+    Watching,
+    observed,
+    protocol,
+    summary,
+    write_evaluation,
+)
+from ..pictures import require_pictures
+from .answers import Answers
+from .comparison import Comparison
+from .data import PrepareEvaluation
+from .metrics import Accuracy
+from .model import Classifier
+from .shown import confusion_of, worst_of
+
+MOST_CONFUSED = 1000  # classes of which JSON has the confusion; of 21,841 it would take a gigabyte
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a classifier of the classes `labels` answered to `samples`, which it saw by `preprocess`."""
+
+    labels: tuple[str, ...]
+    samples: Samples
+    preprocess: Preprocess
+    answers: Answers
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """The counts, class by class."""
+        return self.answers.accuracy(len(self.labels))
+
+    @property
+    def top1(self) -> float:
+        """Share of the pictures whose first answer is right, in [0, 1]."""
+        return self.accuracy.top1
+
+    @property
+    def top5(self) -> float:
+        """Share of the pictures whose class is among the first five answers, in [0, 1]."""
+        return self.accuracy.top5
+
+    @property
+    def total(self) -> int:
+        """N."""
+        return self.accuracy.total
+
+    def __str__(self) -> str:
+        """The totals."""
+        return f"top-1 {self.top1:.2%}  top-5 {self.top5:.2%}  loss {self.answers.loss:.4f}"
+
+    @property
+    def summary(self) -> str:
+        """One line: what was measured, and how."""
+        return summary(self.samples, self.preprocess)
+
+    @property
+    def classes(self) -> list[dict[str, Any]]:
+        """A row for each class: shares in [0, 1]; the most frequent wrong answer, None where is none."""
+        counts, labels = self.accuracy, self.labels
+        confused = {i: (labels[answer], count) for i, (answer, count) in counts.confused.items()}
+        shares = zip(counts.recall, counts.precision, counts.f1, strict=True)
+        return [
+            {
+                "class": name,
+                "pictures": total,
+                "recall": recall,
+                "precision": precision,
+                "f1": f1,
+                "confused_with": confused.get(i, (None, 0))[0],
+                "confused": confused.get(i, (None, 0))[1],
+            }
+            for i, (name, total, (recall, precision, f1)) in enumerate(
+                zip(labels, counts.totals.tolist(), shares, strict=True)
+            )
+        ]
+
+    def against(self, other: "Evaluation") -> Comparison:
+        """How much better it is than `other`, on the same pictures; classes are matched by their names.
+
+        Raises:
+            UsageError: the classes are others.
+            DataError: the pictures are others, or have other labels.
+        """
+        missing, more = set(self.labels) - set(other.labels), set(other.labels) - set(self.labels)
+        if missing or more:
+            only = f"only one has {listed(sorted(missing or more))}"
+            raise UsageError(f"models of different classes cannot be compared: {only}")
+        if self.samples.ids != other.samples.ids:
+            raise DataError("the two evaluations are of different pictures; evaluate both on the same")
+        if self.labels != other.labels:
+            place = {name: i for i, name in enumerate(other.labels)}
+            order = torch.tensor([place[name] for name in self.labels])
+            if not torch.equal(order[self.answers.labels], other.answers.labels):
+                raise DataError(
+                    f"{self.samples.root} numbers its labels, and the models order their classes "
+                    "differently; name the classes in classes.txt"
+                )
+        return Comparison.of(self.answers.right, other.answers.right)
+
+    def to_json(self) -> dict[str, Any]:
+        """`top1`, `top5` in [0, 1], `loss`, `pictures`, the rows of `classes`, and how they were measured."""
+        stated = protocol("classification", self.samples, self.preprocess)
+        totals = {"top1": self.top1, "top5": self.top5, "loss": self.answers.loss, "pictures": self.total}
+        return {**stated, **totals, "classes": self.classes}
+
+    @property
+    def confusion(self) -> list[list[int]] | None:
+        """`[i][j]` pictures of class i answered as j; None where the classes are too many to write it."""
+        return self.accuracy.confusion.tolist() if len(self.labels) <= MOST_CONFUSED else None
+
+    def predictions(self) -> str:
+        """A line of CSV for each picture, in their order."""
+        answers, names = self.answers, self.labels
+        columns = zip(
+            self.samples.ids,
+            [names[i] for i in answers.labels.tolist()],
+            [names[i] for i in answers.first.tolist()],
+            answers.scores.tolist(),
+            answers.likely.tolist(),
+            strict=True,
+        )
+        return as_csv(("id", "true", "answer", "score", "true_score"), columns)
+
+    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
+        """Write `metrics.json` (with `more`), `per_class.csv`, `predictions.csv` and two pictures.
+
+        Raises:
+            UsageError: `folder` holds anything but an earlier evaluation.
+            DataError: a picture cannot be read any more.
+            EnvironmentProblem: it cannot be written; what stood there is kept.
+        """
+        rows = self.classes
+        write_evaluation(
+            Path(folder),
+            {
+                METRICS: {**more, **self.to_json()},
+                CLASSES: as_csv(tuple(rows[0]), (row.values() for row in rows)),
+                PREDICTIONS: self.predictions(),
+                CONFUSION: confusion_of(self.accuracy, self.labels, title=str(self)),
+                WORST: worst_of(self.answers, self.samples, self.labels),
+            },
+        )
+
+
+def measured(
+    model: Classifier,
+    samples: Samples,
+    *,
+    batch_size: int,
+    workers: int = 0,
+    watching: Watching = nullcontext,
+) -> Evaluation:
+    """The answers of `model`, on the device where it is, to every picture.
+
+    Raises:
+        DataError: a picture cannot be read (none is left out), or scores are not finite.
+        UsageError: the model takes no pictures, or a number is too small.
+    """
+    require_pictures(model.backbone.spec)
+    prepared = InOrder(samples, PrepareEvaluation(model.preprocess), batch_size=batch_size, workers=workers)
+    answers = Answers.of_rows(observed(model, prepared, watching))
+    if not answers.losses.isfinite().all():
+        raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+    return Evaluation(model.labels, samples, model.preprocess, answers)
+
+
+def pictures_for(labels: Sequence[str], data: Path, split: str) -> Samples:
+    """The labelled pictures of a split, numbered as `labels`; ImageNet's may be called by WordNet ids.
+
+    Raises:
+        DataError: there is no such split, or it has classes that are not in `labels`.
+    """
+    try:
+        return find_samples(data, split, classes=labels)
+    except DataError:
+        if len(labels) != CLASSES_1K or tuple(labels) != of_pictures():
+            raise
+        return find_samples(data, split, classes=ids("1k"))
+
+
+def as_csv(head: Sequence[str], rows: Any) -> str:
+    """Lines with commas between the values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,93 @@
+"""A masked image model measured on pictures: how much of what is hidden it explains, and the files of it."""
+
+import math
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...data.layouts import find_pictures
+from ...data.loader import InOrder
+from ...data.preprocess import Preprocess
+from ...data.samples import Samples
+from ...errors import DataError
+from ..evaluations import METRICS, RECONSTRUCTIONS, Watching, observed, protocol, summary, write_evaluation
+from .data import Hiding
+from .masking import Masking
+from .model import SimMIM
+from .shown import drawn
+
+SEED = 0  # of what is hidden of measured pictures: the same for every model, so that scores compare
+
+
+@dataclass(frozen=True)
+class MaskedEvaluation:
+    """What `model` makes of `samples`; `scores` are those of `SimMIM.scores`."""
+
+    model: SimMIM
+    samples: Samples
+    scores: dict[str, float]
+
+    def __str__(self) -> str:
+        """The scores."""
+        return f"explained {self.scores['explained']:.2%}  l1 {self.scores['l1']:.4f}"
+
+    @property
+    def summary(self) -> str:
+        """One line: what was measured, and how."""
+        masking = self.model.masking
+        hidden = f"{masking.ratio:.0%} hidden in cells of {masking.patch} pixels"
+        return f"{summary(self.samples, self.model.preprocess)}; {hidden}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores, how many pictures they are of, and how they were measured."""
+        stated = protocol("simmim", self.samples, self.model.preprocess)
+        masking = {"ratio": self.model.masking.ratio, "cell": self.model.masking.patch, "seed": SEED}
+        stated["protocol"]["masking"] = masking
+        return {**stated, **self.scores, "pictures": len(self.samples)}
+
+    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
+        """Write `metrics.json` (with `more`) and `reconstructions.png`.
+
+        Raises:
+            UsageError: `folder` holds anything but an earlier evaluation.
+            EnvironmentProblem: it cannot be written; what stood there is kept.
+        """
+        picture = drawn(self.model, self.samples)
+        write_evaluation(Path(folder), {METRICS: {**more, **self.to_json()}, RECONSTRUCTIONS: picture})
+
+
+def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]) -> Hiding:
+    """How pictures are seen where they are measured: as in use, and always with the same cells hidden."""
+    return Hiding(preprocess=preprocess, masking=masking, patch=patch, seed=SEED)
+
+
+def measured(
+    model: SimMIM, samples: Samples, *, batch_size: int, workers: int = 0, watching: Watching = nullcontext
+) -> MaskedEvaluation:
+    """The errors of `model`, on the device where it is, over every picture.
+
+    Raises:
+        DataError: a picture cannot be read (none is left out), or scores are not finite.
+        UsageError: the model takes no pictures, or a number is too small.
+    """
+    model.require_pictures()
+    hiding = as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
+    prepared = InOrder(samples, hiding, batch_size=batch_size, workers=workers)
+    scores = model.scores(observed(model, prepared, watching))
+    if not all(map(math.isfinite, scores.values())):
+        raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+    return MaskedEvaluation(model, samples, scores)
+
+
+def pictures_in(data: Path, split: str) -> Samples:
+    """The pictures of a split; of the split `all`, every one that there is.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = find_pictures(data, split)
+    if found.split != split:
+        raise DataError(f"{data}: no pictures in {split}/; split=all takes every picture there is")
+    return found

@@ -1,0 +1,56 @@
+"""What the processes of one training tell each other; a process alone tells it to itself.
+
+Shapes: R processes, N rows, M numbers in each.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+def processes() -> int:
+    """R."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def share(count: int) -> range:
+    """Which of `count` things process r does: r, r + R, ...; all do as many, so the last may not exist."""
+    rank = dist.get_rank() if processes() > 1 else 0
+    return range(rank, -(-count // processes()) * processes(), processes())
+
+
+def everyones(own: Tensor, device: torch.device) -> Tensor:
+    """(*S), of one shape in all processes -> (R, *S) on the CPU, by rank; sent from `device`."""
+    if processes() == 1:
+        return own[None]
+    parts = [torch.empty_like(own, device=device) for _ in range(processes())]
+    dist.all_gather(parts, own.to(device))
+    return torch.stack(parts).cpu()
+
+
+def agreed(loss: float, seconds: float, received: int, device: torch.device) -> tuple[float, float, int]:
+    """The mean loss, the longest time and the signal, if any, of all processes; the same in each."""
+    own = torch.tensor([loss, seconds, received], dtype=torch.float64, device="cpu")
+    losses, times, signals = everyones(own, device).T
+    return losses.mean().item(), times.max().item(), int(signals.max())
+
+
+def in_order(numbers: Sequence[int], observed: Sequence[Tensor], device: torch.device) -> Tensor:
+    """What all processes observed, in the order of the batches: (N, M) float64, the same in each of them.
+
+    `numbers` are those of this process's batches, `observed` the rows of each, (N, M).
+    """
+    numbered = [
+        torch.cat((rows.new_full((len(rows), 1), number), rows), 1)
+        for number, rows in zip(numbers, observed, strict=True)
+    ]
+    own = torch.cat(numbered)
+    length = torch.tensor(len(own), device="cpu")
+    lengths = everyones(length, device)
+    padded = own.new_zeros(int(lengths.max()), own.shape[1])
+    padded[: len(own)] = own
+    parts = everyones(padded, device)
+    found = torch.cat([part[:n] for part, n in zip(parts, lengths.tolist(), strict=True)])
+    return found[found[:, 0].argsort(stable=True), 1:]

@@ -1,0 +1,164 @@
+"""Where else a training can be followed: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
+
+None is on by itself. Each keeps what it is told where its own settings say, and those that write files for a
+run into its folder. The run's log is complete without them: one that fails is left out from then on.
+"""
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import EnvironmentProblem
+from ..files.folder import read_json
+from .recipe import Recipe
+from .run import RunFolder, installed
+from .state import Progress
+
+logger = logging.getLogger(__name__)
+
+Plain = bool | int | float | str
+
+SERIES = "trackers.json"  # in the folder of a run: what each must be told to go on with its series
+PROJECT = "swinkit"
+PACKAGES = {  # any of which a tracker needs
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow", "mlflow-skinny"),
+    "trackio": ("trackio",),
+}
+QUIET = {  # they would tell their makers how they are used
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "WANDB_ERROR_REPORTING": "false",
+    "GRADIO_ANALYTICS_ENABLED": "false",
+}
+
+
+class Host(Protocol):
+    """What is used of an `Accelerator`."""
+
+    trackers: list[Any]
+
+    def init_trackers(
+        self,
+        project_name: str,
+        config: dict[str, Any] | None = None,
+        init_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Begin all trackers that it was made with, and list them in `trackers`."""
+        ...
+
+
+class Trackers:
+    """Those that the recipe names; `log` numbers by the optimiser steps done until then."""
+
+    def __init__(self, host: Host, recipe: Recipe, folder: RunFolder):
+        self.host, self.recipe, self.folder = host, recipe, folder
+
+    def open(self, progress: Progress) -> None:
+        """Begin them, or go on with the series of this run.
+
+        Raises:
+            EnvironmentProblem: one cannot begin, for want of a key or a network, for example.
+        """
+        names = self.recipe.run.trackers
+        if not names:
+            return
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        path = self.folder.path / SERIES
+        series: dict[str, Any] = read_json(path, dict) if path.exists() else {}
+        project = series.setdefault("project", os.environ.get("WANDB_PROJECT", PROJECT))
+        known = set(series)
+        told = {name: beginning(name, self.folder.path, series.get(name), progress) for name in names}
+        try:
+            self.host.init_trackers(project, init_kwargs=told)
+            for tracker in self.host.trackers:
+                if tracker.name not in known:
+                    tracker.store_init_configuration(flat(asdict(self.recipe)))
+                series[tracker.name] = identity(tracker, told[tracker.name])
+        except Exception as error:  # noqa: BLE001  each library has errors of its own
+            raise EnvironmentProblem(
+                f"a tracker of run.trackers={list(names)} cannot begin: {first_line(error)}"
+            ) from None
+        self.folder.replace(SERIES, json.dumps(series, indent=1) + "\n")
+
+    def log(self, kind: str, updates: int, numbers: Mapping[str, float]) -> None:
+        """Hand numbers to all of them, as `kind/name`."""
+        values = {f"{kind}/{name}": value for name, value in numbers.items()}
+        for tracker in list(self.host.trackers):
+            try:
+                tracker.log(values, step=updates)
+            except Exception as error:  # noqa: BLE001  as above; a training is worth more than its trackers
+                logger.warning("%s failed, and is left out from here on: %s", tracker.name, first_line(error))
+                self.host.trackers.remove(tracker)
+
+    def close(self) -> None:
+        """Let each write what it holds."""
+        while self.host.trackers:
+            tracker = self.host.trackers.pop()
+            try:
+                tracker.finish()
+            except Exception as error:  # noqa: BLE001  as above
+                logger.warning("%s may have lost its last numbers: %s", tracker.name, first_line(error))
+
+
+def require_trackers(names: Sequence[str]) -> None:
+    """Look whether all of them are installed.
+
+    Raises:
+        EnvironmentProblem: one is not.
+    """
+    for name in names:
+        if not any(installed(package) for package in PACKAGES[name]):
+            raise EnvironmentProblem(
+                f"run.trackers asks for {name}, which is missing: pip install 'swinkit[{name}]'"
+            )
+
+
+def beginning(name: str, run: Path, series: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
+    """What a tracker is told at its beginning: how to go on with `series`, or what to begin one as."""
+    title = run.absolute().name
+    unique = f"{title}-{secrets.token_hex(4)}"
+    match name:
+        case "tensorboard":  # what was logged after the checkpoint is about to be logged again
+            return {} if series is None else {"purge_step": progress.updates + 1}
+        case "wandb":  # which would else take hold of the terminal, and garble the bar
+            own = {"dir": os.environ.get("WANDB_DIR", str(run)), "settings": {"console": "off"}}
+            return {"name": title, "resume": "allow", **own, **(series or {"id": unique})}
+        case "trackio":
+            return {"resume": "allow", **(series or {"name": unique})}
+        case _:
+            return series or {"run_name": title}
+
+
+def identity(tracker: Any, told: dict[str, Any]) -> dict[str, Any]:
+    """What tells the series of a tracker that has begun."""
+    if tracker.name == "mlflow":
+        return {"run_id": tracker.tracker.info.run_id}
+    return {name: told[name] for name in {"wandb": ("id",), "trackio": ("name",)}.get(tracker.name, ())}
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, Plain]:
+    """Nested settings by their dotted names, in the plain types that all trackers take."""
+    return dict(flattened(settings))
+
+
+def flattened(
+    settings: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, bool | int | float | str]]:
+    """As `flat`, one at a time."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, Plain) else json.dumps(value)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in short."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,181 @@
+"""Numbers that change over time as curves: one panel each, all of them over the same epochs.
+
+Takes plain numbers. Lengths in pixels of the picture.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from PIL import Image, ImageDraw
+
+from .overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL, TITLE, TRACK, WHITE
+from .text import font, shorten
+
+PANEL = (620, 400)
+HEAD = 84  # of the whole picture: title and subtitle
+CAPTION = 56  # of a panel: its name, and its latest value
+LEFT, BOTTOM, RIGHT = 92, 44, 28  # around the plot
+ROOM = 12  # right of the last epoch, for a dot that is there
+GAP = 12
+FINE = 3  # curves are drawn so many times larger, and so are smooth
+TICK = 18  # size of the letters
+TICKS = 5  # on an axis, about
+OUTER, FEW = 0.02, 4  # share of the values behind, on either side, that may lie outside; at least one of more
+FAINT = (62, 78, 104)
+BROKEN = (222, 92, 92)
+
+Point = tuple[float, float]  # epochs done, value
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values that may be NaN or infinite, in the order of their epochs; `behind` is drawn faintly."""
+
+    name: str
+    points: Sequence[Point]
+    behind: Sequence[Point] = ()
+
+
+@dataclass(frozen=True)
+class Axes:
+    """From epochs and values to the pixels of a plot, `FINE` times as large as it will be."""
+
+    last: float  # epoch; the first is 0
+    least: float
+    most: float
+    size: tuple[int, int]
+
+    def __call__(self, epoch: float, value: float) -> tuple[float, float]:
+        """The place, in pixels from the upper left corner."""
+        width, height = self.size
+        share = (value - self.least) / (self.most - self.least)
+        return epoch / self.last * width, (1 - share) * height
+
+
+def curves(
+    shown: Sequence[Curve],
+    *,
+    title: str,
+    subtitle: str = "",
+    best: float | None = None,
+    resumed: Sequence[float] = (),
+) -> Image.Image:
+    """Panels beside and below each other.
+
+    A dot marks the epoch `best`, red strokes what is not finite, grey ones where the run was `resumed`.
+    """
+    columns = 2 if len(shown) in (2, 4) else min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    size = (columns * (PANEL[0] + GAP) + GAP, HEAD + rows * (PANEL[1] + GAP))
+    canvas = Image.new("RGB", size, DARKER)
+    draw = ImageDraw.Draw(canvas)
+    room = size[0] - 2 * MARGIN
+    draw.text((MARGIN, 14), shorten(title, font(TITLE), room, keep_end=True), WHITE, font(TITLE))
+    draw.text((MARGIN, 48), shorten(subtitle, font(SMALL), room), GREY, font(SMALL))
+    last = max((epoch for curve in shown for epoch, _ in (*curve.points, *curve.behind)), default=1.0)
+    for i, curve in enumerate(shown):
+        place = (GAP + i % columns * (PANEL[0] + GAP), HEAD + i // columns * (PANEL[1] + GAP))
+        canvas.paste(panel(curve, max(1.0, last), best, resumed), place)
+    return canvas
+
+
+def panel(curve: Curve, last: float, best: float | None, resumed: Sequence[float]) -> Image.Image:
+    """One curve with its name, its latest value and its axes."""
+    canvas = Image.new("RGB", PANEL, DARK)
+    draw = ImageDraw.Draw(canvas)
+    right, bottom = PANEL[0] - RIGHT, PANEL[1] - BOTTOM
+    least, most = span(curve)
+    axes = Axes(last, least, most, (FINE * (right - LEFT), FINE * (bottom - CAPTION)))
+    canvas.paste(plot(curve, axes, best, resumed), (LEFT, CAPTION))
+    latest = short(curve.points[-1][1]) if curve.points else ""
+    draw.text((right, 16), latest, WHITE, font(TITLE), "ra")
+    room = right - LEFT - font(TITLE).getlength(latest) - 20
+    draw.text((LEFT, 18), shorten(curve.name, font(SMALL), room), GREY, font(SMALL))
+    for value in ticks(least, most):
+        height = CAPTION + axes(0, value)[1] / FINE
+        draw.text((LEFT - 12, height), short(value), GREY, font(TICK), "rm")
+    for epoch in ticks(0, last, whole=True):
+        draw.text((LEFT + axes(epoch, least)[0] / FINE, bottom + 10), short(epoch), GREY, font(TICK), "ma")
+    return canvas
+
+
+def plot(curve: Curve, axes: Axes, best: float | None, resumed: Sequence[float]) -> Image.Image:
+    """What lies between the axes."""
+    width, height = axes.size[0] + FINE * ROOM, axes.size[1]
+    canvas = Image.new("RGB", (width, height), DARK)
+    draw = ImageDraw.Draw(canvas)
+    for value in ticks(axes.least, axes.most):
+        level = axes(0, value)[1]
+        draw.line((0, level, axes.size[0], level), TRACK, FINE)
+    for epoch in resumed:
+        across = axes(epoch, 0)[0]
+        draw.line((across, height - 14 * FINE, across, height), GREY, FINE)
+    for part in finite_parts(curve.behind):
+        stroke(draw, [axes(*point) for point in part], FAINT, FINE)
+    for part in finite_parts(curve.points):
+        stroke(draw, [axes(*point) for point in part], ACCENT, 2 * FINE + 1)
+    for epoch, value in curve.points:
+        if not math.isfinite(value):
+            across = axes(epoch, 0)[0]
+            draw.line((across, height - 14 * FINE, across, height), BROKEN, 2 * FINE)
+        elif epoch == best:
+            dot(draw, axes(epoch, value), 6 * FINE, WHITE)
+            dot(draw, axes(epoch, value), 4 * FINE, OTHER)
+    return canvas.resize((width // FINE, height // FINE), Image.Resampling.BOX)
+
+
+def stroke(
+    draw: ImageDraw.ImageDraw, places: Sequence[tuple[float, float]], colour: tuple[int, int, int], width: int
+) -> None:
+    """A line through all places; one place alone is a dot."""
+    if len(places) > 1:
+        draw.line(places, colour, width, "curve")
+    for place in (places[0], places[-1]):  # round ends
+        dot(draw, place, width if len(places) == 1 else width / 2, colour)
+
+
+def dot(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], radius: float, colour: tuple[int, int, int]
+) -> None:
+    """A filled circle."""
+    (x, y) = place
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
+
+
+def finite_parts(points: Iterable[Point]) -> Iterator[list[Point]]:
+    """Points without a break; where a value is not finite, there is one."""
+    for finite, part in groupby(points, lambda point: math.isfinite(point[1])):
+        if finite:
+            yield list(part)
+
+
+def span(curve: Curve) -> tuple[float, float]:
+    """Least and greatest value of the panel: all of its own, nearly all of those behind, some air."""
+    values = [value for _, value in curve.points if math.isfinite(value)]
+    behind = sorted(value for _, value in curve.behind if math.isfinite(value))
+    if behind:
+        cut = max(int(OUTER * len(behind)), len(behind) > FEW)
+        values += (behind[cut], behind[-1 - cut])
+    least, most = (min(values), max(values)) if values else (0.0, 1.0)
+    air = 0.06 * (most - least) or abs(most) * 0.1 or 1.0
+    return least - air, most + air
+
+
+def ticks(least: float, most: float, *, whole: bool = False) -> list[float]:
+    """Round numbers in between, about `TICKS` of them: multiples of 1, 2 or 5 times a power of ten."""
+    rough = (most - least) / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    steps = [factor * power for factor in (1, 2, 5, 10)]
+    step = steps[min(bisect_left(steps, rough), len(steps) - 1)]
+    step = max(1.0, step) if whole else step
+    return [i * step for i in range(math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9) + 1)]
+
+
+def short(value: float) -> str:
+    """0.00031416 -> 3.142e-4."""
+    text = f"{value:.4g}" if abs(value) >= 1e-3 or value == 0 or not math.isfinite(value) else f"{value:.3e}"
+    digits, e, power = text.partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if e else digits

@@ -1,0 +1,79 @@
+"""Pictures with what a model answered and what is right, as tiles in rows.
+
+Takes plain tensors and names. Shapes: h, w pixels of the picture. Lengths in pixels of what is drawn.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from .overlays import ACCENT, DARK, DARKER, GREY, WHITE
+from .text import font, readable, shorten
+
+SIDE = 224  # of the square that a picture stands in
+GAP = 16
+WORDS = 82  # height of the words below a picture
+COLUMNS = 6
+HEAD = 84  # height of the words above all
+TITLE, LABEL, SMALL = 26, 18, 15  # sizes of the letters
+RIGHT = (108, 190, 130)  # where answer and truth are the same
+SHARP = 4  # times a picture is enlarged from which its pixels stay the squares they are
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture, (3, h, w) uint8; `truth` and `answer` are a class's number, name and score in [0, 1]."""
+
+    image: Tensor
+    name: str
+    truth: tuple[int, str, float]
+    answer: tuple[int, str, float]
+
+
+def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
+    """RGB: a head of two lines, then the tiles in their order."""
+    columns = max(min(COLUMNS, len(tiles)), 3)  # wide enough for the head
+    rows = -(-len(tiles) // columns)
+    size = (GAP + columns * (SIDE + GAP), HEAD + rows * (SIDE + WORDS + GAP))
+    canvas = Image.new("RGB", size, DARK)
+    draw, room = ImageDraw.Draw(canvas), size[0] - 2 * GAP
+    draw.text((GAP, GAP), shorten(title, font(TITLE), room), WHITE, font(TITLE))
+    draw.text((GAP, GAP + 34), shorten(subtitle, font(SMALL), room), GREY, font(SMALL))
+    for place, tile in enumerate(tiles):
+        left = GAP + place % columns * (SIDE + GAP)
+        draw_tile(canvas, (left, HEAD + place // columns * (SIDE + WORDS + GAP)), tile)
+    return canvas
+
+
+def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
+    """The picture; below it the answer, the truth and the file's name. `place` is left, top."""
+    left, top = place
+    canvas.paste(framed(tile.image), place)
+    same = tile.truth[0] == tile.answer[0]
+    lines = (
+        (tile.answer, RIGHT if same else ACCENT, LABEL, 6),
+        (tile.truth, WHITE, LABEL, 30),
+    )
+    draw = ImageDraw.Draw(canvas)
+    for (number, name, score), colour, size, below in lines:
+        percent, y = f"{score:.1%}", top + SIDE + below
+        room = SIDE - font(size).getlength(percent) - 10
+        draw.text((left, y), shorten(readable(name, number), font(size), room), colour, font(size))
+        draw.text((left + SIDE, y), percent, colour, font(size), anchor="ra")
+    file = PurePosixPath(tile.name).name
+    draw.text((left, top + SIDE + 56), shorten(file, font(SMALL), SIDE, keep_end=True), GREY, font(SMALL))
+
+
+def framed(image: Tensor) -> Image.Image:
+    """(3, h, w) uint8 -> as large as fits, whole and undistorted, in a dark square."""
+    scale = SIDE / max(image.shape[1:])
+    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
+    method = Image.Resampling.NEAREST if scale >= SHARP else Image.Resampling.LANCZOS
+    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    picture = picture.resize((width, height), method, reducing_gap=3.0)
+    frame = Image.new("RGB", (SIDE, SIDE), DARKER)
+    frame.paste(picture, ((SIDE - width) // 2, (SIDE - height) // 2))
+    return frame

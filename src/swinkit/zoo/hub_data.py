@@ -1,0 +1,59 @@
+"""Data sets of the Hugging Face hub: `hf:org/name` -> a folder here, in one of the layouts of `data`.
+
+Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub keeps and shares them.
+"""
+
+import os
+from pathlib import Path
+
+from ..data.images import SUFFIXES
+from ..errors import DataError, EnvironmentProblem
+from .hub import FORBIDDEN, PREFIX, client, is_offline, named
+from .hub_errors import Unreachable, explained
+
+TOLD = (".parquet", ".arrow", ".tar", ".csv")  # what holds pictures, or tells of them
+BESIDE = ("state.json", "dataset_info.json", "dataset_dict.json", "classes.txt")
+
+
+def located(data: str | os.PathLike[str]) -> Path:
+    """Where the data of that name lie: `hf:org/name` or `hf:org/name@revision`, downloaded; else the path.
+
+    Raises:
+        UsageError: no name of a repository.
+        DataError: no such repository or revision, or none with data.
+        EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
+    """
+    name = os.fspath(data)
+    return fetch_data(name) if name.startswith(PREFIX) else Path(name)
+
+
+def fetch_data(source: str) -> Path:
+    """The folder of a data set in huggingface_hub's cache, as it is at that revision.
+
+    Raises:
+        UsageError: as `located`; so the others.
+    """
+    name, revision = named(source)
+    patterns = [f"*{each}" for suffix in (*TOLD, *SUFFIXES) for each in (suffix, suffix.upper())]
+    try:
+        with explained(source):
+            found = client().snapshot_download(
+                name,
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=[*patterns, *(f"*{each}" for each in BESIDE)],
+                local_files_only=is_offline(),
+            )
+    except Unreachable as problem:
+        if is_offline():
+            raise EnvironmentProblem(
+                f"{source}: not, or not wholly, downloaded before, and {FORBIDDEN}"
+            ) from None
+        raise EnvironmentProblem(f"{problem}, or download it elsewhere and give its folder") from None
+    folder = Path(found)
+    if not folder.is_dir() or not any(path.is_file() for path in folder.rglob("*")):
+        raise DataError(
+            f"{source} holds no pictures, tables or shards; if its data come from code, which is never run, "
+            f"try {PREFIX}{name}@refs/convert/parquet, where the hub keeps them as tables"
+        )
+    return folder

@@ -1,0 +1,91 @@
+"""Everything that starts several processes starts the same training."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from swinkit.cli.launch import launched
+from swinkit.cli.main import main
+from swinkit.errors import UsageError
+
+WORDS = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Black and white."""
+    root = tmp_path_factory.mktemp("pictures")
+    for split in ("train", "val"):
+        for name, value in (("black", 5), ("white", 250)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (33, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
+    return root
+
+
+def free_port():
+    """One that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
+    here = [sys.executable, "-m"]
+    starters = {
+        "processes": [*here, "swinkit"],
+        "torchrun": [*here, "torch.distributed.run", "--nproc-per-node=2", "--master-port", free_port()],
+        "accelerate": [*here, "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
+    }
+    starters["torchrun"] += ["-m", "swinkit"]
+    starters["accelerate"] += ["--main_process_port", free_port(), "-m", "swinkit"]
+    running = {}
+    for name, starter in starters.items():
+        words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / name}", *WORDS]
+        words += ["--processes=2"] if name == "processes" else []
+        running[name] = subprocess.Popen(
+            [*starter, *words],
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    said = {name: process.communicate()[0] for name, process in running.items()}
+    assert {name: process.returncode for name, process in running.items()} == dict.fromkeys(starters, 0), said
+    expected = load_file(tmp_path / "processes" / "last" / "model.safetensors")
+    for name in starters:
+        assert said[name].count("2 at a time x 2 processes") == 1
+        weights = load_file(tmp_path / name / "last" / "model.safetensors")
+        assert all(torch.equal(value, weights[key]) for key, value in expected.items()), name
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        assert config["recipe"]["run"]["sharding"] == "none"
+
+
+def test_processes_within_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(UsageError, match="--processes 2 was given to one of 4 processes that torchrun"):
+        launched(["train"], 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--processes=3"], "run.batch_size=4 cannot be shared by 3 processes in micro-batches of 1"),
+        (["--processes=8"], "run.batch_size=4 cannot be shared by 8 processes"),
+        (["run.sharding=full"], "run.sharding=full shares the weights out among processes, and this is one"),
+        (["run.sharding=some"], "run.sharding"),
+    ],
+)
+def test_what_processes_cannot_share_is_said_once_before_any_starts(words, message, capfd, tmp_path):
+    place = f"out={tmp_path / 'run'}"
+    assert main(["train", "cifar10-swin-pico", "data=x", place, *WORDS, *words]) == 2
+    assert capfd.readouterr().err.count(message) == 1
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,190 @@
+"""`swinkit train` as a user stops it, disturbs it and goes on: what it says, and with which code it ends."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from swinkit.cli.main import main
+from swinkit.training.run import RunFolder
+from tests.training.commands import commanded
+from tests.training.disks import small_disk
+from tests.training.processes import PATIENCE, ended
+from tests.training.states import set_back
+
+NOBODY = 65534
+RECIPE = "cifar10-swin-pico"
+SHORT = ["schedule.epochs=2", "schedule.warmup_epochs=0", "run.batch_size=4", "run.save_every=1"]
+LONG = ["schedule.epochs=500", *SHORT[1:]]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Black and white."""
+    return drawn(tmp_path_factory.mktemp("pictures"))
+
+
+def drawn(root):
+    """Eight pictures of two classes, twice."""
+    for split in ("train", "val"):
+        for name, value in (("black", 5), ("white", 250)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (32, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(pictures, tmp_path_factory):
+    """A run that has come to its end."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    assert main(["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]) == 0
+    return out
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def going(pictures, tmp_path):
+    """A training that has got somewhere, and the file of what it says."""
+    out, said = tmp_path / "run", tmp_path / "said.txt"
+    process = commanded(["train", RECIPE, f"data={pictures}", f"out={out}", *LONG], said)
+    until = time.monotonic() + PATIENCE
+    while not list((out / "checkpoints").glob("epoch-*")):
+        assert process.is_alive(), said.read_text()
+        assert time.monotonic() < until, "it does not get on"
+        time.sleep(0.01)
+    yield process, out, said
+    process.kill()
+    ended(process)
+
+
+def message(words, capsys, code):
+    """The one line that an error is."""
+    capsys.readouterr()
+    assert main(words) == code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error.strip()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_stop_it_says_how_to_go_on(number, code, going):
+    process, out, said = going
+    os.kill(process.pid, number)
+    assert ended(process) == code
+    lines = said.read_text().splitlines()
+    assert f"stopped; `swinkit train --resume {out}`, or the same command, goes on" in lines[-2:], lines
+    assert RunFolder(out).events()[-1]["event"] == "stopped"
+
+
+def test_two_trainings_in_one_folder_are_refused_until_the_first_is_gone(going, tmp_path):
+    process, out, _ = going
+    said = tmp_path / "second.txt"
+    second = commanded(["train", "--resume", out], said)
+    assert ended(second) == 2
+    last, place = said.read_text().splitlines()[-1], os.uname().nodename
+    assert last.startswith(f"error: {out} is in use: process {process.pid} on {place}, since 20")
+    assert last.endswith(", trains in it; wait for it, stop it, or choose another folder")
+    process.kill()
+    ended(process)
+    third = commanded(["train", "--resume", out, "schedule.epochs=1", "--allow-changes"], said)
+    assert ended(third) == 0, said.read_text()
+
+
+def test_a_resumed_run_says_where_it_goes_on_and_that_nothing_has_changed(run, capsys):
+    set_back(run, epoch=1, step=1, updates=3, ended="")
+    assert main(["train", "--resume", str(run)]) == 0
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if each.startswith("resuming at"))
+    assert line.startswith("resuming at epoch 2 of 2, step 1 of 2")
+    assert line.endswith("configuration unchanged, data unchanged")
+
+
+def test_another_field_is_refused_with_the_difference_unless_allowed(run, capsys):
+    before = json.loads((run / "config.json").read_text())["recipe"]["optimiser"]["lr"]
+    words = ["train", "--resume", str(run), "optimiser.lr=0.5", "run.seed=7"]
+    change = f"recipe.optimiser.lr was {before}, now 0.5"
+    assert message(words, capsys, 2) == (
+        f"error: {run} holds a run that differs: `{change}`, `recipe.run.seed was 0, now 7`. "
+        "Choose another folder, or allow changes (--allow-changes) to go on all the same"
+    )
+    assert main([*words, "--allow-changes"]) == 0
+    assert f"changed since this run began: {change}" in capsys.readouterr().out
+    assert json.loads((run / "config.json").read_text())["recipe"]["optimiser"]["lr"] == 0.5
+
+
+def test_other_pictures_are_refused_with_the_difference_unless_allowed(run, tmp_path, capsys):
+    other = drawn(tmp_path / "other")
+    Image.new("RGB", (32, 32)).save(other / "train" / "black" / "new.png")
+    words = ["train", "--resume", str(run), f"data={other}"]
+    error = message(words, capsys, 2)
+    assert "fingerprints.training.pictures was 8, now 9" in error
+    assert "fingerprints.training.sha256 was " in error
+    assert error.endswith("or allow changes (--allow-changes) to go on all the same")
+    assert main([*words, "--allow-changes"]) == 0
+
+
+def test_a_checkpoint_cut_short_is_named_and_nothing_is_guessed(run, capsys):
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    os.truncate(checkpoint / "state.pt", 1000)
+    assert main(["train", "--resume", str(run)]) == 3
+    out, error = capsys.readouterr()
+    damaged = f"passed over a damaged checkpoint: {checkpoint / 'state.pt'} is not as it was written"
+    assert damaged in out.splitlines()
+    where = run / "checkpoints"
+    assert error == f"error: {where}: no checkpoint is whole; delete the folder to begin anew\n"
+
+
+def test_steps_without_a_finite_loss_stop_it_with_the_samples_on_the_disk(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]
+    error = message([*words, "optimiser.lr=1e30", "run.bad_steps=2"], capsys, 3)
+    assert error == (
+        "error: 2 steps in a row had no finite loss and gradient, up to epoch 2, step 1; log.jsonl of the "
+        "run lists their samples; look at these, or try a lower optimiser.lr"
+    )
+    skipped = [event for event in RunFolder(out).events() if event["event"] == "skipped"]
+    assert len(skipped) == 2
+    assert all(len(event["samples"]) == 4 for event in skipped)
+    assert set(skipped[0]["samples"] + skipped[1]["samples"]) <= {
+        f"train/{name}/{i}.png" for name in ("black", "white") for i in range(4)
+    }
+
+
+def test_without_space_it_says_so_keeps_what_it_has_and_goes_on_with_space(pictures, tmp_path, capsys):
+    with small_disk(tmp_path / "disk", "64m") as disk:
+        out, filling = disk / "run", disk / "filling"
+        filling.write_bytes(bytes(shutil.disk_usage(disk).free - 6_000_000))
+        words = ["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]
+        error = message(words, capsys, 4)
+        assert error.startswith(f"error: {out / 'checkpoints' / 'epoch-'}")
+        reason = "cannot be written (No space left on device)"
+        assert error.endswith(f" {reason}; earlier checkpoints are kept: make room, and resume the run")
+        filling.unlink()
+        assert main(words) == 0
+
+
+def test_without_permission_it_says_where(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        root = Path(open_to_all)
+        root.chmod(0o755)
+        drawn(root / "data")
+        said = tmp_path / "said.txt"
+        words = ["train", RECIPE, f"data={root / 'data'}", f"out={root / 'run'}", *SHORT]
+        assert ended(commanded(words, said, NOBODY)) == 4
+        assert said.read_text().splitlines()[-1] == (
+            f"error: {root / 'run'} cannot be written: Permission denied; when that is mended, "
+            "the same command goes on"
+        )

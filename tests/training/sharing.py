@@ -1,0 +1,103 @@
+"""What one of several processes has of a model, and what it measures; run in processes of their own.
+
+They take plain values only, and write what they found into the file PATH-RANK.json.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed as dist
+from torch.distributed.tensor import DTensor
+
+from swinkit.data.loader import InOrder
+from swinkit.data.preprocess import Preprocess
+from swinkit.tasks.classification.data import Batch
+from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.simmim.data import Hiding
+from swinkit.tasks.simmim.masking import Masking
+from swinkit.tasks.simmim.model import SimMIM
+from swinkit.training.loop import evaluated
+from swinkit.training.parallel import Objective, gathered, placed, seed_micro_batch, shortened
+from swinkit.training.recipe import Sharding
+from swinkit.training.signals import Signals
+from tests.models.small import PIXELS, pixels, small
+
+from .jobs import CLASSES, SIZE, Numbers, job, recipe
+
+FIT = Preprocess(crop=(SIZE, SIZE), resize=SIZE)
+CPU = torch.device("cpu")
+
+
+def joined(environment: dict[str, str] | None) -> None:
+    """Become one of the processes that the environment tells of, if it does."""
+    torch.set_num_threads(1)
+    os.environ.update(environment or {})
+    if environment:
+        dist.init_process_group("gloo")
+
+
+def tell(path: str, found: Any) -> None:
+    """Write what this process found, and part."""
+    Path(f"{path}-{os.environ.get('RANK', '0')}.json").write_text(json.dumps(found))
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def measure(path: str, *, environment: dict[str, str] | None = None, sharding: Sharding = "none") -> None:
+    """Score SimMIM on nine pictures in batches of two; its sums depend on the order of adding.
+
+    Five batches are no multiple of two processes: the second sees one more of which nothing must be left.
+    """
+    joined(environment)
+    torch.manual_seed(3)
+    fit = Preprocess(crop=(SIZE, SIZE), resize=SIZE, mean=(0.5,) * 3, std=(0.3,) * 3)
+    model = SimMIM(small(), Masking(patch=8), fit)
+    hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
+    pictures: Any = Numbers(9)
+    watched = InOrder(pictures, hiding, batch_size=2)
+    measured = replace(job(recipe()), task=model, validation=watched)
+    task = placed(model, CPU, recipe(sharding=sharding).run)
+    observed, _ = evaluated(measured, task, CPU, Signals())
+    tell(path, {"observed": observed.tolist(), "scores": model.scores(observed)})
+
+
+def step(path: str, *, environment: dict[str, str]) -> None:
+    """Of each family: are all weights shared out, how much is here, how far from alone does a step end.
+
+    Each process sees another batch; alone means to see both, one after the other.
+    """
+    joined(environment)
+    found = {}
+    for family in PIXELS:
+        torch.manual_seed(3)
+        changes = {"drop_path": 0.3, **({"expert_dropout": 0.3} if family == "moe" else {})}
+        alone = Classifier(small(family, **changes), CLASSES, FIT).train()
+        shared = placed(alone, CPU, recipe(sharding="full", checkpointing=True).run)
+        parts = list(shared.parameters())
+        held = sum(part.to_local().numel() for part in parts if isinstance(part, DTensor))
+        ranks = range(dist.get_world_size())
+        one = [stepped(alone, family, ranks), stepped(shared, family, [dist.get_rank()])]
+        weights = zip(alone.parameters(), shared.parameters(), strict=True)
+        found[family] = {
+            "all": all(isinstance(part, DTensor) for part in parts),
+            "held": held / sum(part.numel() for part in parts),
+            "norms": one,
+            "apart": max((a - gathered(b)).abs().max().item() for a, b in weights),
+        }
+    tell(path, found)
+
+
+def stepped(task: Classifier, family: str, seen: Sequence[int]) -> float:
+    """Take one step of SGD over the batches of these numbers, clipped; the length of the gradient."""
+    for number in seen:
+        seed_micro_batch(1, 2, number)
+        batch = Batch(pixels(family), torch.tensor([0, 1]))
+        (Objective(task)(batch) / len(seen)).backward()
+    length = shortened(task.parameters(), 0.1)
+    torch.optim.SGD(task.parameters(), lr=1.0).step()
+    return length

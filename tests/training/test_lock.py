@@ -1,0 +1,94 @@
+"""One process at a time trains in a folder; the lock goes with the process, however that ends."""
+
+import errno
+import fcntl
+import gc
+import os
+
+import pytest
+
+from swinkit.errors import UsageError
+from swinkit.training.lock import LOCK, Lock
+from swinkit.training.loop import train
+from swinkit.training.run import RunFolder
+
+from .jobs import job, recipe
+from .processes import after_steps, ended, started
+
+
+def locked(folder):
+    """Whether the lock is held: asked by another process, since none shuts itself out."""
+    child = os.fork()
+    if child == 0:
+        file = os.open(folder / LOCK, os.O_RDWR)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] != 0
+
+
+def test_another_process_is_refused_until_this_one_lets_go(tmp_path):
+    lock = Lock(tmp_path)
+    assert locked(tmp_path)
+    lock.release()
+    lock.release()  # twice does no harm
+    assert not locked(tmp_path)
+
+
+def test_a_lock_that_is_forgotten_is_let_go(tmp_path):
+    lock = Lock(tmp_path)
+    del lock
+    gc.collect()
+    assert not locked(tmp_path)
+
+
+def test_the_second_training_is_refused_and_the_first_unharmed(tmp_path):
+    run = tmp_path / "run"
+    first = started(run, seconds=30.0)
+    after_steps(run, first, 1)
+    with pytest.raises(
+        UsageError, match=rf"is in use: process {first.pid} on .*, since .*, trains in it; wait"
+    ):
+        Lock(run)
+    assert ended(started(run)) == 2
+    assert first.is_alive()
+    first.kill()
+    ended(first)
+    assert ended(started(run)) == 0
+
+
+def test_a_training_lets_go_when_it_ends_and_when_it_is_refused(tmp_path):
+    train(job(recipe(1)), recipe(1), RunFolder(tmp_path))
+    assert not locked(tmp_path)
+    folder = RunFolder(tmp_path)
+    with pytest.raises(UsageError, match="holds a run that differs"):
+        folder.begin(job(recipe(2)).config)
+    assert not locked(tmp_path)
+
+
+def test_a_folder_of_something_else_is_not_even_locked(tmp_path):
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(UsageError, match="and no run"):
+        RunFolder(tmp_path).begin({})
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_and_used(code, tmp_path, monkeypatch, caplog):
+    def lacking(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.lockf", lacking)
+    Lock(tmp_path).release()
+    assert f"{tmp_path} lies on a file system without locks; see to it that one" in caplog.text
+
+
+def test_another_failure_to_lock_is_not_taken_for_a_lock(tmp_path, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("fcntl.lockf", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        Lock(tmp_path)

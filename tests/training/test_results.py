@@ -1,0 +1,109 @@
+"""`results.png` of a run, and what is said before and while it trains."""
+
+import json
+import shlex
+
+from PIL import Image
+
+from swinkit.cli.train import taken
+from swinkit.training.results import number, over, place, results_of
+from swinkit.training.run import RunFolder
+
+from .jobs import job, recipe
+from .test_loop import events, trained
+
+
+def test_a_run_has_its_curves_after_every_epoch(tmp_path):
+    seen = []
+
+    def reporting(said):
+        path = tmp_path / "results.png"
+        seen.append(path.stat().st_mtime_ns if path.exists() else 0)
+
+    trained(tmp_path, recipe(), reporting=reporting)
+    assert len(set(seen)) == 3  # none, that of the first epoch, that of the second
+    with Image.open(tmp_path / "results.png") as picture:
+        assert picture.size == (1276, 908)  # loss, learning rate, top1, top5
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_numbers_of_the_log_become_points():
+    lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": "nan"}, {"epoch": 3}]
+    points = over(lines, "loss")
+    assert points[0] == (1.0, 2.0)
+    assert [value == value for _, value in points] == [True, False, False]
+    assert number("inf") == float("inf")
+    assert place({"epoch": 3, "step": 5, "steps": 10}) == 2.5
+
+
+def test_a_log_without_an_epoch_still_makes_a_picture():
+    assert results_of([], "nothing yet").size[0] > 1000
+
+
+def test_the_start_tells_what_will_be_computed_on_what(tmp_path):
+    said = []
+    trained(tmp_path, recipe(1, micro_batch=2), reporting=said.append)
+    lines = [each.split(maxsplit=1) for each in said if isinstance(each, str)]
+    told = dict(lines[1:5])
+    assert told["configuration"] == str(tmp_path / "config.json")
+    assert told["batch"] == "4 = 2 at a time x 2 in turn"
+    assert told["computes"].startswith("fp32 on ")
+    assert told["parameters"].endswith(", all trained")
+    assert events(tmp_path)[0] == {"event": "began", "updates": 0}
+
+
+def test_the_end_of_a_run_that_goes_on_is_the_command_for_it(tmp_path):
+    run = tmp_path / "my run"
+    trained(run, recipe(1))
+    command = next(line for line in (run / "RESUME.txt").read_text().splitlines() if line.startswith("    "))
+    words = shlex.split(command)
+    assert words[:2] == ["swinkit", "train"]
+    assert taken(words[2:], "resume") == (str(run), [])
+
+
+def test_a_run_that_goes_on_says_where_and_that_nothing_changed(tmp_path, monkeypatch):
+    said = []
+    stop_after(tmp_path, steps=9)
+    trained(tmp_path, recipe(), reporting=said.append)
+    (line,) = (each for each in said if isinstance(each, str) and each.startswith("resuming"))
+    where, state = line.split("; ")
+    assert where == "resuming at epoch 2 of 2, step 2 of 6, data position 8 of 24"
+    assert state == "configuration unchanged, data unchanged"
+    resumed = next(event for event in events(tmp_path) if event["event"] == "resumed")
+    assert (resumed["epoch"], resumed["step"], resumed["steps"]) == (2, 2, 6)
+
+
+def test_a_run_that_goes_on_otherwise_says_what_changed(tmp_path):
+    said = []
+    stop_after(tmp_path, steps=3)
+    trained(tmp_path, recipe(hours=5.0), allow_changes=True, reporting=said.append)
+    (line,) = (each for each in said if isinstance(each, str) and each.startswith("resuming"))
+    assert "changed: `recipe.run.hours was null, now 5.0`" in line
+
+
+class Stopped(Exception):
+    """As if the machine had lost its power."""
+
+
+def stop_after(path, *, steps):
+    """A run that ends in the middle; checkpoints lie two steps apart."""
+    count = iter(range(1, 100))
+
+    def reporting(said):
+        if not isinstance(said, str) and next(count) == steps:
+            raise Stopped
+
+    try:
+        trained(path, recipe(), reporting=reporting)
+    except Stopped:
+        assert json.loads((path / "config.json").read_text())
+    else:
+        raise AssertionError("it was not stopped")
+
+
+def test_the_curves_of_a_run_that_went_on_begin_where_it_began(tmp_path):
+    stop_after(tmp_path, steps=9)
+    made = job(recipe())
+    trained(tmp_path, recipe(), made)
+    epochs = [event for event in RunFolder(tmp_path).events() if event["event"] == "epoch"]
+    assert [point[0] for point in over(epochs, "top1")] == [1, 2]

@@ -1,0 +1,61 @@
+"""The confusion matrix as a picture: of any number of classes, whatever they are called."""
+
+import numpy as np
+import pytest
+import torch
+
+from swinkit.viz.confusion import DARKER, blended, confusion_matrix
+from swinkit.viz.overlays import ACCENT, OTHER
+
+
+def draw(counts: torch.Tensor, names: dict[int, str] | None = None) -> np.ndarray:
+    """The picture as an array."""
+    called = names or {i: f"class {i}" for i in range(len(counts))}
+    totals = counts.sum(1)
+    return np.asarray(confusion_matrix(counts, totals, called, title="top-1 50%", subtitle="8 pictures"))
+
+
+def has(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
+    """Pixels of one colour."""
+    return int((picture == colour).all(-1).sum())
+
+
+@pytest.mark.parametrize("classes", [1, 2, 10, 40, 100])
+def test_every_cell_has_the_same_place_and_the_colour_of_its_share(classes: int):
+    picture = draw(torch.eye(classes, dtype=torch.long) * 9)
+    right = has(picture, OTHER)
+    assert right > 0
+    assert not has(picture, ACCENT)
+    swapped = draw(torch.eye(classes, dtype=torch.long).roll(1, 0) * 9)
+    if classes > 1:
+        assert has(swapped, ACCENT) == pytest.approx(right, rel=0.2)
+        assert not has(swapped, OTHER)
+    assert max(picture.shape) < 1800
+
+
+def test_rows_are_what_it_is_and_columns_what_was_answered():
+    counts = torch.tensor([[5, 5], [0, 10]])
+    picture = draw(counts)
+    half = [blended(colour, 0.5) for colour in (OTHER, ACCENT)]
+    places = [np.argwhere((picture == colour).all(-1)).mean(0) for colour in (*half, blended(OTHER, 1))]
+    (right_row, right_column), (wrong_row, wrong_column), (sure_row, sure_column) = places
+    assert right_row == pytest.approx(wrong_row, abs=3)
+    assert wrong_column == pytest.approx(sure_column, abs=3)
+    assert right_column < wrong_column
+    assert right_row < sure_row
+
+
+def test_a_larger_share_is_brighter():
+    shades = [sum(blended(ACCENT, share)) for share in (0, 0.001, 0.01, 0.1, 1)]
+    assert shades == sorted(set(shades))
+    assert shades[0] > sum(DARKER)
+    assert blended(ACCENT, 1) == ACCENT
+
+
+def test_a_class_without_pictures_is_no_division_by_zero():
+    assert draw(torch.tensor([[0, 0], [1, 3]])).shape[2] == 3
+
+
+def test_names_of_any_length_and_script_keep_the_picture_small():
+    names = {0: "猫", 7: "x" * 3000, 9: "new\nline\x1b"}
+    assert max(draw(torch.ones(3, 3, dtype=torch.long), names).shape) < 1000
