@@ -35,6 +35,7 @@ def test_filters_combine(capsys: pytest.CaptureFixture[str]) -> None:
         for row in listed(capsys, "--family", "v2", "--max-params", "49.8M", "--task", "classification")
     ]
     assert names == [
+        "swinv2-pico",
         "swinv2-t",
         "swinv2-s",
         "swinv2-t-w16",
