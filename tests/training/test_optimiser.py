@@ -16,7 +16,7 @@ from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.training.optimiser import adamw, parameter_groups
+from swinkit.training.optimiser import optimiser_of, parameter_groups
 from swinkit.training.parallel import shortened
 from swinkit.training.recipe import Optimiser, Rule
 
@@ -170,7 +170,7 @@ def test_a_model_without_a_swin_is_grouped_too() -> None:
 
 
 def test_adamw_takes_all_settings_of_the_recipe() -> None:
-    made = adamw(Headed(V1), Optimiser(lr=0.5, betas=(0.8, 0.95), eps=1e-6, layer_decay=0.5))
+    made = optimiser_of(Headed(V1), Optimiser(lr=0.5, betas=(0.8, 0.95), eps=1e-6, layer_decay=0.5))
     assert {(group["betas"], group["eps"]) for group in made.param_groups} == {((0.8, 0.95), 1e-6)}
     assert {group["lr"] for group in made.param_groups} == {0.0625, 0.125, 0.25, 0.5}
     assert all(isinstance(p, torch.Tensor) for group in made.param_groups for p in group["params"])

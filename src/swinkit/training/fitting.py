@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import EnvironmentProblem
 from .job import Job
 from .memory import available, peak, resident
-from .optimiser import adamw
+from .optimiser import optimiser_of
 from .parallel import Objective, moved, unwrap_blocks, wrap_blocks
 from .precision import fp32_kept
 from .recipe import Recipe
@@ -155,7 +155,7 @@ class Trying:
         """Two steps on one and the same micro-batch."""
         task = self.job.task.train()
         beside = [[weight.detach().clone() for weight in task.parameters()] for _ in range(self.copies)]
-        objective, optimiser = Objective(task), adamw(task, self.recipe.optimiser)
+        objective, optimiser = Objective(task), optimiser_of(task, self.recipe.optimiser)
         _, batch = next(self.job.loader(size).micro_batches(0))
         batch = moved(batch, self.device)
         for _ in range(2):

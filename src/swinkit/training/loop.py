@@ -23,7 +23,7 @@ from .diary import Diary
 from .exchange import agreed, everyones, in_order, share
 from .fitting import Trying, explained, largest_that_fits
 from .job import Job, Plan
-from .optimiser import adamw
+from .optimiser import optimiser_of
 from .parallel import (
     Objective,
     bring_home,
@@ -74,7 +74,7 @@ def train(
         loader = job.loader(plan.micro_batch)
     loader.bad.listing = folder.path / bad_files(rank)
     task = placed(job.task, device, run)
-    bare = adamw(task, recipe.optimiser)
+    bare = optimiser_of(task, recipe.optimiser)
     peaks = [group["lr"] for group in bare.param_groups]
     average = Average(task, run.ema) if run.ema else None
     shared = task is not job.task  # and so kept together by itself: FSDP2 in place of DDP

@@ -1,4 +1,4 @@
-"""AdamW over groups of parameters: which of them decay, and at what rate each learns.
+"""The optimiser over groups of parameters: which of them decay, and at what rate each learns.
 
 Each published code decides in its own way, by the names that its parameters have, and some decide otherwise
 than their authors wrote. Each way is a rule here, over the roles of our modules (`training/roles.py`).
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .muon import MATRICES, Muon
 from .recipe import Optimiser, Rule
 from .roles import Role, Standing, standings
 
@@ -39,10 +40,13 @@ RULES: dict[Rule, Policy] = {
 
 
 def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
-    """The trained parameters in groups of one `weight_decay` and one `lr`, which is the schedule's peak."""
+    """The trained parameters in groups of one `weight_decay` and one `lr`, which is the schedule's peak.
+
+    For Muon each tells by `matrices` whether it is of these.
+    """
     policy, found = RULES[settings.rule], standings(model)
     last = max((standing.depth for standing in found.values()), default=0)
-    groups: dict[tuple[bool, float, int | None], dict[str, Any]] = {}
+    groups: dict[tuple[bool, float, int | None, bool], dict[str, Any]] = {}
     for parameter, standing in found.items():
         if not parameter.requires_grad:
             continue
@@ -52,7 +56,10 @@ def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, An
             share *= settings.layer_decay ** (last - depth)
         weight_decay = settings.weight_decay if decays else 0.0
         empty = {"params": [], "lr": settings.lr * share, "weight_decay": weight_decay}
-        groups.setdefault((decays, share, depth), empty)["params"].append(parameter)
+        turned = settings.kind == "muon" and standing.between
+        if settings.kind == "muon":
+            empty[MATRICES] = turned
+        groups.setdefault((decays, share, depth, turned), empty)["params"].append(parameter)
     return list(groups.values())
 
 
@@ -62,8 +69,9 @@ def share_of(standing: Standing, policy: Policy) -> float:
     return policy.backbone_share if slowed else 1.0
 
 
-def adamw(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
-    """The recipe's optimiser over all parameters."""
-    return torch.optim.AdamW(
-        parameter_groups(model, settings), lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True
-    )
+def optimiser_of(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
+    """The recipe's, over all parameters."""
+    groups = parameter_groups(model, settings)
+    if settings.kind == "muon":  # not fused: that would take a loss's scale into its own hands
+        return Muon(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps)
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)

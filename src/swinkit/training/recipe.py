@@ -10,6 +10,7 @@ from .schedule import Schedule
 
 Settings = TypeVar("Settings")
 Sharding = Literal["none", "full"]
+Kind = Literal["adamw", "muon"]
 Rule = Literal["paper", "microsoft", "simmim-pretrain", "openmmlab", "video"]
 AUTO = "auto"  # of run.micro_batch: the largest that fits into memory
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
@@ -17,8 +18,9 @@ Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """AdamW (Loshchilov and Hutter 2019)."""
+    """AdamW (Loshchilov and Hutter 2019); for the matrices between the patches and the head also Muon."""
 
+    kind: Kind = "adamw"
     lr: float = 1e-3  # at its peak
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
@@ -29,6 +31,8 @@ class Optimiser:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
+        kinds = get_args(Kind)
+        require(self.kind in kinds, "optimiser.kind", self.kind, f"one of {', '.join(kinds)}")
         require(self.lr > 0, "optimiser.lr", self.lr, "above 0")
         require(self.weight_decay >= 0, "optimiser.weight_decay", self.weight_decay, "0 or above")
         require(all(0 <= beta < 1 for beta in self.betas), "optimiser.betas", self.betas, "in [0, 1)")
@@ -125,6 +129,10 @@ class Recipe:
         masked = self.task == "simmim"
         rule = "given for the task simmim" if masked else f"None for the task {self.task}"
         require(masked == (self.masking is not None), "masking", self.masking, rule)
+        whole = self.optimiser.kind == "adamw" or self.run.sharding == "none"
+        require(
+            whole, "run.sharding", self.run.sharding, "none for optimiser.kind=muon, which turns matrices"
+        )
 
 
 def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Settings:

@@ -37,13 +37,18 @@ class Standing:
     role: Role
     depth: int  # 0 with the patches, then the number of the block from 1, last the head
     in_backbone: bool
+    between: bool  # whether it is a matrix that takes features to features: not pixels, and not to classes
 
 
 def standings(model: nn.Module) -> dict[nn.Parameter, Standing]:
     """Of every parameter, in the order of the modules."""
-    role, depth, backbone = roles(model), depths(model), of_backbone(model)
+    role, depth, backbone, last = roles(model), depths(model), of_backbone(model), of_answers(model)
+
+    def between(parameter: nn.Parameter) -> bool:
+        return role[parameter] == "matrix" and parameter.ndim == 2 and parameter not in last
+
     return {
-        parameter: Standing(role[parameter], depth[parameter], parameter in backbone)
+        parameter: Standing(role[parameter], depth[parameter], parameter in backbone, between(parameter))
         for parameter in model.parameters()
     }
 
@@ -106,4 +111,16 @@ def of_backbone(model: nn.Module) -> set[nn.Parameter]:
             found.update(module.norm.parameters())
         if isinstance(module, Pyramid):
             found.update(module.norms.parameters())
+    return found
+
+
+def of_answers(model: nn.Module) -> set[nn.Parameter]:
+    """Those of the classifier, or, of a model of timm, of what it says is its classifier."""
+    found: set[nn.Parameter] = set()
+    for module in model.modules():
+        theirs = cast("Callable[[], nn.Module] | None", getattr(module, "get_classifier", None))
+        if theirs is not None:
+            found.update(theirs().parameters())
+        if isinstance(module, ClassificationHead):
+            found.update(module.classifier.parameters())
     return found

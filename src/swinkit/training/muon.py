@@ -1,0 +1,86 @@
+"""Muon: a matrix steps in all its directions alike (Jordan 2024, https://kellerjordan.github.io/posts/muon/).
+
+What momentum gathers for the matrix of a layer has a few strong directions and many weak ones; a step takes
+all of them with the same strength. Everything else, vectors, tables, the patches and the classifier, is
+AdamW's; so that one learning rate suits both, a step of a matrix is made as large as AdamW's would be (Liu et
+al. 2025, Muon is Scalable for LLM Training, section 2.2).
+
+Shapes: K matrices, M x N each.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MATRICES = "matrices"  # the entry of a group that tells whose it is
+MOMENTUM = 0.95
+ROUNDS, QUINTIC = 5, (3.4445, -4.7750, 2.0315)  # of Newton-Schulz, as published: steepest at zero
+LIKE_ADAMW = 0.2  # root of the mean square of AdamW's steps, about, in units of the learning rate
+
+
+class Muon(torch.optim.AdamW):
+    """AdamW, but for the groups of `matrices`."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of all parameters that have a gradient."""
+        with self._only(matrices=False):
+            loss = super().step(closure)
+        with self._only(matrices=True):
+            for group in self.param_groups:
+                self._turn(group)
+        return loss
+
+    def _turn(self, group: dict[str, Any]) -> None:
+        """Matrices of one shape at once."""
+        alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
+        for weight in group["params"]:
+            if weight.grad is not None:
+                alike[weight.shape].append(weight)
+        for (rows, columns), weights in alike.items():
+            steps = orthogonal(torch.stack([self._gathered(weight) for weight in weights]))
+            length = group["lr"] * LIKE_ADAMW * max(rows, columns) ** 0.5
+            for weight, step in zip(weights, steps, strict=True):
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.sub_(step.to(weight.dtype), alpha=length)
+
+    def _gathered(self, weight: Tensor) -> Tensor:
+        """Nesterov's momentum of the gradient."""
+        state = self.state[weight]
+        if not state:
+            state["step"] = torch.zeros(())  # which AdamW expects where it reads a state
+            state["momentum"] = torch.zeros_like(weight)
+        state["step"] += 1
+        momentum: Tensor = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+        assert weight.grad is not None
+        return weight.grad.lerp(momentum, MOMENTUM)
+
+    @contextmanager
+    def _only(self, *, matrices: bool) -> Iterator[None]:
+        """Inside, there are but the groups of matrices, or the others."""
+        groups = self.param_groups
+        self.param_groups = [group for group in groups if group[MATRICES] == matrices]
+        try:
+            yield
+        finally:
+            self.param_groups = groups
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """(K, M, N) -> (K, M, N): with the same singular vectors, and singular values near 1, from 0.7 to 1.2.
+
+    In bf16, as published; the iteration forgives.
+    """
+    tall = x.shape[1] > x.shape[2]
+    x = x.bfloat16()
+    x = x.mT if tall else x
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    a, b, c = QUINTIC
+    for _ in range(ROUNDS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
