@@ -29,6 +29,7 @@ from .tasks.simmim.evaluation import MaskedEvaluation, pictures_in
 from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
+from .training.job import Job
 from .training.jobs import EVALUATION_BATCH, job_of
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
@@ -280,10 +281,19 @@ def train(
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
+    job = prepared(recipe, Path(data))
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
+    return read_model(Path(out) / BEST)
+
+
+def prepared(recipe: Recipe, data: Path) -> Job:
+    """What `train` trains; nothing is written for it.
+
+    Raises:
+        DataError, UsageError, EnvironmentProblem: as `train`.
+    """
     initial = None if recipe.init is None else load(recipe.init)
     if not isinstance(initial, Classifier | SimMIM | None):
         kind = type(initial).__name__
         raise UsageError(f"init={recipe.init!r} holds a {kind}; give a classifier or a pre-trained SimMIM")
-    job = job_of(recipe, Path(data), initial)
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
-    return read_model(Path(out) / BEST)
+    return job_of(recipe, data, initial)

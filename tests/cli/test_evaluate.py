@@ -13,6 +13,7 @@ import swinkit
 from swinkit import api
 from swinkit.cli.main import main
 from swinkit.data.preprocess import Preprocess
+from swinkit.errors import UsageError
 from swinkit.tasks.classification.model import Classifier
 
 SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=6", "optimiser.lr=2e-3"]
@@ -84,9 +85,30 @@ def test_the_numbers_are_those_of_the_log_whatever_the_precision_of_training_and
     (row,) = rows(run / "metrics.csv")
     for name in ("top1", "top5"):
         assert found[name] == logged(run)[name] == float(row[name])
+    assert found["loss"] == logged(run)["val_loss"] == float(row["val_loss"]) != logged(run)["loss"]
     assert found["pictures"] == 24
     recorded = json.loads((run / "config.json").read_text())["fingerprints"]["held out"]
     assert found["data"]["sha256"] == recorded["sha256"]
+
+
+def test_a_run_is_told_to_be_none_of_its_models_before_torch_is_imported(run: Path, pictures: Path, capsys):
+    for words in (["evaluate", run, f"data={pictures}"], ["predict", pictures, "--model", run]):
+        assert main([*map(str, words)]) == 2
+        assert capsys.readouterr().err == f"error: {run} is a run; give {run / 'best'}\n"
+    with pytest.raises(UsageError, match="is a run; give"):
+        swinkit.load(run)
+
+
+def test_a_run_without_a_model_is_told_so(tmp_path: Path, capsys):
+    for name in ("config.json", "log.jsonl"):
+        (tmp_path / name).write_text("{}")
+    assert main(["convert", str(tmp_path), "a.pth", "--to", "timm"]) == 2
+    assert "is a run; it has no model before its first epoch is over" in capsys.readouterr().err
+
+
+def test_where_the_split_is_missing_another_one_is_suggested(model: Path, pictures: Path, capsys):
+    assert main(["evaluate", str(model), f"data={pictures}"]) == 3
+    assert capsys.readouterr().err.endswith("; try split=val\n")
 
 
 def test_a_new_best_is_drawn_into_the_folder_of_the_run(run: Path):
@@ -105,7 +127,7 @@ def test_people_get_the_protocol_a_line_a_class_and_the_totals(model: Path, pict
     assert "; shorter side to 32, middle (32, 32) pixels, bicubic; one view" in protocol
     assert head.split() == ["class", "pictures", "recall", "precision", "F1", "most", "confused", "with"]
     assert [line.split()[:2] for line in classes] == [[name, "4"] for name in NAMES]
-    assert totals.startswith("top-1 ")
+    assert [word for word in totals.split() if word[0].isalpha()] == ["top-1", "top-5", "loss"]
 
 
 def test_of_many_classes_those_with_the_lowest_recall_are_shown(

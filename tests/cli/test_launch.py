@@ -5,13 +5,16 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pytest
+
 from swinkit.cli.launch import joined, launched
 
 
 def sleeping(code, seconds=30):
     """A process that would rather sleep, and ends with `code` when it is asked to."""
     program = (
-        f"import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit({code})); "
+        f"import signal, sys, time; end = lambda *_: sys.exit({code}); "
+        "signal.signal(signal.SIGTERM, end); signal.signal(signal.SIGHUP, end); "
         f"print('ready', flush=True); time.sleep({seconds})"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -39,18 +42,39 @@ def test_if_one_is_killed_the_others_are_ended(monkeypatch):
         child.stdout.close()
 
 
-def test_a_signal_is_handed_on(monkeypatch):
+def ending(code, after=0.0):
+    """A process that ends with `code` some seconds from now."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys, time; time.sleep({after}); sys.exit({code})"]
+    )
+
+
+def test_an_error_that_was_told_comes_before_what_follows_from_it():
+    assert joined([ending(1), ending(3, after=0.5)]) == 3
+    assert joined([ending(0), ending(1)]) == 1
+
+
+def test_those_that_were_asked_to_stop_may_take_their_time(monkeypatch):
+    monkeypatch.setattr("swinkit.cli.launch.GRACE", 0.1)
+    children = [ending(143, after=1.0), ending(143)]
+    assert joined(children) == 143
+    assert [child.poll() for child in children] == [143, 143]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_handed_on(number, monkeypatch):
     children = []
 
-    def started(command, *, env, start_new_session):
+    def started(command, *, env, start_new_session, stdin):
         assert start_new_session
+        assert stdin == subprocess.PIPE
         assert {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(env)
         children.append(sleeping(143))
         return children[-1]
 
-    stand_in = SimpleNamespace(Popen=started, TimeoutExpired=subprocess.TimeoutExpired)
+    stand_in = SimpleNamespace(Popen=started, PIPE=subprocess.PIPE)
     monkeypatch.setattr("swinkit.cli.launch.subprocess", stand_in)
-    asked = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
+    asked = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
     signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
         assert launched(["train"], 2) == 143

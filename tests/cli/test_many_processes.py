@@ -2,9 +2,14 @@
 
 import json
 import os
+import pty
+import select
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -14,8 +19,11 @@ from safetensors.torch import load_file
 from swinkit.cli.launch import launched
 from swinkit.cli.main import main
 from swinkit.errors import UsageError
+from swinkit.training.lock import Lock
+from tests.training.processes import PATIENCE
 
 WORDS = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
+LONG = ["schedule.epochs=500", *WORDS[1:], "run.save_every=1"]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +74,67 @@ def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
         assert all(torch.equal(value, weights[key]) for key, value in expected.items()), name
         config = json.loads((tmp_path / name / "config.json").read_text())
         assert config["recipe"]["run"]["sharding"] == "none"
+
+
+@pytest.fixture
+def going(pictures, tmp_path):
+    """Two processes that train, begun in a terminal; the launcher, the run, and the terminal's other end."""
+    out, log = tmp_path / "run", tmp_path / "said.txt"
+    words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *LONG, "--processes=2"]
+    launcher, terminal = pty.fork()
+    if not launcher:
+        variables = os.environ | {"TERM": "xterm", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        os.execve(sys.executable, [sys.executable, "-m", "swinkit", *words], variables)
+    with log.open("wb") as said:
+        until = time.monotonic() + PATIENCE
+        while not list((out / "checkpoints").glob("epoch-*")):
+            assert time.monotonic() < until, log.read_bytes()
+            if select.select([terminal], [], [], 0.05)[0]:
+                said.write(os.read(terminal, 4096))
+                said.flush()
+    return launcher, out, terminal, log.read_bytes()
+
+
+def freed(out):
+    """Wait until nobody trains there; the last event of the log."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            Lock(out).release()
+        except UsageError:
+            assert time.monotonic() < until, "it trains on"
+            time.sleep(0.05)
+        else:
+            return json.loads((out / "log.jsonl").read_text().splitlines()[-1])
+
+
+def test_a_terminal_has_one_bar_and_closing_it_stops_all(going):
+    launcher, out, terminal, said = going
+    assert said.count(b"\x1b[?25l") == 1  # the cursor is hidden by each bar
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == 129
+    assert freed(out) | {"updates": 0} == {"event": "stopped", "updates": 0, "signal": 1}
+
+
+def test_without_their_launcher_all_stop(going):
+    launcher, out, terminal, _ = going
+    os.kill(launcher, signal.SIGKILL)
+    os.waitpid(launcher, 0)
+    assert freed(out)["signal"] == signal.SIGTERM
+    os.close(terminal)
+
+
+def test_a_bad_picture_of_one_process_ends_both_in_one_line(pictures, tmp_path):
+    data = shutil.copytree(pictures, tmp_path / "data")
+    (data / "train" / "black" / "2.png").write_bytes(b"")
+    words = ["train", "cifar10-swin-pico", f"data={data}", f"out={tmp_path / 'run'}", *WORDS, "--processes=2"]
+    command = [sys.executable, "-m", "swinkit", *words]
+    found = subprocess.run(
+        command, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 3, found.stderr
+    (error,) = (line for line in found.stderr.splitlines() if not line.startswith("epoch"))
+    assert error.startswith("error: 1 of 8 training pictures cannot be read, more than data.max_bad_fraction")
 
 
 def test_processes_within_processes_are_refused(monkeypatch):

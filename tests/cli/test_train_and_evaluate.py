@@ -53,6 +53,18 @@ def logged(run):
     return epoch
 
 
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(pictures, tmp_path, capsys):
+    words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
+    assert main([*words, "optimiser.lr=2e-3", "-n"]) == 0
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("swin-pico on 8 pictures of ")
+    assert first.endswith(": 1 epochs of 2 steps")
+    assert "optimiser.lr 0.002" in [" ".join(line.split()) for line in lines]
+    assert last == "dry run, nothing was written"
+    assert not list(tmp_path.iterdir())
+    assert main([*words[:2], f"data={tmp_path}", *words[3:], "--dry-run"]) == 3
+
+
 def test_a_finished_run_is_told_so(run, capsys):
     assert main(["train", "--resume", str(run)]) == 0
     assert "nothing is left to do: all epochs are done" in capsys.readouterr().out
@@ -73,23 +85,34 @@ def test_a_run_that_was_stopped_goes_on_by_its_folder_alone(run, pictures, tmp_p
     assert logged(tmp_path / "run")["loss"] == logged(run)["loss"]
 
 
+def test_after_ctrl_c_only_how_to_go_on_is_said(pictures, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("swinkit.training.loop.evaluated", interrupted)
+    assert main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]) == 130
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].startswith("stopped; `swinkit train --resume ")
+    assert "interrupted" not in said.err
+
+
 def test_a_resume_with_another_field_shows_the_difference(run, capsys):
     assert main(["train", "--resume", str(run), "optimiser.lr=0.5"]) == 2
-    assert "recipe.optimiser.lr was 0.002, now 0.5" in capsys.readouterr().err
+    assert "`optimiser.lr was 0.002, now 0.5" in capsys.readouterr().err
 
 
 def test_a_resume_with_other_pictures_shows_the_difference(run, pictures, tmp_path, capsys):
     shutil.copytree(pictures, tmp_path / "more")
     Image.new("RGB", (33, 32)).save(tmp_path / "more" / "train" / "black" / "new.png")
     assert main(["train", "--resume", str(run), f"data={tmp_path / 'more'}"]) == 2
-    assert "fingerprints.training.pictures was 8, now 9" in capsys.readouterr().err
+    assert "the training pictures differ: 8 then, 9 now" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["train"], 2, "name a recipe first, such as cifar10-swin-pico"),
-        (["train", "--resume"], 2, "resume needs a value: resume=..."),
+        (["train", "--resume"], 2, "resume needs a value: --resume RUN"),
         (["train", "--resume=nowhere"], 3, "nowhere holds no run"),
         (["train", "cifar10-swin-pico", "data=x", "out=y", "processes=0"], 2, "processes is 0"),
         (

@@ -44,13 +44,21 @@ def test_a_field_that_only_the_longer_help_shows_can_be_set_and_is_suggested(cap
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("run.trackers=wandb", "Expected a list, such as [wandb]. Got value: wandb"),
+        ("run.trackers=wandb", "run.trackers must be a list, such as [wandb], not 'wandb'"),
         (
             "run.trackers=[wandbb]",
-            "Expected one of 'tensorboard', 'wandb', 'mlflow', 'trackio'. Got value: wandbb",
+            "run.trackers must be one of 'tensorboard', 'wandb', 'mlflow', 'trackio', not 'wandbb'",
         ),
+        ("schedule.epochs=three", "schedule.epochs must be a whole number, not 'three'"),
+        ("optimiser.lr=fast", "optimiser.lr must be a number, not 'fast'"),
+        ("run.ema=x", "run.ema must be a number or null, not 'x'"),
+        ("run.compile=x", "run.compile must be true or false, not 'x'"),
+        ("run.micro_batch=x", "run.micro_batch must be a whole number or 'auto' or null, not 'x'"),
+        ("optimiser.betas=[1]", "optimiser.betas must be a list of 2 elements, not '[1]'"),
+        ("epochs=3", "unknown option 'epochs', did you mean 'schedule.epochs'?"),
+        ("epoch=3", "unknown option 'epoch', did you mean 'schedule.epochs'?"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_told_without_types_of_python(word, message, capsys):
     assert main(["train", "cifar10-swin-pico", "data=x", "out=y", word]) == 2
-    assert message in capsys.readouterr().err
+    assert capsys.readouterr().err == f"error: {message}; see `swinkit train cifar10-swin-pico --help`\n"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swinkit.data.check import report_on, splits_of
-from swinkit.data.readings import readings
+from swinkit.data.check import repeated, report_on, splits_of
+from swinkit.data.readings import Reading, readings
 from swinkit.errors import DataError
 
 from .pictures import numbered
@@ -100,6 +100,24 @@ def test_duplicates_and_contradictions_are_notes(root):
     assert kinds(report) == [("contradiction", False), ("duplicate", False)]
     assert report.problems[0].groups == (("train/class0/9.png", "train/class1/005.png"),)
     assert report.problems[1].groups == (("train/class1/003.png", "train/class1/9.png"),)
+
+
+def test_many_groups_take_no_longer_each_than_few():
+    """By how often pictures are compared, which takes no clock."""
+    compared = 0
+
+    class Counted(Reading):
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return super().__eq__(other)
+
+        __hash__ = Reading.__hash__
+
+    pairs = [(Counted("train", f"{i}", "a", None, digest=str(i)), i) for i in range(300) for _ in range(2)]
+    (problem,) = (each for each in repeated([reading for reading, _ in pairs]) if each.kind == "duplicate")
+    assert len(problem.groups) == 300
+    assert compared == 0
 
 
 def test_classes_that_are_empty_missing_or_unknown_block(root):

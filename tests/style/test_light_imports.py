@@ -48,6 +48,24 @@ def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expec
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["train", "--help"], 0),
+        (["train", "cifar10-swin-pico", "data=x", "out=y", "epochs=3"], 2),
+        (["train", "cifar10-swin-pico", "data=x", "out=y", "schedule.epochs=three"], 2),
+        (["train", "cifar10-swin-pico", "schedule.epochs=3"], 2),
+        (["pretrain", "swin-t", "--help"], 0),
+        (["evaluate", "--help"], 0),
+        (["evaluate", "swin-t/imagenet-1k", "splat=val"], 2),
+    ],
+)
+def test_what_is_refused_or_explained_is_so_before_torch_is_imported(arguments: list[str], code: int):
+    end = json.loads(run(COMMAND, *arguments)[-1])
+    assert end["code"] == code
+    assert not HEAVY & set(end["imported"])
+
+
+@pytest.mark.parametrize(
     "module",
     [
         "swinkit",

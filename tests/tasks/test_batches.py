@@ -63,6 +63,37 @@ def test_a_mixed_batch_has_the_labels_of_both_pictures_by_their_shares(samples):
         torch.testing.assert_close(batch.targets[0], expected, atol=1e-4, rtol=0)
 
 
+def test_what_is_erased_is_noise_in_a_rectangle_of_the_normalised_picture(samples):
+    plain, noisy = (
+        PrepareTraining(RAW, Augmentation(**{**NONE, "erase": erase}), 0)(samples, range(12), 0).pixels
+        for erase in (0.0, 1.0)
+    )
+    for before, after in zip(plain, noisy, strict=True):
+        rows, columns = (before[0] != after[0]).nonzero(as_tuple=True)
+        box = (slice(None), slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+        assert (after[box] != before[box]).all()
+        assert after[box].abs().max() < 5  # of pixels in [0, 255] only noise has this size
+        after[box] = before[box]
+        assert torch.equal(after, before)
+
+
+def test_batches_are_mixed_otherwise_than_each_other_in_another_epoch_and_by_another_seed(samples):
+    shares = [
+        targets_of(samples, indices, epoch, seed)
+        for indices in ([0, 6], [1, 7])  # of the same two classes
+        for epoch in (0, 1)
+        for seed in (0, 1)
+    ]
+    assert len(set(shares)) == 8
+    assert targets_of(samples, [0, 6], 0, 0) == shares[0]
+
+
+def targets_of(samples, indices, epoch, seed):
+    """The first probability that the first picture of a batch is given."""
+    prepare = PrepareTraining(RAW, Augmentation(**{**NONE, "mixup": 0.8}), seed)
+    return prepare(samples, indices, epoch).targets[0, 0].item()
+
+
 def test_mixing_ends_when_the_recipe_says(samples):
     settings = Augmentation(**{**NONE, "cutmix": 1.0, "mixing_epochs": 2})
     kinds = [{batch.targets.dtype for batch in epoch_of(samples, settings, epoch=e)} for e in range(4)]

@@ -1,5 +1,6 @@
 """Batches for masked pre-training: random views and masks that follow from (seed, epoch, id)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,16 @@ def test_a_batch_has_normalised_pixels_and_masks_of_patches(samples):
     assert torch.equal(batch.pixels[0], expected)
 
 
-def test_a_sample_looks_alike_in_any_company_and_otherwise_in_another_epoch():
+def test_a_sample_looks_alike_in_any_company_and_otherwise_in_another_epoch_or_run():
     together, alone, later = (
         TRAINING(Striped(), indices, epoch) for indices, epoch in (([0, 1], 5), ([1], 5), ([1], 6))
     )
     assert torch.equal(together.pixels[1], alone.pixels[0])
     assert torch.equal(together.mask[1], alone.mask[0])
-    assert not torch.equal(later.pixels, alone.pixels)
+    elsewhere = replace(TRAINING, seed=4)(Striped(), [1], 5)
+    for other in (later, elsewhere):
+        assert not torch.equal(other.pixels, alone.pixels)
+        assert not torch.equal(other.mask, alone.mask)
     assert not torch.equal(together.pixels[0], together.pixels[1])
 
 

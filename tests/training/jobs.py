@@ -3,13 +3,16 @@
 `run_job` is imported by processes that a test starts and kills, so it takes plain values only.
 """
 
+import errno
 import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from torch import Tensor
 from swinkit.data.augment import Augmentation
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
-from swinkit.errors import SwinkitError
+from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
@@ -44,6 +47,7 @@ class Numbers:
     root: str = "numbers"
     split: str = "train"
     classes: tuple[str, ...] = CLASSES
+    bad: int | None = None  # the one that cannot be read
 
     def __len__(self) -> int:
         return self.count
@@ -57,6 +61,8 @@ class Numbers:
         return torch.arange(self.count) % 2
 
     def load(self, index: int) -> Tensor:
+        if index == self.bad:
+            raise DataError(f"{self.ids[index]} of {self.split} cannot be read")
         generator = torch.Generator().manual_seed(index)
         picture = torch.randint(0, 128, (3, SIZE, SIZE), generator=generator)
         return (picture + 127 * (index % 2)).to(torch.uint8)
@@ -82,8 +88,8 @@ def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
     )
 
 
-def job(recipe: Recipe, *, count: int = 24) -> Job:
-    """A tiny V1 with every kind of dropout on `Numbers`."""
+def job(recipe: Recipe, *, count: int = 24, bad: int | None = None, bad_watched: int | None = None) -> Job:
+    """A tiny V1 with every kind of dropout on `Numbers`, of which one may be bad."""
     torch.manual_seed(recipe.run.seed)
     rates = {"drop_path": recipe.drop_path, "dropout": recipe.drop_path}
     swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
@@ -92,10 +98,10 @@ def job(recipe: Recipe, *, count: int = 24) -> Job:
     workers = recipe.data.workers
 
     def loader(micro_batch: int) -> Loader[Batch]:
-        samples: Any = Numbers(count)
+        samples: Any = Numbers(count, bad=bad)
         return Loader(samples, prepare, micro_batch=micro_batch, seed=recipe.run.seed, workers=workers)
 
-    watched: Any = Numbers(9)
+    watched: Any = Numbers(9, split="val", bad=bad_watched)
     validation = InOrder(watched, prepare, batch_size=2)  # five batches, the last of one sample
 
     def save(path: Path, scores: dict[str, float]) -> None:
@@ -111,6 +117,9 @@ def run_job(
     epochs: int = 2,
     workers: int = 0,
     dies_at: int = 0,
+    full_at: int = 0,
+    bad: int | None = None,
+    bad_watched: int | None = None,
     seconds: float = 0.0,
     environment: dict[str, str] | None = None,
     allow_changes: bool = False,
@@ -118,8 +127,9 @@ def run_job(
 ) -> None:
     """Train in a process of its own, which adds a byte to `PATH.steps` after each step.
 
-    `dies_at` kills it at so many-th time that it forces something onto the disk; `seconds` is how
-    long it rests after a step; `environment` makes it one of several processes.
+    `dies_at` kills it at so many-th time that it forces something onto the disk, from `full_at` on the disk
+    is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how long it rests after a
+    step; `environment` makes it one of several processes. An error adds a line to `PATH.errors`.
     """
     torch.set_num_threads(1)
     os.environ.update(environment or {})
@@ -130,6 +140,9 @@ def run_job(
     if dies_at:
         countdown, sync = iter(range(dies_at - 1, -1, -1)), os.fsync
         os.fsync = lambda file: sync(file) if next(countdown) else os.kill(os.getpid(), signal.SIGKILL)
+    if full_at:
+        sync, times = os.fsync, count(1)
+        os.fsync = lambda file: sync(file) if next(times) < full_at else refused()
 
     def reporting(said: Report | str) -> None:
         if isinstance(said, Report):
@@ -139,9 +152,16 @@ def run_job(
                 time.sleep(0.01)
 
     try:
-        train(job(chosen), chosen, RunFolder(Path(path)), allow_changes=allow_changes, reporting=reporting)
+        training = job(chosen, bad=bad, bad_watched=bad_watched)
+        train(training, chosen, RunFolder(Path(path)), allow_changes=allow_changes, reporting=reporting)
     except KeyboardInterrupt:  # as cli/main.py ends
         sys.exit(130)
     except SwinkitError as error:
-        print(f"error: {error}", file=sys.stderr)
+        with suppress(OSError), Path(f"{path}.errors").open("a") as file:  # the disk may be full
+            file.write(f"{error}\n")
         sys.exit(error.exit_code)
+
+
+def refused() -> None:
+    """What a full disk says."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

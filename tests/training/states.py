@@ -5,7 +5,8 @@ import shutil
 import torch
 
 from swinkit.files.tensors import read_torch
-from swinkit.training.state import Progress, write
+from swinkit.training.progress import Progress
+from swinkit.training.state import write
 
 
 def read_state(run):
@@ -32,6 +33,14 @@ def set_back(run, **changes):
     earlier = checkpoint.with_name(progress.name())
     earlier.mkdir()
     write(earlier, state | {"progress": vars(progress)})
+
+
+def rewritten(run, change):
+    """Do something to what the only checkpoint of a run holds; it stays whole."""
+    state = read_state(run)
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    change(state)
+    write(checkpoint, state)
 
 
 def assert_same(ours, theirs, path=""):

@@ -2,20 +2,25 @@
 
 import csv
 import hashlib
+import os
 import shutil
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from swinkit import api
+from swinkit.data.bad import Bad, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
 from swinkit.training.report import Report
 
 from ..data.privileges import unprivileged
+from .processes import ended, started_together
 
 BAD = {"train/dark/2.png", "train/light/3.png"}
 
@@ -125,12 +130,49 @@ def test_beyond_the_stated_fraction_it_stops_and_the_list_tells_why(data, tmp_pa
     assert {row[0] for row in listed(tmp_path / "run")} == BAD
 
 
+def test_what_earlier_parts_met_counts_after_a_resume(source, tmp_path):
+    """One picture before the stop, another after it: together they are too many."""
+    chosen, first = recipe(most=0.2, save_every=1), "train/dark/2.png"
+    run = tmp_path / "run"
+
+    def reporting(said):
+        if isinstance(said, Report):
+            raise Stop
+
+    with pytest.raises(Stop):
+        api.train(chosen, source, run, reporting=reporting)
+    write(run / "bad_files.csv", {first: Bad(first, "cut short", "train/dark/0.png")})
+    with pytest.raises(DataError, match=r"2 of 8 training pictures cannot be read"):
+        api.train(chosen, source, run)
+    assert {row[0] for row in listed(run)} == BAD
+
+
+def test_what_other_processes_met_counts(source, tmp_path):
+    """Each of two meets one of eight, and a fifth may be bad."""
+    both = started_together(tmp_path / "run", 2, run_pictures, data=str(source), most=0.2)
+    assert [ended(each) for each in both] == [3, 3]
+    (error,) = (tmp_path / "run.errors").read_text().splitlines()
+    assert error.startswith("2 of 8 training pictures cannot be read")
+
+
+def run_pictures(path, *, data, most, environment):
+    """Train on pictures as one of several processes."""
+    torch.set_num_threads(1)
+    os.environ.update(environment)
+    try:
+        api.train(recipe(most=most), Path(data), Path(path))
+    except DataError as error:
+        with Path(f"{path}.errors").open("a") as file:
+            file.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
 def test_what_was_mended_needs_leave_to_go_on(data, tmp_path):
     with pytest.raises(DataError, match="of 8 training pictures"):
         api.train(recipe(epochs=1, most=0.0), data, tmp_path / "run")
     for name in BAD:
         shutil.copy(data / "train" / name.split("/")[1] / "0.png", data / name)
-    with pytest.raises(ValueError, match=r"fingerprints\.training\.sha256"):
+    with pytest.raises(ValueError, match="the training pictures differ"):
         api.train(recipe(epochs=1, most=0.0), data, tmp_path / "run")
     api.train(recipe(epochs=1, most=0.0), data, tmp_path / "run", allow_changes=True)
 

@@ -64,6 +64,23 @@ def test_the_first_size_that_does_not_fill_the_memory_is_taken():
     assert sizes == [64, 32, 16]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_that_a_library_does_not_get_is_full_too(said):
+    def trial(size):
+        if size > 2:
+            raise RuntimeError(said)
+
+    assert tried(trial, 8, CPU) == 2
+    with pytest.raises(EnvironmentProblem, match="the memory of cpu is full"), explained(CPU):
+        trial(8)
+
+
 def test_if_one_sample_fills_it_that_is_an_error(monkeypatch):
     full_above(0, monkeypatch)
     with pytest.raises(EnvironmentProblem, match=r"not even one sample .* try run\.checkpointing=true"):
@@ -126,7 +143,7 @@ def test_what_was_found_is_no_change_of_the_configuration(tmp_path, as_on_an_acc
     assert folder.begin(job(chosen).config) == []
     assert folder.found("micro_batch") == 4
     folder.end()
-    with pytest.raises(UsageError, match=r'recipe\.run\.micro_batch was "auto", now 4'):
+    with pytest.raises(UsageError, match=r'run\.micro_batch was "auto", now 4'):
         folder.begin(job(recipe(1, micro_batch=4)).config)
 
 

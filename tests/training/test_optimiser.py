@@ -14,7 +14,9 @@ from swinkit.errors import UsageError
 from swinkit.heads.classify import ClassificationHead
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
+from swinkit.models.catalogue import find
 from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
+from swinkit.recipes.catalogue import RECIPES
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import optimiser_of, parameter_groups
 from swinkit.training.parallel import shortened
@@ -152,6 +154,21 @@ def test_absolute_positions_learn_as_the_patches_but_by_microsofts_code_as_the_h
     name = "backbone.position.embedding"
     assert rates(Headed(V1), layer_decay=0.5)[name] == 0.125
     assert rates(Headed(V1), layer_decay=0.5, rule="microsoft")[name] == 1.0
+
+
+@pytest.mark.parametrize("variant", sorted({entry().variant for entry in RECIPES.values()}))
+def test_no_recipes_model_tells_the_papers_rule_from_microsofts(variant: str) -> None:
+    with torch.device("meta"):
+        model = Headed(find(variant)[1].spec)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    paper, microsoft = (
+        [
+            (group["weight_decay"], group["lr"], [names[p] for p in group["params"]])
+            for group in parameter_groups(model, Optimiser(rule=rule, layer_decay=0.9))
+        ]
+        for rule in ("paper", "microsoft")
+    )
+    assert paper == microsoft
 
 
 @pytest.mark.parametrize("rule", get_args(Rule))

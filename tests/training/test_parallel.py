@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -88,6 +89,51 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(together, tmp_pa
     assert [ended(each) for each in processes] == [143, 143]
     assert run_together(run, **options) == [0, 0]
     assert_same(last_state(run), last_state(whole))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "told"),
+    [
+        ({"bad": 7}, 3, "sample-7 of train cannot be read"),
+        (
+            {"bad_watched": 2},
+            3,
+            "sample-2 of val cannot be read",
+        ),  # in the second batch: of the second process
+        ({"full_at": 12}, 4, "cannot be written (No space left on device)"),
+    ],
+)
+def test_an_error_of_one_process_stops_both_in_order_and_is_told_once(fault, code, told, together, tmp_path):
+    sharding, whole = together
+    run = tmp_path / "run"
+    assert run_together(run, sharding=sharding, **fault) == [code, code]
+    (error,) = errors(run)
+    assert told in error
+    assert run_together(run, sharding=sharding) == [0, 0]
+    assert_same(last_state(run), last_state(whole))
+
+
+def test_an_error_that_all_have_is_told_once(tmp_path):
+    assert run_together(tmp_path / "run", bad=0) == [3, 3]
+    assert run_together(tmp_path / "run", epochs=3) == [2, 2]
+    first, second = errors(tmp_path / "run")
+    assert "sample-0" in first
+    assert "holds a run that differs" in second
+
+
+def test_one_that_is_left_alone_says_so_in_one_line(tmp_path):
+    run = tmp_path / "run"
+    processes = started_together(run, 2, micro_batch=1)
+    after_steps(run, processes[0], 2)
+    processes[1].kill()
+    assert [ended(each) for each in processes] == [1, -signal.SIGKILL]
+    (error,) = errors(run)
+    assert error.startswith("another process of this training has ended, so this one does")
+
+
+def errors(run):
+    """What the processes of a run complained of, a line each."""
+    return Path(f"{run}.errors").read_text().splitlines()
 
 
 def test_one_process_goes_on_with_what_several_began(alone, tmp_path):

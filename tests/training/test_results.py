@@ -1,13 +1,17 @@
 """`results.png` of a run, and what is said before and while it trains."""
 
 import json
+import re
 import shlex
 
+import numpy as np
+import torch
 from PIL import Image
 
 from swinkit.cli.train import taken
 from swinkit.training.results import number, over, place, results_of
 from swinkit.training.run import RunFolder
+from swinkit.viz.curves import ACCENT, OTHER, PANEL
 
 from .jobs import job, recipe
 from .test_loop import events, trained
@@ -23,7 +27,7 @@ def test_a_run_has_its_curves_after_every_epoch(tmp_path):
     trained(tmp_path, recipe(), reporting=reporting)
     assert len(set(seen)) == 3  # none, that of the first epoch, that of the second
     with Image.open(tmp_path / "results.png") as picture:
-        assert picture.size == (1276, 908)  # loss, learning rate, top1, top5
+        assert picture.size == (1908, 496)  # loss, learning rate, top1: of two classes no top5
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -34,6 +38,43 @@ def test_numbers_of_the_log_become_points():
     assert [value == value for _, value in points] == [True, False, False]
     assert number("inf") == float("inf")
     assert place({"epoch": 3, "step": 5, "steps": 10}) == 2.5
+
+
+def test_the_held_out_loss_is_drawn_beside_that_of_training_and_is_no_score():
+    lines = [
+        {"event": "epoch", "epoch": i, "loss": 2 / i, "lr": 1.0, "top1": 0.5, "seconds": 1} for i in (1, 2, 3)
+    ]
+    without = results_of(lines, "a run")
+    lines[1]["val_loss"], lines[2]["val_loss"] = (
+        2.0,
+        3.0,
+    )  # since its second epoch, as of a run that an older version began
+    assert results_of(lines, "a run").size == without.size
+    held_out, training = count(results_of(lines, "a run"), OTHER), count(results_of(lines, "a run"), ACCENT)
+    assert held_out > 1.5 * count(without, OTHER)
+    assert training > 0.5 * count(without, ACCENT)
+
+
+def count(picture, colour):
+    """Pixels of that colour in the panel of the loss."""
+    panel = np.asarray(picture)[:, : PANEL[0]].astype(int)
+    return int((np.abs(panel - colour) < 40).all(-1).sum())
+
+
+def test_the_log_tells_the_held_out_loss_and_every_line_of_an_epoch_has_as_many_digits(tmp_path):
+    said = []
+    made = job(recipe())
+    trained(tmp_path, recipe(), made, reporting=said.append)
+    logged = next(event for event in reversed(events(tmp_path)) if event["event"] == "epoch")
+    rows = torch.cat([made.task.observe(batch) for batch in made.validation.batches(range(5))])
+    assert logged["val_loss"] != logged["loss"]
+    assert list(made.task.scores(rows)) == ["top1", "val_loss"]
+    assert "val_loss" in (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")
+    lines = [each for each in said if isinstance(each, str) and each.startswith("epoch ")]
+    assert all(
+        re.fullmatch(r"epoch . of 2  loss \d+\.\d{4}  top1 \d\.\d{4}  val_loss \d+\.\d{4}", line)
+        for line in lines
+    )
 
 
 def test_a_log_without_an_epoch_still_makes_a_picture():
@@ -78,7 +119,7 @@ def test_a_run_that_goes_on_otherwise_says_what_changed(tmp_path):
     stop_after(tmp_path, steps=3)
     trained(tmp_path, recipe(hours=5.0), allow_changes=True, reporting=said.append)
     (line,) = (each for each in said if isinstance(each, str) and each.startswith("resuming"))
-    assert "changed: `recipe.run.hours was null, now 5.0`" in line
+    assert "changed: `run.hours was null, now 5.0`" in line
 
 
 class Stopped(Exception):

@@ -5,7 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from swinkit.viz.curves import ACCENT, BROKEN, OTHER, PANEL, Curve, curves, short, span, ticks
+from swinkit.viz.curves import (
+    ACCENT,
+    BROKEN,
+    CAPTION,
+    HEAD,
+    OTHER,
+    PANEL,
+    Curve,
+    alike,
+    curves,
+    short,
+    span,
+    ticks,
+)
 
 
 def pixels(curve, **options):
@@ -69,6 +82,33 @@ def test_a_single_outlier_behind_does_not_flatten_the_rest():
 )
 def test_ticks_are_round_and_inside(least, most, wanted):
     assert ticks(least, most) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("values", [(0.5, 1.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)])
+def test_an_axis_of_shares_ends_where_shares_do(values):
+    least, most = span(Curve("top1", list(enumerate(values, start=1))))
+    assert 0 <= least < most <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([0, 5e-4, 1e-3], ["0", "5e-4", "1e-3"]),
+        ([0.9, 0.95, 1.0], ["0.90", "0.95", "1.00"]),
+        ([0, 5, 10], ["0", "5", "10"]),
+        ([0, 50_000, 100_000], ["0", "5e4", "1e5"]),
+        ([], []),
+    ],
+)
+def test_the_numbers_of_an_axis_are_in_one_notation(values, wanted):
+    assert alike(values) == wanted
+
+
+def test_the_best_epoch_is_marked_where_held_out_pictures_tell_it():
+    training, held_out = [(1, 2.0), (2, 1.0)], [(1, 2.0), (2, 4.0)]
+    image = pixels(Curve("loss", training, beside=held_out), best=2)
+    white = of_colour(image[CAPTION + HEAD :], (255, 255, 255))
+    assert white[:, 0].max() < PANEL[1] / 3
 
 
 def test_ticks_of_epochs_are_whole():

@@ -12,13 +12,19 @@ from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 
 ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*=")
-WORDS = (  # of types of Python in a parser's messages
-    (
-        re.compile(r"Expected a <class 'tuple'>\. Got value: (\S+)"),
-        r"Expected a list, such as [\1]. Got value: \1",
-    ),
-    (re.compile(r"Expected a typing\.Literal\[(.*?)\]"), r"Expected one of \1"),
+REFUSED = re.compile(  # what a parser says of a value: the key, the types that it may have, and the value
+    r'Parser key "(?P<key>[^"]+)": (?:Expected an? (?P<kind>.+?)\. Got value: (?P<value>.*)'
+    r"|.*? Subtypes: \[(?P<kinds>.*)\] Errors: .* Given value: ?(?P<given>.*))"
 )
+LIST = "<class 'tuple'>"
+KINDS = {  # types of Python, as messages spell them, in words
+    "<class 'int'>": "a whole number",
+    "<class 'float'>": "a number",
+    "<class 'bool'>": "true or false",
+    "<class 'NoneType'>": "null",
+    LIST: "a list",
+}
+CHOICES = re.compile(r"typing\.Literal\[(.*?)\]")
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 READING = ("--variant", "--from", "--entry", "--head")  # what `add_reading` adds; each takes a value
 
@@ -87,19 +93,46 @@ def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool
     for word in words:
         option = word.split("=")[0]
         if option.startswith("--") and option != "--" and option not in known:
-            wrong, names = option[2:], [name[2:] for name in known]
-            raise UsageError(
-                f"unknown option {wrong!r}{did_you_mean(wrong, names)}; see `{reader.prog} --help`"
-            )
+            hint = suggestion(option[2:], [name[2:] for name in known])
+            raise UsageError(f"unknown option {option[2:]!r}{hint}; {helped(reader)}")
     try:
         return reader.parse_args(words)
     except ArgumentError as error:
-        raise UsageError(f"{one_line(error)}; see `{reader.prog} --help`") from None
+        raise UsageError(f"{one_line(error)}; {helped(reader)}") from None
+
+
+def helped(reader: ArgumentParser) -> str:
+    """Where a command explains itself, without what else must be told it."""
+    return f"see `{' '.join(word for word in reader.prog.split() if '=' not in word)} --help`"
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """The words ", did you mean 'a.b'?" for the nearest known name; of `a.b`, `b` alone may stand there."""
+    last = {name.rpartition(".")[2]: name for name in reversed(known)}
+    whole = did_you_mean(word, list(known))
+    if "." in word or (whole and word not in last):
+        return whole
+    part = did_you_mean(word, list(last))
+    return part.replace(part.split("'")[1], last[part.split("'")[1]]) if part else ""
 
 
 def one_line(error: Any) -> str:
     """A parser's message without its line breaks and indentation, and in words for people."""
     text = " ".join(str(error).split())
-    for pattern, words in WORDS:
-        text = pattern.sub(words, text)
-    return text
+    found = REFUSED.fullmatch(text)
+    if found is None:
+        return text
+    value = found["given"] if found["value"] is None else found["value"]
+    wanted = in_words(found["kinds"] or found["kind"])
+    example = f", such as [{value}]" if wanted == KINDS[LIST] and value else ""
+    return f"{found['key']} must be {wanted}{example}, not {value!r}"
+
+
+def in_words(kinds: str) -> str:
+    """The types that a value may have, as a message spells them."""
+    kinds = CHOICES.sub(lambda found: "one of " + found[1] if "," in found[1] else found[1], kinds)
+    if kinds.startswith("one of"):
+        return kinds
+    plain = re.sub(r"tuple\[.*?\]", LIST, kinds)
+    plain = re.sub(r"^tuple with", "a list of", plain)
+    return " or ".join(KINDS.get(kind, kind) for kind in plain.split(", "))

@@ -3,12 +3,15 @@
 rich is imported where it is used, so that the commands that only list things stay quick.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
+INTERRUPTED = 130  # the exit code after Ctrl-C
 LONG = 20  # pictures; below it a bar would be gone before it is seen
 
 
@@ -31,6 +34,30 @@ def block(text: str) -> None:
     """Several lines on stdout."""
     for part in text.split("\n"):
         line(part)
+
+
+@contextmanager
+def unless_hung_up() -> Iterator[None]:
+    """Where the terminal has been closed, what is said inside, and from then on, goes nowhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for standard in (1, 2):
+            if hung_up(standard):
+                os.dup2(nowhere, standard)
+        os.close(nowhere)
+
+
+def hung_up(stream: int) -> bool:
+    """Whether a standard stream led to a terminal that is gone."""
+    try:
+        os.ttyname(stream)
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
 
 
 def printable(text: str, encoding: str | None) -> str:

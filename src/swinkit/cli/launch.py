@@ -1,10 +1,12 @@
 """One command as several processes on this machine, joined as `torchrun` joins them."""
 
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -13,6 +15,10 @@ from ..errors import UsageError
 
 RANK, SIZE = "RANK", "WORLD_SIZE"  # in the environment: which of several processes one is, and of how many
 LOOK = 0.05  # seconds between two looks at the processes
+LAUNCHER = "SWINKIT_LAUNCHER"  # in the environment: the process that started this one
+STOPPED = (129, 130, 143)  # exit codes of those that were asked to stop, and did
+FAILED = (1, 2, 3, 4)  # of those that failed, or another of which did
+TOLD = (*FAILED[1:], *STOPPED)  # of those of which it was told why
 GRACE = 10.0  # seconds that the others have to end once one has failed
 
 
@@ -39,42 +45,79 @@ def launched(words: Sequence[str], processes: int) -> int:
         port = free.getsockname()[1]
     threads = max(1, (os.cpu_count() or 1) // processes)
     shared = {"OMP_NUM_THREADS": str(threads)} | dict(os.environ)
-    shared |= {SIZE: str(processes), "LOCAL_WORLD_SIZE": str(processes)}
+    shared |= {SIZE: str(processes), "LOCAL_WORLD_SIZE": str(processes), LAUNCHER: str(os.getpid())}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    children = [
-        # In sessions of their own: a terminal's Ctrl-C would reach them twice, from it and from here.
-        subprocess.Popen(
-            [sys.executable, "-m", "swinkit", *words],
-            env={**shared, RANK: str(i), "LOCAL_RANK": str(i)},
-            start_new_session=True,
-        )
-        for i in range(processes)
-    ]
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # signals that came before all had started
 
     def hand_on(number: int, _frame: FrameType | None) -> None:
+        if len(children) < processes:
+            early.append(number)
+            return
         for child in children:
             child.send_signal(number)
 
-    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, hand_on) for number in heard()}
     try:
+        for i in range(processes):
+            own = {RANK: str(i), "LOCAL_RANK": str(i)}
+            # In sessions of their own: a terminal's Ctrl-C would reach them twice, from it and from here.
+            # The pipe is never written to; it ends with this process, however that ends.
+            child = subprocess.Popen(
+                [sys.executable, "-m", "swinkit", *words],
+                env=shared | own,
+                start_new_session=True,
+                stdin=subprocess.PIPE,
+            )
+            children.append(child)
+        for number in early:
+            hand_on(number, None)
         return joined(children)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        for child in children:
+            if child.stdin is not None:
+                child.stdin.close()
 
 
 def joined(children: Sequence[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; once one has failed, the others would wait for it in vain, and are ended."""
+    """Wait for all; once one has failed, the others would wait for it in vain, and are ended.
+
+    But not where it ended as one that was asked to stop: so were the others, and they may be saving.
+    """
     while all(child.poll() in (None, 0) for child in children):
         if all(child.poll() == 0 for child in children):
             return 0
         time.sleep(LOOK)
     failed = next(code for child in children if (code := child.poll()) not in (None, 0))
-    until = time.monotonic() + GRACE
+    until = math.inf if failed in STOPPED else time.monotonic() + GRACE
+    while any(child.poll() is None for child in children) and time.monotonic() < until:
+        time.sleep(LOOK)
+    codes = [child.poll() for child in children]
     for child in children:
-        try:
-            child.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    return failed if failed > 0 else 128 - failed
+        child.kill()
+        child.wait()
+    # What the others then fail with, for want of company, says less than an error that was told.
+    code = next((code for code in codes if code in TOLD), failed)
+    return code if code > 0 else 128 - code
+
+
+def watched() -> None:
+    """Where `launched` started this process: stop as by SIGTERM once that is gone, also if it was killed."""
+    if LAUNCHER in os.environ:
+        threading.Thread(target=outlive, daemon=True).start()
+
+
+def outlive() -> None:
+    """Wait for the end of the pipe."""
+    while os.read(sys.__stdin__.fileno() if sys.__stdin__ else 0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def heard() -> list[signal.Signals]:
+    """The signals to hand on; SIGHUP not where it is ignored, as under `nohup`."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    return numbers if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN else [*numbers, hangup]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import EnvironmentProblem, SwinkitError, UsageError
 from ..models.catalogue import did_you_mean
-from .console import complain, note
+from .console import INTERRUPTED, complain, note
 
 VERBS = {
     "models": "list the models that can be built by name",
@@ -23,7 +23,6 @@ VERBS = {
     "convert": "carry a model's weights to another library",
     "push": "publish a model on the Hugging Face hub",
 }
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..training.report import Report, clock
-from .console import line, note
+from .console import line, note, unless_hung_up
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -47,18 +47,20 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the bar away."""
-        if self.shows:
-            self.live.stop()
+        with unless_hung_up():
+            if self.shows:
+                self.live.stop()
 
     def show(self, said: Report | str) -> None:
         """One step, or a line of text."""
-        if isinstance(said, str):
-            line(said)
-        elif self.shows:
-            self.latest = said
-        elif time.monotonic() - self.last >= EVERY:
-            self.last = time.monotonic()
-            note(str(said))
+        with unless_hung_up():
+            if isinstance(said, str):
+                line(said)
+            elif self.shows:
+                self.latest = said
+            elif time.monotonic() - self.last >= EVERY:
+                self.last = time.monotonic()
+                note(str(said))
 
     def drawn(self) -> "Text":
         """The bar as it stands, in one line, however narrow the terminal is."""

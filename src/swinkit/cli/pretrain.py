@@ -9,6 +9,7 @@ from ..recipes.simmim import any_pretraining
 from ..training.recipe import Recipe
 from .arguments import parser
 from .launch import launched
+from .rehearsal import rehearsed
 from .train import ALL, begun_with, carried_out, taken
 
 DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).
@@ -28,6 +29,8 @@ def command(arguments: Sequence[str]) -> int:
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
     reader = parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
     order = begun_with(recipe_of(named or EXAMPLE), words, reader)
+    if order.dry_run:
+        return rehearsed(order)
     if order.processes > 1:
         return launched(["pretrain", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order, ADVICE)

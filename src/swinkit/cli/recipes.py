@@ -105,8 +105,12 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 def shown(name: str, known: Entry, recipe: Recipe) -> str:
     """The recipe in words, with its own name in the command, then a line for each field."""
     words = COMMAND.sub(rf"swinkit train {name} \1 out=runs/{name}", known.story)
-    lines = [(field, written(value)) for field, _, value in leaves(recipe)]
-    return f"{words}\n\n{table(('field', 'value'), lines)}"
+    return f"{words}\n\n{settings(recipe)}"
+
+
+def settings(recipe: Recipe) -> str:
+    """A line for each field."""
+    return table(("field", "value"), [(field, written(value)) for field, _, value in leaves(recipe)])
 
 
 def written(value: Any) -> str:

@@ -3,23 +3,20 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from .. import api
 from ..errors import UsageError, require
 from ..recipes import catalogue
-from ..training.job import Plan
 from ..training.recipe import Recipe, from_json
-from ..training.run import BEST, DATA, recorded_config
-from .arguments import parse, parser
-from .console import line
+from .arguments import helped, parse, parser
+from .console import INTERRUPTED, line, unless_hung_up
 from .fields import add_fields, chosen
-from .launch import RANK, launched, started
-from .meter import Meter
+from .launch import FAILED, RANK, launched, started, watched
+from .rehearsal import rehearsed
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
 
@@ -28,6 +25,7 @@ hf:org/name; RUN the folder of the run, from which a stopped one goes on. Option
 key=value."""
 
 ALL = "--help-all"
+VALUES = {"data": "data=DATA", "out": "out=RUN", "resume": "--resume RUN", "processes": "--processes N"}
 ADVICE = "try `swinkit predict PICTURE --model {model}`"
 
 
@@ -40,30 +38,41 @@ class Order:
     out: Path
     processes: int
     allow_changes: bool
+    dry_run: bool = False
 
 
 def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
     place, words = taken(arguments, "resume")
     order = begun(words) if place is None else resumed(Path(place), words)
+    if order.dry_run:
+        return rehearsed(order)
     if order.processes > 1:
         return launched(["train", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order)
 
 
 def carried_out(order: Order, advice: str = ADVICE) -> int:
-    """Train in this process, be it the only one or one of several, of which the first speaks.
+    """Train in this process, be it the only one or one of several, of which the first speaks; the exit code.
 
     `advice` says what to do with the model.
     """
+    from .. import api
+    from ..training.run import BEST
+    from .meter import Meter
+
     speaks = os.environ.get(RANK, "0") == "0"
     try:
-        with spoken("swinkit.training"), Meter() as meter:
-            changes = order.allow_changes
-            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=meter.show)
-    except (KeyboardInterrupt, SystemExit):
-        if speaks:
-            line(f"stopped; `swinkit train --resume {order.out}`, or the same command, goes on")
+        watched()
+        with spoken("swinkit.training", aloud=speaks), Meter() if speaks else nullcontext() as meter:
+            shown, changes = meter.show if meter else unheard, order.allow_changes
+            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=shown)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if speaks and not (isinstance(end, SystemExit) and end.code in FAILED):
+            with unless_hung_up():
+                line(f"stopped; `swinkit train --resume {order.out}`, or the same command, goes on")
+        if isinstance(end, KeyboardInterrupt):  # and that is all there is to say
+            return INTERRUPTED
         raise
     if speaks:
         model = order.out / BEST
@@ -82,7 +91,11 @@ def begun(arguments: Sequence[str]) -> Order:
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError("name a recipe first, such as cifar10-swin-pico; `swinkit recipes` lists all")
     recipe = catalogue.find(named or next(iter(catalogue.RECIPES)))
-    return begun_with(recipe, words, parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION))
+    reader = parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION)
+    reader.add_argument(
+        "--resume", metavar="RUN", help="go on with this run; RECIPE, data and out are its own"
+    )
+    return begun_with(recipe, words, reader)
 
 
 def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser) -> Order:
@@ -99,7 +112,7 @@ def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser)
     options = parse(reader, words, assignments=True)
     if data is None or out is None:
         missing = "data, a folder or zip of pictures" if data is None else "out, the folder of the run"
-        raise UsageError(f"say where: {missing}; see `{reader.prog} --help`")
+        raise UsageError(f"say where: {missing}; {helped(reader)}")
     return ordered(recipe, options, Path(data), Path(out))
 
 
@@ -110,6 +123,8 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
         UsageError: an unknown option, or a value that the recipe refuses.
         DataError: the folder holds no run.
     """
+    from ..training.run import DATA, recorded_config
+
     config = recorded_config(run)
     recipe = from_json(Recipe, config.get("recipe"))
     data, words = taken(arguments, "data")
@@ -128,7 +143,10 @@ def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
         UsageError: a value that makes no sense.
     """
     require(options.processes >= 1, "processes", options.processes, "1 or more")
-    order = Order(chosen(recipe, options), data, out, options.processes, options.allow_changes)
+    how = (options.processes, options.allow_changes, options.dry_run)
+    order = Order(chosen(recipe, options), data, out, *how)
+    from ..training.job import Plan  # and torch: whatever can be refused without is refused by now
+
     Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
     return order
 
@@ -149,7 +167,7 @@ def taken(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
             if not equals and i < len(rest):
                 value = rest.pop(i)
             if not value:
-                raise UsageError(f"{name} needs a value: {name}=...")
+                raise UsageError(f"{name} needs a value: {VALUES[name]}")
             return value, rest
     return None, words
 
@@ -162,6 +180,8 @@ def add_shared(reader: ArgumentParser) -> None:
     reader.add_argument("--processes", type=int, metavar="N", default=1, help="processes on this machine")
     changes = "go on with another recipe or other data than the run began with"
     reader.add_argument("--allow-changes", action="store_true", help=changes)
+    told = "say what would be trained, on what and how, and write nothing"
+    reader.add_argument("-n", "--dry-run", action="store_true", help=told)
 
 
 class Lines(logging.Handler):
@@ -169,13 +189,19 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message."""
-        line(record.getMessage())
+        with unless_hung_up():
+            line(record.getMessage())
+
+
+def unheard(said: object) -> None:
+    """What is said by a process that does not speak."""
 
 
 @contextmanager
-def spoken(*names: str) -> Iterator[None]:
-    """What these loggers say is printed while inside."""
-    lines, loggers = Lines(), [logging.getLogger(name) for name in names]
+def spoken(*names: str, aloud: bool = True) -> Iterator[None]:
+    """What these loggers say is printed while inside, or else goes nowhere."""
+    lines = Lines() if aloud else logging.NullHandler()
+    loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(lines)

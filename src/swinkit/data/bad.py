@@ -4,8 +4,8 @@ In validation a bad picture is an error: a number must be about the pictures tha
 """
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -92,6 +92,7 @@ class BadPictures:
     listing: Path | None = None
     found: dict[str, Bad] = field(default_factory=dict)
     replaced: int = 0
+    told: int = 0  # of those found, that `news` has counted
 
     def add(self, bad: Sequence[Bad]) -> None:
         """Count those of one micro-batch.
@@ -106,7 +107,34 @@ class BadPictures:
             return
         self.found |= new
         if self.listing is not None:
-            self.write(self.listing)
+            write(self.listing, new)
+        self.refuse_more()
+
+    def meet(self, listings: Iterable[Path]) -> None:
+        """Count also what other processes, and earlier parts of the same training, have listed there.
+
+        Raises:
+            DataError: there are too many by now.
+            EnvironmentProblem: a list cannot be read.
+        """
+        for path in listings:
+            listed = read(path)
+            self.told += sum(name not in self.found for name in listed)
+            self.found = listed | self.found
+        self.refuse_more()
+
+    def news(self) -> int:
+        """How many this process has met since the last call."""
+        since = len(self.found) - self.told
+        self.told += since
+        return since
+
+    def refuse_more(self) -> None:
+        """Stop a training of which too much is missing.
+
+        Raises:
+            DataError: it is.
+        """
         if len(self.found) > self.most * self.total:
             last = next(reversed(self.found.values()))
             raise DataError(
@@ -115,18 +143,32 @@ class BadPictures:
                 f"for example {last.id}: {last.reason}"
             )
 
-    def write(self, path: Path) -> None:
-        """A table of them, as CSV; rows that an earlier part of the same training wrote stay.
 
-        Raises:
-            EnvironmentProblem: it cannot be written.
-        """
-        rows = {bad.id: (bad.id, bad.reason, bad.replaced_by) for bad in self.found.values()}
-        try:
-            if path.exists():
-                with path.open(newline="", encoding="utf-8") as file:
-                    rows = {row[0]: tuple(row) for row in list(csv.reader(file))[1:] if row} | rows
-            with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-                csv.writer(file).writerows([COLUMNS, *rows.values()])
-        except OSError as error:
-            raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None
+def read(path: Path) -> dict[str, Bad]:
+    """The pictures that a list names.
+
+    Raises:
+        EnvironmentProblem: it cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            rows = list(csv.reader(file))[1:]
+    except OSError as error:
+        raise EnvironmentProblem(f"{path}: cannot be read: {error.strerror or error}") from None
+    return {row[0]: Bad(*row) for row in rows if len(row) == len(COLUMNS)}
+
+
+def write(path: Path, new: dict[str, Bad]) -> None:
+    """Add pictures to a list, as CSV; at any moment it is either the old or the new one.
+
+    Raises:
+        EnvironmentProblem: it cannot be written.
+    """
+    rows = (read(path) if path.exists() else {}) | new
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            csv.writer(file).writerows([COLUMNS, *map(astuple, rows.values())])
+        partial.replace(path)
+    except OSError as error:
+        raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None

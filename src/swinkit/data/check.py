@@ -198,7 +198,7 @@ def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
     """Pictures that are there again, or that look as if they were."""
     groups = same_pixels(found)
     leaks = [group for group in groups if leaks_from_train(group)]
-    unsure = [group for group in groups if len({r.label for r in group}) > 1]
+    unsure = [group for group in groups if contradicts(group)]
     if leaks:
         message = (
             f"pictures of train are also in other splits ({held_out(leaks)}); scores would be too good: "
@@ -207,7 +207,7 @@ def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
     if unsure:
         message = f"pictures that have more than one label: {len(unsure)}"
         yield Problem("contradiction", message, blocking=False, groups=names(unsure))
-    same = [group for group in groups if group not in leaks and group not in unsure]
+    same = [group for group in groups if not leaks_from_train(group) and not contradicts(group)]
     if same:
         message = f"pictures that are there more than once: {len(same)}"
         yield Problem("duplicate", message, blocking=False, groups=names(same))
@@ -219,7 +219,7 @@ def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
             f"other splits have pictures that look like some of train ({held_out(crossing)}); compare them"
         )
         yield Problem("possible leak", message, blocking=False, groups=names(crossing))
-    near = [group for group in similar if group not in crossing]
+    near = [group for group in similar if not leaks_from_train(group)]
     if near:
         message = f"pictures that look like others: {len(near)}"
         yield Problem("near duplicate", message, blocking=False, groups=names(near))
@@ -238,6 +238,11 @@ def leaks_from_train(group: Iterable[Reading]) -> bool:
     """Whether some are in train and some are not."""
     splits = {reading.split for reading in group}
     return "train" in splits and len(splits) > 1
+
+
+def contradicts(group: Iterable[Reading]) -> bool:
+    """Whether they have more than one label."""
+    return len({reading.label for reading in group}) > 1
 
 
 def held_out(groups: Iterable[Sequence[Reading]]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+HELD_OUT_LOSS = "val_loss"  # among the scores: the mean loss of the pictures that are watched
+
 
 class Task(nn.Module, ABC):
     """One problem: what to minimise, how to score, how to answer."""
@@ -27,7 +29,10 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def scores(self, observed: Tensor) -> dict[str, float]:
-        """(N, M) the rows of all batches, in their order -> the metrics, the one to rank by first."""
+        """(N, M) the rows of all batches, in their order -> the metrics, the one to rank by first.
+
+        What is comparable with the losses of training is called `HELD_OUT_LOSS`.
+        """
 
     @abstractmethod
     def predict(self, inputs: Any) -> Any:

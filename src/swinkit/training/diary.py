@@ -9,11 +9,11 @@ import torch
 
 from .header import header, resuming
 from .job import Job, Plan
+from .progress import Progress
 from .recipe import Recipe
 from .report import Report, Reporting, Stopwatch, memory_used
 from .results import draw_results
 from .run import RESUME, RunFolder, how_to_resume
-from .state import Progress
 from .trackers import Trackers
 
 LOGGED_EVERY = 50  # steps
@@ -107,12 +107,13 @@ class Diary:
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
-        numbers = {"loss": spelled(loss), "lr": rate, **scores, "seconds": progress.seconds}
+        told = {"loss": loss, "lr": rate, **scores, "seconds": progress.seconds}
+        numbers = {name: spelled(value) for name, value in told.items()}
         self.folder.log("epoch", progress.updates, epoch=progress.epoch, skipped=progress.skipped, **numbers)
         self.folder.tabulate()
         draw_results(self.folder)
         self.trackers.log("epoch", progress.updates, {"loss": loss, **scores})
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in {"loss": loss, **scores}.items())
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
         self.reporting(f"epoch {progress.epoch} of {self.recipe.schedule.epochs}  {shown}")
         if progress.ended:
             self.folder.log("ended", progress.updates, why=progress.ended)

@@ -15,10 +15,20 @@ def processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """r, of 0 to R - 1."""
+    return dist.get_rank() if processes() > 1 else 0
+
+
+def part() -> None:
+    """Take leave of the other processes, unless that was done."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def share(count: int) -> range:
     """Which of `count` things process r does: r, r + R, ...; all do as many, so the last may not exist."""
-    rank = dist.get_rank() if processes() > 1 else 0
-    return range(rank, -(-count // processes()) * processes(), processes())
+    return range(rank(), -(-count // processes()) * processes(), processes())
 
 
 def everyones(own: Tensor, device: torch.device) -> Tensor:
@@ -30,11 +40,22 @@ def everyones(own: Tensor, device: torch.device) -> Tensor:
     return torch.stack(parts).cpu()
 
 
-def agreed(loss: float, seconds: float, received: int, device: torch.device) -> tuple[float, float, int]:
-    """The mean loss, the longest time and the signal, if any, of all processes; the same in each."""
-    own = torch.tensor([loss, seconds, received], dtype=torch.float64, device="cpu")
-    losses, times, signals = everyones(own, device).T
-    return losses.mean().item(), times.max().item(), int(signals.max())
+def agreed(
+    loss: float, seconds: float, code: int, news: int, device: torch.device
+) -> tuple[float, float, int, int]:
+    """The mean loss, the longest time, the exit code to leave with (0: none) and the sum of the news.
+
+    The same in each process. Errors have lower codes than signals, and so come before them.
+    """
+    own = torch.tensor([loss, seconds, code, news], dtype=torch.float64, device="cpu")
+    losses, times, codes, told = everyones(own, device).T
+    codes = codes[codes > 0]
+    return losses.mean().item(), times.max().item(), int(codes.min()) if len(codes) else 0, int(told.sum())
+
+
+def first_code(code: int, device: torch.device) -> int:
+    """The exit code to leave with (0: none), the same in each process."""
+    return agreed(0.0, 0.0, code, 0, device)[2]
 
 
 def in_order(numbers: Sequence[int], observed: Sequence[Tensor], device: torch.device) -> Tensor:

@@ -25,6 +25,7 @@ from .recipe import Recipe
 SPARE = 0.1  # of an accelerator's memory, that is left for what trials do not show
 SHARE = 0.8  # of the memory that is free, that a training may take
 NOTICEABLE = 64 * 2**20  # bytes: growth of the memory that is no accident
+REFUSALS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED")
 PER_MACHINE = "LOCAL_WORLD_SIZE"  # in the environment: processes on this machine, which share its memory
 
 Trial = Callable[[int], None]  # computes with so many samples at a time
@@ -49,8 +50,9 @@ def tried(trial: Trial, most: int, device: torch.device) -> int:
         try:
             spare = spared(device)
             trial(size)
-        except torch.OutOfMemoryError:
-            continue
+        except RuntimeError as error:
+            if not is_full(error):
+                raise
         else:
             return size
         finally:
@@ -62,6 +64,11 @@ def tried(trial: Trial, most: int, device: torch.device) -> int:
         f"not even one sample at a time fits into the memory of {device}; try run.checkpointing=true, "
         "run.precision=bf16, a smaller data.size or a smaller variant"
     )
+
+
+def is_full(error: RuntimeError) -> bool:
+    """Whether an accelerator's memory is full; its libraries, which take some themselves, say it so."""
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in REFUSALS)
 
 
 def halvings(most: int) -> Iterator[int]:
@@ -105,7 +112,9 @@ def explained(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
         raise EnvironmentProblem(
             f"the memory of {device} is full; try run.micro_batch=auto, run.checkpointing=true or "
             "run.precision=bf16 (--allow-changes goes on with them)"

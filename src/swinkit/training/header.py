@@ -8,9 +8,9 @@ import torch
 from ..errors import listed
 from ..tasks.task import Task
 from .job import Job, Plan
+from .progress import Progress
 from .recipe import Recipe
 from .run import CONFIG
-from .state import Progress
 
 WIDTH = 14  # of the names
 

@@ -7,12 +7,13 @@ from typing import Any
 from PIL import Image
 
 from ..tasks.results import save_picture
+from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, curves
 from .report import clock
 from .run import RunFolder
 
 RESULTS = "results.png"
-OTHERS = ("event", "updates", "epoch", "skipped", "loss", "lr", "seconds")  # of an epoch; the rest are scores
+OTHERS = ("event", "updates", "epoch", "skipped", "loss", HELD_OUT_LOSS, "lr", "seconds")  # but for scores
 
 
 def draw_results(folder: RunFolder) -> None:
@@ -26,12 +27,13 @@ def draw_results(folder: RunFolder) -> None:
 
 
 def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
-    """Loss, learning rate and every score over the epochs; behind the first two, those of single steps."""
+    """Both losses, learning rate and every score over the epochs; behind two, those of single steps."""
     epochs = [event for event in events if event["event"] == "epoch"]
     steps = [event for event in events if event["event"] == "step"]
     scores = [name for name in epochs[-1] if name not in OTHERS] if epochs else []
+    watched = over((event for event in epochs if HELD_OUT_LOSS in event), HELD_OUT_LOSS)
     shown = [
-        Curve("loss", over(epochs, "loss"), behind=within(steps, "loss")),
+        Curve("loss", over(epochs, "loss"), behind=within(steps, "loss"), beside=watched),
         Curve("learning rate", over(epochs, "lr"), behind=within(steps, "rate")),
         *(Curve(name, over(epochs, name)) for name in scores),
     ]
@@ -42,7 +44,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     if epochs:
         told = f"{len(epochs)} epoch{'s' * (len(epochs) != 1)}, {clock(epochs[-1]['seconds'])} of training"
     if best is not None:
-        told += f", best {scores[0]} {best[1]:.4g} after epoch {best[0]:.0f}"
+        told += f", best {scores[0]} {best[1]:.4f} after epoch {best[0]:.0f}"
     return curves(
         shown,
         title=title,

@@ -19,7 +19,7 @@ import platform
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,8 +30,10 @@ import torch
 from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.folder import read_json
+from .changes import OTHER_TRAINING, changes_of
 from .lock import Lock
-from .state import Checkpoints, Progress
+from .progress import Progress
+from .state import Checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +56,10 @@ class RunFolder:
         self.lock: Lock | None = None
 
     def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[str]:
-        """Record what this run is, and keep others out until `end`.
+        """Keep others out until `end`, and record what this run is, if it is new.
 
         If it is recorded already, it must be the same, but for where the data lie. What has changed all the
-        same, where that is allowed, is returned.
+        same, where that is allowed, is returned, and recorded by `accept`.
 
         Raises:
             UsageError: the folder holds something else, a run of another configuration or other data, or one
@@ -73,7 +75,7 @@ class RunFolder:
             self.lock = Lock(self.path)
         before = read_json(recorded, dict) if recorded.exists() else wanted
         found = {FOUND: before[FOUND]} if FOUND in before else {}
-        changes = differences(before | {DATA: wanted.get(DATA)}, wanted | found)
+        changes = changes_of(before | {DATA: wanted.get(DATA)}, wanted | found)
         if changes and not allow_changes:
             self.end()
             raise UsageError(
@@ -86,9 +88,20 @@ class RunFolder:
             for left in self.path.glob(".*"):  # by a process that was killed while it wrote
                 if left.suffix in (".partial", ".old"):
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
-        self.replace(CONFIG, json.dumps(wanted | found, indent=1) + "\n")
-        self.replace(ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
+        if not recorded.exists():
+            self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
         return changes
+
+    def accept(self, config: dict[str, Any]) -> None:
+        """Record what this run is from here on, and the machine, now that its checkpoint has been resumed.
+
+        Raises:
+            EnvironmentProblem: the folder cannot be written.
+        """
+        before = recorded_config(self.path)
+        found = {FOUND: before[FOUND]} if FOUND in before else {}
+        self.replace(CONFIG, json.dumps(config | found, indent=1) + "\n")
+        self.replace(ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     def end(self) -> None:
         """Let others train here."""
@@ -142,6 +155,21 @@ class RunFolder:
                 continue
         return found
 
+    def bad_file(self, rank: int) -> Path:
+        """Where a process lists the training pictures that it could not read."""
+        return self.path / (f"bad_files-{rank}.csv" if rank else "bad_files.csv")
+
+    def bad_files(self) -> list[Path]:
+        """These lists, of all processes that have trained here."""
+        return sorted(self.path.glob("bad_files*.csv"))
+
+    def forget_bad_files(self, changes: Sequence[str]) -> None:
+        """If the training pictures are among the changes, what could not be read of them is so no more."""
+        if any(change.startswith(OTHER_TRAINING) for change in changes):
+            with self.writing():
+                for path in self.bad_files():
+                    path.unlink()
+
     def rewind(self, progress: Progress) -> None:
         """Forget what was logged after the checkpoint of `progress`: it is about to happen again."""
 
@@ -171,24 +199,6 @@ def how_to_resume(run: Path) -> str:
         f"    swinkit train --resume {shlex.quote(str(run))}\n\n"
         f"from the folder {Path.cwd()}, or by the command or call of Python that began it.\n"
     )
-
-
-def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested dictionaries, a text each."""
-    found = []
-    for name in [*before, *(name for name in now if name not in before)]:
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            found.append(f"{prefix}{name} was {shown(old)}, now {shown(new)}")
-    return found
-
-
-def shown(value: Any) -> str:
-    """A value of a configuration, short enough for a message."""
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def environment() -> dict[str, Any]:

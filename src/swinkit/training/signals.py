@@ -1,31 +1,45 @@
-"""Being asked to stop: the first SIGTERM or Ctrl-C is remembered, the second ends the process at once."""
+"""What ends a training early: being asked to, or an error that the other processes must hear of first.
+
+The first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the second ends the process at
+once. An error where no other process takes part, as in reading or writing, is held until all know: a process
+that left at once would leave the others in the middle of an exchange.
+"""
 
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
-ASKING = (signal.SIGTERM, signal.SIGINT)
+import torch
+
+from ..errors import SwinkitError
+from .exchange import everyones, first_code, rank
+
+ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 OFFSET = 128  # of the exit code of a process that a signal ended
 
 
 class Signals:
     """While entered: `received` is the number of the first signal that asked to stop, 0 until then.
 
-    Processes forked meanwhile, such as those that read data, pass over both: their parent ends them.
-    Outside the main thread Python lets nobody listen, and nothing is received.
+    Processes forked meanwhile, such as those that read data, pass over them: their parent ends them.
+    Outside the main thread Python lets nobody listen, and nothing is received. `error` is the first that was
+    held, entered or not.
     """
 
     def __init__(self) -> None:
         self.received = 0
+        self.error: Exception | None = None
         self.owner = os.getpid()
         self.before = {}
 
     def __enter__(self) -> Self:
         """Listen."""
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self.note) for number in ASKING}
+            self.before = {number: signal.signal(number, self.note) for number in heard()}
         return self
 
     def __exit__(
@@ -43,14 +57,62 @@ class Signals:
             os._exit(OFFSET + number)
         self.received = number
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """An error inside is kept in `error`, to be told when all processes can hear it."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  whatever it is, the others must not wait in vain
+            self.error = self.error or error
 
-def leave(number: int) -> NoReturn:
-    """End as a process does that signal `number` ended, now that all is saved.
+    @property
+    def failed(self) -> int:
+        """The exit code of the error that is held, 0 without one."""
+        code = self.error.exit_code if isinstance(self.error, SwinkitError) else 1
+        return code if self.error is not None else 0
 
-    Raises:
-        KeyboardInterrupt: it was Ctrl-C.
-        SystemExit: it was another, with its exit code (143 for SIGTERM).
-    """
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(OFFSET + number)
+    @property
+    def code(self) -> int:
+        """The exit code to leave with: that of an error, else that of a signal; 0 to go on."""
+        return self.failed or (OFFSET + self.received if self.received else 0)
+
+    def refuse(self, device: torch.device) -> None:
+        """Go on, unless some process holds an error; all call this.
+
+        Raises:
+            Exception, SystemExit: as `leave` does.
+        """
+        code = first_code(self.failed, device)
+        if code:
+            self.leave(code, device)
+
+    def leave(self, code: int, device: torch.device) -> NoReturn:
+        """End with the exit code that all have agreed on, now that all is saved; all call this.
+
+        Of an error the first process that holds one tells.
+
+        Raises:
+            Exception: the error that was held.
+            KeyboardInterrupt: it was Ctrl-C.
+            SystemExit: it was another signal, with its exit code (143 for SIGTERM), or the error of another.
+        """
+        failed = everyones(torch.tensor(self.failed, device="cpu"), device).tolist()
+        if self.error is not None and not any(failed[: rank()]):
+            raise self.error
+        if code == OFFSET + signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(code)
+
+
+def is_failure(code: int) -> bool:
+    """Whether an exit code is that of an error."""
+    return 0 < code < OFFSET
+
+
+def heard() -> list[signal.Signals]:
+    """The signals to listen to; not SIGHUP where it is ignored, as under `nohup`."""
+    return [
+        number
+        for number in ASKING
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]

@@ -7,7 +7,6 @@ It is written under another name and takes its own when it is on the disk; older
 import hashlib
 import json
 import logging
-import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,63 +21,14 @@ from ..files.folder import sync
 from ..files.tensors import read_torch
 from ..tasks.task import Task
 from .averaging import Average
+from .muon import MATRICES
 from .parallel import gathered, part_like
-from .recipe import Run
+from .progress import Progress
 
 logger = logging.getLogger(__name__)
 
 STATE, COMMIT = "state.pt", "COMMIT.json"
-
-
-@dataclass
-class Progress:
-    """How far a training has come: all that is resumed beside tensors."""
-
-    epoch: int = 0  # the one in progress, from 0
-    step: int = 0  # optimiser steps done in it
-    updates: int = 0  # optimiser steps done in all, those skipped included
-    loss: float = 0.0  # summed over the epoch's steps
-    counted: int = 0  # steps in that sum
-    seconds: float = 0.0  # of training, over all its parts
-    skipped: int = 0  # steps without a finite loss and gradient
-    skipped_in_row: int = 0
-    best: float | None = None  # the highest score so far
-    since_best: int = 0  # epochs
-    ended: str = ""  # why, once it has
-
-    def name(self) -> str:
-        """Of its checkpoint; names sort as time goes."""
-        return f"epoch-{self.epoch:04d}-step-{self.step:08d}"
-
-    def count(self, loss: float, seconds: float, *, finite: bool) -> None:
-        """One more step."""
-        self.step, self.updates, self.seconds = self.step + 1, self.updates + 1, self.seconds + seconds
-        if finite:
-            self.loss, self.counted, self.skipped_in_row = self.loss + loss, self.counted + 1, 0
-        else:
-            self.skipped, self.skipped_in_row = self.skipped + 1, self.skipped_in_row + 1
-
-    def mean_loss(self) -> float:
-        """Of the epoch's steps so far."""
-        return self.loss / self.counted if self.counted else math.nan
-
-    def finish_epoch(self, score: float, run: Run, epochs: int) -> bool:
-        """The epoch is over, and may be the last; whether its `score` is the best so far."""
-        better = self.best is None or score > self.best
-        self.best = score if better else self.best
-        self.since_best = 0 if better else self.since_best + 1
-        self.epoch, self.step, self.loss, self.counted = self.epoch + 1, 0, 0.0, 0
-        if self.epoch >= epochs:
-            self.ended = "all epochs are done"
-        elif run.patience is not None and self.since_best >= run.patience:
-            self.ended = f"{self.since_best} epochs brought no better score"
-        elif self.out_of_time(run):
-            self.ended = f"the {run.hours:g} hours are over"
-        return better
-
-    def out_of_time(self, run: Run) -> bool:
-        """Whether it has trained for as long as it may."""
-        return run.hours is not None and self.seconds >= run.hours * 3600
+NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
 
 class Checkpoints:
@@ -96,6 +46,7 @@ class Checkpoints:
 
         Raises:
             EnvironmentProblem: it cannot be written; the older ones are kept.
+            DataError: it is not on the disk as it was written; the older ones are kept.
         """
         target = self.folder / progress.name()
         partial = self.folder / f".{target.name}.partial"
@@ -163,10 +114,11 @@ class Trained:
 
         Raises:
             EnvironmentProblem: it cannot be written; the older ones are kept.
+            DataError: it is not on the disk as it was written; the older ones are kept.
         """
         state: dict[str, Any] = {
             "model": self.task.state_dict(),
-            "optimizer": self.optimiser.state_dict(),
+            "optimizer": {**self.optimiser.state_dict(), NAMES: self.names()},
         }
         if self.average is not None:
             state["model_ema"] = self.average.weights
@@ -191,7 +143,7 @@ class Trained:
             self.task.load_state_dict(
                 {name: part_like(value, own.get(name, value)) for name, value in state["model"].items()}
             )
-            self.optimiser.load_state_dict(self.parts_of(state["optimizer"]))
+            self.take_moments(state["optimizer"])
             if self.average is not None:  # begun without: from here on
                 self.average.load(state.get("model_ema", dict(self.task.named_parameters())))
             if self.scaler is not None and "scaler" in state:
@@ -202,14 +154,40 @@ class Trained:
             ) from None
         return progress
 
-    def parts_of(self, state: dict[str, Any]) -> dict[str, Any]:
-        """This process's part of the optimiser's state, which numbers the parameters through all groups."""
-        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        moments = {
-            number: {name: part_like(value, parameters[number]) for name, value in values.items()}
-            for number, values in state["state"].items()
-        }
-        return {**state, "state": moments}
+    def names(self) -> list[str]:
+        """Of the parameters, in the order in which the optimiser numbers them."""
+        names = {parameter: name for name, parameter in self.task.named_parameters()}
+        return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
+
+    def take_moments(self, saved: dict[str, Any]) -> None:
+        """This process's part of the moments, each to the parameter of its name, however these are grouped.
+
+        All else, such as rates and decays, stays as the recipe has it. A parameter whose moments are of
+        another kind of optimiser begins without.
+
+        Raises:
+            KeyError: it is not known whose the moments are.
+        """
+        own, parameters = self.optimiser.state_dict(), dict(self.task.named_parameters())
+        groups, before = groups_of(own), groups_of(saved)
+        # Earlier versions saved no names: there the numbers tell, if the groups are still the same.
+        names = self.names() if NAMES not in saved and groups == before else saved[NAMES]
+        numbers, taken = {name: number for number, name in enumerate(names)}, {}
+        for number, name in enumerate(self.names()):
+            earlier = numbers.get(name, -1)
+            if earlier in saved["state"] and before[earlier][1] == groups[number][1]:
+                moments = saved["state"][earlier].items()
+                taken[number] = {kind: part_like(value, parameters[name]) for kind, value in moments}
+        self.optimiser.load_state_dict({**own, "state": taken})
+
+
+def groups_of(optimiser: dict[str, Any]) -> dict[int, tuple[int, bool]]:
+    """The number of each parameter in an optimiser's state -> its group, and whether this is Muon's."""
+    return {
+        number: (place, group.get(MATRICES, False))
+        for place, group in enumerate(optimiser["param_groups"])
+        for number in group["params"]
+    }
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:

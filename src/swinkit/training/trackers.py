@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from ..errors import EnvironmentProblem
 from ..files.folder import read_json
+from .progress import Progress
 from .recipe import Recipe
 from .run import RunFolder, installed
-from .state import Progress
 
 logger = logging.getLogger(__name__)
 

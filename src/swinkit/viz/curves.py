@@ -18,7 +18,7 @@ PANEL = (620, 400)
 HEAD = 84  # of the whole picture: title and subtitle
 CAPTION = 56  # of a panel: its name, and its latest value
 LEFT, BOTTOM, RIGHT = 92, 44, 28  # around the plot
-ROOM = 12  # right of the last epoch, for a dot that is there
+ROOM = 12  # right of the last epoch, and above and below all values, for a dot that is there
 GAP = 12
 FINE = 3  # curves are drawn so many times larger, and so are smooth
 TICK = 18  # size of the letters
@@ -32,11 +32,15 @@ Point = tuple[float, float]  # epochs done, value
 
 @dataclass(frozen=True)
 class Curve:
-    """Values that may be NaN or infinite, in the order of their epochs; `behind` is drawn faintly."""
+    """Values that may be NaN or infinite, in the order of their epochs.
+
+    `beside` are those of held-out pictures, in a colour of their own; `behind` is drawn faintly.
+    """
 
     name: str
     points: Sequence[Point]
     behind: Sequence[Point] = ()
+    beside: Sequence[Point] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Axes:
         """The place, in pixels from the upper left corner."""
         width, height = self.size
         share = (value - self.least) / (self.most - self.least)
-        return epoch / self.last * width, (1 - share) * height
+        edge = FINE * ROOM
+        return epoch / self.last * width, edge + (1 - share) * (height - 2 * edge)
 
 
 def curves(
@@ -75,7 +80,9 @@ def curves(
     room = size[0] - 2 * MARGIN
     draw.text((MARGIN, 14), shorten(title, font(TITLE), room, keep_end=True), WHITE, font(TITLE))
     draw.text((MARGIN, 48), shorten(subtitle, font(SMALL), room), GREY, font(SMALL))
-    last = max((epoch for curve in shown for epoch, _ in (*curve.points, *curve.behind)), default=1.0)
+    last = max(
+        (epoch for curve in shown for epoch, _ in (*curve.points, *curve.behind, *curve.beside)), default=1.0
+    )
     for i, curve in enumerate(shown):
         place = (GAP + i % columns * (PANEL[0] + GAP), HEAD + i // columns * (PANEL[1] + GAP))
         canvas.paste(panel(curve, max(1.0, last), best, resumed), place)
@@ -90,16 +97,31 @@ def panel(curve: Curve, last: float, best: float | None, resumed: Sequence[float
     least, most = span(curve)
     axes = Axes(last, least, most, (FINE * (right - LEFT), FINE * (bottom - CAPTION)))
     canvas.paste(plot(curve, axes, best, resumed), (LEFT, CAPTION))
-    latest = short(curve.points[-1][1]) if curve.points else ""
-    draw.text((right, 16), latest, WHITE, font(TITLE), "ra")
-    room = right - LEFT - font(TITLE).getlength(latest) - 20
-    draw.text((LEFT, 18), shorten(curve.name, font(SMALL), room), GREY, font(SMALL))
-    for value in ticks(least, most):
+    caption(draw, curve, right)
+    levels = ticks(least, most)
+    for value, text in zip(levels, alike(levels), strict=True):
         height = CAPTION + axes(0, value)[1] / FINE
-        draw.text((LEFT - 12, height), short(value), GREY, font(TICK), "rm")
+        draw.text((LEFT - 12, height), text, GREY, font(TICK), "rm")
     for epoch in ticks(0, last, whole=True):
         draw.text((LEFT + axes(epoch, least)[0] / FINE, bottom + 10), short(epoch), GREY, font(TICK), "ma")
     return canvas
+
+
+def caption(draw: ImageDraw.ImageDraw, curve: Curve, right: int) -> None:
+    """The name, and the latest values, of which those beside say what they are; `right` is where they end."""
+    latest = [
+        (points, colour) for points, colour in ((curve.beside, OTHER), (curve.points, ACCENT)) if points
+    ]
+    for points, colour in latest:
+        text = short(points[-1][1])
+        draw.text((right, 16), text, colour if curve.beside else WHITE, font(TITLE), "ra")
+        right -= round(font(TITLE).getlength(text)) + 10
+        if curve.beside:
+            name = "held out" if points is curve.beside else "training"
+            draw.text((right, 19), name, colour, font(TICK), "ra")
+            right -= round(font(TICK).getlength(name)) + 24
+    room = right - LEFT - 10
+    draw.text((LEFT, 18), shorten(curve.name, font(SMALL), room), GREY, font(SMALL))
 
 
 def plot(curve: Curve, axes: Axes, best: float | None, resumed: Sequence[float]) -> Image.Image:
@@ -115,13 +137,16 @@ def plot(curve: Curve, axes: Axes, best: float | None, resumed: Sequence[float])
         draw.line((across, height - 14 * FINE, across, height), GREY, FINE)
     for part in finite_parts(curve.behind):
         stroke(draw, [axes(*point) for point in part], FAINT, FINE)
+    for part in finite_parts(curve.beside):
+        stroke(draw, [axes(*point) for point in part], OTHER, 2 * FINE + 1)
     for part in finite_parts(curve.points):
         stroke(draw, [axes(*point) for point in part], ACCENT, 2 * FINE + 1)
-    for epoch, value in curve.points:
+    for epoch, value in (*curve.points, *curve.beside):
         if not math.isfinite(value):
             across = axes(epoch, 0)[0]
             draw.line((across, height - 14 * FINE, across, height), BROKEN, 2 * FINE)
-        elif epoch == best:
+    for epoch, value in curve.beside or curve.points:  # held-out pictures tell which is the best
+        if epoch == best and math.isfinite(value):
             dot(draw, axes(epoch, value), 6 * FINE, WHITE)
             dot(draw, axes(epoch, value), 4 * FINE, OTHER)
     return canvas.resize((width // FINE, height // FINE), Image.Resampling.BOX)
@@ -153,15 +178,20 @@ def finite_parts(points: Iterable[Point]) -> Iterator[list[Point]]:
 
 
 def span(curve: Curve) -> tuple[float, float]:
-    """Least and greatest value of the panel: all of its own, nearly all of those behind, some air."""
-    values = [value for _, value in curve.points if math.isfinite(value)]
+    """Least and greatest value of the panel: of all, but only nearly all of those behind.
+
+    Never alike; shares stay in [0, 1].
+    """
+    values = [value for _, value in (*curve.points, *curve.beside) if math.isfinite(value)]
     behind = sorted(value for _, value in curve.behind if math.isfinite(value))
     if behind:
         cut = max(int(OUTER * len(behind)), len(behind) > FEW)
         values += (behind[cut], behind[-1 - cut])
     least, most = (min(values), max(values)) if values else (0.0, 1.0)
-    air = 0.06 * (most - least) or abs(most) * 0.1 or 1.0
-    return least - air, most + air
+    if least < most:
+        return least, most
+    air = abs(most) * 0.1 or 1.0
+    return (max(0.0, least - air), min(1.0, most + air)) if 0 <= least <= 1 else (least - air, most + air)
 
 
 def ticks(least: float, most: float, *, whole: bool = False) -> list[float]:
@@ -174,8 +204,23 @@ def ticks(least: float, most: float, *, whole: bool = False) -> list[float]:
     return [i * step for i in range(math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9) + 1)]
 
 
+def alike(values: Sequence[float]) -> list[str]:
+    """The numbers of an axis in one notation, with as many digits each; 0 is 0."""
+    sizes = [abs(value) for value in values if value]
+    if sizes and (min(sizes) < 1e-3 or max(sizes) >= 1e5):
+        return [short(value) if value == 0 else scientific(value) for value in values]
+    digits = max((len(short(value).partition(".")[2]) for value in values), default=0)
+    return [f"{value:.{digits}f}" if value else "0" for value in values]
+
+
 def short(value: float) -> str:
     """0.00031416 -> 3.142e-4."""
-    text = f"{value:.4g}" if abs(value) >= 1e-3 or value == 0 or not math.isfinite(value) else f"{value:.3e}"
-    digits, e, power = text.partition("e")
-    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if e else digits
+    plain = abs(value) >= 1e-3 or value == 0 or not math.isfinite(value)
+    text = f"{value:.4g}"
+    return text if plain and "e" not in text else scientific(value)
+
+
+def scientific(value: float) -> str:
+    """0.001 -> 1e-3."""
+    digits, _, power = f"{value:.3e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ..errors import UsageError
 from .checkpoints import HUB, locate
 
+RUN = ("config.json", "log.jsonl")  # which the folder of a training has, and no model's
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".pkl", ".zip")
 
 
@@ -16,7 +18,7 @@ def require_known(name: str | None) -> None:
     """Refuse a name that is no path, repository of the hub or checkpoint; None is what comes with swinkit.
 
     Raises:
-        UsageError: an unknown name.
+        UsageError: an unknown name, or a run.
     """
     if name is None or name.startswith(HUB):
         return
@@ -25,5 +27,19 @@ def require_known(name: str | None) -> None:
         found = path.exists()
     except OSError:  # loading tells why
         return
-    if not found and not is_path(path):
+    if found:
+        refuse_run(path)
+    elif not is_path(path):
         locate(path.as_posix())
+
+
+def refuse_run(path: Path) -> None:
+    """Refuse the folder of a training, which is no model but holds some.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if all((path / name).is_file() for name in RUN):
+        best = path / "best"
+        advice = f"give {best}" if best.is_dir() else "it has no model before its first epoch is over"
+        raise UsageError(f"{path} is a run; {advice}")

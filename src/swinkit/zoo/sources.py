@@ -11,7 +11,7 @@ from . import cache, hub
 from .checkpoints import DEFAULT, Checkpoint, aliases, locate
 from .facts import Facts
 from .layout import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
-from .names import is_path
+from .names import is_path, refuse_run
 from .progress import shown
 
 NOTHING = Facts()
@@ -77,7 +77,9 @@ def of_folder(folder: Path) -> Source:
 
     Raises:
         DataError: it is another library's, and damaged or of no Swin that swinkit has.
+        UsageError: it is a run.
     """
+    refuse_run(folder)
     if is_ranked(folder):
         return Source(folder)
     find, where = inside(folder), f"{folder}{os.sep}"

@@ -17,7 +17,7 @@ import torch
 
 from ...data.classes import of_pictures
 from ...data.imagenet import CLASSES_1K, ids
-from ...data.layouts import find_samples
+from ...data.layouts import HELD_OUT, find_samples, layout_of
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...data.samples import Samples
@@ -76,7 +76,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         """The totals."""
-        return f"top-1 {self.top1:.2%}  top-5 {self.top5:.2%}  loss {self.answers.loss:.4f}"
+        shares = (f"{name[:3]}-{name[3:]} {share:.2%}" for name, share in self.accuracy.shares.items())
+        return "  ".join((*shares, f"loss {self.answers.loss:.4f}"))
 
     @property
     def summary(self) -> str:
@@ -202,7 +203,10 @@ def pictures_for(labels: Sequence[str], data: Path, split: str) -> Samples:
     """
     try:
         return find_samples(data, split, classes=labels)
-    except DataError:
+    except DataError as error:
+        if layout_of(data, split) is None:
+            there = next((other for other in HELD_OUT if layout_of(data, other)), None)
+            raise DataError(f"{error}; try split={there}" if there else str(error)) from None
         if len(labels) != CLASSES_1K or tuple(labels) != of_pictures():
             raise
         return find_samples(data, split, classes=ids("1k"))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+TOP = 5  # answers to a picture that are kept
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -34,6 +36,11 @@ class Accuracy:
     def top5(self) -> float:
         """Share of samples whose class is among the first five answers, in [0, 1]."""
         return self.hits5 / max(1, self.total)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """`top1` and, where more than five classes let it be less than all, `top5`."""
+        return {"top1": self.top1, "top5": self.top5} if self.num_classes > TOP else {"top1": self.top1}
 
     @property
     def total(self) -> int:
@@ -138,4 +145,4 @@ class Accuracy:
 
 def first_answers(logits: Tensor) -> Tensor:
     """(B, K) -> (B, 5) on the CPU: the classes answered, best first; fewer where K is less."""
-    return logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
+    return logits.topk(min(TOP, logits.shape[1]), dim=1).indices.cpu()

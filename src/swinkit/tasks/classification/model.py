@@ -18,7 +18,7 @@ from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..pictures import answered, evaluating, require_pictures
 from ..results import Classification, best
-from ..task import Task
+from ..task import HELD_OUT_LOSS, Task
 from .answers import Answers
 from .data import Batch
 from .losses import balance, cross_entropy
@@ -58,9 +58,9 @@ class Classifier(Task):
         return Answers.of(self(batch.pixels), batch.targets).rows
 
     def scores(self, observed: Tensor) -> dict[str, float]:
-        """(N, 5) of N samples -> `top1` and `top5` in [0, 1]."""
-        counts = Answers.of_rows(observed).accuracy(len(self._labels))
-        return {"top1": counts.top1, "top5": counts.top5}
+        """(N, 5) of N samples -> `top1` in [0, 1], of many classes `top5` too, and the mean cross-entropy."""
+        answers = Answers.of_rows(observed)
+        return {**answers.accuracy(len(self._labels)).shares, HELD_OUT_LOSS: answers.loss}
 
     @overload
     def predict(self, inputs: Picture, *, top: int = 5, batch_size: int = 8) -> Classification: ...

@@ -26,7 +26,7 @@ def draw_evaluation(answers: Answers, samples: Samples, labels: Sequence[str], r
         EnvironmentProblem: the folder cannot be written.
     """
     counts = answers.accuracy(len(labels))
-    title = f"top-1 {counts.top1:.2%}, the best so far"
+    title = f"top-1 {counts.top1:.2%}, the best of {run.absolute().name}"
     drawn = (confusion_of(counts, labels, title=title), worst_of(answers, samples, labels))
     for picture, name in zip(drawn, IN_TRAINING, strict=True):
         save_picture(picture, run / name)

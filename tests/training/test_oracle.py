@@ -1,0 +1,150 @@
+"""The engine against a plain loop of torch, which takes of it the groups of parameters and Muon alone."""
+
+import copy
+import hashlib
+import math
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from accelerate.utils import AutocastKwargs
+from torch import nn
+
+import swinkit
+from swinkit.data.augmentation import Augmentation
+from swinkit.recipes.catalogue import find
+from swinkit.training import loop
+from swinkit.training.job import nothing
+from swinkit.training.jobs import job_of
+from swinkit.training.muon import Muon
+from swinkit.training.optimiser import parameter_groups
+from swinkit.training.recipe import Run
+from swinkit.training.report import Report
+from swinkit.training.run import RunFolder
+from swinkit.training.schedule import Schedule
+
+from ..data.pictures import numbered
+from .jobs import Numbers, job, prepare, recipe
+from .states import read_state
+
+OPTIMISERS = {"adamw": torch.optim.AdamW, "muon": Muon}
+EPOCHS, STEPS, SEED, CLIP, DECAY = 3, 6, 5, 2.5, 0.5
+SCALE = 2.0**10
+
+
+def chosen(kind):
+    """Whatever a step can have: warm-up, layer-wise rates, accumulation, clipping, averages, dropout."""
+    plain = recipe(EPOCHS, seed=SEED, micro_batch=2, ema=DECAY)
+    settings = replace(plain.optimiser, kind=kind, weight_decay=0.3, layer_decay=0.5, clip_norm=CLIP)
+    schedule = Schedule(epochs=EPOCHS, warmup_epochs=1, warmup_lr=1e-4, final_lr=1e-3)
+    return replace(plain, optimiser=settings, schedule=schedule)
+
+
+def learned(recipe):
+    """Weights, averages, and of each step the loss and the length of the gradient, by the plain loop."""
+    task, losses, lengths = job(recipe).task.train(), [], []
+    step_by = OPTIMISERS[recipe.optimiser.kind](parameter_groups(task, recipe.optimiser), eps=1e-3)
+    peaks = [group["lr"] for group in step_by.param_groups]
+    averages = copy.deepcopy(task.state_dict())
+    for now in range(EPOCHS * STEPS):
+        epoch, step = divmod(now, STEPS)
+        for group, peak in zip(step_by.param_groups, peaks, strict=True):
+            group["lr"] = rate(now, peak)
+        loss = 0.0
+        for number in (2 * step, 2 * step + 1):
+            torch.manual_seed((SEED * 1_000_003 + epoch) * 1_000_003 + number)
+            batch = prepare(Numbers(), order(epoch)[2 * number : 2 * number + 2], epoch)
+            half = F.cross_entropy(task(batch.pixels), batch.targets) / 2
+            half.backward()
+            loss += half.item()
+        length = nn.utils.clip_grad_norm_(task.parameters(), CLIP)
+        if length.isfinite():
+            step_by.step()
+            kept = min(DECAY, (2 + now) / (11 + now))
+            for name, weight in task.state_dict().items():
+                averages[name] = kept * averages[name] + (1 - kept) * weight
+        step_by.zero_grad()
+        losses.append(loss)
+        lengths.append(length.item())
+    return task.state_dict(), averages, losses, lengths
+
+
+def rate(now, peak):
+    """A line for one epoch, then half a wave."""
+    if now < STEPS:
+        return 1e-4 + (peak - 1e-4) * now / STEPS
+    return 1e-3 + (peak - 1e-3) * (1 + math.cos(math.pi * (now - STEPS) / (EPOCHS - 1) / STEPS)) / 2
+
+
+def order(epoch):
+    """Of the samples."""
+    stream = random.Random(hashlib.sha256(repr((SEED, epoch, "order")).encode()).digest())
+    return torch.randperm(24, generator=torch.Generator().manual_seed(stream.getrandbits(63))).tolist()
+
+
+@pytest.fixture
+def _one_sample_is_not_finite(monkeypatch):
+    load = Numbers.load
+    monkeypatch.setattr(Numbers, "load", lambda self, i: load(self, i) * (math.nan if i == 7 else 1.0))
+
+
+def scaling(monkeypatch):
+    """Losses are scaled as for fp16, by a power of two and in fp32, so that it must come to the same."""
+    accelerated = loop.accelerated
+
+    def with_scaler(*given):
+        made = accelerated(*given)
+        made.native_amp, made.autocast_handler = True, AutocastKwargs(enabled=False)
+        monkeypatch.setattr(made.state, "_mixed_precision", "fp16")
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
+        return made
+
+    monkeypatch.setattr(loop, "accelerated", with_scaler)
+
+
+@pytest.mark.usefixtures("_one_sample_is_not_finite")
+@pytest.mark.parametrize("kind", OPTIMISERS)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_training_is_what_a_plain_loop_comes_to(tmp_path, monkeypatch, kind, scaled):
+    weights, averages, losses, lengths = learned(chosen(kind))
+    finite = [length for length in lengths if math.isfinite(length)]
+    assert len(finite) == EPOCHS * (STEPS - 1)
+    assert 3 <= sum(length > CLIP for length in finite) <= len(finite) - 3
+    if scaled:
+        scaling(monkeypatch)
+    said = []
+    loop.train(job(chosen(kind)), chosen(kind), RunFolder(tmp_path), reporting=said.append)
+    state = read_state(tmp_path)
+    for ours, theirs in ((state["model"], weights), (state["model_ema"], averages)):
+        for name, value in theirs.items():
+            torch.testing.assert_close(ours[name], value, rtol=0, atol=1e-6, msg=name)
+    reported = [each.loss for each in said if isinstance(each, Report)]
+    assert reported == pytest.approx(losses, rel=1e-5, nan_ok=True)
+    assert not scaled or state["scaler"]["scale"] == SCALE / 2**EPOCHS  # half for each step skipped
+
+
+def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):
+    dropping, shown = recipe(1, dropout=0.9), []
+    made = replace(job(dropping), show=lambda run, observed: shown.append(observed))
+    loop.train(made, dropping, RunFolder(tmp_path))
+    saved = swinkit.load(tmp_path / "best")
+    rows = torch.cat([saved.observe(batch) for batch in made.validation.batches()])
+    torch.testing.assert_close(shown[0], rows, rtol=0, atol=1e-6)
+
+
+def test_the_first_loss_is_of_labels_as_smooth_as_the_recipe_says(tmp_path):
+    still = Augmentation(scale=None, flip=0, operations=0, erase=0, mixup=0, cutmix=0, smoothing=0.1)
+    smooth = replace(find("cifar10-swin-pico"), drop_path=0.0, augmentation=still, run=Run(batch_size=3))
+    smooth = replace(smooth, schedule=Schedule(epochs=1, warmup_epochs=0))
+    data = numbered(numbered(tmp_path / "set", 3), 2, "test")
+    made, said = replace(job_of(smooth, data), show=nothing), []
+    nn.init.normal_(made.task.head.classifier.weight)
+    _, batch = next(made.loader(3).micro_batches(0))
+    with torch.no_grad():
+        logarithms = made.task(batch.pixels).log_softmax(1)
+    targets = torch.where(F.one_hot(batch.targets, 2).bool(), 0.95, 0.05)
+    loop.train(made, smooth, RunFolder(tmp_path / "run"), reporting=said.append)
+    (first,) = (each.loss for each in said if isinstance(each, Report))
+    assert first == pytest.approx(-(targets * logarithms).sum(1).mean().item(), rel=1e-4)
