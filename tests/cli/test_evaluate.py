@@ -91,7 +91,7 @@ def test_the_numbers_are_those_of_the_log_whatever_the_precision_of_training_and
     assert found["data"]["sha256"] == recorded["sha256"]
 
 
-def test_a_run_is_told_to_be_none_of_its_models_before_torch_is_imported(run: Path, pictures: Path, capsys):
+def test_a_run_is_told_to_be_none_of_its_models(run: Path, pictures: Path, capsys):
     for words in (["evaluate", run, f"data={pictures}"], ["predict", pictures, "--model", run]):
         assert main([*map(str, words)]) == 2
         assert capsys.readouterr().err == f"error: {run} is a run; give {run / 'best'}\n"
