@@ -94,7 +94,9 @@ def test_the_list_has_each_bad_picture_once_with_its_reason(root, tmp_path):
 
 
 def test_no_bad_picture_is_no_reason_to_stop_even_where_none_is_allowed():
-    BadPictures(10, 0.0).add([])
+    bad = BadPictures(10, 0.0)
+    bad.add([])
+    assert bad.replaced == 0
 
 
 def test_the_list_keeps_what_an_earlier_part_of_the_training_wrote(tmp_path):
