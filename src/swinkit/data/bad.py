@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import DataError, EnvironmentProblem
 from .draws import draws
 from .images import ImageError
-from .samples import Readable
+from .samples import Readable, Reader
 
 ATTEMPTS = 10  # pictures tried in the place of a bad one
 COLUMNS = ("id", "reason", "replaced_by")
@@ -28,34 +28,16 @@ class Bad:
     replaced_by: str
 
 
-class Tolerant:
+class Tolerant(Reader):
     """Samples for one micro-batch of training: a bad picture gives way to another one of its class.
 
     Which one follows from (seed, epoch, id); what happened is in `bad`.
     """
 
     def __init__(self, samples: Readable, *, seed: int, epoch: int):
-        self.samples, self.seed, self.epoch = samples, seed, epoch
+        super().__init__(samples)
+        self.seed, self.epoch = seed, epoch
         self.bad: list[Bad] = []
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.samples)
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Names, those of bad pictures included."""
-        return self.samples.ids
-
-    @property
-    def labels(self) -> Tensor | None:
-        """(N,) classes, which hold for the replacements, too."""
-        return self.samples.labels
-
-    @property
-    def classes(self) -> Sequence[str]:
-        """Names of the classes."""
-        return self.samples.classes
 
     def load(self, index: int) -> Tensor:
         """(3, h, w) uint8 of this picture, or of another of its class.

@@ -65,6 +65,36 @@ class Readable(Protocol):
         ...
 
 
+class Reader(ABC):
+    """The samples of another, loaded in a way of its own."""
+
+    def __init__(self, samples: Readable):
+        self.samples = samples
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.samples)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Their names, those of bad pictures included."""
+        return self.samples.ids
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(N,) their classes, which hold for replacements, too."""
+        return self.samples.labels
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes."""
+        return self.samples.classes
+
+    @abstractmethod
+    def load(self, index: int) -> Tensor:
+        """(3, h, w) uint8."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Pictures, and what they show; `labels` (N,) int64 are indices into `classes`, None for plain pictures.
