@@ -12,6 +12,8 @@ from typing import Any
 from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
+from .engine.attach import Model, attached
+from .engine.build import build as build_engine
 from .errors import UsageError, require
 from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
@@ -19,6 +21,8 @@ from .models.build import build
 from .models.catalogue import did_you_mean, find
 from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
+from .runs.folder import BEST, RunFolder
+from .runs.report import Reporting, logged
 from .tasks.classification.evaluation import Evaluation, measured, pictures_for
 from .tasks.classification.foreign import load_file
 from .tasks.classification.model import Classifier
@@ -33,15 +37,24 @@ from .training.job import Job
 from .training.jobs import EVALUATION_BATCH, job_of
 from .training.loop import train as run_loop
 from .training.recipe import Recipe
-from .training.report import Reporting, logged
-from .training.run import BEST, RunFolder
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
 from .zoo.hub_data import located
 from .zoo.sources import find_source
 
-__all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
+__all__ = [
+    "backbone",
+    "checkpoints",
+    "convert",
+    "evaluate",
+    "load",
+    "optimize",
+    "push",
+    "save",
+    "train",
+    "variants",
+]
 
 
 def variants() -> dict[str, Variant]:
@@ -193,6 +206,22 @@ def convert(
     before_loading(source, Path(out), to, ranks=ranks, force=force)
     model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
+
+
+def optimize(model: Model) -> Model:
+    """The model with its backbone in native code, for inference in fp32 on this machine's CPU.
+
+    What comes back is of the same class, shares its weights with `model`, which stays as it is, and follows
+    when they change. It answers alike to the last digits of fp32, about twice as fast. Whatever needs more
+    than an answer (gradients, training mode, another precision or device, torch.compile) takes the plain
+    path, as does a block that native code does not know; the log says so.
+    The engine is compiled first, which takes seconds, unless it was before.
+
+    Raises:
+        EnvironmentProblem: the CPU has no instruction set that the engine knows, or there is no C++ compiler.
+    """
+    build_engine()
+    return attached(model)
 
 
 def push(

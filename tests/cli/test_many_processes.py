@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from swinkit.cli.launch import launched
 from swinkit.cli.main import main
 from swinkit.errors import UsageError
-from swinkit.training.lock import Lock
+from swinkit.runs.lock import Lock
 from tests.training.processes import PATIENCE
 
 WORDS = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]

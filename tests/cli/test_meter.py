@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from swinkit.cli.meter import Meter, pieces
-from swinkit.training.report import Report
+from swinkit.runs.report import Report
 
 REPORT = Report(2, 9, 3, 7, 0.51234, 1e-3, 812.4, 0.071, 3 * 2**29, 3725.0)
 LARGE = Report(217, 300, 3214, 9800, 10.51234, 1.25e-5, 12345.6, 0.99, 141 * 2**30, 999 * 3600.0)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from swinkit.cli.main import main
-from swinkit.training.run import RunFolder
+from swinkit.runs.folder import RunFolder
 from tests.training.commands import commanded
 from tests.training.disks import small_disk
 from tests.training.processes import PATIENCE, ended

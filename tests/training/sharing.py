@@ -6,7 +6,6 @@ They take plain values only, and write what they found into the file PATH-RANK.j
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,14 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.training.loop import evaluated
-from swinkit.training.parallel import Objective, gathered, placed, seed_micro_batch, shortened
+from swinkit.training.evaluation import evaluated
+from swinkit.training.objective import Objective, seed_micro_batch
 from swinkit.training.recipe import Sharding
+from swinkit.training.sharding import clipped, gathered, placed
 from swinkit.training.signals import Signals
 from tests.models.small import PIXELS, pixels, small
 
-from .jobs import CLASSES, SIZE, Numbers, job, recipe
+from .jobs import CLASSES, SIZE, Numbers, recipe
 
 FIT = Preprocess(crop=(SIZE, SIZE), resize=SIZE)
 CPU = torch.device("cpu")
@@ -60,9 +60,8 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)
     watched = InOrder(pictures, hiding, batch_size=2)
-    measured = replace(job(recipe()), task=model, validation=watched)
     task = placed(model, CPU, recipe(sharding=sharding).run)
-    observed, _ = evaluated(measured, task, CPU, Signals())
+    observed, _ = evaluated(task, watched, Signals(CPU))
     tell(path, {"observed": observed.tolist(), "scores": model.scores(observed)})
 
 
@@ -98,6 +97,6 @@ def stepped(task: Classifier, family: str, seen: Sequence[int]) -> float:
         seed_micro_batch(1, 2, number)
         batch = Batch(pixels(family), torch.tensor([0, 1]))
         (Objective(task)(batch) / len(seen)).backward()
-    length = shortened(task.parameters(), 0.1)
+    length = clipped(task.parameters(), 0.1)
     torch.optim.SGD(task.parameters(), lr=1.0).step()
     return length

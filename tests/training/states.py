@@ -5,8 +5,8 @@ import shutil
 import torch
 
 from swinkit.files.tensors import read_torch
-from swinkit.training.progress import Progress
-from swinkit.training.state import write
+from swinkit.runs.checkpoints import write
+from swinkit.runs.progress import Progress
 
 
 def read_state(run):

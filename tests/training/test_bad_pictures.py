@@ -17,7 +17,7 @@ from swinkit.data.bad import Bad, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
-from swinkit.training.report import Report
+from swinkit.runs.report import Report
 
 from ..data.privileges import unprivileged
 from .processes import ended, started_together

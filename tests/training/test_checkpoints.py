@@ -9,11 +9,13 @@ import torch
 
 from swinkit.errors import DataError
 from swinkit.models.build import build
+from swinkit.runs import checkpoints
+from swinkit.runs.checkpoints import Checkpoints, verify
+from swinkit.runs.progress import Progress
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training import state
+from swinkit.training.limits import why_over
 from swinkit.training.optimiser import optimiser_of
-from swinkit.training.progress import Progress
-from swinkit.training.state import Checkpoints, Trained, verify
+from swinkit.training.state import Trained
 from tests.models.small import spec
 
 from .jobs import CLASSES, job, recipe, run_job
@@ -136,27 +138,26 @@ def test_a_finished_run_goes_on_when_it_may_take_longer(first, then, tmp_path, m
 
 def test_an_epoch_that_has_begun_is_brought_to_its_end():
     late = Progress(epoch=1, step=3, seconds=3600.0, since_best=4)
-    run = recipe(hours=0.5, patience=2).run
-    assert late.why_over(run, epochs=2) == ""
+    assert why_over(late, recipe(2, hours=0.5, patience=2)) == ""
     late.step = 0
-    assert late.why_over(run, epochs=2) == "4 epochs brought no better score"
-    assert late.why_over(recipe(hours=0.5).run, epochs=2) == "the 0.5 hours are over"
-    assert late.why_over(recipe().run, epochs=1) == "all epochs are done"
-    assert late.why_over(recipe().run, epochs=2) == ""
+    assert why_over(late, recipe(2, hours=0.5, patience=2)) == "4 epochs brought no better score"
+    assert why_over(late, recipe(2, hours=0.5)) == "the 0.5 hours are over"
+    assert why_over(late, recipe(1)) == "all epochs are done"
+    assert why_over(late, recipe(2)) == ""
 
 
 def test_a_score_that_is_no_number_is_never_the_best():
-    progress, run, nan = Progress(), recipe().run, float("nan")
+    progress, nan = Progress(), float("nan")
     scores = [nan, float("inf"), 0.25, nan, 0.125, 0.5]
-    better = [progress.finish_epoch(score, run, 9) for score in scores]
+    better = [progress.finish_epoch(score) for score in scores]
     assert better == [False, False, True, False, False, True]
     assert (progress.best, progress.since_best) == (0.5, 0)
-    assert Progress(best=nan).finish_epoch(-5.0, run, 9)
+    assert Progress(best=nan).finish_epoch(-5.0)
 
 
 def test_a_checkpoint_that_is_not_written_well_does_not_cost_the_one_before(tmp_path, monkeypatch):
-    checkpoints, sync = Checkpoints(tmp_path), state.sync
-    checkpoints.save({"model": torch.arange(99)}, Progress(updates=1, step=1))
+    kept, sync = Checkpoints(tmp_path), checkpoints.sync
+    kept.save({"model": torch.arange(99)}, Progress(updates=1, step=1))
     (old,) = tmp_path.glob("epoch-*")
     new = tmp_path / Progress(step=2).name()
 
@@ -166,15 +167,15 @@ def test_a_checkpoint_that_is_not_written_well_does_not_cost_the_one_before(tmp_
             flip(new / "state.pt")
 
     with monkeypatch.context() as patch:
-        patch.setattr(state, "sync", damaging)
+        patch.setattr(checkpoints, "sync", damaging)
         with pytest.raises(DataError, match=r"state\.pt is not as it was written"):
-            checkpoints.save({"model": torch.arange(99)}, Progress(updates=2, step=2))
+            kept.save({"model": torch.arange(99)}, Progress(updates=2, step=2))
     verify(old)
-    found = checkpoints.newest()
+    found = kept.newest()
     assert found is not None
     assert found[1].updates == 1
-    checkpoints.save({"model": torch.arange(99)}, Progress(updates=2, step=2))
-    assert list(checkpoints) == [new]
+    kept.save({"model": torch.arange(99)}, Progress(updates=2, step=2))
+    assert list(kept) == [new]
     verify(new)
 
 

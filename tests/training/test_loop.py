@@ -10,16 +10,16 @@ import torch
 
 import swinkit
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.report import Report
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.loop import loss_of, train
-from swinkit.training.parallel import Objective
-from swinkit.training.recipe import Run
-from swinkit.training.report import Report
-from swinkit.training.run import RunFolder
+from swinkit.training.blocks import compiler_explained
+from swinkit.training.loop import train
+from swinkit.training.objective import Objective
 
+from ..runs.test_lock import locked
 from .jobs import Numbers, job, prepare, recipe
 from .states import read_state
-from .test_lock import locked
 
 
 def trained(path, chosen, made=None, **options):
@@ -88,6 +88,26 @@ def test_bf16_trains_near_fp32_and_keeps_its_weights_in_fp32(tmp_path):
     assert not torch.equal(half.task.head.classifier.weight, plain.task.head.classifier.weight)
 
 
+def test_in_training_and_evaluation_fp32_is_fp32_and_torch_is_as_before_afterwards(tmp_path, monkeypatch):
+    seen, before = [], torch.backends.cudnn.conv.fp32_precision
+    for name in ("losses", "observe"):
+        monkeypatch.setattr(Classifier, name, noting(getattr(Classifier, name), seen))
+    trained(tmp_path, recipe(1))
+    assert len(seen) == 6 + 5
+    assert set(seen) == {"ieee"}
+    assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+def noting(method, seen):
+    """The same, which notes in what precision a GPU would compute convolutions."""
+
+    def noted(*given):
+        seen.append(torch.backends.cudnn.conv.fp32_precision)
+        return method(*given)
+
+    return noted
+
+
 def test_the_average_is_saved_beside_the_weights_and_is_what_is_measured(tmp_path):
     made = trained(tmp_path, recipe(1, ema=0.5))
     state = read_state(tmp_path)
@@ -103,6 +123,9 @@ def test_it_stops_when_the_score_gets_no_better(tmp_path, monkeypatch):
     trained(tmp_path, recipe(epochs=9, patience=2))
     assert events(tmp_path)[-1] | {"why": "2 epochs brought no better score"} == events(tmp_path)[-1]
     assert sum(event["event"] == "epoch" for event in events(tmp_path)) == 3
+    said = []
+    trained(tmp_path, recipe(epochs=9, patience=2), reporting=said.append)
+    assert said[-1].endswith("no better score; with a larger bound and --allow-changes it goes on")
 
 
 def test_a_model_is_the_best_before_there_is_a_score_and_none_after(tmp_path, monkeypatch):
@@ -263,5 +286,6 @@ def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     objective = Objective(job(recipe()).task)
     objective.compile()
-    with pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler"):
-        loss_of(objective, prepare(Numbers(4), range(4), 0), Run(compile=True))
+    refused = pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler")
+    with refused, compiler_explained(True):
+        objective(prepare(Numbers(4), range(4), 0))

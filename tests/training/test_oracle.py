@@ -15,14 +15,14 @@ from torch import nn
 import swinkit
 from swinkit.data.augmentation import Augmentation
 from swinkit.recipes.catalogue import find
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.report import Report
 from swinkit.training import loop
-from swinkit.training.job import nothing
+from swinkit.training.job import draw_nothing
 from swinkit.training.jobs import job_of
 from swinkit.training.muon import Muon
 from swinkit.training.optimiser import parameter_groups
 from swinkit.training.recipe import Run
-from swinkit.training.report import Report
-from swinkit.training.run import RunFolder
 from swinkit.training.schedule import Schedule
 
 from ..data.pictures import numbered
@@ -127,7 +127,7 @@ def test_a_training_is_what_a_plain_loop_comes_to(tmp_path, monkeypatch, kind, s
 
 def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):
     dropping, shown = recipe(1, dropout=0.9), []
-    made = replace(job(dropping), show=lambda run, observed: shown.append(observed))
+    made = replace(job(dropping), draw=lambda run, observed: shown.append(observed))
     loop.train(made, dropping, RunFolder(tmp_path))
     saved = swinkit.load(tmp_path / "best")
     rows = torch.cat([saved.observe(batch) for batch in made.validation.batches()])
@@ -139,7 +139,7 @@ def test_the_first_loss_is_of_labels_as_smooth_as_the_recipe_says(tmp_path):
     smooth = replace(find("cifar10-swin-pico"), drop_path=0.0, augmentation=still, run=Run(batch_size=3))
     smooth = replace(smooth, schedule=Schedule(epochs=1, warmup_epochs=0))
     data = numbered(numbered(tmp_path / "set", 3), 2, "test")
-    made, said = replace(job_of(smooth, data), show=nothing), []
+    made, said = replace(job_of(smooth, data), draw=draw_nothing), []
     nn.init.normal_(made.task.head.classifier.weight)
     _, batch = next(made.loader(3).micro_batches(0))
     with torch.no_grad():

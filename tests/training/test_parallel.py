@@ -11,11 +11,12 @@ import torch
 import swinkit
 from swinkit.core.block import Block
 from swinkit.errors import UsageError
-from swinkit.training.job import Plan
+from swinkit.runs.folder import RunFolder
+from swinkit.training.blocks import blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.loop import train
-from swinkit.training.parallel import Objective, blocks, unwrap_blocks, wrap_blocks
+from swinkit.training.objective import Objective
+from swinkit.training.plan import Plan
 from swinkit.training.recipe import Run
-from swinkit.training.run import RunFolder
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe

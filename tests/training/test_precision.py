@@ -6,7 +6,8 @@ from torch import nn
 
 from swinkit.core import attention, kernels
 from swinkit.core.block import Block
-from swinkit.training.parallel import Objective, unwrap_blocks, wrap_blocks
+from swinkit.training.blocks import unwrap_blocks, wrap_blocks
+from swinkit.training.objective import Objective
 from swinkit.training.precision import fp32_kept
 from tests.models.small import pixels, small
 

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from swinkit.training.lock import LOCK
-from swinkit.training.state import is_whole
+from swinkit.runs.checkpoints import is_whole
+from swinkit.runs.lock import LOCK
 
 from .disks import small_disk
 from .processes import after_steps, ended, started

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 from ..errors import UsageError
@@ -40,45 +41,73 @@ def launched(words: Sequence[str], processes: int) -> int:
             f"--processes {processes} was given to one of {started()} processes that torchrun, accelerate or "
             "the like has started; leave it out there, or start `swinkit` by itself"
         )
+    shared = meeting(processes)
+    children: list[subprocess.Popen[bytes]] = []
+    with handed_on(children, processes) as all_started:
+        try:
+            for i in range(processes):  # one by one, since a signal may come in between
+                own = {RANK: str(i), "LOCAL_RANK": str(i)}
+                children.append(child(words, shared | own))
+            all_started()
+            return joined(children)
+        finally:
+            for each in children:
+                if each.stdin is not None:
+                    each.stdin.close()
+
+
+def meeting(processes: int) -> dict[str, str]:
+    """The environment in which so many processes find each other, on a port that is free now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     threads = max(1, (os.cpu_count() or 1) // processes)
-    shared = {"OMP_NUM_THREADS": str(threads)} | dict(os.environ)
-    shared |= {SIZE: str(processes), "LOCAL_WORLD_SIZE": str(processes), LAUNCHER: str(os.getpid())}
-    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    children: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []  # signals that came before all had started
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        **os.environ,
+        SIZE: str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        LAUNCHER: str(os.getpid()),
+    }
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
+
+def child(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """One process of `swinkit WORDS`.
+
+    In a session of its own: a terminal's Ctrl-C would reach it twice, from it and from here. The pipe is
+    never written to; it ends with this process, however that ends.
+    """
+    command = [sys.executable, "-m", "swinkit", *words]
+    return subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.PIPE)
+
+
+@contextmanager
+def handed_on(children: Sequence[subprocess.Popen[bytes]], processes: int) -> Iterator[Callable[[], None]]:
+    """Inside, signals that ask to stop go to all `children`: those that come early, once all are started.
+
+    That is told by calling what it gives.
+    """
+    early: list[int] = []
+
+    def hand_on(number: int, _frame: FrameType | None = None) -> None:
         if len(children) < processes:
             early.append(number)
             return
-        for child in children:
-            child.send_signal(number)
+        for each in children:
+            each.send_signal(number)
+
+    def all_started() -> None:
+        for number in early:
+            hand_on(number)
 
     before = {number: signal.signal(number, hand_on) for number in heard()}
     try:
-        for i in range(processes):
-            own = {RANK: str(i), "LOCAL_RANK": str(i)}
-            # In sessions of their own: a terminal's Ctrl-C would reach them twice, from it and from here.
-            # The pipe is never written to; it ends with this process, however that ends.
-            child = subprocess.Popen(
-                [sys.executable, "-m", "swinkit", *words],
-                env=shared | own,
-                start_new_session=True,
-                stdin=subprocess.PIPE,
-            )
-            children.append(child)
-        for number in early:
-            hand_on(number, None)
-        return joined(children)
+        yield all_started
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for child in children:
-            if child.stdin is not None:
-                child.stdin.close()
 
 
 def joined(children: Sequence[subprocess.Popen[bytes]]) -> int:

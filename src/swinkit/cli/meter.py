@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..training.report import Report, clock
+from ..runs.report import Report, clock
 from .console import line, note, unless_hung_up
 
 if TYPE_CHECKING:

@@ -1,16 +1,14 @@
 """The dry run of a training: all that can be known without one step; nothing is written."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from ..training.recipe import Recipe
 from .console import block, line
 from .launch import started
 from .recipes import settings
 
-if TYPE_CHECKING:
-    from .train import Order
 
-
-def rehearsed(order: "Order") -> int:
+def rehearsed(recipe: Recipe, data: Path, out: Path, processes: int) -> int:
     """Find data and weights as the training would, and say what it would be; the exit code.
 
     Raises:
@@ -19,16 +17,17 @@ def rehearsed(order: "Order") -> int:
     import torch
 
     from .. import api
+    from ..runs.progress import Length
     from ..training.header import header
-    from ..training.job import Plan
+    from ..training.plan import Plan
 
-    job = api.prepared(order.recipe, order.data)
-    plan = Plan.of(order.recipe.run, max(order.processes, started()))
+    job = api.prepared(recipe, data)
+    plan = Plan.of(recipe.run, max(processes, started()))
     steps = plan.steps(job.loader(plan.micro_batch))
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    line(f"{job.title}: {order.recipe.schedule.epochs} epochs of {steps} steps")
-    for each in header(job, order.recipe, plan, found or torch.device("cpu"), order.out):
+    line(f"{job.title}: {Length(recipe.schedule.epochs, steps, recipe.run.batch_size)}")
+    for each in header(job, recipe, plan, found or torch.device("cpu"), out):
         line(each)
-    block(settings(order.recipe))
+    block(settings(recipe))
     line("dry run, nothing was written")
     return 0

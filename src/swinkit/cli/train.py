@@ -46,7 +46,7 @@ def command(arguments: Sequence[str]) -> int:
     place, words = taken(arguments, "resume")
     order = begun(words) if place is None else resumed(Path(place), words)
     if order.dry_run:
-        return rehearsed(order)
+        return rehearsed(order.recipe, order.data, order.out, order.processes)
     if order.processes > 1:
         return launched(["train", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order)
@@ -58,15 +58,16 @@ def carried_out(order: Order, advice: str = ADVICE) -> int:
     `advice` says what to do with the model.
     """
     from .. import api
-    from ..training.run import BEST
+    from ..runs.folder import BEST
     from .meter import Meter
 
     speaks = os.environ.get(RANK, "0") == "0"
     try:
         watched()
-        with spoken("swinkit.training", aloud=speaks), Meter() if speaks else nullcontext() as meter:
-            shown, changes = meter.show if meter else unheard, order.allow_changes
-            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=shown)
+        heard = spoken("swinkit.training", "swinkit.runs", aloud=speaks)
+        with heard, Meter() if speaks else nullcontext() as meter:
+            reporting, changes = meter.show if meter else unheard, order.allow_changes
+            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=reporting)
     except (KeyboardInterrupt, SystemExit) as end:
         if speaks and not (isinstance(end, SystemExit) and end.code in FAILED):
             with unless_hung_up():
@@ -123,7 +124,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
         UsageError: an unknown option, or a value that the recipe refuses.
         DataError: the folder holds no run.
     """
-    from ..training.run import DATA, recorded_config
+    from ..runs.folder import DATA, recorded_config
 
     config = recorded_config(run)
     recipe = from_json(Recipe, config.get("recipe"))
@@ -145,7 +146,7 @@ def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
     require(options.processes >= 1, "processes", options.processes, "1 or more")
     how = (options.processes, options.allow_changes, options.dry_run)
     order = Order(chosen(recipe, options), data, out, *how)
-    from ..training.job import Plan  # and torch: whatever can be refused without is refused by now
+    from ..training.plan import Plan  # and torch: whatever can be refused without is refused by now
 
     Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
     return order

@@ -1,7 +1,8 @@
 """A saved model: a folder of weights and of plain data that say what they are and how to use them.
 
-`model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`. What stands in
-the JSON files is data only: nothing in them can name code.
+`model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`; beside them, of
+a model that was measured when it was saved, `metrics.json`. What stands in the JSON files is data only:
+nothing in them can name code.
 """
 
 import hashlib
@@ -29,17 +30,22 @@ WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "labels.json",
     "README.md",
 )
+METRICS = "metrics.json"  # for whoever wants to know; nothing that loads a model reads it
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a folder holds. `labels` name the classes, by index; `card` is Markdown."""
+    """What a folder holds. `labels` name the classes, by index; `card` is Markdown.
+
+    `metrics`, where they are known, are what the model has come to, on which data, and how that was measured.
+    """
 
     config: dict[str, Any]
     preprocess: dict[str, Any]
     labels: list[str]
     state: State
     card: str
+    metrics: dict[str, Any] | None = None
 
 
 def write_folder(path: str | os.PathLike[str], saved: SavedModel) -> None:
@@ -73,26 +79,29 @@ def refuse_to_replace(path: Path) -> None:
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise UsageError(f"{path} is no folder; choose another name for the saved model")
     strangers = (
-        sorted(entry.name for entry in path.iterdir() if entry.name not in FILES) if path.is_dir() else []
+        sorted(entry.name for entry in path.iterdir() if entry.name not in (*FILES, METRICS))
+        if path.is_dir()
+        else []
     )
     if strangers:
         raise UsageError(f"{path} holds {listed(strangers)}, which would be lost; choose another folder")
 
 
 def write_files(folder: Path, saved: SavedModel) -> None:
-    """The five files, on the disk before anything is renamed."""
+    """All files, on the disk before anything is renamed."""
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in saved.state.items()}
     metadata = {"format": "pt", "swinkit": __version__, "config_sha256": fingerprint(saved.config)}
     save_file(tensors, folder / WEIGHTS, metadata)
-    texts = {CARD: saved.card} | {
-        name: json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        for name, value in ((CONFIG, saved.config), (PREPROCESS, saved.preprocess), (LABELS, saved.labels))
-    }
+    plain = {CONFIG: saved.config, PREPROCESS: saved.preprocess, LABELS: saved.labels}
+    if saved.metrics is not None:
+        plain[METRICS] = saved.metrics
+    texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in plain.items()}
+    texts[CARD] = saved.card
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     # safetensors keeps its file to its owner; who may read the others may read this one too.
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
-    for place in (*(folder / name for name in FILES), folder):
+    for place in (folder / WEIGHTS, *(folder / name for name in texts), folder):
         sync(place)
 
 

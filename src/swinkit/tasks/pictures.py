@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..core.spec import Spec
 from ..data.images import load_image, name_of
 from ..errors import UsageError, require
+from .precision import exact_convolutions
 
 Result = TypeVar("Result")
 Answer = Callable[[Sequence[Tensor], Sequence[str]], list[Result]]
@@ -50,11 +51,12 @@ def require_pictures(spec: Spec) -> None:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each part is in the mode it was in: they may differ."""
+    """Evaluation mode and exact fp32 inside; afterwards each part is in its own mode again."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        yield
+        with exact_convolutions():
+            yield
     finally:
         for module, training in before:
             module.training = training

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .parallel import part_like
+from .sharding import part_like
 
 
 class Average:
@@ -21,10 +21,10 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: nn.Module, updates: int) -> None:
-        """Take in the weights after `updates` optimiser steps."""
+        """Take in the weights after `updates` optimiser steps, all of them in one call."""
         decay = min(self.decay, (1 + updates) / (10 + updates))
-        for average, weight in zip(self.weights.values(), model.parameters(), strict=True):
-            average.lerp_(weight, 1 - decay)
+        averages, weights = tuple(self.weights.values()), tuple(model.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
     def load(self, weights: dict[str, Tensor]) -> None:
@@ -33,16 +33,16 @@ class Average:
             value.copy_(part_like(weights[name], value))
 
     @contextmanager
-    def shown(self, model: nn.Module) -> Iterator[None]:
+    def swapped_in(self, model: nn.Module) -> Iterator[None]:
         """Inside, the model has the averaged weights; afterwards its own again, to the bit."""
-        self._exchange(model)
+        self._swap(model)
         try:
             yield
         finally:
-            self._exchange(model)
+            self._swap(model)
 
     @torch.no_grad()
-    def _exchange(self, model: nn.Module) -> None:
+    def _swap(self, model: nn.Module) -> None:
         for name, parameter in model.named_parameters():
             average = self.weights[name]
             kept = parameter.clone()

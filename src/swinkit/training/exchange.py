@@ -20,24 +20,24 @@ def rank() -> int:
     return dist.get_rank() if processes() > 1 else 0
 
 
-def part() -> None:
-    """Take leave of the other processes, unless that was done."""
+def take_leave() -> None:
+    """Of the other processes, unless that was done."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def share(count: int) -> range:
+def allotted(count: int) -> range:
     """Which of `count` things process r does: r, r + R, ...; all do as many, so the last may not exist."""
     return range(rank(), -(-count // processes()) * processes(), processes())
 
 
-def everyones(own: Tensor, device: torch.device) -> Tensor:
+def everyones(value: Tensor, device: torch.device) -> Tensor:
     """(*S), of one shape in all processes -> (R, *S) on the CPU, by rank; sent from `device`."""
     if processes() == 1:
-        return own[None]
-    parts = [torch.empty_like(own, device=device) for _ in range(processes())]
-    dist.all_gather(parts, own.to(device))
-    return torch.stack(parts).cpu()
+        return value[None]
+    values = [torch.empty_like(value, device=device) for _ in range(processes())]
+    dist.all_gather(values, value.to(device))
+    return torch.stack(values).cpu()
 
 
 def agreed(
@@ -47,8 +47,8 @@ def agreed(
 
     The same in each process. Errors have lower codes than signals, and so come before them.
     """
-    own = torch.tensor([loss, seconds, code, news], dtype=torch.float64, device="cpu")
-    losses, times, codes, told = everyones(own, device).T
+    values = torch.tensor([loss, seconds, code, news], dtype=torch.float64, device="cpu")
+    losses, times, codes, told = everyones(values, device).T
     codes = codes[codes > 0]
     return losses.mean().item(), times.max().item(), int(codes.min()) if len(codes) else 0, int(told.sum())
 
@@ -64,14 +64,13 @@ def in_order(numbers: Sequence[int], observed: Sequence[Tensor], device: torch.d
     `numbers` are those of this process's batches, `observed` the rows of each, (N, M).
     """
     numbered = [
-        torch.cat((rows.new_full((len(rows), 1), number), rows), 1)
-        for number, rows in zip(numbers, observed, strict=True)
+        torch.cat((each.new_full((len(each), 1), number), each), 1)
+        for number, each in zip(numbers, observed, strict=True)
     ]
-    own = torch.cat(numbered)
-    length = torch.tensor(len(own), device="cpu")
-    lengths = everyones(length, device)
-    padded = own.new_zeros(int(lengths.max()), own.shape[1])
-    padded[: len(own)] = own
-    parts = everyones(padded, device)
-    found = torch.cat([part[:n] for part, n in zip(parts, lengths.tolist(), strict=True)])
+    rows = torch.cat(numbered)
+    lengths = everyones(torch.tensor(len(rows), device="cpu"), device)
+    padded = rows.new_zeros(int(lengths.max()), rows.shape[1])
+    padded[: len(rows)] = rows
+    gathered = everyones(padded, device)
+    found = torch.cat([some[:n] for some, n in zip(gathered, lengths.tolist(), strict=True)])
     return found[found[:, 0].argsort(stable=True), 1:]

@@ -1,16 +1,14 @@
 """What is said at the start of a training: what will be computed, on what, and where it is written down."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from ..errors import listed
+from ..runs.folder import CONFIG
 from ..tasks.task import Task
-from .job import Job, Plan
-from .progress import Progress
+from .job import Job
+from .plan import Plan
 from .recipe import Recipe
-from .run import CONFIG
 
 WIDTH = 14  # of the names
 
@@ -21,13 +19,13 @@ def header(job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: P
         "configuration": str(folder / CONFIG),
         **job.notes,
         "parameters": parameters(job.task),
-        "batch": shares(plan),
+        "batch": factored(plan),
         "computes": f"{recipe.run.precision} on {described(device)}",
     }
     return [f"  {name:<{WIDTH}} {text}" for name, text in rows.items()]
 
 
-def shares(plan: Plan) -> str:
+def factored(plan: Plan) -> str:
     """The batch of a step as the product that it is."""
     whole = plan.micro_batch * plan.group
     parts = (f"{plan.ranks} processes", plan.ranks), (f"{plan.accumulation} in turn", plan.accumulation)
@@ -48,11 +46,3 @@ def described(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     count = torch.get_num_threads()
     return f"the CPU, {count} thread{'s' * (count != 1)}" if device.type == "cpu" else str(device)
-
-
-def resuming(progress: Progress, recipe: Recipe, steps: int, changes: Sequence[str]) -> str:
-    """Where a training goes on, and whether it is the one that was stopped."""
-    seen, every = (count * recipe.run.batch_size for count in (progress.step, steps))
-    state = f"changed: {listed(changes)}" if changes else "configuration unchanged, data unchanged"
-    where = f"epoch {progress.epoch + 1} of {recipe.schedule.epochs}, step {progress.step} of {steps}"
-    return f"resuming at {where}, data position {seen:,} of {every:,}; {state}"

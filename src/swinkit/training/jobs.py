@@ -1,7 +1,7 @@
 """From a recipe and a folder of data to the job that the loop trains, for each task."""
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from ..data.preprocess import Preprocess
 from ..data.samples import Samples, require_every_class
 from ..models.build import build
 from ..models.catalogue import find
+from ..runs.report import spelled
 from ..tasks.classification.answers import Answers
 from ..tasks.classification.data import PrepareEvaluation, PrepareTraining
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.saved import training_card, write_classifier
 from ..tasks.classification.shown import draw_evaluation
+from ..tasks.evaluations import protocol
 from ..tasks.known import Model
 from ..tasks.pictures import require_pictures
-from ..tasks.simmim.evaluation import as_measured
+from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.saved import pretraining_card, write_simmim
 from ..tasks.simmim.shown import write_reconstructions
@@ -55,95 +57,114 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     held_out = find_samples(data, *HELD_OUT, classes=training.classes)
     require_every_class(training)
     require_every_class(held_out)
-    fit = preprocess_of(recipe)
+    preprocess = preprocess_of(recipe)
     if initial is None:
-        task, notes = Classifier(build(spec_of(recipe)), training.classes, fit), as_drawn(recipe)
+        task, notes = Classifier(build(spec_of(recipe)), training.classes, preprocess), as_drawn(recipe)
     else:
         spec = spec_of(recipe, initial)
-        task, report = classifier_from(initial, training.classes, spec=spec, preprocess=fit)
+        task, report = classifier_from(initial, training.classes, spec=spec, preprocess=preprocess)
         notes = as_given(recipe, report)
         if report.mapped:
             notes["head"] = report.mapped["head.classifier.weight"]
         elif isinstance(initial, Classifier):
             notes["head"] = match_head(task, initial)
     task.smoothing = recipe.augmentation.smoothing
-    prepare = PrepareTraining(fit, recipe.augmentation, recipe.run.seed)
+    prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed)
 
     def save(folder: Path, scores: dict[str, float]) -> None:
         card = training_card(recipe.variant, training, held_out, scores["top1"])
-        write_classifier(task, folder, card)
+        stated = protocol(recipe.task, held_out, preprocess)
+        write_classifier(task, folder, card, {**stated, **spelled(scores), "pictures": len(held_out)})
 
-    def show(run: Path, observed: Tensor) -> None:
+    def draw(run: Path, observed: Tensor) -> None:
         draw_evaluation(Answers.of_rows(observed), held_out, task.labels, run)
 
-    parts = (prepare, PrepareEvaluation(fit))
-    return replace(job_with(recipe, data, task, (training, held_out), parts, save, show), notes=notes)
+    splits = Splits(training, held_out, prepare, PrepareEvaluation(preprocess))
+    return job_with(recipe, data, task, splits, save, draw, notes)
 
 
 def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     """Pictures alone, and a model that fills in what is hidden of them."""
     training, held_out = find_pictures(data, "train"), find_pictures(data, *HELD_OUT)
-    spec, fit = spec_of(recipe, initial), preprocess_of(recipe)
+    spec, preprocess = spec_of(recipe, initial), preprocess_of(recipe)
     assert recipe.masking is not None  # as recipes of this task are checked
-    task = SimMIM(build(spec), recipe.masking, fit)
+    task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
     if initial is not None:
         report = load_weights(task, initial.state_dict(), dialect="swinkit", head="new")
         notes = as_given(recipe, report)
-    hiding = as_measured(fit, recipe.masking, spec.patch)
+    hiding = as_measured(preprocess, recipe.masking, spec.patch)
     prepare = replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
     def save(folder: Path, scores: dict[str, float]) -> None:
-        write_simmim(task, folder, pretraining_card(recipe.variant, task, training, scores))
+        card = pretraining_card(recipe.variant, task, training, scores)
+        stated = MaskedEvaluation(task, held_out, scores).to_json()
+        write_simmim(task, folder, card, stated | spelled(scores))
 
-    def show(run: Path, observed: Tensor) -> None:  # noqa: ARG001  what it makes of pictures says more
+    def draw(run: Path, observed: Tensor) -> None:  # noqa: ARG001  what it makes of pictures says more
         write_reconstructions(task, held_out, run)
 
-    parts = (prepare, hiding)
-    return replace(job_with(recipe, data, task, (training, held_out), parts, save, show), notes=notes)
+    return job_with(recipe, data, task, Splits(training, held_out, prepare, hiding), save, draw, notes)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The samples of a training and those held out, and what makes batches of each."""
+
+    training: Samples
+    held_out: Samples
+    prepare: Any
+    prepare_held_out: Any
 
 
 def job_with(
     recipe: Recipe,
     data: Path,
     task: Model,
-    samples: tuple[Samples, Samples],
-    prepare: tuple[Any, Any],
+    splits: Splits,
     save: Callable[[Path, dict[str, float]], None],
-    show: Callable[[Path, Tensor], None],
+    draw: Callable[[Path, Tensor], None],
+    notes: Mapping[str, str],
 ) -> Job:
-    """A job on `samples`, those of training and those held out, which `prepare` makes batches of."""
-    settings, (training, held_out) = recipe.data, samples
+    """What all tasks have in common."""
+    settings, training, held_out = recipe.data, splits.training, splits.held_out
 
     def loader(micro_batch: int) -> Loader[Any]:
         return Loader(
             training,
-            prepare[0],
+            splits.prepare,
             micro_batch=micro_batch,
             seed=recipe.run.seed,
             workers=settings.workers,
             max_bad_fraction=settings.max_bad_fraction,
         )
 
-    watched = InOrder(held_out, prepare[1], batch_size=EVALUATION_BATCH, workers=settings.workers)
     classes = f" of {len(training.classes)} classes" if training.classes else ""
+    watched = f"watched on {len(held_out)} of {held_out.split}"
     return Job(
-        title=f"{recipe.variant} on {len(training)} pictures{classes}, watched on {len(held_out)} "
-        f"of {held_out.split}",
+        title=f"{recipe.variant} on {len(training)} pictures{classes}, {watched}",
         task=task,
         loader=loader,
-        validation=watched,
-        config={
-            "data": str(data.absolute()),
-            "fingerprints": {
-                "training": {"pictures": len(training), "sha256": training.fingerprint},
-                "held out": {"pictures": len(held_out), "sha256": held_out.fingerprint},
-            },
-            "recipe": asdict(recipe),
-        },
+        validation=InOrder(
+            held_out, splits.prepare_held_out, batch_size=EVALUATION_BATCH, workers=settings.workers
+        ),
+        config=config_of(recipe, data, training, held_out),
         save=save,
-        show=show,
+        draw=draw,
+        notes=notes,
     )
+
+
+def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
+    """What must be the same when a run is resumed, and where the data lie."""
+    return {
+        "data": str(data.absolute()),
+        "fingerprints": {
+            "training": {"pictures": len(training), "sha256": training.fingerprint},
+            "held out": {"pictures": len(held_out), "sha256": held_out.fingerprint},
+        },
+        "recipe": asdict(recipe),
+    }
 
 
 def as_drawn(recipe: Recipe) -> dict[str, str]:

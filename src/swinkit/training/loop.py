@@ -10,8 +10,8 @@ import atexit
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,33 +19,32 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ..errors import EnvironmentProblem, UsageError
+from ..runs.diary import Diary
+from ..runs.folder import BEST, LAST, RunFolder
+from ..runs.progress import Length, Progress
+from ..runs.report import Reporting, Stopwatch, logged
+from ..runs.trackers import Trackers, require_trackers
+from ..tasks.precision import exact_convolutions
 from ..tasks.task import Task
 from .averaging import Average
-from .company import Reading, company
-from .diary import Diary
-from .exchange import agreed, everyones, first_code, in_order, part, share
-from .fitting import Trying, explained, largest_that_fits
-from .job import Job, Plan
+from .blocks import unwrap_blocks
+from .company import Reading, company, same_everywhere
+from .evaluation import evaluated
+from .exchange import agreed, first_code, take_leave
+from .header import header
+from .job import Job
+from .learner import Learner
+from .limits import out_of_time, refuse_more, why_over
+from .memory import memory_explained
+from .micro_batch import found_micro_batch
+from .objective import Objective
 from .optimiser import optimiser_of
-from .parallel import (
-    Objective,
-    bring_home,
-    compiler_failures,
-    moved,
-    placed,
-    seed_micro_batch,
-    shortened,
-    unwrap_blocks,
-)
+from .plan import Plan
 from .precision import fp32_kept
-from .progress import Progress, refuse_more, same_everywhere
 from .recipe import AUTO, Recipe, Run
-from .report import Reporting, Stopwatch, logged
-from .run import BEST, LAST, MICRO_BATCH, RunFolder
-from .schedule import learning_rate
+from .sharding import bring_home, placed
 from .signals import OFFSET, Signals, is_failure
 from .state import Trained
-from .trackers import Trackers, require_trackers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -60,128 +59,176 @@ def train(
     Raises:
         DataError: too many steps in a row are not finite, a sample cannot be read, or no checkpoint is whole.
         UsageError: the folder holds another training.
-        EnvironmentProblem: the folder cannot be written, Accelerate is missing, or the machine lacks what
-            the recipe asks for.
-        KeyboardInterrupt, SystemExit: it was asked to stop, or another of its processes failed and tells
-            why; it has saved what it needs to go on.
+        EnvironmentProblem: the folder cannot be written, or something that the recipe asks for is missing.
+        KeyboardInterrupt, SystemExit: it was asked to stop, or another process failed; all is saved.
     """
     run, accelerator = recipe.run, accelerated(recipe.run, folder)
     device, rank, first = accelerator.device, accelerator.process_index, accelerator.is_main_process
-    signals = Signals()
+    signals, checkpoints = Signals(device), folder.checkpoints
     with finishing(job.task, folder, device) as ending:
         # ---- 1. Set up -----------------------------------------------------------------------------------
-        plan = Plan.of(run, accelerator.num_processes)
-        loader = job.loader(plan.micro_batch)
-        steps = plan.steps(loader)
-        with signals.held():
-            changes = folder.begin(job.config, allow_changes=allow_changes) if first else []
-            folder.forget_bad_files(changes)
-        signals.refuse(device)
-        if run.micro_batch == AUTO:
-            if first:
-                reporting("finding how many samples at a time fit into memory")
-            plan = Plan.of(replace(run, micro_batch=fitting(job, recipe, folder, accelerator)), plan.ranks)
-            loader = job.loader(plan.micro_batch)
-        loader.bad.listing = folder.bad_file(rank)
-        task = placed(job.task, device, run)
-        bare = optimiser_of(task, recipe.optimiser)
-        peaks = [group["lr"] for group in bare.param_groups]
-        average = Average(task, run.ema) if run.ema else None
-        shared = task is not job.task  # and so kept together by itself: FSDP2 in place of DDP
-        objective = accelerator.prepare_model(Objective(task), device_placement=False, evaluation_mode=shared)
-        optimiser = accelerator.prepare_optimizer(bare)
-        trained = Trained(task, bare, average, accelerator.scaler)
+        changes = begin(job, recipe, folder, accelerator, signals, allow_changes=allow_changes)
+        learner = set_up(job, recipe, folder, accelerator, reporting)
+        plan, loader, steps, trained = learner.plan, learner.loader, learner.length.steps, learner.trained
 
         # ---- 2. Resume -----------------------------------------------------------------------------------
-        with signals.held():
-            progress = trained.resume(folder.checkpoints)
+        with signals.together():
+            progress = trained.resume(checkpoints)
             loader.bad.meet(folder.bad_files())
-        signals.refuse(device)
-        trackers = Trackers(accelerator, recipe, folder)
+        trackers = Trackers(accelerator, run.trackers, asdict(recipe), folder)
         ending.callback(trackers.close)
-        diary = Diary(folder, reporting, recipe, steps, device, trackers, writes=first)
-        with signals.held():
-            same_everywhere(progress, folder.checkpoints.folder, device)
-            progress.ended = progress.why_over(run, recipe.schedule.epochs)
+        diary = Diary(folder, trackers, reporting, learner.length, device, writes=first)
+        with signals.together():
+            same_everywhere(progress, checkpoints.folder, device)
+            progress.ended = why_over(progress, recipe)
             if first:
                 folder.accept(job.config)
-            diary.open(job, plan, progress, changes)
-        signals.refuse(device)
-        ending.enter_context(fp32_kept(task))
-        ending.enter_context(signals)
+            lines = header(job, recipe, plan, device, folder.path)
+            diary.open(job.title, lines, job.notes, progress, changes)
+        for kept in (exact_convolutions(), fp32_kept(trained.task), signals):
+            ending.enter_context(kept)
 
         while not progress.ended:
             # ---- 3. Step ---------------------------------------------------------------------------------
-            task.train()
-            epoch, begin, watch = progress.epoch, progress.step * plan.group, Stopwatch()
-            batches = Reading(loader.micro_batches(epoch, begin, rank, plan.ranks), signals)
+            trained.task.train()
+            start, watch = progress.step * plan.group, Stopwatch()
+            batches = Reading(loader.micro_batches(progress.epoch, start, rank, plan.ranks), signals)
             with watch.waiting():
-                received = batches.begin(device)
-            while progress.step < steps and not received and not progress.out_of_time(run):
-                for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                    group["lr"] = learning_rate(epoch * steps + progress.step, steps, peak, recipe.schedule)
-                total = torch.zeros((), device=device)
-                for turn in range(plan.accumulation):
-                    with watch.waiting():
-                        number, batch = batches.next()
-                    seed_micro_batch(run.seed, epoch, number)
-                    last = turn == plan.accumulation - 1
-                    with nullcontext() if last else accelerator.no_sync(objective):
-                        loss = loss_of(objective, moved(batch, device), run) / plan.accumulation
-                        accelerator.backward(loss)
-                    total += loss.detach()
-                accelerator.unscale_gradients()
-                norm = shortened(task.parameters(), recipe.optimiser.clip_norm)
-                own = (total.item(), watch.lap(), signals.code, loader.bad.news())
-                mean, seconds, received, news = agreed(*own, device)
-                if is_failure(received):  # some process took part without what it should have read
-                    optimiser.zero_grad()
+                stop = batches.begin()
+            while progress.step < steps and not stop and not out_of_time(progress, run):
+                learner.set_rates(progress)
+                loss, norm = learner.gradient(batches, progress, watch)
+                loss, seconds, stop, news = agreed(loss, watch.lap(), signals.code, loader.bad.news(), device)
+                if is_failure(stop):  # some process took part without what it should have read
+                    learner.optimiser.zero_grad()
                     break
-                finite = math.isfinite(mean) and math.isfinite(norm)
-                if finite or accelerator.scaler is not None:  # a scaler skips by itself, and learns from it
-                    optimiser.step()
-                optimiser.zero_grad()
-                progress.count(mean, seconds, finite=finite)
-                if finite and average is not None:
-                    average.update(task, progress.updates)
+                finite = math.isfinite(loss) and math.isfinite(norm)
+                progress.count(loss, seconds, finite=finite)
+                learner.update(progress, finite=finite)
                 with signals.held():
-                    if not finite:
-                        diary.skipped(progress, mean, norm, plan.ids(loader, epoch, progress.step - 1))
-                        refuse_more(progress, run)
-                    diary.step(progress, mean, rate_of(optimiser), watch)
+                    tell_step(learner, diary, progress, watch, loss, norm)
                     if news:
                         loader.bad.meet(folder.bad_files())
                 if progress.updates % run.save_every == 0 and progress.step < steps:
                     with signals.held():
-                        trained.save(folder.checkpoints, progress, writes=first)
+                        trained.save(checkpoints, progress, writes=first)
 
             # ---- 4. Evaluate -----------------------------------------------------------------------------
-            with average.shown(task) if average is not None else nullcontext():
-                observed = torch.empty(0)
-                if not received:
-                    observed, received = evaluated(job, task, device, signals)
+            with learner.averaged():
+                observed, stop = (None, stop) if stop else evaluated(trained.task, job.validation, signals)
 
                 # ---- 5. Save -----------------------------------------------------------------------------
-                if not received:
-                    scores = task.scores(observed)
-                    mean, score = progress.mean_loss(), next(iter(scores.values()))
-                    better = progress.finish_epoch(score, run, recipe.schedule.epochs)
-                    bring_home(task, job.task)
-                    best = better or not (folder.path / BEST).exists()
+                if observed is not None:
                     with signals.held():
-                        diary.epoch(progress, mean, rate_of(optimiser), scores)
-                        for name in ((BEST, LAST) if best else (LAST,)) if first else ():
-                            job.save(folder.path / name, scores)
-                        if better and first:
-                            job.show(folder.path, observed)
+                        finish_epoch(learner, job, folder, diary, progress, observed)
             with signals.held():  # unless this process failed: what it did not write is to happen once more
-                trained.save(folder.checkpoints, progress, writes=first and signals.error is None)
-                if received and not is_failure(received):
-                    diary.stopped(progress, received - OFFSET)
-            received = first_code(signals.failed or received, device)
-            if received:
-                signals.leave(received, device)
+                trained.save(checkpoints, progress, writes=first and signals.error is None)
+                if stop and not is_failure(stop):
+                    diary.stopped(progress, stop - OFFSET)
+            stop = first_code(signals.failed or stop, device)
+            if stop:
+                signals.leave(stop)
     return progress
+
+
+def begin(
+    job: Job,
+    recipe: Recipe,
+    folder: RunFolder,
+    accelerator: "Accelerator",
+    signals: Signals,
+    *,
+    allow_changes: bool,
+) -> list[str]:
+    """Take the run's folder, if the training can be cut into steps; what has changed since it began.
+
+    Raises:
+        DataError: there are fewer samples than one batch; nothing is written then.
+        UsageError: the folder holds another training, or another process trains in it.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    plan = Plan.of(recipe.run, accelerator.num_processes)
+    plan.steps(job.loader(plan.micro_batch))
+    changes: list[str] = []
+    with signals.together():
+        if accelerator.is_main_process:
+            changes = folder.begin(job.config, allow_changes=allow_changes)
+            folder.forget_bad_files(changes)
+    return changes
+
+
+def set_up(
+    job: Job, recipe: Recipe, folder: RunFolder, accelerator: "Accelerator", reporting: Reporting
+) -> Learner:
+    """Find the micro-batch, place the task, and put beside it what learning takes.
+
+    Raises:
+        EnvironmentProblem: not even one sample at a time fits into memory.
+    """
+    run, device = recipe.run, accelerator.device
+    if run.micro_batch == AUTO:
+        if accelerator.is_main_process:
+            reporting("finding how many samples at a time fit into memory")
+        size = found_micro_batch(job, recipe, folder, device, accelerator.autocast)
+        run = replace(run, micro_batch=size)
+    plan = Plan.of(run, accelerator.num_processes)
+    loader = job.loader(plan.micro_batch)
+    loader.bad.listing = folder.bad_file(accelerator.process_index)
+    task = placed(job.task, device, run)
+    bare = optimiser_of(task, recipe.optimiser)
+    average = Average(task, run.ema) if run.ema else None
+    sharded = task is not job.task  # and so kept together by itself: FSDP2 in place of DDP
+    return Learner(
+        recipe=recipe,
+        plan=plan,
+        length=Length(recipe.schedule.epochs, plan.steps(loader), run.batch_size),
+        loader=loader,
+        trained=Trained(task, bare, average, accelerator.scaler),
+        objective=accelerator.prepare_model(Objective(task), device_placement=False, evaluation_mode=sharded),
+        optimiser=accelerator.prepare_optimizer(bare),
+        peaks=tuple(group["lr"] for group in bare.param_groups),
+        host=accelerator,
+        device=device,
+    )
+
+
+def tell_step(
+    learner: Learner, diary: Diary, progress: Progress, watch: Stopwatch, loss: float, norm: float
+) -> None:
+    """Write down a step, and the samples of one that was not taken.
+
+    Raises:
+        DataError: too many in a row were not.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    if progress.skipped_in_row:
+        samples = learner.plan.ids(learner.loader, progress.epoch, progress.step - 1)
+        diary.skipped(progress, loss, norm, samples)
+        refuse_more(progress, learner.recipe.run)
+    diary.step(progress, loss, learner.rate, watch)
+
+
+def finish_epoch(
+    learner: Learner, job: Job, folder: RunFolder, diary: Diary, progress: Progress, observed: Tensor
+) -> None:
+    """Write down what an epoch came to: its scores, the models, and pictures if it is the best so far.
+
+    Raises:
+        EnvironmentProblem: the folder cannot be written.
+    """
+    bring_home(learner.trained.task, job.task)
+    scores = job.task.scores(observed)
+    loss, score = progress.mean_loss(), next(iter(scores.values()))
+    better = progress.finish_epoch(score)
+    progress.ended = why_over(progress, learner.recipe)
+    diary.epoch(progress, loss, learner.rate, scores)
+    if not diary.writes:
+        return
+    best = better or not (folder.path / BEST).exists()
+    for name in (BEST, LAST) if best else (LAST,):
+        job.save(folder.path / name, scores)
+    if better:
+        job.draw(folder.path, observed)
 
 
 def accelerated(run: Run, folder: RunFolder) -> "Accelerator":
@@ -189,7 +236,7 @@ def accelerated(run: Run, folder: RunFolder) -> "Accelerator":
 
     Raises:
         EnvironmentProblem: Accelerate or a tracker is missing, or this device cannot do the precision.
-        UsageError: Accelerate is set up to share the weights out itself.
+        UsageError: Accelerate is set up to shard the weights itself.
     """
     require_trackers(run.trackers)
     for other in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
@@ -216,32 +263,12 @@ def accelerated(run: Run, folder: RunFolder) -> "Accelerator":
     )
     if alone and dist.is_initialized():
         # Not sooner, since this process may train again, and torchrun lets it meet the others but once.
-        atexit.register(part)
+        atexit.register(take_leave)
     if run.precision == "fp16" and accelerator.scaler is None:
         raise EnvironmentProblem(
             f"run.precision=fp16 is for GPUs, and this trains on {accelerator.device}; try bf16 or fp32"
         )
     return accelerator
-
-
-def fitting(job: Job, recipe: Recipe, folder: RunFolder, accelerator: "Accelerator") -> int:
-    """The micro-batch that fits into the memory of each process; once found, the run stays with it.
-
-    Raises:
-        EnvironmentProblem: not even one sample does.
-    """
-    device, first, ranks = accelerator.device, accelerator.is_main_process, accelerator.num_processes
-    most = recipe.run.batch_size // ranks
-    recorded = (folder.found(MICRO_BATCH) or 0) if first else 0
-    size = int(everyones(torch.tensor(recorded), device)[0])
-    if size == 0 or most % size:
-        copies = (recipe.run.ema is not None) + (ranks > 1)
-        trial = Trying(job, recipe, device, autocast=accelerator.autocast, copies=copies)
-        size = int(everyones(torch.tensor(largest_that_fits(trial, most, device)), device).min())
-        if first:
-            folder.note(MICRO_BATCH, size)
-            folder.log("fitted", 0, micro_batch=size)
-    return size
 
 
 @contextmanager
@@ -251,50 +278,5 @@ def finishing(task: Task, folder: RunFolder, device: torch.device) -> Iterator[E
         ending.callback(folder.end)
         ending.callback(task.eval)
         ending.callback(unwrap_blocks, task)
-        ending.enter_context(explained(device))
+        ending.enter_context(memory_explained(device))
         yield ending
-
-
-def loss_of(objective: torch.nn.Module, batch: object, run: Run) -> Tensor:
-    """The sum of the task's losses, in the recipe's precision.
-
-    Raises:
-        EnvironmentProblem: compiling failed, as it does without a C++ compiler.
-    """
-    try:
-        return objective(batch)
-    except compiler_failures(run.compile) as error:
-        reason = str(error).splitlines()[0]
-        raise EnvironmentProblem(
-            f"run.compile needs a C++ compiler, such as g++, or must be left out: {reason}"
-        ) from None
-
-
-@torch.no_grad()
-def evaluated(job: Job, task: Task, device: torch.device, signals: Signals) -> tuple[Tensor, int]:
-    """What is observed of all validation data, in fp32, as `swinkit evaluate` does.
-
-    And 0, or the exit code to leave with.
-
-    The processes share the batches, and each knows the rows of all: so each knows without asking whether to
-    stop early. Asked to stop, or if one fails, all do after the same batch, and nothing is observed.
-    """
-    task.eval()
-    last = len(job.validation) - 1
-    numbers, observed = share(len(job.validation)), []
-    answers = job.validation.batches([min(number, last) for number in numbers])
-    batches = Reading(zip(numbers, answers, strict=True), signals)
-    received = batches.begin(device)
-    for _ in () if received else numbers:
-        number, batch = batches.next()
-        rows = task.observe(moved(batch, device))
-        observed.append(rows if number <= last else rows[:0])  # seen for the company alone
-        received = first_code(signals.code, device)
-        if received:
-            break
-    return (torch.empty(0), received) if received else (in_order(numbers, observed, device), 0)
-
-
-def rate_of(optimiser: torch.optim.Optimizer) -> float:
-    """The learning rate of the group that learns fastest."""
-    return max(group["lr"] for group in optimiser.param_groups)

@@ -1,7 +1,10 @@
-"""How much memory this process takes, and how much more it could have, as Linux tells."""
+"""How much memory this process takes and could have, as Linux tells; and what to do when it is full."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
 
 from ..errors import EnvironmentProblem
 
@@ -9,6 +12,7 @@ LIMITS = {  # of a control group, and what it uses: in the second version of the
     "": ("memory.max", "memory.current"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes"),
 }
+REFUSALS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED")
 
 
 def peak(work: Callable[[], None]) -> int:
@@ -66,3 +70,26 @@ def stated(file: Path) -> int | None:
         return int(file.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def is_full(error: RuntimeError) -> bool:
+    """Whether an accelerator's memory is full; its libraries, which take some themselves, say it so."""
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in REFUSALS)
+
+
+@contextmanager
+def memory_explained(device: torch.device) -> Iterator[None]:
+    """A full memory in one line.
+
+    Raises:
+        EnvironmentProblem: an accelerator's memory was full inside.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
+        raise EnvironmentProblem(
+            f"the memory of {device} is full; try run.micro_batch=auto, run.checkpointing=true or "
+            "run.precision=bf16 (--allow-changes goes on with them)"
+        ) from None

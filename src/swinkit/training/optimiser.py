@@ -17,11 +17,11 @@ from .roles import Role, Standing, standings
 
 @dataclass(frozen=True)
 class Policy:
-    """Which roles decay; the depth of absolute positions under layer-wise rates; the backbone's share."""
+    """Which roles decay; the depth of absolute positions under layer-wise rates; the backbone's scale."""
 
     decays: tuple[Role, ...]
     positions_last: bool = False
-    backbone_share: float = 1.0  # of the rate; tables and positions learn at the whole
+    backbone_scale: float = 1.0  # of the rate; tables and positions learn at the whole
 
 
 RULES: dict[Rule, Policy] = {
@@ -35,7 +35,7 @@ RULES: dict[Rule, Policy] = {
     "openmmlab": Policy(("matrix", "vector", "bias MLP", "temperature", "router")),
     # Of Video Swin's exceptions mmcv applies one to a parameter, that of the longest name: `backbone`, which
     # slows, hides `norm`, which exempts; but not those of tables and positions, which are not slowed then.
-    "video": Policy(("matrix", "vector", "norm", "bias MLP", "temperature", "router"), backbone_share=0.1),
+    "video": Policy(("matrix", "vector", "norm", "bias MLP", "temperature", "router"), backbone_scale=0.1),
 }
 
 
@@ -50,23 +50,23 @@ def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, An
     for parameter, standing in found.items():
         if not parameter.requires_grad:
             continue
-        decays, share, depth = standing.role in policy.decays, share_of(standing, policy), None
+        decays, scale, depth = standing.role in policy.decays, scale_of(standing, policy), None
         if settings.layer_decay is not None:
             depth = last if policy.positions_last and standing.role == "position" else standing.depth
-            share *= settings.layer_decay ** (last - depth)
+            scale *= settings.layer_decay ** (last - depth)
         weight_decay = settings.weight_decay if decays else 0.0
-        empty = {"params": [], "lr": settings.lr * share, "weight_decay": weight_decay}
+        empty = {"params": [], "lr": settings.lr * scale, "weight_decay": weight_decay}
         turned = settings.kind == "muon" and standing.between
         if settings.kind == "muon":
             empty[MATRICES] = turned
-        groups.setdefault((decays, share, depth, turned), empty)["params"].append(parameter)
+        groups.setdefault((decays, scale, depth, turned), empty)["params"].append(parameter)
     return list(groups.values())
 
 
-def share_of(standing: Standing, policy: Policy) -> float:
-    """What part of the rate a parameter has, but for its depth."""
+def scale_of(standing: Standing, policy: Policy) -> float:
+    """Of the rate, but for a parameter's depth."""
     slowed = standing.in_backbone and standing.role not in ("table", "position")
-    return policy.backbone_share if slowed else 1.0
+    return policy.backbone_scale if slowed else 1.0
 
 
 def optimiser_of(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:

@@ -27,10 +27,11 @@ class Signals:
 
     Processes forked meanwhile, such as those that read data, pass over them: their parent ends them.
     Outside the main thread Python lets nobody listen, and nothing is received. `error` is the first that was
-    held, entered or not.
+    held, entered or not. Processes tell each other from `device`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device):
+        self.device = device
         self.received = 0
         self.error: Exception | None = None
         self.owner = os.getpid()
@@ -76,17 +77,20 @@ class Signals:
         """The exit code to leave with: that of an error, else that of a signal; 0 to go on."""
         return self.failed or (OFFSET + self.received if self.received else 0)
 
-    def refuse(self, device: torch.device) -> None:
-        """Go on, unless some process holds an error; all call this.
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All go on from here, unless there was an error inside in one of them; all call this.
 
         Raises:
             Exception, SystemExit: as `leave` does.
         """
-        code = first_code(self.failed, device)
+        with self.held():
+            yield
+        code = first_code(self.failed, self.device)
         if code:
-            self.leave(code, device)
+            self.leave(code)
 
-    def leave(self, code: int, device: torch.device) -> NoReturn:
+    def leave(self, code: int) -> NoReturn:
         """End with the exit code that all have agreed on, now that all is saved; all call this.
 
         Of an error the first process that holds one tells.
@@ -96,7 +100,7 @@ class Signals:
             KeyboardInterrupt: it was Ctrl-C.
             SystemExit: it was another signal, with its exit code (143 for SIGTERM), or the error of another.
         """
-        failed = everyones(torch.tensor(self.failed, device="cpu"), device).tolist()
+        failed = everyones(torch.tensor(self.failed, device="cpu"), self.device).tolist()
         if self.error is not None and not any(failed[: rank()]):
             raise self.error
         if code == OFFSET + signal.SIGINT:

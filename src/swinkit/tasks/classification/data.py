@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...data import batch
 from ...data.augment import augmented, erased
 from ...data.augmentation import Augmentation
 from ...data.draws import draws
@@ -20,7 +21,7 @@ from ...errors import DataError
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(batch.Batch):
     """Normalised pixels (B, 3, h, w) and targets: labels (B,), or probabilities (B, K) after mixing."""
 
     pixels: Tensor

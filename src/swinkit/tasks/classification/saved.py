@@ -15,15 +15,17 @@ from .model import Classifier
 TASK = "classification"
 
 
-def write_classifier(model: Classifier, folder: Path, card: str | None = None) -> None:
-    """Write weights, configuration, preprocessing, labels and a card.
+def write_classifier(
+    model: Classifier, folder: Path, card: str | None = None, metrics: dict[str, Any] | None = None
+) -> None:
+    """Write weights, configuration, preprocessing, labels, a card and, where they are known, metrics.
 
     Raises:
         EnvironmentProblem: the folder cannot be written; what stood there before is kept.
     """
     text = card or plain_card(model)
     config, fits = described(model), model.preprocess.to_json()
-    write_folder(folder, SavedModel(config, fits, list(model.labels), tensors_of(model), text))
+    write_folder(folder, SavedModel(config, fits, list(model.labels), tensors_of(model), text, metrics))
 
 
 def described(model: Classifier) -> dict[str, Any]:

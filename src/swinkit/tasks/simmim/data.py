@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...core.spec import Size
+from ...data import batch
 from ...data.augment import Augmentation, augmented
 from ...data.draws import draws
 from ...data.loader import Readable
@@ -25,7 +26,7 @@ OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the 
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(batch.Batch):
     """Normalised pixels (B, in_channels, *P), and masks (B, *S), True where a patch is hidden."""
 
     pixels: Tensor

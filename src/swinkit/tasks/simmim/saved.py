@@ -22,15 +22,18 @@ classifier's recipe, or begins a classifier in Python: `swinkit.load("FOLDER", l
 """
 
 
-def write_simmim(model: SimMIM, folder: Path, card: str | None = None) -> None:
-    """Write weights, configuration with the masking, preprocessing and a card; the labels are none.
+def write_simmim(
+    model: SimMIM, folder: Path, card: str | None = None, metrics: dict[str, Any] | None = None
+) -> None:
+    """Write weights, configuration with the masking, preprocessing, a card and metrics; the labels are none.
 
     Raises:
         EnvironmentProblem: the folder cannot be written; what stood there before is kept.
     """
     config = config_of(TASK, model.backbone.spec) | {"masking": asdict(model.masking)}
     text = card or plain_card(model)
-    write_folder(folder, SavedModel(config, model.preprocess.to_json(), [], tensors_of(model), text))
+    fits = model.preprocess.to_json()
+    write_folder(folder, SavedModel(config, fits, [], tensors_of(model), text, metrics))
 
 
 def simmim_in(found: SavedModel, config: dict[str, Any]) -> SimMIM:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from ...data.samples import Samples
 from ...viz.overlays import sheet
+from ...viz.reconstructions import reconstruction_card
 from ..evaluations import RECONSTRUCTIONS
 from ..results import save_picture
 from .model import SimMIM
@@ -30,4 +31,8 @@ def drawn(model: SimMIM, samples: Samples, count: int = SHOWN) -> Image.Image:
     chosen = [i * len(samples) // count for i in range(count)]
     names = [samples.ids[i] for i in chosen]
     results = model.answer([samples.load(i) for i in chosen], names, places=iter(range(len(chosen))))
-    return sheet([result.plot() for result in results], height=HEIGHT)
+    cards = [  # by their whole names, as the last parts of them repeat from class to class
+        reconstruction_card(made.image, made.mask, made.completed, title=made.name, subtitle=made.summary)
+        for made in results
+    ]
+    return sheet(cards, height=HEIGHT)

@@ -1,19 +1,16 @@
 """What a training tells while it runs: to the log of its folder, to trackers, and to whoever watches."""
 
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import torch
 
-from .header import header, resuming
-from .job import Job, Plan
-from .progress import Progress
-from .recipe import Recipe
-from .report import Report, Reporting, Stopwatch, memory_used
+from ..errors import listed
+from .folder import RESUME, RunFolder, how_to_resume
+from .progress import Length, Progress
+from .report import Report, Reporting, Stopwatch, memory_used, spelled
 from .results import draw_results
-from .run import RESUME, RunFolder, how_to_resume
 from .trackers import Trackers
 
 LOGGED_EVERY = 50  # steps
@@ -26,21 +23,29 @@ class Diary:
     def __init__(
         self,
         folder: RunFolder,
-        reporting: Reporting,
-        recipe: Recipe,
-        steps: int,
-        device: torch.device,
         trackers: Trackers,
+        reporting: Reporting,
+        length: Length,
+        device: torch.device,
         *,
         writes: bool,
     ):
-        self.folder, self.reporting, self.recipe, self.steps = folder, reporting, recipe, steps
-        self.device, self.trackers, self.writes = device, trackers, writes
+        self.folder, self.trackers, self.reporting = folder, trackers, reporting
+        self.length, self.device, self.writes = length, device, writes
         self.stepped = time.perf_counter()  # when the latest step was done
         self.between = 0.0  # seconds from an epoch's last step to its scores
 
-    def open(self, job: Job, plan: Plan, progress: Progress, changes: Sequence[str] = ()) -> None:
+    def open(
+        self,
+        title: str,
+        header: Sequence[str],
+        notes: Mapping[str, str],
+        progress: Progress,
+        changes: Sequence[str] = (),
+    ) -> None:
         """The training begins, or goes on, with `changes` since it began.
+
+        `title` and `header` are lines for people, `notes` what is logged of how it begins.
 
         Raises:
             EnvironmentProblem: the folder cannot be written, or a tracker cannot begin.
@@ -48,19 +53,21 @@ class Diary:
         if not self.writes:
             return
         self.folder.rewind(progress)
-        self.reporting(f"{job.title}: {self.recipe.schedule.epochs} epochs of {self.steps} steps")
+        self.reporting(f"{title}: {self.length}")
         if progress.ended:
-            self.reporting(f"nothing is left to do: {progress.ended}")
+            early = progress.epoch < self.length.epochs
+            more = "; with a larger bound and --allow-changes it goes on" if early else ""
+            self.reporting(f"nothing is left to do: {progress.ended}{more}")
             return
-        for line in header(job, self.recipe, plan, self.device, self.folder.path):
+        for line in header:
             self.reporting(line)
         self.folder.replace(RESUME, how_to_resume(self.folder.path))
         if not progress.updates:
-            self.folder.log("began", 0, **job.notes)
+            self.folder.log("began", 0, **notes)
         else:
-            place = {"epoch": progress.epoch + 1, "step": progress.step, "steps": self.steps}
+            place = {"epoch": progress.epoch + 1, "step": progress.step, "steps": self.length.steps}
             self.folder.log("resumed", progress.updates, **place)
-            self.reporting(resuming(progress, self.recipe, self.steps, changes))
+            self.reporting(resuming(progress, self.length, changes))
         self.trackers.open(progress)
 
     def step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
@@ -68,18 +75,19 @@ class Diary:
         if not self.writes:
             return
         self.stepped = time.perf_counter()
-        epochs = self.recipe.schedule.epochs - progress.epoch  # that are still to end
+        epochs, steps = self.length.epochs, self.length.steps
+        to_come = epochs - progress.epoch  # epochs that are still to end
         report = Report(
             epoch=progress.epoch + 1,
-            epochs=self.recipe.schedule.epochs,
+            epochs=epochs,
             step=progress.step,
-            steps=self.steps,
+            steps=steps,
             loss=loss,
             rate=rate,
-            images_per_second=self.recipe.run.batch_size / watch.step,
+            images_per_second=self.length.batch_size / watch.step,
             waiting=min(1.0, watch.wait / watch.step),
             memory=memory_used(self.device),
-            seconds_left=(epochs * self.steps - progress.step) * watch.step + epochs * self.between,
+            seconds_left=(to_come * steps - progress.step) * watch.step + to_come * self.between,
         )
         self.reporting(report)
         if progress.updates % LOGGED_EVERY == 0:
@@ -97,9 +105,8 @@ class Diary:
             progress.updates,
             epoch=progress.epoch + 1,
             step=progress.step,
-            loss=spelled(loss),
-            gradient_norm=spelled(norm),
             samples=list(samples),
+            **spelled({"loss": loss, "gradient_norm": norm}),
         )
 
     def epoch(self, progress: Progress, loss: float, rate: float, scores: dict[str, float]) -> None:
@@ -107,14 +114,13 @@ class Diary:
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
-        told = {"loss": loss, "lr": rate, **scores, "seconds": progress.seconds}
-        numbers = {name: spelled(value) for name, value in told.items()}
+        numbers = spelled({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
         self.folder.log("epoch", progress.updates, epoch=progress.epoch, skipped=progress.skipped, **numbers)
         self.folder.tabulate()
         draw_results(self.folder)
         self.trackers.log("epoch", progress.updates, {"loss": loss, **scores})
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
-        self.reporting(f"epoch {progress.epoch} of {self.recipe.schedule.epochs}  {shown}")
+        values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
+        self.reporting(f"epoch {progress.epoch} of {self.length.epochs}  {values}")
         if progress.ended:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)
@@ -125,6 +131,9 @@ class Diary:
             self.folder.log("stopped", progress.updates, signal=signal)
 
 
-def spelled(value: float) -> float | str:
-    """A number as JSON can hold it."""
-    return value if math.isfinite(value) else str(value)
+def resuming(progress: Progress, length: Length, changes: Sequence[str]) -> str:
+    """Where a training goes on, and whether it is the one that was stopped."""
+    seen, every = (count * length.batch_size for count in (progress.step, length.steps))
+    state = f"changed: {listed(changes)}" if changes else "configuration unchanged, data unchanged"
+    where = f"epoch {progress.epoch + 1} of {length.epochs}, step {progress.step} of {length.steps}"
+    return f"resuming at {where}, data position {seen:,} of {every:,}; {state}"

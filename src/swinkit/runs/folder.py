@@ -15,25 +15,20 @@ import io
 import json
 import logging
 import os
-import platform
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.folder import read_json
 from .changes import OTHER_TRAINING, changes_of
+from .checkpoints import Checkpoints
+from .environment import environment
 from .lock import Lock
 from .progress import Progress
-from .state import Checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +37,7 @@ FOUND = "found"  # and the one of what was found out about the machine: no choic
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
 RESUME = "RESUME.txt"
-MICRO_BATCH = "micro_batch"  # among what was found: how many samples at a time fit into memory
-PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors")
-SHOWN = 6  # differences in one message
+LISTED = 6  # differences in one message
 
 
 class RunFolder:
@@ -58,8 +51,8 @@ class RunFolder:
     def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[str]:
         """Keep others out until `end`, and record what this run is, if it is new.
 
-        If it is recorded already, it must be the same, but for where the data lie. What has changed all the
-        same, where that is allowed, is returned, and recorded by `accept`.
+        If it is recorded already, it must be the same, but for where the data lie and for fields by which no
+        result can differ. What else has changed, where that is allowed, is returned; `accept` records it.
 
         Raises:
             UsageError: the folder holds something else, a run of another configuration or other data, or one
@@ -79,7 +72,7 @@ class RunFolder:
         if changes and not allow_changes:
             self.end()
             raise UsageError(
-                f"{self.path} holds a run that differs: {listed(changes, SHOWN)}. Choose another folder, "
+                f"{self.path} holds a run that differs: {listed(changes, LISTED)}. Choose another folder, "
                 "or allow changes (--allow-changes) to go on all the same"
             )
         for change in changes:
@@ -199,27 +192,6 @@ def how_to_resume(run: Path) -> str:
         f"    swinkit train --resume {shlex.quote(str(run))}\n\n"
         f"from the folder {Path.cwd()}, or by the command or call of Python that began it.\n"
     )
-
-
-def environment() -> dict[str, Any]:
-    """The machine and the versions."""
-    return {
-        "swinkit": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: installed(name) for name in PACKAGES},
-        "threads": torch.get_num_threads(),
-        "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
-        "command": sys.argv,
-    }
-
-
-def installed(package: str) -> str | None:
-    """Its version, if it is there."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def recorded_config(folder: Path) -> dict[str, Any]:

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from swinkit.errors import EnvironmentProblem, UsageError
+from swinkit.runs.folder import RunFolder
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training import fitting, memory
-from swinkit.training.fitting import Trying, estimated, explained, halvings, tried
+from swinkit.training import memory, micro_batch
 from swinkit.training.loop import train
+from swinkit.training.memory import memory_explained
+from swinkit.training.micro_batch import Trying, estimated, halvings, tried
 from swinkit.training.recipe import Run
-from swinkit.training.run import RunFolder
 
 from .jobs import job, recipe
 from .states import assert_same, last_state
@@ -42,8 +43,7 @@ def trained(path, chosen, **options):
 @pytest.fixture
 def as_on_an_accelerator(monkeypatch):
     """Sizes are tried from above."""
-    monkeypatch.setattr(fitting, "largest_that_fits", tried)
-    monkeypatch.setattr("swinkit.training.loop.largest_that_fits", tried)
+    monkeypatch.setattr(micro_batch, "largest_that_fits", tried)
 
 
 def test_what_is_tried_divides_the_batch_and_is_at_most_half_each_time():
@@ -77,7 +77,7 @@ def test_memory_that_a_library_does_not_get_is_full_too(said):
             raise RuntimeError(said)
 
     assert tried(trial, 8, CPU) == 2
-    with pytest.raises(EnvironmentProblem, match="the memory of cpu is full"), explained(CPU):
+    with pytest.raises(EnvironmentProblem, match="the memory of cpu is full"), memory_explained(CPU):
         trial(8)
 
 
@@ -153,25 +153,25 @@ def test_what_was_found_is_no_change_of_the_configuration(tmp_path, as_on_an_acc
 def test_on_the_cpu_what_a_few_samples_take_tells_how_many_fit(free, found, monkeypatch):
     """A sample takes 10 MiB beside 300: between 8 and 16 the difference cannot be overlooked."""
     sizes = []
-    monkeypatch.setattr(fitting, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
-    monkeypatch.setattr(fitting, "available", lambda: free)
-    monkeypatch.setattr(fitting, "resident", lambda: 380 * MIB)
+    monkeypatch.setattr(micro_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
+    monkeypatch.setattr(micro_batch, "available", lambda: free)
+    monkeypatch.setattr(micro_batch, "resident", lambda: 380 * MIB)
     assert estimated(sizes.append, 128) == found
     assert sizes == [1, 2, 4, 8, 16]
 
 
 def test_processes_on_one_machine_share_its_memory(monkeypatch):
     sizes = []
-    monkeypatch.setattr(fitting, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
-    monkeypatch.setattr(fitting, "available", lambda: 1_000 * MIB)
-    monkeypatch.setattr(fitting, "resident", lambda: 380 * MIB)
+    monkeypatch.setattr(micro_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
+    monkeypatch.setattr(micro_batch, "available", lambda: 1_000 * MIB)
+    monkeypatch.setattr(micro_batch, "resident", lambda: 380 * MIB)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert estimated(sizes.append, 128) == 16
 
 
 def test_what_takes_no_memory_that_shows_is_taken_whole(monkeypatch):
     sizes = []
-    monkeypatch.setattr(fitting, "available", lambda: 1_000 * MIB)
+    monkeypatch.setattr(micro_batch, "available", lambda: 1_000 * MIB)
     assert estimated(sizes.append, 12) == 12
     assert sizes == [1, 2, 4, 8, 12]
 
@@ -216,7 +216,7 @@ def test_a_full_memory_in_training_is_one_line(tmp_path, monkeypatch):
     full_above(2, monkeypatch)
     with pytest.raises(EnvironmentProblem, match=r"the memory of cpu is full; try run\.micro_batch=auto"):
         trained(tmp_path, recipe())
-    with explained(CPU), pytest.raises(ZeroDivisionError):
+    with memory_explained(CPU), pytest.raises(ZeroDivisionError):
         _ = 1 / 0
 
 

@@ -8,12 +8,12 @@ import os
 import pytest
 
 from swinkit.errors import UsageError
-from swinkit.training.lock import LOCK, Lock
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.lock import LOCK, Lock
 from swinkit.training.loop import train
-from swinkit.training.run import RunFolder
 
-from .jobs import job, recipe
-from .processes import after_steps, ended, started
+from ..training.jobs import job, recipe
+from ..training.processes import after_steps, ended, started
 
 
 def locked(folder):

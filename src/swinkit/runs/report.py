@@ -1,10 +1,11 @@
 """What a training says while it runs, in numbers; showing them is for others (`cli/meter.py`)."""
 
 import logging
+import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import torch
 
 logger = logging.getLogger(__name__)
 
-SMOOTHING = 0.9  # of what is shown: so much of the last value remains
+SMOOTHING = 0.9  # of what is told: so much of the last value remains
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Report:
     loss: float
     rate: float  # learning rate, the largest of all groups
     images_per_second: float  # over all processes
-    waiting: float  # share of the time that was spent waiting for data, in [0, 1]
+    waiting: float  # fraction of the time that was spent waiting for data, in [0, 1]
     memory: float  # bytes: of the accelerator's memory at most, else of the process's own
     seconds_left: float
 
@@ -76,9 +77,9 @@ class Stopwatch:
         """A step is done; the seconds it took."""
         now = time.perf_counter()
         seconds, self.began = now - self.began, now
-        share = SMOOTHING if self.steps else 0.0
-        self.step = share * self.step + (1 - share) * seconds
-        self.wait = share * self.wait + (1 - share) * self.waited
+        kept = SMOOTHING if self.steps else 0.0
+        self.step = kept * self.step + (1 - kept) * seconds
+        self.wait = kept * self.wait + (1 - kept) * self.waited
         self.waited, self.steps = 0.0, self.steps + 1
         return seconds
 
@@ -89,3 +90,8 @@ def memory_used(device: torch.device) -> float:
         return float(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def spelled(numbers: Mapping[str, float]) -> dict[str, float | str]:
+    """Numbers as JSON can hold them: those that are not finite as words."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in numbers.items()}

@@ -1,4 +1,4 @@
-"""How many samples at a time fit into memory: found before a training starts, and then a fact of the run.
+"""The largest micro-batch that fits into memory: found before a training starts, and then a fact of the run.
 
 An accelerator says when its memory is full, so there the whole share of a process is tried first, and half
 of it after each refusal. An operating system kills who takes too much, so on the CPU a few samples are tried,
@@ -8,27 +8,53 @@ twice as many each time, until it is clear what one takes; how many fit into wha
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..errors import EnvironmentProblem
+from ..runs.folder import RunFolder
+from .blocks import unwrap_blocks, wrap_blocks
+from .exchange import everyones, processes, rank
 from .job import Job
-from .memory import available, peak, resident
+from .memory import available, is_full, peak, resident
+from .objective import Objective
 from .optimiser import optimiser_of
-from .parallel import Objective, moved, unwrap_blocks, wrap_blocks
 from .precision import fp32_kept
 from .recipe import Recipe
 
+MICRO_BATCH = "micro_batch"  # its name among what is found of a run
 SPARE = 0.1  # of an accelerator's memory, that is left for what trials do not show
-SHARE = 0.8  # of the memory that is free, that a training may take
+USED = 0.8  # of the memory that is free, that a training may take
 NOTICEABLE = 64 * 2**20  # bytes: growth of the memory that is no accident
-REFUSALS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED")
 PER_MACHINE = "LOCAL_WORLD_SIZE"  # in the environment: processes on this machine, which share its memory
 
 Trial = Callable[[int], None]  # computes with so many samples at a time
+Autocast = Callable[..., AbstractContextManager[object]]
+
+
+def found_micro_batch(
+    job: Job, recipe: Recipe, folder: RunFolder, device: torch.device, autocast: Autocast
+) -> int:
+    """The micro-batch that fits into the memory of each process; once found, the run stays with it.
+
+    Raises:
+        EnvironmentProblem: not even one sample does.
+    """
+    first, most = rank() == 0, recipe.run.batch_size // processes()
+    recorded = (folder.found(MICRO_BATCH) or 0) if first else 0
+    size = int(everyones(torch.tensor(recorded, device="cpu"), device)[0])
+    if size == 0 or most % size:
+        copies = (recipe.run.ema is not None) + (processes() > 1)
+        trial = Trying(job, recipe, device, autocast=autocast, copies=copies)
+        largest = torch.tensor(largest_that_fits(trial, most, device), device="cpu")
+        size = int(everyones(largest, device).min())
+        if first:
+            folder.note(MICRO_BATCH, size)
+            folder.log("fitted", 0, micro_batch=size)
+    return size
 
 
 def largest_that_fits(trial: Trial, most: int, device: torch.device) -> int:
@@ -66,11 +92,6 @@ def tried(trial: Trial, most: int, device: torch.device) -> int:
     )
 
 
-def is_full(error: RuntimeError) -> bool:
-    """Whether an accelerator's memory is full; its libraries, which take some themselves, say it so."""
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in REFUSALS)
-
-
 def halvings(most: int) -> Iterator[int]:
     """`most`, then each time its largest divisor that is at most half of the last: 12, 6, 3, 1."""
     size = most
@@ -98,27 +119,9 @@ def estimated(trial: Trial, most: int) -> int:
         size, fewer, last = min(2 * size, most), size, now
         now = peak(partial(trial, size))
     each = max(1.0, (now - last) / (size - fewer))  # bytes of a sample
-    room = SHARE * available() / int(os.environ.get(PER_MACHINE, "1")) + resident() - now
+    room = USED * available() / int(os.environ.get(PER_MACHINE, "1")) + resident() - now
     largest = size + max(0.0, room) / each  # what ran has fitted
     return max(part for part in range(1, most + 1) if most % part == 0 and part <= largest)
-
-
-@contextmanager
-def explained(device: torch.device) -> Iterator[None]:
-    """A full memory in one line.
-
-    Raises:
-        EnvironmentProblem: an accelerator's memory was full inside.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_full(error):
-            raise
-        raise EnvironmentProblem(
-            f"the memory of {device} is full; try run.micro_batch=auto, run.checkpointing=true or "
-            "run.precision=bf16 (--allow-changes goes on with them)"
-        ) from None
 
 
 class Trying:
@@ -135,7 +138,7 @@ class Trying:
         recipe: Recipe,
         device: torch.device,
         *,
-        autocast: Callable[..., AbstractContextManager[object]] = nullcontext,
+        autocast: Autocast = nullcontext,
         copies: int = 0,
     ):
         self.job, self.recipe, self.device = job, recipe, device
@@ -166,7 +169,7 @@ class Trying:
         beside = [[weight.detach().clone() for weight in task.parameters()] for _ in range(self.copies)]
         objective, optimiser = Objective(task), optimiser_of(task, self.recipe.optimiser)
         _, batch = next(self.job.loader(size).micro_batches(0))
-        batch = moved(batch, self.device)
+        batch = batch.to(self.device)
         for _ in range(2):
             for _ in range(2):
                 with self.autocast():

@@ -9,8 +9,8 @@ from PIL import Image
 from ..tasks.results import save_picture
 from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, curves
+from .folder import RunFolder
 from .report import clock
-from .run import RunFolder
 
 RESULTS = "results.png"
 OTHERS = ("event", "updates", "epoch", "skipped", "loss", HELD_OUT_LOSS, "lr", "seconds")  # but for scores
@@ -32,7 +32,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     steps = [event for event in events if event["event"] == "step"]
     scores = [name for name in epochs[-1] if name not in OTHERS] if epochs else []
     watched = over((event for event in epochs if HELD_OUT_LOSS in event), HELD_OUT_LOSS)
-    shown = [
+    panels = [
         Curve("loss", over(epochs, "loss"), behind=within(steps, "loss"), beside=watched),
         Curve("learning rate", over(epochs, "lr"), behind=within(steps, "rate")),
         *(Curve(name, over(epochs, name)) for name in scores),
@@ -46,7 +46,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     if best is not None:
         told += f", best {scores[0]} {best[1]:.4f} after epoch {best[0]:.0f}"
     return curves(
-        shown,
+        panels,
         title=title,
         subtitle=told,
         best=best[0] if best else None,

@@ -9,15 +9,14 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import EnvironmentProblem
 from ..files.folder import read_json
+from .environment import installed
+from .folder import RunFolder
 from .progress import Progress
-from .recipe import Recipe
-from .run import RunFolder, installed
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +53,13 @@ class Host(Protocol):
 
 
 class Trackers:
-    """Those that the recipe names; `log` numbers by the optimiser steps done until then."""
+    """Those of these `names`; what they `log` stands over the optimiser steps done until then.
 
-    def __init__(self, host: Host, recipe: Recipe, folder: RunFolder):
-        self.host, self.recipe, self.folder = host, recipe, folder
+    Each is told the `settings` of the training once.
+    """
+
+    def __init__(self, host: Host, names: Sequence[str], settings: Mapping[str, Any], folder: RunFolder):
+        self.host, self.names, self.settings, self.folder = host, names, settings, folder
 
     def open(self, progress: Progress) -> None:
         """Begin them, or go on with the series of this run.
@@ -65,8 +67,7 @@ class Trackers:
         Raises:
             EnvironmentProblem: one cannot begin, for want of a key or a network, for example.
         """
-        names = self.recipe.run.trackers
-        if not names:
+        if not self.names:
             return
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
@@ -74,16 +75,16 @@ class Trackers:
         series: dict[str, Any] = read_json(path, dict) if path.exists() else {}
         project = series.setdefault("project", os.environ.get("WANDB_PROJECT", PROJECT))
         known = set(series)
-        told = {name: beginning(name, self.folder.path, series.get(name), progress) for name in names}
+        told = {name: beginning(name, self.folder.path, series.get(name), progress) for name in self.names}
         try:
             self.host.init_trackers(project, init_kwargs=told)
             for tracker in self.host.trackers:
                 if tracker.name not in known:
-                    tracker.store_init_configuration(flat(asdict(self.recipe)))
+                    tracker.store_init_configuration(flat(self.settings))
                 series[tracker.name] = identity(tracker, told[tracker.name])
         except Exception as error:  # noqa: BLE001  each library has errors of its own
             raise EnvironmentProblem(
-                f"a tracker of run.trackers={list(names)} cannot begin: {first_line(error)}"
+                f"a tracker of run.trackers={list(self.names)} cannot begin: {first_line(error)}"
             ) from None
         self.folder.replace(SERIES, json.dumps(series, indent=1) + "\n")
 
@@ -148,9 +149,7 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Plain]:
     return dict(flattened(settings))
 
 
-def flattened(
-    settings: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, bool | int | float | str]]:
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Plain]]:
     """As `flat`, one at a time."""
     for name, value in settings.items():
         if isinstance(value, Mapping):

@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from swinkit.cli.train import taken
-from swinkit.training.results import number, over, place, results_of
-from swinkit.training.run import RunFolder
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.results import number, over, place, results_of
 from swinkit.viz.curves import ACCENT, OTHER, PANEL
 
-from .jobs import job, recipe
-from .test_loop import events, trained
+from ..training.jobs import job, recipe
+from ..training.test_loop import events, trained
 
 
 def test_a_run_has_its_curves_after_every_epoch(tmp_path):

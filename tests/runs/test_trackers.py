@@ -6,14 +6,14 @@ import logging
 import pytest
 
 from swinkit.errors import EnvironmentProblem, UsageError
-from swinkit.training import diary
+from swinkit.runs import diary
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.progress import Progress
+from swinkit.runs.trackers import Trackers, beginning, flat, require_trackers
 from swinkit.training.recipe import Run
-from swinkit.training.run import RunFolder
-from swinkit.training.state import Progress
-from swinkit.training.trackers import Trackers, beginning, flat, require_trackers
 
-from .jobs import recipe
-from .test_loop import events, trained
+from ..training.jobs import recipe
+from ..training.test_loop import events, trained
 from .test_results import Stopped
 
 
@@ -85,7 +85,7 @@ def test_without_trackers_nothing_is_written_or_imported(tmp_path):
 
 
 def test_one_that_is_missing_is_told_with_the_command_for_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("swinkit.training.trackers.installed", lambda package: None)
+    monkeypatch.setattr("swinkit.runs.trackers.installed", lambda package: None)
     with pytest.raises(EnvironmentProblem, match=r"wandb, which is missing: pip install 'swinkit\[wandb\]'"):
         require_trackers(("wandb",))
     with pytest.raises(EnvironmentProblem, match="missing"):
@@ -125,7 +125,7 @@ class Host:
 
 def test_one_that_fails_is_left_out_and_training_goes_on(tmp_path, caplog):
     host = Host(Fragile())
-    trackers = Trackers(host, recipe(trackers=("mlflow",)), RunFolder(tmp_path))
+    trackers = Trackers(host, ("mlflow",), {}, RunFolder(tmp_path))
     with caplog.at_level(logging.WARNING):
         trackers.log("step", 1, {"loss": 1.0})
         trackers.log("step", 2, {"loss": 1.0})
@@ -138,7 +138,7 @@ def test_one_that_fails_is_left_out_and_training_goes_on(tmp_path, caplog):
 
 def test_one_that_cannot_begin_is_one_line(tmp_path):
     host = Host(error=RuntimeError("no API key\nand a long story"))
-    trackers = Trackers(host, recipe(trackers=("wandb",)), RunFolder(tmp_path))
+    trackers = Trackers(host, ("wandb",), {}, RunFolder(tmp_path))
     with pytest.raises(EnvironmentProblem, match=r"run\.trackers=\['wandb'\] cannot begin: no API key$"):
         trackers.open(Progress())
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 RECIPE, PICTURES = "recipe", "fingerprints"  # entries of a configuration
+FREE = ("data.workers", "run.save_every", "run.trackers")  # fields by which no result can differ
 OTHER_TRAINING = "the training pictures differ"
 
 
 def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """A text each; fields of the recipe are named as on the command line."""
+    """A text each, but for `FREE` fields; those of the recipe are named as on the command line."""
     old, new = (
         {**config, **config.get(RECIPE, {}), RECIPE: None, PICTURES: None} for config in (before, now)
     )
@@ -32,12 +33,12 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            found.append(f"{prefix}{name} was {shown(old)}, now {shown(new)}")
+        elif old != new and f"{prefix}{name}" not in FREE:
+            found.append(f"{prefix}{name} was {abridged(old)}, now {abridged(new)}")
     return found
 
 
-def shown(value: Any) -> str:
+def abridged(value: Any) -> str:
     """A value of a configuration, short enough for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,36 @@
+"""What ends a training: all that was to be learned is, time or patience is over, or steps come to nothing."""
+
+from ..errors import DataError
+from ..runs.progress import Progress
+from .recipe import Recipe, Run
+
+
+def why_over(progress: Progress, recipe: Recipe) -> str:
+    """Why no step follows, or nothing; an epoch that has begun is brought to its end."""
+    run = recipe.run
+    if progress.epoch >= recipe.schedule.epochs:
+        return "all epochs are done"
+    if progress.step:
+        return ""
+    if run.patience is not None and progress.since_best >= run.patience:
+        return f"{progress.since_best} epochs brought no better score"
+    return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
+
+
+def out_of_time(progress: Progress, run: Run) -> bool:
+    """Whether it has trained for as long as it may."""
+    return run.hours is not None and progress.seconds >= run.hours * 3600
+
+
+def refuse_more(progress: Progress, run: Run) -> None:
+    """Stop a training whose steps come to nothing.
+
+    Raises:
+        DataError: as many as `run.bad_steps` in a row were skipped.
+    """
+    if progress.skipped_in_row >= run.bad_steps:
+        raise DataError(
+            f"{run.bad_steps} steps in a row had no finite loss and gradient, up to epoch "
+            f"{progress.epoch + 1}, step {progress.step}; log.jsonl of the run lists their samples; "
+            "look at these, or try a lower optimiser.lr"
+        )

@@ -1,0 +1,42 @@
+"""That fp32 means fp32; the setting can be looked at on machines without a GPU, too."""
+
+import pytest
+import torch
+from torch import nn
+
+from swinkit.tasks.pictures import evaluating
+from swinkit.tasks.precision import exact_convolutions
+
+
+def setting():
+    """What torch would do on a GPU."""
+    return torch.backends.cudnn.conv.fp32_precision
+
+
+@pytest.mark.parametrize("before", ["tf32", "ieee"])
+def test_convolutions_are_exact_inside_and_as_before_afterwards(before):
+    torch.backends.cudnn.conv.fp32_precision = before
+    try:
+        with exact_convolutions():
+            assert setting() == "ieee"
+        assert setting() == before
+        with pytest.raises(ZeroDivisionError), exact_convolutions():
+            _ = 1 / 0
+        assert setting() == before
+    finally:
+        torch.backends.cudnn.conv.fp32_precision = "tf32"
+
+
+def test_so_they_are_while_a_model_is_measured_or_answers():
+    with evaluating(nn.Identity()):
+        assert setting() == "ieee"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="only GPUs round to TF32")
+def test_on_a_gpu_they_then_agree_with_the_cpu():
+    torch.manual_seed(0)
+    patches, x = nn.Conv2d(3, 96, 4, 4), torch.randn(8, 3, 64, 64)
+    expected = patches(x)
+    with exact_convolutions():
+        found = patches.cuda()(x.cuda()).cpu()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,44 @@
+"""What the jobs of all tasks save: a model, and what it has come to."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+import swinkit
+from swinkit.recipes.catalogue import find
+from swinkit.recipes.simmim import any_pretraining
+from swinkit.training.jobs import job_of
+
+from ..data.pictures import numbered
+
+RECIPES = {"classification": find("cifar10-swin-pico"), "simmim": any_pretraining("swin-pico")}
+SCORES = {"classification": {"top1": 0.5, "val_loss": 1.25}, "simmim": {"explained": 0.25, "l1": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return numbered(numbered(tmp_path_factory.mktemp("data"), 4), 3, "val")
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_beside_the_model_stands_what_it_has_come_to_and_how_that_was_measured(task, data, tmp_path):
+    job_of(RECIPES[task], data).save(tmp_path / "best", SCORES[task])
+    written = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    assert SCORES[task].items() <= written.items()
+    again = swinkit.evaluate(swinkit.load(tmp_path / "best"), data, split="val").to_json()
+    for name in ("swinkit", "task", "data", "protocol", "pictures"):
+        assert written[name] == again[name], name
+
+
+def test_a_score_that_is_no_number_is_a_word(data, tmp_path):
+    job = job_of(replace(RECIPES["classification"], drop_path=0.0), data)
+    job.save(tmp_path / "best", {"top1": 0.0, "val_loss": math.nan})
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["val_loss"] == "nan"
+
+
+def test_a_model_that_was_measured_gives_way_to_one_that_was_not(data, tmp_path):
+    job_of(RECIPES["classification"], data).save(tmp_path / "best", SCORES["classification"])
+    swinkit.save(swinkit.load(tmp_path / "best"), tmp_path / "best")
+    assert not (tmp_path / "best" / "metrics.json").exists()
