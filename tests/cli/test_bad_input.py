@@ -12,8 +12,8 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.recipes.catalogue import find
+from swinkit.runs.folder import RunFolder
 from swinkit.training.jobs import job_of
-from swinkit.training.run import RunFolder
 
 from ..data.layouts import LAYOUTS, whole
 from ..data.pictures import picture
@@ -240,7 +240,7 @@ def test_one_picture_that_is_closed_to_us(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("make", "said", "told"),
     [
-        (lambda path: None, "SET: no such folder or zip", "SET: no such file or folder"),
+        (lambda path: None, "SET: no such folder, zip or list", "SET: no such file or folder"),
         (
             Path.mkdir,
             NO_TRAIN,

@@ -61,6 +61,14 @@ def test_what_would_spoil_a_training_ends_with_code_3(root, capsys):
     assert "BLOCKING  corrupt: 1 of 3 pictures of val cannot be read" in capsys.readouterr().out
 
 
+def test_a_table_without_rows_is_left_out(tmp_path, capsys):
+    (tmp_path / "train.csv").write_text("file,class\na.png,cat\n")
+    assert check(tmp_path) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == ["BLOCKING"] * (len(lines) - 1)
+    assert "no column `path`, `label` (found: `file`, `class`)" in lines[1]
+
+
 def test_a_note_does_not(root, capsys):
     shutil.copy(root / "train" / "class0" / "000.png", root / "train" / "class0" / "1.png")
     assert check(root, "--json") == 0

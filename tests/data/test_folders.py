@@ -35,6 +35,15 @@ def zipped(root, top=""):
     return path
 
 
+def test_a_zip_may_spell_its_members_from_where_it_was_made(root):
+    path = root.parent / "dotted.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("./train/a/0.png", (root / "train" / "a" / "0.PNG").read_bytes())
+    samples = find_folders(path, "train")
+    assert samples.classes == ("a",)
+    assert samples.load(0)[:, 0, 0].tolist() == [9, 8, 7]
+
+
 @pytest.mark.parametrize(
     "place", [lambda root: root, lambda root: root.parent, zipped, lambda root: zipped(root, "top/")]
 )
@@ -75,7 +84,7 @@ def test_a_class_may_be_called_as_a_split(root):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda root: root / "nowhere", "no such folder or zip"),
+        (lambda root: root / "nowhere", "no such folder, zip or list"),
         (lambda root: root / "train" / "a" / "notes.txt", "neither a folder nor a zip"),
         (
             lambda root: root / "train" / "a",
@@ -86,6 +95,17 @@ def test_a_class_may_be_called_as_a_split(root):
 def test_what_is_not_there_is_explained(root, make, message):
     with pytest.raises(DataError, match=message):
         find_folders(make(root), "train")
+
+
+def test_who_gives_a_split_is_told_to_give_its_parent(root):
+    with pytest.raises(DataError, match=f"this is a split itself, so give its parent, {root}$"):
+        find_folders(root / "train", "train", "val")
+
+
+def test_who_gives_the_folder_of_a_list_for_all_splits_is_told_to_give_the_list(tmp_path):
+    (tmp_path / "all.csv").write_text("path,label,split\n")
+    with pytest.raises(DataError, match=f"is given as a file: {tmp_path / 'all.csv'}$"):
+        find_folders(tmp_path, "train")
 
 
 def test_a_picture_damaged_inside_a_zip_is_named(root):

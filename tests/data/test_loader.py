@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from swinkit.data.draws import draws
 from swinkit.data.folders import find_folders
-from swinkit.data.kept import Kept
+from swinkit.data.kept import KEPT_BYTES, Kept
 from swinkit.data.loader import InOrder, Loader
+from swinkit.data.workers import Ahead
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 
 from .pictures import numbered
@@ -155,9 +156,37 @@ def test_pictures_are_kept_in_memory_only_if_all_would_fit(samples, monkeypatch)
         assert all(torch.equal(remembered.load(i), samples.load(i)) for i in range(len(samples)))
         assert len(remembered.pictures) == kept
     monkeypatch.setattr(type(samples), "load", lambda *_: pytest.fail("was read again"))
-    known = Kept(samples)
+    known = Kept(samples, 2**20)
     known.pictures[3] = torch.zeros(3, 8, 8, dtype=torch.uint8)
     assert known.load(3) is known.pictures[3]
+
+
+@pytest.mark.parametrize("readers", [2, 5])
+def test_processes_that_read_share_the_memory_for_pictures(samples, readers):
+    size = 3 * 8 * 8
+    each = Kept(samples, len(samples) * size, readers)
+    assert all(torch.equal(each.load(i), samples.load(i)) for i in range(len(samples)))
+    assert len(each.pictures) == len(samples) // readers
+
+
+def test_what_is_kept_of_training_and_held_out_pictures_has_one_budget(samples):
+    training = Loader(samples, tell, micro_batch=4, seed=0, workers=0)
+    held_out = InOrder(samples, tell, batch_size=4, workers=0)
+    most = [each.ahead.loader.dataset.work.samples.most for each in (training, held_out)]
+    assert sum(most) == KEPT_BYTES
+
+
+def test_an_epoch_of_many_samples_is_not_listed_before_it_begins(samples):
+    asked = []
+
+    def requests():
+        for number in range(1000):
+            asked.append(number)
+            yield number
+
+    answers = Ahead(abs, 0)(requests())
+    assert [next(answers) for _ in range(3)] == [0, 1, 2]
+    assert len(asked) < 5
 
 
 def test_fewer_samples_than_a_batch_are_refused(samples):

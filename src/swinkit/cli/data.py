@@ -70,17 +70,17 @@ def write_page(path: Path, text: str) -> None:
 
 def shown(report: Report) -> str:
     """The report for people."""
-    parts = [f"{report.path}: {report.layout}, told by {report.evidence}", split_table(report)]
+    parts = [f"{report.path}: {report.layout}, told by {report.evidence}", *split_table(report)]
     everything = [size for sizes in report.sizes.values() for size in sizes]
     for what, measure in (("shorter side, pixels", sides), ("width to height", shapes)):
         of_split = {split: measure(sizes) for split, sizes in report.sizes.items()}
-        parts.append(counted(what, measure(everything), of_split))
+        parts += counted(what, measure(everything), of_split)
     modes = dict.fromkeys(mode for counts in report.modes.values() for mode in counts)
-    parts.append(counted("stored as", modes, report.modes))
+    parts += counted("stored as", modes, report.modes)
     if any(report.turned.values()):
         told = ", ".join(f"{count} of {split}" for split, count in report.turned.items() if count)
         parts.append(f"turned upright as their EXIF data say: {told}")
-    parts.append(class_table(report))
+    parts += class_table(report)
     for problem in report.problems:
         examples = [name for group in problem.groups for name in group]
         text = f"{'BLOCKING' if problem.blocking else 'note'}  {problem.kind}: {problem.message}"
@@ -90,8 +90,8 @@ def shown(report: Report) -> str:
     return "\n".join(parts)
 
 
-def split_table(report: Report) -> str:
-    """A row for each split."""
+def split_table(report: Report) -> list[str]:
+    """A row for each split; as all of these tables, left out where it would have none."""
     rows = []
     for split, counts in report.counts.items():
         measured = span(report.sizes[split])
@@ -102,22 +102,24 @@ def split_table(report: Report) -> str:
         )
         rows.append([split, str(sum(counts.values())), str(len(counts)), *ranges])
     head = ["split", "pictures", "classes", "height: least / median / most", "width"]
-    return table(head, rows, right=("pictures", "classes"))
+    return [table(head, rows, right=("pictures", "classes"))] if rows else []
 
 
-def counted(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[str, int]]) -> str:
+def counted(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[str, int]]) -> list[str]:
     """A row for each kind, and a column for each split."""
     rows = [[kind, *(str(counts.get(kind, 0)) for counts in of_split.values())] for kind in kinds]
-    return table([what, *of_split], rows, right=tuple(of_split))
+    return [table([what, *of_split], rows, right=tuple(of_split))] if rows else []
 
 
-def class_table(report: Report) -> str:
+def class_table(report: Report) -> list[str]:
     """A row for each class, of the first so many."""
     classes = sorted({name for counts in report.counts.values() for name in counts})
     rows = [
         [name, *(str(counts.get(name, 0)) for counts in report.counts.values())]
         for name in classes[:SHOWN_CLASSES]
     ]
+    if not rows:
+        return []
     more = len(classes) - SHOWN_CLASSES
-    text = table(["class", *report.counts], rows, right=tuple(report.counts))
-    return text + (f"\n... and {more} more classes; --json has all" if more > 0 else "")
+    rest = [f"... and {more} more classes; --json has all"] if more > 0 else []
+    return [table(["class", *report.counts], rows, right=tuple(report.counts)), *rest]

@@ -6,12 +6,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NoReturn
 
 import torch
 
 from ..errors import DataError, listed
+from .ids import Texts
 from .images import SUFFIXES, ImageError
 from .samples import Content, Samples
 
@@ -22,20 +23,20 @@ class Directory(Content):
 
     root: Path
 
-    def read(self, name: str) -> Path:
+    def read(self, index: int) -> Path:
         """The file."""
-        return self.root / name
+        return self.root / self.ids[index]
 
-    def stamp(self, name: str) -> str:
+    def stamp(self, index: int) -> str:
         """Its size in bytes; a file that is gone has none."""
         try:
-            return str((self.root / name).stat().st_size)
+            return str(self.read(index).stat().st_size)
         except OSError:
             return ""
 
-    def place(self, name: str) -> str:
+    def place(self, index: int) -> str:
         """Its path."""
-        return str(self.root / name)
+        return str(self.read(index))
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,21 @@ class Archive(Content):
 
     path: Path
 
-    def read(self, name: str) -> bytes:
+    def read(self, index: int) -> bytes:
         """The bytes of a member."""
         try:
-            return open_archive(self.path).read(name)
+            return open_archive(self.path).read(self.ids[index])
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:  # encrypted, too
-            raise ImageError(self.place(name), f"cannot be read from the zip: {error}") from None
+            raise ImageError(self.place(index), f"cannot be read from the zip: {error}") from None
 
-    def stamp(self, name: str) -> str:
+    def stamp(self, index: int) -> str:
         """Size and checksum, from the table of contents."""
-        found = open_archive(self.path).getinfo(name)
+        found = open_archive(self.path).getinfo(self.ids[index])
         return f"{found.file_size} {found.CRC:08x}"
 
-    def place(self, name: str) -> str:
+    def place(self, index: int) -> str:
         """The zip and the member."""
-        return f"{self.path}:{name}"
+        return f"{self.path}:{self.ids[index]}"
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -88,9 +89,9 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         DataError: there is no such split with pictures, or it has classes that are not in `classes`.
     """
     names = sorted(list_names(root))
-    pictures = [PurePosixPath(name) for name in names if is_picture(name)]
+    pictures = [name for name in names if is_picture(name)]
     for split in splits:
-        depths = [path.parts.index(split) for path in pictures if split in path.parts[:-2]]
+        depths = {parts.index(split) for parts in map(parts_of, pictures) if split in parts[:-2]}
         if depths:
             break
     else:
@@ -98,12 +99,15 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         raise DataError(
             f"{root}: no split {' or '.join(splits)} (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, "
             f"SPLIT-*.tar or SPLIT-*.parquet; found {listed(inside) or 'nothing'})"
+            + advice(root, splits, inside)
         )
     at = min(depths)  # a class may be called as a split
-    inside = [path for path in pictures if len(path.parts) > at + 2 and path.parts[at] == split]
-    folders = [PurePosixPath(name).parts for name in names if name.endswith("/") and not is_hidden(name)]
+    inside = [
+        name for name in pictures if parts_of(name)[at : at + 1] == [split] and len(parts_of(name)) > at + 2
+    ]
+    folders = [parts_of(name) for name in names if name.endswith("/") and not is_hidden(name)]
     empty = {parts[at + 1] for parts in folders if len(parts) > at + 1 and parts[at] == split}
-    found = sorted({path.parts[at + 1] for path in inside} | empty)
+    found = sorted({parts_of(name)[at + 1] for name in inside} | empty)
     if classes is not None and set(found) - set(classes):
         strange = sorted(set(found) - set(classes))
         raise DataError(
@@ -111,8 +115,8 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
             "rename their folders, or take them out"
         )
     number = {name: i for i, name in enumerate(classes or found)}
-    labels = torch.tensor([number[path.parts[at + 1]] for path in inside])
-    return Samples(root, split, tuple(map(str, inside)), labels, tuple(number), content_of(root))
+    labels = torch.tensor([number[parts_of(name)[at + 1]] for name in inside])
+    return Samples(root, split, labels, tuple(number), content_of(root, inside))
 
 
 def find_pictures(root: Path, *splits: str) -> Samples:
@@ -121,19 +125,24 @@ def find_pictures(root: Path, *splits: str) -> Samples:
     Raises:
         DataError: there are none.
     """
-    pictures = [PurePosixPath(name) for name in sorted(list_names(root)) if is_picture(name)]
+    pictures = sorted(name for name in list_names(root) if is_picture(name))
     if not pictures:
         raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
     for split in splits:
-        inside = [path for path in pictures if split in path.parts[:-1]]
+        inside = [name for name in pictures if split in parts_of(name)[:-1]]
         if inside:
-            return Samples(root, split, tuple(map(str, inside)), None, (), content_of(root))
-    return Samples(root, "all", tuple(map(str, pictures)), None, (), content_of(root))
+            return Samples(root, split, None, (), content_of(root, inside))
+    return Samples(root, "all", None, (), content_of(root, pictures))
 
 
-def content_of(root: Path) -> Content:
-    """How to read below `root`, which `list_names` has seen."""
-    return Directory(root) if root.is_dir() else Archive(root)
+def content_of(root: Path, names: Sequence[str]) -> Content:
+    """How to read these names below `root`, of those that `list_names` told."""
+    return Directory(Texts(names), root) if root.is_dir() else Archive(Texts(names), root)
+
+
+def parts_of(name: str) -> list[str]:
+    """The folders around a file, and the file."""
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def is_picture(name: str) -> bool:
@@ -143,12 +152,20 @@ def is_picture(name: str) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Whether a file or a folder around it is hidden, or added by macOS."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts_of(name))
 
 
 def refuse(error: OSError) -> NoReturn:
     """What cannot be looked into may hold pictures."""
     raise DataError(f"{error.filename}: cannot be read: {error.strerror}")
+
+
+def advice(root: Path, splits: Sequence[str], inside: Sequence[str]) -> str:
+    """What somebody meant who gave this folder, where there is no split in it, but the splits are near."""
+    if root.name in (*splits, "train"):
+        return f"; this is a split itself, so give its parent, {root.parent}"
+    lists = [name for name in inside if name.endswith((".csv", ".parquet"))]
+    return f"; a list with a column `split` is given as a file: {root / lists[0]}" if len(lists) == 1 else ""
 
 
 def list_names(root: Path) -> list[str]:
@@ -158,17 +175,17 @@ def list_names(root: Path) -> list[str]:
         DataError: neither a directory nor a readable zip, or a folder in it is closed to us.
     """
     if root.is_dir():
-        found = (
-            (Path(folder).relative_to(root), name)
-            for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True)
-            for name in (*files, *(f"{inner}/" for inner in folders))
-        )
-        return [name if folder == Path() else f"{folder.as_posix()}/{name}" for folder, name in found]
+        found: list[str] = []
+        for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+            below = Path(folder).relative_to(root).as_posix()
+            start = "" if below == "." else f"{below}/"
+            found += [f"{start}{name}" for name in (*files, *(f"{inner}/" for inner in folders))]
+        return found
     if not root.exists():
-        raise DataError(f"{root}: no such folder or zip")
+        raise DataError(f"{root}: no such folder, zip or list")
     try:
         return open_archive(root).namelist()
     except zipfile.BadZipFile:
-        raise DataError(f"{root}: neither a folder nor a zip") from None
+        raise DataError(f"{root}: neither a folder nor a zip, nor a list (.csv, .parquet)") from None
     except OSError as error:
         raise DataError(f"{root}: cannot be read: {error.strerror or error}") from None

@@ -4,15 +4,19 @@ from torch import Tensor
 
 from .samples import Readable, Reader
 
-KEPT_BYTES = 2**28  # of decoded pictures, in each process that reads
+KEPT_BYTES = 2**28  # of decoded pictures, in all processes that read for one training
+TRAINING_BYTES, HELD_OUT_BYTES = 3 * KEPT_BYTES // 4, KEPT_BYTES // 4
 
 
 class Kept(Reader):
-    """The same samples; a picture stays in memory if all of them would fit were they as large as it."""
+    """The same samples; a picture stays in memory if all of them would fit were they as large as it.
 
-    def __init__(self, samples: Readable, most: int = KEPT_BYTES):
+    They fit into `most` bytes, of which each of the processes that are `readers` of them has its part.
+    """
+
+    def __init__(self, samples: Readable, most: int, readers: int = 1):
         super().__init__(samples)
-        self.most = most
+        self.most, self.room = most, most // max(1, readers)
         self.pictures: dict[int, Tensor] = {}
 
     def load(self, index: int) -> Tensor:
@@ -24,6 +28,7 @@ class Kept(Reader):
         image = self.pictures.get(index)
         if image is None:
             image = self.samples.load(index)
-            if image.nbytes * len(self) <= self.most:
+            if image.nbytes * len(self) <= self.most and image.nbytes <= self.room:
                 self.pictures[index] = image
+                self.room -= image.nbytes
         return image

@@ -26,13 +26,14 @@ def numbered(
     Raises:
         DataError: a number is out of range, or a name is not in `classes` or the file.
     """
-    names = names_beside(where)
-    if not all(NUMBER.fullmatch(text) for text in texts):
+    names, spelled = names_beside(where), set(texts)
+    if not all(NUMBER.fullmatch(text) for text in spelled):
         return by_name(texts, ids, where, names if classes is None else classes)
-    numbers = [int(text) for text in texts]
+    number = {text: int(text) for text in spelled}
+    numbers = [number[text] for text in texts]
     known = names or (None if classes is None else tuple(classes))
     count = MOST if known is None else len(known)
-    wrong = [i for i, number in enumerate(numbers) if not 0 <= number < count]
+    wrong = [i for i, label in enumerate(numbers) if not 0 <= label < count]
     if wrong:
         source = NAMES if names else "the model or the training set" if known else "what has no names"
         raise DataError(

@@ -3,13 +3,17 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from sys import intern
 
 from ..errors import DataError, EnvironmentProblem, listed
 from .folders import Directory
+from .ids import Texts
 from .labels import numbered
 from .samples import Samples
 
 SUFFIXES = (".csv", ".parquet")
+READ = ("path", "label", "split")  # columns; others are passed over
+AT_ONCE = 65_536  # rows of Parquet
 Columns = Mapping[str, list[str]]
 
 
@@ -50,7 +54,7 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples 
             "the folder of the list"
         )
     numbers, names = numbered(labels, paths, path, classes)
-    return Samples(path.parent, split, tuple(paths), numbers, names, Directory(path.parent))
+    return Samples(path.parent, split, numbers, names, Directory(Texts(paths), path.parent))
 
 
 def read_columns(path: Path) -> Columns:
@@ -66,30 +70,35 @@ def read_columns(path: Path) -> Columns:
         hint = inside.format(path.stem) if path.suffix.lower() == ".parquet" else ""
         raise DataError(f"{path}: no column {listed(missing)} (found: {listed(columns, 20) or 'none'}){hint}")
     for name, values in columns.items():
-        if name in ("path", "label", "split") and "" in values:
+        if "" in values:
             raise DataError(f"{path}: row {values.index('') + 1} has no {name}")
     return columns
 
 
 def read_csv(path: Path) -> Columns:
-    """Every column, by the names in the first line.
+    """The columns of `READ`; of others the name alone.
 
     Raises:
         DataError: it is not UTF-8, or a row has more or fewer cells than the first.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            head, *rows = [row for row in csv.reader(file) if row] or [[]]
+            rows = (row for row in csv.reader(file) if row)
+            head = [name.strip() for name in next(rows, [])]
+            places = {name: i for i, name in enumerate(head) if name in READ}
+            columns: dict[str, list[str]] = {name: [] for name in head}
+            for number, row in enumerate(rows, 1):
+                if len(row) != len(head):
+                    raise DataError(f"{path}: row {number} has {len(row)} cells, the first line {len(head)}")
+                for name, i in places.items():
+                    columns[name].append(once(name, row[i].strip()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
-    for i, row in enumerate(rows):
-        if len(row) != len(head):
-            raise DataError(f"{path}: row {i + 1} has {len(row)} cells, the first line {len(head)}")
-    return {name.strip(): [row[i].strip() for row in rows] for i, name in enumerate(head)}
+    return columns
 
 
 def read_parquet(path: Path) -> Columns:
-    """The columns that matter.
+    """The columns of `READ`.
 
     Raises:
         DataError: it is no Parquet file.
@@ -102,10 +111,18 @@ def read_parquet(path: Path) -> Columns:
             f"{path}: reading Parquet needs pyarrow; pip install 'swinkit[parquet]'"
         ) from None
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as table:
+            found = [name for name in table.schema_arrow.names if name in READ]
+            columns: dict[str, list[str]] = {name: [] for name in found}
+            for rows in table.iter_batches(AT_ONCE, columns=found):
+                for name, values in columns.items():
+                    cells = rows.column(name).to_pylist()
+                    values += ["" if cell is None else once(name, str(cell)) for cell in cells]
     except (OSError, ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
-    wanted = [name for name in ("path", "label", "split") if name in table.column_names]
-    return {
-        name: ["" if value is None else str(value) for value in table[name].to_pylist()] for name in wanted
-    }
+    return columns
+
+
+def once(column: str, cell: str) -> str:
+    """A label or a split, which many rows have, is one object in all of them."""
+    return cell if column == "path" else intern(cell)

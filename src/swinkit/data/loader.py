@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import DataError, require
 from .bad import Bad, BadPictures, Tolerant
 from .draws import draws, generator
-from .kept import Kept
+from .kept import HELD_OUT_BYTES, TRAINING_BYTES, Kept
 from .samples import Readable, Samples
 from .workers import Ahead
 
@@ -58,7 +58,8 @@ class Loader(Generic[Batch]):
             )
         self.samples, self.seed, self.size = samples, seed, micro_batch
         self.bad = BadPictures(len(samples), max_bad_fraction)
-        self.ahead = Ahead(Making(samples, prepare, seed), workers)
+        kept = Kept(samples, TRAINING_BYTES, workers)
+        self.ahead = Ahead(Making(kept, prepare, seed), workers)
 
     def __len__(self) -> int:
         """M: full micro-batches only."""
@@ -66,9 +67,7 @@ class Loader(Generic[Batch]):
 
     def indices(self, epoch: int, number: int) -> list[int]:
         """Which samples one micro-batch of an epoch is made of."""
-        return order(len(self.samples), self.seed, epoch)[
-            number * self.size : (number + 1) * self.size
-        ].tolist()
+        return cut(order(len(self.samples), self.seed, epoch), self.size, number)
 
     def micro_batches(
         self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
@@ -79,7 +78,9 @@ class Loader(Generic[Batch]):
             DataError: too many pictures cannot be read.
         """
         numbers = range(start + rank, len(self), ranks)
-        answers = self.ahead([(epoch, self.indices(epoch, number)) for number in numbers])
+        # What is asked for must not hold this, which would hold it, and its workers would not end with it.
+        whole, size = order(len(self.samples), self.seed, epoch), self.size
+        answers = self.ahead((epoch, cut(whole, size, number)) for number in numbers)
         for number, (batch, bad) in zip(numbers, answers, strict=True):
             self.bad.add(bad)
             yield number, batch
@@ -88,8 +89,8 @@ class Loader(Generic[Batch]):
 class Making(Generic[Batch]):
     """How a worker makes one micro-batch of training, and what it met."""
 
-    def __init__(self, samples: Samples, prepare: Prepare[Batch], seed: int):
-        self.samples, self.prepare, self.seed = Kept(samples), prepare, seed
+    def __init__(self, samples: Readable, prepare: Prepare[Batch], seed: int):
+        self.samples, self.prepare, self.seed = samples, prepare, seed
 
     def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[Bad]]:
         """The batch of (epoch, indices)."""
@@ -104,7 +105,8 @@ class InOrder(Generic[Batch]):
     def __init__(self, samples: Samples, prepare: Prepare[Batch], *, batch_size: int, workers: int = 0):
         require(batch_size >= 1, "batch_size", batch_size, "1 or more")
         self.samples, self.size = samples, batch_size
-        self.ahead = Ahead(MakingInOrder(samples, prepare), workers)
+        kept = Kept(samples, HELD_OUT_BYTES, workers)
+        self.ahead = Ahead(MakingInOrder(kept, prepare), workers)
 
     def __len__(self) -> int:
         """Batches, the last of which may be smaller."""
@@ -116,22 +118,28 @@ class InOrder(Generic[Batch]):
         Raises:
             DataError: a picture cannot be read.
         """
-        starts = [number * self.size for number in (range(len(self)) if numbers is None else numbers)]
-        yield from self.ahead([range(at, min(at + self.size, len(self.samples))) for at in starts])
+        whole, size = range(len(self.samples)), self.size
+        chosen = range(len(self)) if numbers is None else numbers
+        yield from self.ahead(whole[number * size : (number + 1) * size] for number in chosen)
 
 
 class MakingInOrder(Generic[Batch]):
     """How a worker makes one batch of an evaluation."""
 
-    def __init__(self, samples: Samples, prepare: Prepare[Batch]):
-        self.samples, self.prepare = Kept(samples), prepare
+    def __init__(self, samples: Readable, prepare: Prepare[Batch]):
+        self.samples, self.prepare = samples, prepare
 
     def __call__(self, indices: Sequence[int]) -> Batch:
         """The batch of these."""
         return self.prepare(self.samples, indices, 0)
 
 
+def cut(whole: Tensor, size: int, number: int) -> list[int]:
+    """A micro-batch of an epoch."""
+    return whole[number * size : (number + 1) * size].tolist()
+
+
 @lru_cache(maxsize=2)
 def order(count: int, seed: int, epoch: int) -> Tensor:
-    """(N,) the permutation of an epoch, from (seed, epoch) alone."""
-    return torch.randperm(count, generator=generator(draws(seed, epoch, "order")))
+    """(N,) int32: the permutation of an epoch, from (seed, epoch) alone."""
+    return torch.randperm(count, generator=generator(draws(seed, epoch, "order")), dtype=torch.int32)

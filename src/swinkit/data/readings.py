@@ -13,7 +13,7 @@ from .workers import Ahead
 TOGETHER = 32  # pictures that a worker reads at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Of one picture: why it cannot be read, or else size (h, w), form, and what it is known by.
 
@@ -56,7 +56,7 @@ def read(samples: Samples, index: int) -> Reading:
     name = samples.ids[index]
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
     try:
-        found = examined(samples.content.read(name), samples.content.place(name))
+        found = examined(samples.content.read(index), samples.content.place(index))
     except ImageError as error:
         return Reading(samples.split, name, label, error.reason)
     size = tuple(found.pixels.shape[1:])

@@ -15,14 +15,20 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, listed
+from .ids import Ids
 from .images import load_image
 
+UNLABELLED = -1  # in the place of a class
 
+
+@dataclass(frozen=True)
 class Content(ABC):
     """Where the bytes of pictures lie: a folder, a zip, a tar. Must survive pickling between processes."""
 
+    ids: Ids
+
     @abstractmethod
-    def read(self, name: str) -> Path | bytes:
+    def read(self, index: int) -> Path | bytes:
         """A picture's file, or its bytes.
 
         Raises:
@@ -30,11 +36,11 @@ class Content(ABC):
         """
 
     @abstractmethod
-    def stamp(self, name: str) -> str:
+    def stamp(self, index: int) -> str:
         """What differs if the picture is another: its size or checksum; without reading all of it."""
 
     @abstractmethod
-    def place(self, name: str) -> str:
+    def place(self, index: int) -> str:
         """How messages call the picture."""
 
 
@@ -99,16 +105,19 @@ class Reader(ABC):
 class Samples:
     """Pictures, and what they show; `labels` (N,) int64 are indices into `classes`, None for plain pictures.
 
-    `ids` are unique and stay the same wherever the data set is moved to; `root` and `split` say where it
-    was found.
+    `root` and `split` say where they were found.
     """
 
     root: Path
     split: str
-    ids: tuple[str, ...]
     labels: Tensor | None
     classes: tuple[str, ...]
     content: Content
+
+    @property
+    def ids(self) -> Ids:
+        """Their names, which are unique and stay the same wherever the data set is moved to."""
+        return self.content.ids
 
     def __len__(self) -> int:
         """Number of pictures."""
@@ -120,16 +129,15 @@ class Samples:
         Raises:
             ImageError: the picture cannot be read.
         """
-        name = self.ids[index]
-        return load_image(self.content.read(name), name=self.content.place(name))
+        return load_image(self.content.read(index), name=self.content.place(index))
 
     @cached_property
     def fingerprint(self) -> str:
         """sha256 of the names, labels, classes and stamps: another if a picture came, went or changed."""
         digest = hashlib.sha256(repr(self.classes).encode())
-        labels = [-1] * len(self) if self.labels is None else self.labels.tolist()
-        for name, label in zip(self.ids, labels, strict=True):
-            digest.update(repr((name, label, self.content.stamp(name))).encode())
+        for i, name in enumerate(self.ids):
+            label = UNLABELLED if self.labels is None else int(self.labels[i])
+            digest.update(repr((name, label, self.content.stamp(i))).encode())
         return digest.hexdigest()
 
     def counts(self) -> Tensor:

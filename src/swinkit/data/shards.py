@@ -9,12 +9,18 @@ import json
 import logging
 import os
 import tarfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
+
+import torch
+from torch import Tensor
 
 from ..errors import DataError, listed
 from .cache import root as cache_root
+from .ids import Texts
 from .images import SUFFIXES, ImageError
 from .labels import numbered
 from .samples import Content, Samples
@@ -29,28 +35,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Shards(Content):
-    """Pictures inside tars: for each, which tar, where it begins, and how long it is."""
+    """Pictures inside tars; `spots` (N, 3) are for each which tar, where it begins there, and its bytes."""
 
     root: Path
-    places: Mapping[str, tuple[str, int, int]] = field(repr=False)
+    tars: tuple[Path, ...]
+    spots: Tensor
 
-    def read(self, name: str) -> bytes:
+    def read(self, index: int) -> bytes:
         """The bytes of a picture."""
-        shard, start, size = self.places[name]
+        tar, start, size = self.spots[index].tolist()
         try:
-            with (self.root / shard).open("rb") as file:
+            with self.tars[tar].open("rb") as file:
                 file.seek(start)
                 return file.read(size)
         except OSError as error:
-            raise ImageError(self.place(name), f"cannot be read from the tar: {error.strerror}") from None
+            raise ImageError(self.place(index), f"cannot be read from the tar: {error.strerror}") from None
 
-    def stamp(self, name: str) -> str:
+    def stamp(self, index: int) -> str:
         """Its size in bytes."""
-        return str(self.places[name][2])
+        return str(int(self.spots[index, 2]))
 
-    def place(self, name: str) -> str:
+    def place(self, index: int) -> str:
         """The tar and the picture."""
-        return str(self.root / name)
+        return str(self.root / self.ids[index])
 
 
 def shards_of(root: Path, split: str) -> list[Path]:
@@ -69,25 +76,26 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
     Raises:
         DataError: a shard is damaged, or a picture has no label, or there is none.
     """
-    places, labels, unlabelled = {}, [], []
-    for path in paths:
-        shard = path.relative_to(root).as_posix()
-        for name, start, size, label in index_of(path):
-            places[f"{shard}/{name}"] = (shard, start, size)
-            labels.append(label or "")
-            if label is None:
-                unlabelled.append(f"{shard}/{name}")
-    if not places:
+    ids, spots, labels = Texts(()), array("q"), list[str]()
+    for tar, path in enumerate(paths):
+        rows = index_of(path)
+        if len({name for name, *_ in rows}) < len(rows):
+            raise DataError(f"{path}: the same file twice; its writer was broken off?")
+        for name, start, size, label in rows:
+            ids.append(f"{path.relative_to(root).as_posix()}/{name}")
+            spots.extend((tar, start, size))
+            labels.append(intern(label or ""))
+    if not labels:
         raise DataError(f"{root}: no pictures in the {len(paths)} shards of {split} (looked for {SUFFIXES})")
-    if len(places) < len(labels):
-        raise DataError(f"{root}: a shard of {split} has the same file twice; its writer was broken off?")
+    unlabelled = [ids[i] for i, label in enumerate(labels) if not label]
     if unlabelled:
         raise DataError(
             f"{root}: {len(unlabelled)} pictures have no label, such as {listed(unlabelled, 1)}; each needs "
             "a .cls, or a .json with a field `label`, of the same name"
         )
-    numbers, names = numbered(labels, tuple(places), root, classes)
-    return Samples(root, split, tuple(places), numbers, names, Shards(root, places))
+    numbers, names = numbered(labels, ids, root, classes)
+    content = Shards(ids, root, tuple(paths), torch.frombuffer(spots, dtype=torch.int64).view(-1, 3))
+    return Samples(root, split, numbers, names, content)
 
 
 def index_of(path: Path) -> list[Row]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, listed
 from .cache import root as cache_root
+from .ids import Rows
 from .images import ImageError
 from .labels import by_name, numbered
 from .samples import Content, Samples
@@ -35,38 +36,33 @@ UNLABELLED = -1  # how the library writes it, where it is not None
 
 @dataclass(frozen=True)
 class Tables(Content):
-    """Pictures in a column of tables; a picture is called by its split and its row, from 0."""
+    """Pictures in a column of tables; a picture is called by its split and its row, which is its index."""
 
     root: Path
     parts: tuple[Path, ...]
     version: tuple[int, ...]
     column: str
 
-    def read(self, name: str) -> Path | bytes:
+    def read(self, index: int) -> Path | bytes:
         """The bytes of a picture, or the file that its row names."""
-        found = self.rows()[row_of(name)][self.column] or {}
+        found = self.rows()[index][self.column] or {}
         if found.get("bytes"):
             return found["bytes"]
         if found.get("path"):
             return self.root / found["path"]
-        raise ImageError(self.place(name), f"the column `{self.column}` is empty in this row")
+        raise ImageError(self.place(index), f"the column `{self.column}` is empty in this row")
 
-    def stamp(self, name: str) -> str:
+    def stamp(self, index: int) -> str:
         """Its size in bytes."""
-        return str(sizes_of(self.parts, self.version, self.column, os.getpid())[row_of(name)])
+        return str(int(sizes_of(self.parts, self.version, self.column, os.getpid())[index]))
 
-    def place(self, name: str) -> str:
+    def place(self, index: int) -> str:
         """The data set, the split and the row."""
-        return f"{self.root}:{name}"
+        return f"{self.root}:{self.ids[index]}"
 
     def rows(self) -> "Dataset":
         """All rows, with nothing but the pictures; opened once by each process."""
         return pictures_of(self.parts, self.version, self.column, os.getpid())
-
-
-def row_of(name: str) -> int:
-    """The row of a picture."""
-    return int(name.rpartition("/")[2])
 
 
 def tables_of(root: Path, split: str) -> list[Path]:
@@ -135,9 +131,9 @@ def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence
             f"{root}: {split} has no column of pictures, or several (columns: {listed(rows.features, 20)}); "
             "cast the right one to datasets.Image, and remove the others"
         )
-    ids = tuple(f"{split}/{row}" for row in range(len(rows)))
+    ids = Rows(split, len(rows))
     labels, names = labels_of(rows, ids, root, classes)
-    return Samples(root, split, ids, labels, names, Tables(root, tuple(parts), version, column))
+    return Samples(root, split, labels, names, Tables(ids, root, tuple(parts), version, column))
 
 
 def the_one(names: Sequence[str], preferred: str) -> str | None:
@@ -195,13 +191,13 @@ def pictures_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, 
 
 
 @lru_cache(maxsize=16)
-def sizes_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> list[int]:
-    """Bytes of each picture, of which none is read for it."""
+def sizes_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> Tensor:
+    """(N,) bytes of each picture, of which none is read for it."""
     from pyarrow import compute
 
     pictures = pictures_of(parts, version, column, process).data.column(column)
     lengths: Any = compute.binary_length(compute.struct_field(pictures, "bytes"))  # pyright: ignore[reportAttributeAccessIssue]
-    return [length or 0 for length in lengths.to_pylist()]
+    return torch.tensor(lengths.fill_null(0).to_numpy())
 
 
 @lru_cache(maxsize=16)

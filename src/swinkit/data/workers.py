@@ -2,7 +2,7 @@
 
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -19,27 +19,28 @@ class Ahead(Generic[Request, Answer]):
     """`work` done for each request by `workers` processes, which live as long as this; 0: in this process."""
 
     def __init__(self, work: Callable[[Request], Answer], workers: int):
-        self.requests: list[Request] = []
+        self.requests = Requests[Request]()
         with as_asked():
             self.loader = DataLoader(
                 Work(work),
                 batch_size=None,
                 sampler=self.requests,  # read anew by each pass
                 num_workers=workers,
+                pin_memory=torch.cuda.is_available(),  # a GPU then fetches answers by itself
                 collate_fn=unchanged,
                 worker_init_fn=leave_signals,
                 persistent_workers=workers > 0,
                 generator=torch.Generator(),  # else it would draw from torch's global one
             )
 
-    def __call__(self, requests: Sequence[Request]) -> Iterator[Answer]:
-        """The answers, in order; only one pass at a time.
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """The answers, in order; only one pass at a time. Requests are taken as there are hands for them.
 
         Raises:
             SwinkitError: what `work` raised, when its turn comes.
             EnvironmentProblem: a worker died.
         """
-        self.requests[:] = requests
+        self.requests.asked = requests
         with as_asked():
             answers = iter(self.loader)
         try:
@@ -56,6 +57,17 @@ class Ahead(Generic[Request, Answer]):
             raise EnvironmentProblem(
                 "a process that reads pictures died, perhaps for want of memory; try a smaller data.workers"
             ) from None
+
+
+class Requests(Generic[Request]):
+    """What is asked for in the next pass."""
+
+    def __init__(self) -> None:
+        self.asked: Iterable[Request] = ()
+
+    def __iter__(self) -> Iterator[Request]:
+        """A new pass."""
+        return iter(self.asked)
 
 
 @contextmanager
