@@ -4,50 +4,33 @@ One loop trains both, by one recipe: the same pictures, changed alike and in the
 the same parameters without weight decay. What differs is the code of the model, and the first weights, which
 each library draws by itself, from the same distributions; with `--same-start` timm's begin as ours.
 
-Every run goes on where it was stopped. The models take turns, seed by seed, and after each run the page and
-the picture are made anew, so that what there is can be looked at any time. Nothing is chosen by the held-out
-pictures: what counts is the last epoch.
+Every run goes on where it was stopped, also days later: the same command does it. The models take turns, seed
+by seed, and after each run the page and the picture are made anew, so that what there is can be looked at any
+time. Nothing is chosen by the held-out pictures: what counts is the last epoch.
 """
 
 import argparse
-import csv
 import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from swinkit.cli.console import line
-from swinkit.cli.meter import Meter
-from swinkit.errors import SwinkitError
+from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, spread, table
 from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.job import Job
 from swinkit.training.jobs import job_of
-from swinkit.training.loop import train
 from swinkit.training.recipe import Recipe
-from swinkit.training.run import METRICS, RunFolder
-from swinkit.viz.curves import (
-    BOTTOM,
-    CAPTION,
-    FINE,
-    GAP,
-    HEAD,
-    LEFT,
-    PANEL,
-    RIGHT,
-    TICK,
-    Axes,
-    short,
-    stroke,
-    ticks,
-)
-from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL, TRACK
+from swinkit.viz.curves import FINE, GAP, HEAD, LEFT, PANEL, Axes, apart, axes_of, framed, gridded, stroke
+from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL
 from swinkit.viz.text import font
 from swinkit.weights.configs import timm_arguments
 from swinkit.weights.load import export_weights
@@ -56,38 +39,33 @@ THEIRS = "timm-"
 PAIRS = ("swin-pico", "swinv2-pico")
 MODELS = tuple(name for ours in PAIRS for name in (ours, THEIRS + ours))
 RECIPE = "cifar10-{}"
-INTERRUPTED = 130  # as shells have it
 COLOURS = dict(zip(MODELS, (ACCENT, OTHER, (112, 200, 140), (214, 120, 190)), strict=True))
 SHOWN = {"top1": "top-1 of the held-out pictures", "loss": "training loss"}
 
-Curve = list[dict[str, float]]  # of one run: `loss` and `top1` after each epoch
 Curves = dict[str, list[Curve]]  # of each model: a curve for each seed that is done
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train all, and write what came of it."""
     options = reader().parse_args(arguments)
-    curves: Curves = {name: [] for name in options.models}
-    try:
-        for seed in range(options.seeds):
-            for name in options.models:
-                recipe = shortened(find(RECIPE.format(ours(name))), options.epochs)
-                recipe = replace(recipe, run=replace(recipe.run, seed=seed, precision=options.precision))
-                folder = options.out / f"{name}-{seed}"
-                with Meter() as meter:
-                    job = job_for(name, recipe, options.data, same_start=options.same_start)
-                    train(job, recipe, RunFolder(folder), reporting=meter.show)
-                curves[name].append(curve_of(folder))
-                (options.out / "curves.md").write_text(page(curves), encoding="utf-8")
-                drawn(curves).save(options.out / "curves.png")
-    except SwinkitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        line("stopped; the same command goes on")
-        return INTERRUPTED
-    line(page(curves))
-    return 0
+    return ended(partial(compared, options))
+
+
+def compared(options: argparse.Namespace) -> str:
+    """The page about all runs; after each, the page and the picture tell what there is."""
+
+    def run(name: str, seed: int) -> Curve:
+        recipe = shortened(find(RECIPE.format(ours(name))), options.epochs)
+        recipe = replace(recipe, run=replace(recipe.run, seed=seed, precision=options.precision))
+        job = job_for(name, recipe, options.data, same_start=options.same_start)
+        return finished(job, recipe, options.out / f"{name}-{seed}")
+
+    def tell(curves: Curves) -> None:
+        (options.out / "curves.md").write_text(page(curves), encoding="utf-8")
+        drawn(curves).save(options.out / "curves.png")
+
+    in_turn(options.seeds, options.models, run, tell)
+    return (options.out / "curves.md").read_text(encoding="utf-8")
 
 
 def reader() -> argparse.ArgumentParser:
@@ -178,32 +156,21 @@ def parameters(model: nn.Module) -> int:
 # ---- What came of it -------------------------------------------------------------------------------------
 
 
-def curve_of(folder: Path) -> Curve:
-    """What a run measured after each epoch."""
-    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
-        return [{key: float(row[key]) for key in ("loss", "top1")} for row in csv.DictReader(file)]
-
-
 def page(curves: Curves) -> str:
     """Markdown: the last epoch of every model, how each pair differs, and the means epoch by epoch."""
     done = {name: found for name, found in curves.items() if found}
+    rows = [row(name, [curve[-1]["top1"] for curve in found]) for name, found in done.items()]
     parts = [
-        table(("model", "top-1, mean", "spread", "of each seed"), [last_row(*each) for each in done.items()]),
+        table(("model", "top-1, mean", "spread", "of each seed"), rows),
         "Percent of the held-out pictures after the last epoch; the spread is the sample standard deviation.",
-        *(compared(name, done) for name in PAIRS if {name, THEIRS + name} <= set(done)),
+        *(difference(name, done) for name in PAIRS if {name, THEIRS + name} <= set(done)),
         table(("epoch", *done), epoch_rows(done)),
-        "The means of top-1 over the seeds.",
+        "The means of top-1 over the seeds. " + hours(list(chain(*done.values()))),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def last_row(name: str, found: list[Curve]) -> tuple[str, ...]:
-    """One model after the last epoch."""
-    last = [100 * curve[-1]["top1"] for curve in found]
-    return name, f"{statistics.mean(last):.2f}", spread(last), ", ".join(f"{value:.2f}" for value in last)
-
-
-def compared(name: str, curves: Curves) -> str:
+def difference(name: str, curves: Curves) -> str:
     """Ours less timm's, seed by seed, as far as both are done."""
     pairs = zip(curves[name], curves[THEIRS + name], strict=False)
     found = [100 * (one[-1]["top1"] - other[-1]["top1"]) for one, other in pairs]
@@ -225,16 +192,6 @@ def epoch_rows(curves: Curves) -> list[tuple[str, ...]]:
     ]
 
 
-def spread(values: Sequence[float]) -> str:
-    """The sample standard deviation, of two or more."""
-    return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def drawn(curves: Curves) -> Image.Image:
     """The curves of all runs, faintly, and of each model the mean of its seeds."""
     width, height = PANEL
@@ -252,33 +209,26 @@ def drawn(curves: Curves) -> Image.Image:
 def panel(curves: Curves, key: str, title: str) -> Image.Image:
     """One measure, epoch by epoch."""
     series = {
-        name: [[row[key] for row in curve] for curve in found] for name, found in curves.items() if found
+        name: [[epoch[key] for epoch in curve] for curve in found] for name, found in curves.items() if found
     }
     values = [value for found in series.values() for curve in found for value in curve]
     epochs = max(len(curve) for found in series.values() for curve in found)
-    width, height = PANEL[0] - LEFT - RIGHT, PANEL[1] - CAPTION - BOTTOM
-    axes = Axes(epochs, min(values), max(values) + 1e-9, (FINE * width, FINE * height))
-    lines = Image.new("RGB", axes.size, DARK)
-    for value in ticks(axes.least, axes.most):
-        ImageDraw.Draw(lines).line((0, axes(0, value)[1], axes.size[0], axes(0, value)[1]), TRACK, FINE)
-    for name, found in series.items():
-        for curve in found:
-            stroke(ImageDraw.Draw(lines), placed(curve, axes), COLOURS[name], FINE)
-    lines = Image.blend(Image.new("RGB", axes.size, DARK), lines, 0.6)
+    axes = axes_of(epochs, *apart(values))
+    lines = gridded(axes)
+    for name, curve in ((name, curve) for name, found in series.items() for curve in found):
+        stroke(ImageDraw.Draw(lines), placed(curve, axes), faint(COLOURS[name]), FINE)
     for name, found in series.items():
         mean = [statistics.mean(at) for at in zip(*found, strict=True)]
         stroke(ImageDraw.Draw(lines), placed(mean, axes), COLOURS[name], 3 * FINE)
-    canvas = Image.new("RGB", PANEL, DARK)
-    canvas.paste(lines.resize((width, height), Image.Resampling.BOX), (LEFT, CAPTION))
-    draw = ImageDraw.Draw(canvas)
-    draw.text((LEFT, 18), title, GREY, font(SMALL))
-    for value in ticks(axes.least, axes.most):
-        draw.text((LEFT - 12, CAPTION + axes(0, value)[1] / FINE), short(value), GREY, font(TICK), "rm")
-    for epoch in ticks(0, epochs, whole=True):
-        draw.text(
-            (LEFT + axes(epoch, 0)[0] / FINE, PANEL[1] - BOTTOM + 10), short(epoch), GREY, font(TICK), "ma"
-        )
+    canvas = framed(lines, axes)
+    ImageDraw.Draw(canvas).text((LEFT, 18), title, GREY, font(SMALL))
     return canvas
+
+
+def faint(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The colour of a single run, whose mean stands out."""
+    red, green, blue = (round(0.6 * one + 0.4 * other) for one, other in zip(colour, DARK, strict=True))
+    return red, green, blue
 
 
 def placed(curve: Sequence[float], axes: Axes) -> list[tuple[float, float]]:

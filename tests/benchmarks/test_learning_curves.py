@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from benchmarks.learning_curves import PAIRS, RECIPE, THEIRS, job_for, main, page, shortened
 from swinkit.core.block import DropPath
 from swinkit.recipes.catalogue import find
+from swinkit.runs.folder import RunFolder
+from swinkit.runs.report import Report
 from swinkit.training.loop import train
 from swinkit.training.optimiser import parameter_groups
 from swinkit.training.recipe import Recipe
-from swinkit.training.report import Report
-from swinkit.training.run import RunFolder
 from swinkit.weights.load import export_weights
 
 LARGE = 1000  # elements, of which the spread is known within a few percent
@@ -126,12 +126,13 @@ def test_a_run_of_one_library_is_not_taken_for_one_of_the_other(pictures: Path, 
 
 def test_the_page_tells_means_spreads_and_differences_by_seed() -> None:
     def runs(*last: float) -> list[list[dict[str, float]]]:
-        return [[{"loss": 2.0, "top1": 0.1}, {"loss": 1.0, "top1": top1}] for top1 in last]
+        return [[{"loss": 2.0, "top1": 0.1}, {"loss": 1.0, "top1": top1, "seconds": 900.0}] for top1 in last]
 
     shown = page({"swin-pico": runs(0.5, 0.7), "timm-swin-pico": runs(0.5, 0.6), "swinv2-pico": []})
     assert "| swin-pico | 60.00 | 14.14 | 50.00, 70.00 |" in shown
     assert "swin-pico less timm-swin-pico: +5.00 points, spread 7.07, in 2 seeds." in shown
     assert "| 2 | 60.00 | 55.00 |" in shown
+    assert "1.00 hours of training in 4 runs" in shown
     assert "swinv2-pico" not in shown
 
 

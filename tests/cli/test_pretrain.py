@@ -8,8 +8,8 @@ from PIL import Image
 
 import swinkit
 from swinkit.cli.main import main
-from swinkit.cli.pretrain import recipe_of
 from swinkit.models.specs import VARIANTS
+from swinkit.recipes.catalogue import find_pretraining
 from swinkit.tasks.simmim.model import SimMIM
 
 SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
@@ -100,20 +100,20 @@ def test_its_model_begins_a_classifier(run: Path, pictures: Path, tmp_path: Path
 
 
 def test_a_published_variant_is_trained_by_its_published_recipe():
-    published, own = recipe_of("swinv2-b-w12-192"), recipe_of("swinv2-t")
+    published, own = find_pretraining("swinv2-b-w12-192"), find_pretraining("swinv2-t")
     assert (published.schedule.epochs, published.run.batch_size) == (800, 2048)
     assert (published.masking.patch, published.masking.ratio, published.masking.target_window) == (
         32,
         0.6,
         47,
     )
-    assert recipe_of("swin-b-w6-192").masking.target_window is None
+    assert find_pretraining("swin-b-w6-192").masking.target_window is None
     assert (own.variant, own.data.size, own.data.resize) == ("swinv2-t", (256, 256), 292)
 
 
 @pytest.mark.parametrize("variant", [name for name, known in VARIANTS.items() if len(known.spec.patch) == 2])
 def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
-    recipe = recipe_of(variant)
+    recipe = find_pretraining(variant)
     assert recipe.masking is not None
     recipe.masking.require_fits(recipe.data.size, VARIANTS[variant].spec.patch)
 

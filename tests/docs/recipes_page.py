@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from swinkit.recipes.catalogue import RECIPES, Entry
+from swinkit.recipes.hours import hours_of, rounded
 from swinkit.zoo.checkpoints import published
 
 from .markdown import ROOT
@@ -10,8 +11,8 @@ from .markdown import ROOT
 PAGE = ROOT / "docs" / "recipes.md"
 MARK = "<!-- From here on written by `python -m tests.docs.recipes_page`. -->\n"
 COLUMNS = (
-    *("recipe", "model", "begins with", "rate", "weight decay"),
-    *("layer decay", "drop-path", "epochs", "batch", "top-1"),
+    *("recipe", "model", "begins with", "optimiser", "rate", "weight decay"),
+    *("layer decay", "drop-path", "epochs", "batch", "V100 hours", "top-1"),
 )
 HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
 
@@ -35,17 +36,20 @@ def order() -> list[object]:
 def line(name: str, known: Entry) -> str:
     """One recipe."""
     recipe = known()
+    hours = hours_of(known.make, recipe)
     reported = published()[known.checkpoint].reported if known.checkpoint else {}
     cells = (
         f"`{name}`",
         f"`{recipe.variant}`",
         f"`{recipe.init}`" if recipe.init else "-",
+        recipe.optimiser.kind,
         f"{recipe.optimiser.lr:g}",
         f"{recipe.optimiser.weight_decay:g}",
         f"{recipe.optimiser.layer_decay or '-'}",
         f"{recipe.drop_path:g}",
         str(recipe.schedule.epochs),
         f"{recipe.run.batch_size:,}",
+        "-" if hours is None else rounded(hours),
         f"{reported.get('top1', '-')}",
     )
     return f"| {' | '.join(cells)} |\n"

@@ -45,6 +45,14 @@ def test_a_mistake_has_another_colour_than_a_right_answer():
         assert not (picture == missing).all(-1).any()
 
 
+def test_pictures_of_one_file_name_are_told_apart_by_their_class():
+    first, second = (
+        Tile(image=tile().image, name=f"test/{name}/0001.jpg", truth=(0, "a", 0.1), answer=(0, "a", 0.9))
+        for name in ("cat", "ship")
+    )
+    assert (draw([first]) != draw([second])).any()
+
+
 def test_names_of_any_length_and_script_stay_on_their_tile():
     for name in ("猫", "x" * 5000, "new\nline\x1b"):
         picture = draw([tile(name=name)])

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from ..models.catalogue import find
-from ..recipes.catalogue import RECIPES
-from ..recipes.simmim import any_pretraining
-from ..training.recipe import Recipe
+from ..recipes.catalogue import find_pretraining
 from .arguments import parser
 from .launch import launched
 from .rehearsal import rehearsed
@@ -28,20 +25,9 @@ def command(arguments: Sequence[str]) -> int:
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
     reader = parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
-    order = begun_with(recipe_of(named or EXAMPLE), words, reader)
+    order = begun_with(find_pretraining(named or EXAMPLE), words, reader)
     if order.dry_run:
-        return rehearsed(order)
+        return rehearsed(order.recipe, order.data, order.out, order.processes)
     if order.processes > 1:
         return launched(["pretrain", *taken(arguments, "processes")[1]], order.processes)
     return carried_out(order, ADVICE)
-
-
-def recipe_of(variant: str) -> Recipe:
-    """The published recipe of a variant, or one for any.
-
-    Raises:
-        UsageError: there is no such variant.
-    """
-    name, _ = find(variant)
-    published = RECIPES.get(f"simmim-{name}")
-    return any_pretraining(name) if published is None else published()

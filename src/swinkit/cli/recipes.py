@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..recipes.catalogue import RECIPES, Entry, entry
+from ..recipes.hours import hours_of, told
 from ..training.recipe import Recipe
 from ..zoo.checkpoints import published
 from .arguments import parse, parser
@@ -73,6 +74,7 @@ def row(name: str, known: Entry) -> dict[str, Any]:
     """A recipe's most important facts."""
     recipe = known()
     reported = published()[known.checkpoint].reported if known.checkpoint else {}
+    hours = hours_of(known.make, recipe)
     return {
         "name": name,
         "title": known.title,
@@ -81,6 +83,7 @@ def row(name: str, known: Entry) -> dict[str, Any]:
         "init": recipe.init,
         "epochs": recipe.schedule.epochs,
         "batch_size": recipe.run.batch_size,
+        "v100_hours": None if hours is None else round(hours),
         "checkpoint": known.checkpoint,
         "reported": reported,
     }
@@ -103,9 +106,11 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def shown(name: str, known: Entry, recipe: Recipe) -> str:
-    """The recipe in words, with its own name in the command, then a line for each field."""
+    """The recipe in words, with its own name in the command, its hours, then a line for each field."""
     words = COMMAND.sub(rf"swinkit train {name} \1 out=runs/{name}", known.story)
-    return f"{words}\n\n{settings(recipe)}"
+    hours = told(known.make, recipe)
+    expected = "" if hours is None else f"\n\nExpected with these settings: {hours}."
+    return f"{words}{expected}\n\n{settings(recipe)}"
 
 
 def settings(recipe: Recipe) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
+from ..models.catalogue import find as find_variant
 from ..training.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
-from .simmim import finetuning, pretraining, short_pretraining
+from .simmim import any_pretraining, finetuning, pretraining, short_pretraining
 from .tiny import on_cifar10, on_few
 
 SCRATCH = (
@@ -132,3 +133,14 @@ def find(name: str) -> Recipe:
         UsageError: there is none of this name; the message suggests the nearest.
     """
     return entry(name)()
+
+
+def find_pretraining(variant: str) -> Recipe:
+    """The published masked pre-training of a variant, or one in its likeness.
+
+    Raises:
+        UsageError: there is no such variant.
+    """
+    name, _ = find_variant(variant)
+    published = RECIPES.get(f"simmim-{name}")
+    return any_pretraining(name) if published is None else published()

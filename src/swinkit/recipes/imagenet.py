@@ -19,10 +19,10 @@ def from_scratch(variant: str) -> Recipe:
 
     `swinkit train imagenet-swin-t data=imagenet out=runs/swin-t --processes 8`
 
-    Hardware: 8 GPUs with 128 pictures each, or 64 for B, twice. Hours: not measured. Published top-1: V1
-    T 81.2, S 83.2, B 83.5, with heads of 24 channels at 256 pixels T 81.6; V2 at 256 pixels T 81.8, S 83.7,
-    B 84.2, with windows of 16 T 82.8, S 84.1, B 84.6; Swin-MLP T 79.4, 79.6 and 79.7 (heads of 24, 12 and 6
-    channels), B 81.3. The paper cuts gradients at 1, its code at 5.
+    Hardware: 8 GPUs with 128 pictures each, or 64 for B, twice. Hours: 41 to 220 on 8 V100s (estimated).
+    Published top-1: V1 T 81.2, S 83.2, B 83.5, with heads of 24 channels at 256 pixels T 81.6; V2 at 256
+    pixels T 81.8, S 83.7, B 84.2, with windows of 16 T 82.8, S 84.1, B 84.6; Swin-MLP T 79.4, 79.6 and 79.7
+    (heads of 24, 12 and 6 channels), B 81.3. The paper cuts gradients at 1, its code at 5.
     """
     return Recipe(
         variant=variant,
@@ -39,7 +39,7 @@ def at_384_pixels(variant: str) -> Recipe:
 
     `swinkit train imagenet-swin-b-w12-384 data=imagenet out=runs/swin-b-384 --processes 8`
 
-    Hardware: 8 GPUs with 64 pictures each, twice. Hours: not measured. Published top-1: 84.5.
+    Hardware: 8 GPUs with 64 pictures each, twice. Hours: 48 on 8 V100s (estimated). Published top-1: 84.5.
     """
     return Recipe(
         variant=variant,
@@ -57,9 +57,9 @@ def on_22k(variant: str, weight_decay: float) -> Recipe:
 
     `swinkit train imagenet-22k-swin-b data=imagenet-22k out=runs/swin-b-22k --processes 8`
 
-    Hardware: not published; a batch is 4,096 pictures. Hours: not measured. Its accuracy is published only
-    after fine-tuning on ImageNet-1k: the recipes `imagenet-22k-1k-...`. The paper writes a weight decay of
-    0.01 for V1, its code has 0.05.
+    Hardware: not published; a batch is 4,096 pictures. Hours: 1,200 to 9,400 of one V100 (estimated). Its
+    accuracy is published only after fine-tuning on ImageNet-1k: the recipes `imagenet-22k-1k-...`. The paper
+    writes a weight decay of 0.01 for V1, its code has 0.05.
     """
     return Recipe(
         variant=variant,
@@ -76,9 +76,9 @@ def from_22k_to_1k(variant: str, init: str) -> Recipe:
 
     `swinkit train imagenet-22k-1k-swin-b data=imagenet out=runs/swin-b-22k-1k --processes 8`
 
-    Hardware: 8 GPUs with 64 pictures each, twice. Hours: not measured. Published top-1: V1 T 80.9, S 83.2,
-    B 85.2, L 86.3, at 384 pixels B 86.4, L 87.3; V2 at 256 pixels B 86.2, L 86.9, at 384 B 87.1, L 87.6. The
-    paper writes a constant rate of 1e-5 and a drop-path of 0.1, its code has these.
+    Hardware: 8 GPUs with 64 pictures each, twice. Hours: 5 to 120 on 8 V100s (estimated). Published top-1: V1
+    T 80.9, S 83.2, B 85.2, L 86.3, at 384 pixels B 86.4, L 87.3; V2 at 256 pixels B 86.2, L 86.9, at 384
+    B 87.1, L 87.6. The paper writes a constant rate of 1e-5 and a drop-path of 0.1, its code has these.
     """
     return Recipe(
         variant=variant,
@@ -97,9 +97,10 @@ def experts_on_22k(variant: str) -> Recipe:
     `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e --processes 32`
 
     Hardware: 32 GPUs, 64 for 64 experts; an expert has room for its share of the pictures of one GPU, so what
-    is learned depends on how many there are. Hours: not measured. Published top-1 on ImageNet-22k: S dense
-    35.5, 8 experts 36.8, 16 experts 37.6, 32 experts 37.4, with cosine routers 37.2; B dense 37.3, 8 experts
-    38.1, 16 experts 38.7, 32 experts 38.6, with cosine routers 38.5.
+    is learned depends on how many there are. Hours: 57 to 100 on 32 V100s (estimated), without what experts
+    exchange. Published top-1 on ImageNet-22k: S dense 35.5, 8 experts 36.8, 16 experts 37.6, 32 experts 37.4,
+    with cosine routers 37.2; B dense 37.3, 8 experts 38.1, 16 experts 38.7, 32 experts 38.6, with cosine
+    routers 38.5.
     """
     dense = variant.endswith("-dense")
     return Recipe(

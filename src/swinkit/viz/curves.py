@@ -91,19 +91,40 @@ def curves(
 
 def panel(curve: Curve, last: float, best: float | None, resumed: Sequence[float]) -> Image.Image:
     """One curve with its name, its latest value and its axes."""
+    axes = axes_of(last, *span(curve))
+    canvas = framed(plot(curve, axes, best, resumed), axes)
+    caption(ImageDraw.Draw(canvas), curve, PANEL[0] - RIGHT)
+    return canvas
+
+
+def axes_of(last: float, least: float, most: float) -> Axes:
+    """The axes of a panel."""
+    width, height = PANEL[0] - RIGHT - LEFT, PANEL[1] - BOTTOM - CAPTION
+    return Axes(last, least, most, (FINE * width, FINE * height))
+
+
+def gridded(axes: Axes) -> Image.Image:
+    """What lies between the axes of a panel, `FINE` times as large as it will be: so far a line a level."""
+    canvas = Image.new("RGB", (axes.size[0] + FINE * ROOM, axes.size[1]), DARK)
+    for value in ticks(axes.least, axes.most):
+        level = axes(0, value)[1]
+        ImageDraw.Draw(canvas).line((0, level, axes.size[0], level), TRACK, FINE)
+    return canvas
+
+
+def framed(plotted: Image.Image, axes: Axes) -> Image.Image:
+    """The panel of what `gridded` began, with the levels beside and the epochs below."""
     canvas = Image.new("RGB", PANEL, DARK)
     draw = ImageDraw.Draw(canvas)
-    right, bottom = PANEL[0] - RIGHT, PANEL[1] - BOTTOM
-    least, most = span(curve)
-    axes = Axes(last, least, most, (FINE * (right - LEFT), FINE * (bottom - CAPTION)))
-    canvas.paste(plot(curve, axes, best, resumed), (LEFT, CAPTION))
-    caption(draw, curve, right)
-    levels = ticks(least, most)
+    small = (plotted.width // FINE, plotted.height // FINE)
+    canvas.paste(plotted.resize(small, Image.Resampling.BOX), (LEFT, CAPTION))
+    levels = ticks(axes.least, axes.most)
     for value, text in zip(levels, alike(levels), strict=True):
         height = CAPTION + axes(0, value)[1] / FINE
         draw.text((LEFT - 12, height), text, GREY, font(TICK), "rm")
-    for epoch in ticks(0, last, whole=True):
-        draw.text((LEFT + axes(epoch, least)[0] / FINE, bottom + 10), short(epoch), GREY, font(TICK), "ma")
+    below = PANEL[1] - BOTTOM + 10
+    for epoch in ticks(0, axes.last, whole=True):
+        draw.text((LEFT + axes(epoch, axes.least)[0] / FINE, below), short(epoch), GREY, font(TICK), "ma")
     return canvas
 
 
@@ -125,13 +146,9 @@ def caption(draw: ImageDraw.ImageDraw, curve: Curve, right: int) -> None:
 
 
 def plot(curve: Curve, axes: Axes, best: float | None, resumed: Sequence[float]) -> Image.Image:
-    """What lies between the axes."""
-    width, height = axes.size[0] + FINE * ROOM, axes.size[1]
-    canvas = Image.new("RGB", (width, height), DARK)
+    """What lies between the axes, `FINE` times as large."""
+    canvas, height = gridded(axes), axes.size[1]
     draw = ImageDraw.Draw(canvas)
-    for value in ticks(axes.least, axes.most):
-        level = axes(0, value)[1]
-        draw.line((0, level, axes.size[0], level), TRACK, FINE)
     for epoch in resumed:
         across = axes(epoch, 0)[0]
         draw.line((across, height - 14 * FINE, across, height), GREY, FINE)
@@ -149,7 +166,7 @@ def plot(curve: Curve, axes: Axes, best: float | None, resumed: Sequence[float])
         if epoch == best and math.isfinite(value):
             dot(draw, axes(epoch, value), 6 * FINE, WHITE)
             dot(draw, axes(epoch, value), 4 * FINE, OTHER)
-    return canvas.resize((width // FINE, height // FINE), Image.Resampling.BOX)
+    return canvas
 
 
 def stroke(
@@ -178,15 +195,17 @@ def finite_parts(points: Iterable[Point]) -> Iterator[list[Point]]:
 
 
 def span(curve: Curve) -> tuple[float, float]:
-    """Least and greatest value of the panel: of all, but only nearly all of those behind.
-
-    Never alike; shares stay in [0, 1].
-    """
+    """Least and greatest value of the panel: of all, but only nearly all of those behind."""
     values = [value for _, value in (*curve.points, *curve.beside) if math.isfinite(value)]
     behind = sorted(value for _, value in curve.behind if math.isfinite(value))
     if behind:
         cut = max(int(OUTER * len(behind)), len(behind) > FEW)
         values += (behind[cut], behind[-1 - cut])
+    return apart(values)
+
+
+def apart(values: Sequence[float]) -> tuple[float, float]:
+    """Least and greatest of these, never alike; shares stay in [0, 1]."""
     least, most = (min(values), max(values)) if values else (0.0, 1.0)
     if least < most:
         return least, most

@@ -5,7 +5,6 @@ Takes plain tensors and names. Shapes: h, w pixels of the picture. Lengths in pi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -49,7 +48,7 @@ def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
 
 
 def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
-    """The picture; below it the answer, the truth and the file's name. `place` is left, top."""
+    """The picture; below it the answer, the truth and the picture's name. `place` is left, top."""
     left, top = place
     canvas.paste(framed(tile.image), place)
     same = tile.truth[0] == tile.answer[0]
@@ -63,8 +62,8 @@ def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
         room = SIDE - font(size).getlength(percent) - 10
         draw.text((left, y), shorten(readable(name, number), font(size), room), colour, font(size))
         draw.text((left + SIDE, y), percent, colour, font(size), anchor="ra")
-    file = PurePosixPath(tile.name).name
-    draw.text((left, top + SIDE + 56), shorten(file, font(SMALL), SIDE, keep_end=True), GREY, font(SMALL))
+    name = shorten(tile.name, font(SMALL), SIDE, keep_end=True)
+    draw.text((left, top + SIDE + 56), name, GREY, font(SMALL))
 
 
 def framed(image: Tensor) -> Image.Image:

@@ -1,0 +1,233 @@
+"""How near to the memory's speed is the attention on a GPU? `python -m benchmarks.gpu_attention`.
+
+The attention of each stage of a model, shifted, in bf16, forward and backward: by the kernels of
+`swinkit.engine.gpu`, by their plain twin, by the twin through `torch.compile`, and by torch's
+scaled_dot_product_attention with the windows cut out and put back. What is measured begins after the product
+that makes queries, keys and values, and ends before the one that follows.
+
+`--floors` counts, without a GPU, the fewest bytes that any of them must move, and how long an H100 needs for
+that. `--tune` tries other numbers of warps, loads ahead and programs than those of `engine/gpu/tuning.py`.
+"""
+
+import argparse
+import itertools
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from swinkit.core.attention import ScaledCosine, ScaledDot
+from swinkit.core.borders import clip
+from swinkit.core.kernels import fused
+from swinkit.core.spec import places
+from swinkit.core.windows import RolledLayout
+from swinkit.engine.gpu import support, tuning, twin
+from swinkit.errors import EnvironmentProblem, SwinkitError
+from swinkit.models.catalogue import find
+from swinkit.models.families import SpecV2
+
+MODELS = {"swin-t": 64, "swin-b": 64, "swinv2-t": 64, "swinv2-b": 64, "video-swin-t": 8}  # and a batch
+WIDTH = 2  # bytes of a bf16
+H100 = (3.0e12, 798e12)  # bytes and operations in a second, measured with a long copy and a large product
+
+Attention = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The attention of one block of a model, on a batch."""
+
+    model: str
+    number: int  # from 1
+    layout: RolledLayout
+    heads: int
+    channels: int
+    cosine: bool
+    batch: int
+
+    @property
+    def tokens(self) -> int:
+        """Of the batch."""
+        return self.batch * math.prod(self.layout.grid)
+
+    @property
+    def forward_bytes(self) -> int:
+        """Queries, keys and values in; the answer out."""
+        return self.tokens * 4 * self.channels * WIDTH
+
+    @property
+    def backward_bytes(self) -> int:
+        """Queries, keys, values and the answer's gradient in; three gradients out."""
+        return self.tokens * 7 * self.channels * WIDTH
+
+    @property
+    def forward_operations(self) -> int:
+        """Two products of a token with its window; a multiply-add counts as two. The backward has five."""
+        return self.tokens * 4 * math.prod(self.layout.window) * self.channels
+
+    def similarity(self) -> nn.Module:
+        """V1's or V2's."""
+        return ScaledCosine(self.heads) if self.cosine else ScaledDot()
+
+    def sources(self, device: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Random qkv, padding and bias."""
+        tokens = math.prod(self.layout.window)
+        half = {"device": device, "dtype": torch.bfloat16}
+        qkv = torch.randn(self.batch, *self.layout.grid, 3 * self.channels, **half)
+        bias = torch.randn(self.heads, tokens, tokens, device=device)
+        return qkv, torch.randn(3 * self.channels, **half), bias
+
+
+def stages(model: str, batch: int) -> Iterator[Stage]:
+    """Of a model at its usual size: the last block of each stage, which is shifted where any is."""
+    variant = find(model)[1]
+    for blocks, stride in zip(places(variant.spec), variant.spec.strides, strict=True):
+        place = blocks[-1]
+        grid = tuple(s // step for s, step in zip(variant.size, stride, strict=True))
+        layout = clip(grid, place.window, place.shift)
+        cosine = isinstance(variant.spec, SpecV2)
+        yield Stage(model, place.stage + 1, layout, place.num_heads, place.dim, cosine, batch)
+
+
+def floors(chosen: Sequence[Stage]) -> str:
+    """Markdown: for each stage, the fewest bytes and the microseconds that an H100 needs for them."""
+    rate, speed = H100
+    lines = [
+        "| model, batch | stage | window | forward | | | backward | | |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| | | tokens | MB | us, bytes | us, products | MB | us, bytes | us, products |",
+    ]
+    for stage in chosen:
+        cells = [f"{stage.model}, {stage.batch}", str(stage.number), str(math.prod(stage.layout.window))]
+        for moved, more in ((stage.forward_bytes, 1.0), (stage.backward_bytes, 2.5)):
+            operations = more * stage.forward_operations
+            cells += [f"{moved / 1e6:.0f}", f"{1e6 * moved / rate:.0f}", f"{1e6 * operations / speed:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def by_sdpa(
+    qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
+) -> Tensor:
+    """As `twin.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
+    q, k, v = layout.partition(qkv).unflatten(-1, (3, num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
+    q, k, scale = similarity(q, k)
+    mask = layout.mask(qkv.device)
+    x = fused(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
+    return layout.merge(x.transpose(2, 3).flatten(3))
+
+
+def candidates() -> dict[str, Attention]:
+    """By name; the kernels are imported here, since they need Triton."""
+    from swinkit.engine.gpu.attention import attention
+
+    compiled = torch.compile(twin.attention, fullgraph=True, dynamic=False)
+    return {"kernels": attention, "twin": twin.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
+
+
+def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:
+    """Of forward and backward."""
+    leaves = [x.requires_grad_() for x in stage.sources("cuda")]
+    similarity = stage.similarity().cuda()
+
+    def forward() -> Tensor:
+        return answer(*leaves, stage.layout, stage.heads, similarity)
+
+    y = forward()
+    weights = torch.randn_like(y)
+    inputs = [*leaves, *similarity.parameters()]
+
+    def backward() -> None:
+        torch.autograd.grad(y, inputs, weights, retain_graph=True, allow_unused=True)
+
+    return median(forward), median(backward)
+
+
+def median(call: Callable[[], object]) -> float:
+    """Milliseconds of many calls; the cache is emptied before each."""
+    from triton.testing import do_bench
+
+    found: Any = do_bench(call, return_mode="median")
+    return found
+
+
+def measured(chosen: Sequence[Stage]) -> Iterator[str]:
+    """A line for each stage and candidate: times, and the share of the copying speed that they come to."""
+    rate = copying()
+    yield f"{torch.cuda.get_device_name()}, torch {torch.__version__}: copies {rate / 1e12:.2f} TB/s"
+    for stage in chosen:
+        moved = (stage.forward_bytes, stage.backward_bytes)
+        for name, answer in candidates().items():
+            times = milliseconds(answer, stage)
+            shares = (bytes_ / rate / (time / 1e3) for bytes_, time in zip(moved, times, strict=True))
+            told = (f"{time:8.3f} ms ({share:4.0%})" for time, share in zip(times, shares, strict=True))
+            yield f"{stage.model:>12} stage {stage.number} {name:>14}: {'  '.join(told)}"
+
+
+def copying() -> float:
+    """Bytes read and written in a second by a long copy."""
+    source = torch.randn(2**29, device="cuda")  # 2 GiB
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / (median(lambda: target.copy_(source)) / 1e3)
+
+
+def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
+    """A line for each stage and kernel: the five fastest of many ways to launch this one."""
+    from swinkit.engine.gpu.attention import attention
+
+    for stage in chosen:
+        several = math.prod(stage.layout.window) > tuning.LONGEST_STRIP
+        for kernel in ("attend", "queries", "keys", "biases") if several else ("attend", "whole"):
+            found = []
+            for numbers in itertools.product((2, 4, 8), (1, 2, 3), (2, 4, 8, 16)):
+                usual = tuning.HALF[kernel]
+                tuning.HALF[kernel] = tuning.Tuning(*numbers)
+                try:
+                    found.append((milliseconds(attention, stage)[kernel != "attend"], numbers))
+                finally:
+                    tuning.HALF[kernel] = usual
+            best = ", ".join(f"{numbers} {time:.3f} ms" for time, numbers in sorted(found)[:5])
+            yield f"{stage.model:>12} stage {stage.number} {kernel:>7}: {best}"
+
+
+def reader() -> argparse.ArgumentParser:
+    """The options."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks.gpu_attention", description=__doc__)
+    options.add_argument("--models", nargs="+", default=list(MODELS), metavar="MODEL")
+    options.add_argument("--batch", type=int, help="images or clips; by default as many as in training")
+    what = options.add_mutually_exclusive_group()
+    what.add_argument("--floors", action="store_true", help="count bytes; needs no GPU")
+    what.add_argument("--tune", action="store_true", help="try other ways to launch the kernels")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what is asked for."""
+    options = reader().parse_args(arguments)
+    try:
+        chosen = [
+            stage
+            for model in options.models
+            for stage in stages(model, options.batch or MODELS.get(model, 8))
+        ]
+        if options.floors:
+            print(floors(chosen))
+            return 0
+        if not torch.cuda.is_available():
+            raise EnvironmentProblem("measuring needs a GPU, and torch finds none here; --floors needs none")
+        if not support.installed():
+            raise EnvironmentProblem("measuring needs Triton: pip install triton")
+        for line in tuned(chosen) if options.tune else measured(chosen):
+            print(line, flush=True)
+    except SwinkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

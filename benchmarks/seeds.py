@@ -1,0 +1,88 @@
+"""Trainings that are compared over seeds, for hours or days: one after another, and nothing twice.
+
+Each run goes on where it was stopped, by whatever it was: the same command does it. After each, what there is
+so far is told anew, with the hours that it took.
+"""
+
+import csv
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from swinkit.cli.console import line
+from swinkit.cli.meter import Meter
+from swinkit.errors import SwinkitError
+from swinkit.runs.folder import METRICS, RunFolder
+from swinkit.training.job import Job
+from swinkit.training.loop import train
+from swinkit.training.recipe import Recipe
+
+INTERRUPTED = 130  # as shells have it
+
+Curve = list[dict[str, float]]  # of one run: what `metrics.csv` tells after each epoch
+Result = TypeVar("Result")
+
+
+def in_turn(
+    seeds: int,
+    names: Sequence[str],
+    run: Callable[[str, int], Result],
+    tell: Callable[[dict[str, list[Result]]], None],
+) -> None:
+    """`run` each name with the first seed, then with the next, and `tell` the results by name after each."""
+    results: dict[str, list[Result]] = {name: [] for name in names}
+    for seed in range(seeds):
+        for name in names:
+            results[name].append(run(name, seed))
+            tell(results)
+
+
+def finished(job: Job, recipe: Recipe, folder: Path) -> Curve:
+    """Train to the end, from wherever the run's folder left off."""
+    line(f"{folder}:")
+    with Meter() as meter:
+        train(job, recipe, RunFolder(folder), reporting=meter.show)
+    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def ended(work: Callable[[], str]) -> int:
+    """The exit code of a command that does this work and prints what comes of it."""
+    try:
+        print(work().rstrip())
+    except SwinkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        line("stopped; the same command goes on")
+        return INTERRUPTED
+    return 0
+
+
+# ---- Telling ---------------------------------------------------------------------------------------------
+
+
+def hours(curves: Sequence[Curve]) -> str:
+    """What the runs took, in words."""
+    seconds = sum(curve[-1]["seconds"] for curve in curves if curve)
+    runs = "run" if len(curves) == 1 else "runs"
+    return f"{seconds / 3600:.2f} hours of training in {len(curves)} {runs}, evaluations left out."
+
+
+def row(name: str, shares: Sequence[float]) -> tuple[str, str, str, str]:
+    """A name, and in percent the mean of its shares, their spread, and each."""
+    percent = [100 * share for share in shares]
+    each = ", ".join(f"{value:.2f}" for value in percent)
+    return name, f"{statistics.mean(percent):.2f}", spread(percent), each
+
+
+def spread(values: Sequence[float]) -> str:
+    """The sample standard deviation, of two or more."""
+    return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
