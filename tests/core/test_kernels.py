@@ -58,3 +58,64 @@ def test_dropout_changes_the_answer_and_keeps_its_mean(kernel):
     dropped = torch.stack([kernel(q, k, v, torch.zeros(4, 10, 10), 0.5) for _ in range(50)])
     assert dropped.std() > 0.1
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.05)
+
+
+def drawn_by_kind(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple[torch.Tensor, ...]:
+    """q, k, v of 5 windows of 2 grids, 4 heads, and the offsets of 2 kinds."""
+    q, k, v = (torch.randn(5, 2, 4, tokens, 8, dtype=dtype) for _ in range(3))
+    return q, k, v, torch.randn(2, 4, tokens, tokens, dtype=dtype)
+
+
+BY_KIND = [kernels.attend_by_kind, kernels.fused_by_kind]
+
+
+@pytest.mark.parametrize("kernel", BY_KIND)
+@pytest.mark.parametrize("counts", [(3, 2), (5,)], ids=["two-kinds", "one-kind"])
+@pytest.mark.parametrize(
+    ("dtype", "atol"), [(torch.float32, 1e-6), (torch.float64, 1e-14), (torch.bfloat16, 0.03)]
+)
+def test_windows_by_kind_equal_plain_ones_with_an_offset_each(kernel, counts, dtype, atol):
+    q, k, v, offsets = drawn_by_kind(dtype)
+    offsets = offsets[: len(counts)]
+    each = offsets.repeat_interleave(torch.tensor(counts), 0)[:, None]
+    found = kernel(q, k, v, 0.3, offsets, counts, 0.0)
+    torch.testing.assert_close(found, kernels.plain(q * 0.3, k, v, each, 0.0), atol=atol, rtol=atol)
+
+
+@pytest.mark.parametrize("kernel", BY_KIND)
+def test_gradients_by_kind_equal_those_of_plain(kernel):
+    def gradients(attend):
+        leaves = [x.clone().requires_grad_() for x in drawn]
+        return torch.autograd.grad(attend(*leaves).square().sum(), leaves)
+
+    def plainly(q, k, v, offsets):
+        return kernels.plain(q * 0.3, k, v, offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None], 0.0)
+
+    drawn = drawn_by_kind()
+    found = gradients(lambda q, k, v, offsets: kernel(q, k, v, 0.3, offsets, (3, 2), 0.0))
+    torch.testing.assert_close(found, gradients(plainly), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", BY_KIND)
+def test_dropout_by_kind_changes_the_answer_and_keeps_its_mean(kernel):
+    q, k, _, offsets = drawn_by_kind()
+    dropped = torch.stack([kernel(q, k, torch.ones_like(q), 0.3, offsets, (3, 2), 0.5) for _ in range(50)])
+    assert dropped.std() > 0.1
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
+    q, k, v, _ = drawn_by_kind(torch.bfloat16)
+    offsets = torch.randn(2, 4, 10, 10) + 16
+    each = offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None]
+    assert torch.equal(
+        kernels.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0), kernels.plain(q, k, v, each, 0.0)
+    )
+
+
+@pytest.mark.parametrize("tokens", [kernels.FUSED_FROM - 1, kernels.FUSED_FROM])
+def test_offsets_are_left_as_they_came(tokens):
+    q, k, v, offsets = drawn_by_kind(tokens=tokens)
+    before = offsets.clone()
+    kernels.attend_by_kind(q[:1, :1], k[:1, :1], v[:1, :1], 1.0, offsets[:1], (1,), 0.0)
+    assert torch.equal(offsets, before)

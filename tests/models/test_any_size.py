@@ -75,8 +75,8 @@ def test_a_stage_of_one_token_is_finite(size):
 
 
 def plain(module: torch.nn.Module) -> dict:
-    """What a module keeps beside its parameters, parts and mode; experts' `balance` is an answer."""
-    answers = ("training", "balance")
+    """What a module keeps beside its parameters, parts and mode; a `balance` and a memo are none."""
+    answers = ("training", "balance", "memo")
     return {
         key: value for key, value in vars(module).items() if not key.startswith("_") and key not in answers
     }

@@ -1,7 +1,7 @@
 """Attention inside windows, and the two ways in which Swin compares tokens.
 
-A similarity prepares queries and keys so that a plain dot product gives the score; V1 and V2 then run
-through the same kernels.
+A similarity prepares queries and keys so that a dot product, times a scale, gives the score; V1 and V2 then
+run through the same kernels.
 
 Shapes: B batch, *S grid size, W windows, N tokens in a window, C channels, H heads, D = C / H.
 """
@@ -13,9 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .borders import Border
-from .kernels import attend
+from .eager import runs_at_once
+from .gathering import Gathered
+from .memo import Memo
 from .position import RelativeBias
 from .spec import Place
+from .viewing import Viewed
+from .windows import RolledLayout
 
 
 class ScaledDot(nn.Module):
@@ -25,9 +29,9 @@ class ScaledDot(nn.Module):
         super().__init__()
         self.scale = scale
 
-    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., N, D) twice -> the same, scaled."""
-        return q * (q.shape[-1] ** -0.5 if self.scale is None else self.scale), k
+    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, float]:
+        """(..., N, D) twice -> the same, and the scale of their products."""
+        return q, k, q.shape[-1] ** -0.5 if self.scale is None else self.scale
 
 
 class ScaledCosine(nn.Module):
@@ -37,16 +41,19 @@ class ScaledCosine(nn.Module):
         super().__init__()
         self.log_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10)))
 
-    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., H, N, D) twice -> the same, normalised and scaled.
+    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, float]:
+        """(..., H, N, D) twice -> the same, normalised and scaled, so that the products need no scale.
 
         In at least fp32: in fp16 the 1e-12 that guards the division by the norm is zero, and a token
         of padding, whose key has no bias, would become NaN.
         """
         dtype = torch.promote_types(q.dtype, torch.float32)
-        scale = self.log_scale.to(dtype).clamp(max=math.log(100)).exp()
         unit_q, unit_k = F.normalize(q.to(dtype), dim=-1), F.normalize(k.to(dtype), dim=-1)
-        return (unit_q * scale).to(q.dtype), unit_k.to(k.dtype)
+        return (unit_q * self.temperature(dtype)).to(q.dtype), unit_k.to(k.dtype), 1.0
+
+    def temperature(self, dtype: torch.dtype) -> Tensor:
+        """-> (H, 1, 1): what a cosine is multiplied by."""
+        return self.log_scale.to(dtype).clamp(max=math.log(100)).exp()
 
 
 class KeylessBiasLinear(nn.Module):
@@ -87,19 +94,25 @@ class WindowAttention(nn.Module):
         self.attention_dropout = attention_dropout
         self.proj = nn.Linear(place.dim, place.dim)
         self.dropout = nn.Dropout(dropout)
+        self.memo = Memo()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
         layout = self.border(x.shape[1:-1], self.window, self.shift)
-        x = layout.partition(x)
-        x = self.mix(x, self.bias(layout.window), layout.mask(x.device))
-        return layout.merge(x)
+        padding = None if layout.padded == layout.grid else self.qkv(x.new_zeros(x.shape[-1]))
+        return self.dropout(self.proj(self.mix(self.qkv(x), padding, layout)))
 
-    def mix(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, W, N, C) -> (B, W, N, C), given bias (H, N, N) and mask (W, N, N)."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)  # each B, W, H, N, D
-        q, k = self.similarity(q, k)
-        offset = bias if mask is None else bias + mask[:, None]
-        x = attend(q, k, v, offset, self.attention_dropout if self.training else 0.0)
-        return self.dropout(self.proj(x.transpose(2, 3).flatten(3)))
+    def mix(self, qkv: Tensor, padding: Tensor | None, layout: RolledLayout) -> Tensor:
+        """(B, *S, 3 * C) -> (B, *S, C); tokens beyond the grid are `padding`, (3 * C)."""
+        at_once = runs_at_once(qkv)
+        windows = (Gathered if at_once else Viewed)(layout, self.num_heads)
+        q, k, v = windows.split(qkv, padding)
+        q, k, scale = self.similarity(q, k)
+
+        def offsets() -> Tensor:
+            return windows.offsets(self.bias(layout.window))
+
+        known = at_once and not self.training
+        offset = self.memo(layout, self.bias.parameters(), offsets) if known else offsets()
+        x = windows.attend(q, k, v, scale, offset, self.attention_dropout if self.training else 0.0)
+        return windows.join(x)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .block import Block
 from .patches import PatchEmbed
+from .pieces import in_pieces
 from .position import AbsolutePosition
 from .spec import Place, Size, Spec, places
 
@@ -21,6 +22,12 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.merge = merge  # to the next stage's grid; None in the last stage
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C): the blocks in turn, without the way to the next grid."""
+        for block in self.blocks:
+            x = block(x)
+        return x
 
 
 class Swin(nn.Module):
@@ -62,8 +69,7 @@ class Swin(nn.Module):
         x = self.dropout(self.position(x))
         features = []
         for stage in cast("Iterable[Stage]", self.stages):
-            for block in stage.blocks:
-                x = block(x)
+            x = in_pieces(stage, x)
             features.append(x)
             if stage.merge is not None:
                 x = stage.merge(x)

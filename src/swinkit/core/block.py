@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from .remaking import remade
+
 
 class DropPath(nn.Module):
     """In training, drops a residual branch for a random part of the batch (stochastic depth)."""
@@ -37,8 +39,11 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        x = self.dropout(self.activation(self.fc1(x)))
-        return self.dropout(self.fc2(x))
+        return remade(self.outward, self.fc1(x), random=self.dropout.p > 0)
+
+    def outward(self, hidden: Tensor) -> Tensor:
+        """(..., hidden) -> (..., C)."""
+        return self.dropout(self.fc2(self.dropout(self.activation(hidden))))
 
 
 class Block(nn.Module, ABC):

@@ -1,0 +1,81 @@
+"""A few images at a time: the same answer, and only where nobody could tell."""
+
+import pytest
+import torch
+from torch import nn
+
+from swinkit.core import pieces
+from swinkit.core.pieces import in_pieces
+
+from ..models.small import pixels, small
+
+
+class Noted(nn.Module):
+    """Doubles, and notes how many images it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.given.append(len(x))
+        return x * 2
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 20)
+
+
+@pytest.fixture
+def noted() -> Noted:
+    return Noted().eval()
+
+
+X = torch.arange(56.0).view(7, 8)  # two images a piece
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_images_go_through_a_few_at_a_time(noted, mode):
+    with mode():
+        assert torch.equal(in_pieces(noted, X), X * 2)
+    assert noted.given == [2, 2, 2, 1]
+
+
+@torch.no_grad()
+def test_an_image_larger_than_a_piece_goes_by_itself(noted):
+    in_pieces(noted, torch.ones(2, 100))
+    assert noted.given == [1, 1]
+
+
+def test_with_gradients_or_in_training_all_go_together(noted):
+    in_pieces(noted, X)
+    with torch.no_grad():
+        in_pieces(noted.train(), X)
+    assert noted.given == [7, 7]
+
+
+@torch.no_grad()
+def test_a_hook_sees_all_images(noted):
+    seen = []
+    noted.register_forward_hook(lambda _part, given, _answer: seen.append(len(given[0])))
+    in_pieces(noted, X)
+    assert seen == [7]
+
+
+@torch.no_grad()
+def test_no_images_give_no_answers(noted):
+    assert in_pieces(noted, X[:0]).shape == (0, 8)
+
+
+@pytest.mark.parametrize("family", ["v1", "v2", "mlp", "moe", "video"])
+@torch.no_grad()
+def test_a_model_answers_alike(family, monkeypatch):
+    """Experts with few slots would drop other tokens of half a batch, so those see it whole."""
+    scarce = {"capacity_factor": 0.5} if family == "moe" else {}
+    model, x = small(family, **scarce), pixels(family)
+    monkeypatch.setattr(pieces, "PIECE", 1)
+    found = model(x)
+    monkeypatch.setattr(pieces, "PIECE", 10**9)
+    for a, b in zip(found, model(x), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)

@@ -1,0 +1,86 @@
+"""Compilers and exporters see every family whole: one graph for each size, or one for all."""
+
+import pytest
+import torch
+from torch.export import Dim, export
+
+from swinkit.core.spec import Size
+
+from .small import PIXELS, pixels, small
+
+FAMILIES = sorted(PIXELS)
+SLOTS = {"moe": {"capacity_factor": 2.0}}  # else how many there are follows from what the tokens hold
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler():
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "training"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_graph_for_each_of_two_sizes_and_no_break(family, training):
+    graphs = []
+
+    def noted(graph, _inputs):
+        graphs.append(graph)
+        return graph
+
+    model = small(family, **SLOTS.get(family, {})).train(training)
+    compiled = torch.compile(model, backend=noted, fullgraph=True, dynamic=False)
+    for size in (PIXELS[family], tuple(32 for _ in PIXELS[family])):
+        for _ in range(2):
+            x = pixels(family, size)
+            for a, b in zip(compiled(x), model(x), strict=True):
+                torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+    assert len(graphs) == 2
+
+
+def test_a_compiled_model_and_a_plain_one_share_no_memory_of_weights():
+    """What eager remembered must not be frozen into a graph."""
+    model = small("v2")
+    x = pixels("v2")
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        model(x)
+        compiled(x)
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
+        for a, b in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+PERIOD: Size = (32, 32)  # patches of 4, two stages, windows of 4
+
+
+@pytest.mark.parametrize("family", ["v1", "v2", "v2-cr", "mlp"])
+def test_one_program_serves_every_batch_and_every_multiple_of_the_period(family):
+    model = small(family)
+    height, width = Dim("height", min=2, max=8), Dim("width", min=2, max=8)
+    shapes = ({0: Dim("batch", min=1, max=64), 2: 32 * height, 3: 32 * width},)
+    program = export(model, (torch.randn(2, 3, 96, 128),), dynamic_shapes=shapes).module()
+    for batch, *size in ((1, 64, 96), (3, 160, 64), (2, 96, 128)):
+        x = torch.randn(batch, 3, *size)
+        for a, b in zip(program(x), model(x), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_program_serves_every_batch_of_one_size(family):
+    model = small(family, **SLOTS.get(family, {}))
+    program = export(model, (pixels(family),), dynamic_shapes=({0: Dim("batch", min=1, max=64)},)).module()
+    x = torch.cat([pixels(family), pixels(family)[:1]])
+    for a, b in zip(program(x), model(x), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["v1", "v2", "video"])
+def test_a_trace_and_a_transform_answer_as_the_model_does(family):
+    model, x = small(family), pixels(family)
+    traced = torch.jit.trace(model, x, check_trace=False)
+    mapped = torch.vmap(lambda one: model(one[None])[-1][0])(x)
+    for a, b in zip(traced(x), model(x), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(mapped, model(x)[-1], atol=1e-5, rtol=1e-5)
