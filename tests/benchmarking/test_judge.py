@@ -1,0 +1,121 @@
+"""All are measured in turn; one that fails is told and the others go on; what was measured is kept."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from swinkit.benchmarking import judge
+from swinkit.benchmarking.candidates import CANDIDATES, Candidate
+from swinkit.benchmarking.judge import Patience, Terms, measure
+from swinkit.benchmarking.record import ABSENT, FAILED, MEASURED, STOPPED, Measured, Result
+from swinkit.benchmarking.rows import ROWS
+
+ROW = ROWS["swin-t-224-b1"]
+
+
+def absent(candidate: Candidate) -> tuple[str, ...]:
+    return ("pixy",) if candidate.name == "absent" else ()
+
+
+@pytest.fixture(autouse=True)
+def _stand_ins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.setattr(judge, "WORKER", "tests.benchmarking.stand_in")
+    monkeypatch.setattr(Candidate, "absent", property(absent))
+
+
+def judged(folder: Path, *names: str, told=lambda _: None, patience: Patience | None = None) -> list[Result]:
+    measured = Measured(ROW)
+    found = [CANDIDATES.get(name, Candidate(name=name)) for name in names]
+    with suppress(KeyboardInterrupt):
+        measure(measured, found, Terms(1, folder, patience or Patience(1.0)), told)
+    return measured.results
+
+
+def test_candidates_are_measured_in_turn(tmp_path: Path) -> None:
+    results = judged(tmp_path, "swinkit", "timm", "torchvision")
+    assert (tmp_path / "log").read_text().split() == ["swinkit", "timm", "torchvision"] * judge.ROUNDS
+    assert [each.state for each in results] == [MEASURED] * 3
+    assert results[1] == Result("timm", MEASURED, "", [[0.2] * 2] * judge.ROUNDS, 10**6, 1e-7)
+
+
+def test_short_calls_are_made_more_often_in_a_round(tmp_path: Path) -> None:
+    assert [len(each.rounds[0]) for each in judged(tmp_path, "swinkit", "timm", "torchvision")] == [4, 2, 1]
+
+
+def test_one_that_fails_stops_no_other(tmp_path: Path) -> None:
+    names = ("swinkit", "absent", "swinkit-engine", "transformers", "openvino", "timm-compiled", "timm")
+    found = {each.candidate: (each.state, each.reason) for each in judged(tmp_path, *names)}
+    assert found == {
+        "swinkit": (MEASURED, ""),
+        "absent": (ABSENT, "not installed: pip install pixy"),
+        "swinkit-engine": (ABSENT, "not built"),
+        "transformers": (FAILED, "ValueError: no such model"),
+        "openvino": (FAILED, "killed by SIGKILL, as when memory runs out"),
+        "timm-compiled": (FAILED, "MemoryError: too large"),
+        "timm": (MEASURED, ""),
+    }
+
+
+@pytest.mark.parametrize(("name", "told"), [("torchvision-compiled", "3e-01"), ("swinkit-compiled", "nan")])
+def test_one_that_computes_something_else_does_not_count(name: str, told: str, tmp_path: Path) -> None:
+    other, timm = judged(tmp_path, name, "timm")
+    assert (other.state, other.counts, timm.counts) == (FAILED, False, True)
+    assert other.reason == f"computes something else: it differs by {told} of the largest value"
+
+
+def test_one_that_hangs_is_given_up(tmp_path: Path) -> None:
+    hanging, other = judged(tmp_path, "vit-b-16", "timm", patience=Patience(1.0, call=0.1))
+    assert (hanging.state, hanging.reason) == (FAILED, "no answer within 0 s")
+    assert other.state == MEASURED
+
+
+def test_what_was_measured_before_an_interruption_is_kept(tmp_path: Path) -> None:
+    def told(what: str) -> None:
+        if "round 3" in what:
+            raise KeyboardInterrupt
+
+    results = judged(tmp_path, "swinkit", "timm", told=told)
+    assert [(each.state, len(each.rounds), each.counts) for each in results] == [(STOPPED, 2, True)] * 2
+
+
+def test_an_interruption_while_one_is_built_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+    end = judge.Process.end
+    monkeypatch.setattr(judge.Process, "end", lambda self: ended.append(end(self)))
+    monkeypatch.setattr(judge.Process, "hear", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert [each.state for each in judged(tmp_path, "swinkit")] == [STOPPED]
+    assert ended == [-9]
+
+
+class Timed:
+    """As much of a contender as decides when the rounds end."""
+
+    def __init__(self, *seconds: float):
+        self.result = Result("timm", rounds=[[each] for each in seconds])
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "budget", "expected"),
+    [
+        (0, 100.0, 1.0, False),  # one round in any case
+        (4, 3.0, 1.0, False),  # five, though the budget is spent
+        (1, 5.0, 1.0, True),  # unless it is far overdrawn
+        (5, 0.5, 1.0, False),  # then as many as fit
+        (5, 1.1, 1.0, True),
+        (40, 0.5, 1.0, True),
+    ],
+)
+def test_there_are_five_rounds_and_then_as_many_as_time_allows(
+    done: int, seconds: float, budget: float, expected: bool
+) -> None:
+    noisy = [Timed(1, 2, 3, 4, 5), Timed(5, 4, 3, 2, 1)]
+    assert judge.enough(noisy, done, seconds, budget) is expected
+
+
+def test_rounds_end_early_once_all_ratios_are_known_well() -> None:
+    same = [Timed(1, 2, 3, 4, 5), Timed(2, 4, 6, 8, 10)]  # each twice as long, in every round
+    assert judge.enough(same, 5, 0.0, 100.0)

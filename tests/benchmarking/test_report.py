@@ -1,0 +1,75 @@
+"""A record in words: ties are called ties, and what has no numbers has a reason."""
+
+import pytest
+
+from swinkit.benchmarking.record import STOPPED, Measured, Result
+from swinkit.benchmarking.report import about, cells, growth_rows, milliseconds, reasons, verdict
+from swinkit.benchmarking.rows import ROWS, VIT
+
+from .measurements import answers, grows, record, timed
+
+
+def test_a_line_has_time_speed_rate_memory_and_agreement() -> None:
+    row = answers()
+    assert cells(row, row.results[1], 300e9) == (
+        *("swinkit-engine", "40.0", "1.0%", "1.25", "1.25-1.25"),
+        *("225", "75%", "50", "3e-07"),
+    )
+
+
+def test_the_fastest_peer_is_what_the_others_are_compared_with() -> None:
+    row = answers()
+    assert cells(row, row.results[3], 300e9)[3:5] == ("1", "-")
+
+
+def test_a_tie_is_called_one() -> None:
+    row = Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 1.0), timed("timm", 1.005)])
+    assert cells(row, row.results[0], 1e9)[3] == "1.00 tie"
+    assert verdict(row).startswith("swinkit ties with the fastest peer, timm: 1.00 (1.00-1.00) times as fast")
+
+
+def test_the_verdict_is_about_the_best_of_ours() -> None:
+    assert verdict(answers()) == (
+        "swinkit-engine is faster than the fastest peer, openvino: 1.25 (1.25-1.25) times as fast, "
+        "over 5 rounds"
+    )
+    slow = Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 2.0), timed("timm", 1.0)])
+    assert "is SLOWER than" in verdict(slow)
+    assert verdict(Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 2.0)])) == ""
+    assert verdict(grows()[0]) == ""  # the other is another model
+
+
+def test_what_has_no_numbers_has_a_reason() -> None:
+    row = answers()
+    row.results += [Result("timm-compiled", STOPPED), Result("torchvision-compiled", STOPPED, "", [[1.0]])]
+    assert reasons(row) == [
+        "torchvision: killed by SIGKILL, as when memory runs out",
+        "onnxruntime: not installed: pip install onnxruntime",
+        "timm-compiled: stopped",
+        "torchvision-compiled: stopped after 1 rounds",
+    ]
+
+
+def test_growth_is_told_beside_that_of_the_pixels() -> None:
+    assert growth_rows(record()) == [
+        ("swinkit", "224", "1", "80.0", "1.0", "100", "1.0"),
+        ("swinkit", "448", "4", "320", "4.0", "400", "4.0"),
+        (VIT, "224", "1", "200", "1.0", "100", "1.0"),
+        (VIT, "448", "4", "1,600", "8.0", "800", "8.0"),
+    ]
+
+
+def test_the_machine_is_told_with_its_ceilings() -> None:
+    assert about(record()) == [
+        "A Processor, 2 cores (avx2, fma); 2 threads; 8 GiB",
+        "load of the machine before it began: 0.10 processes",
+        "matrix products 200 GFLOP/s, copies 30.0 GB/s (one thread: 100 and 15.0)",
+        "python 3.11.7, torch 2.15.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.000_512_3, "0.51"), (0.005_123, "5.12"), (0.0512, "51.2"), (2.0831, "2,083")]
+)
+def test_times_have_about_three_digits(seconds: float, text: str) -> None:
+    assert milliseconds(seconds) == text

@@ -1,0 +1,40 @@
+"""What several measurements come to: nothing is called faster that may be chance."""
+
+import pytest
+
+from swinkit.benchmarking.spread import compared, spread
+
+NOISE = (0.98, 1.03, 1.0, 1.01, 0.97, 1.02, 0.99, 1.0, 1.04, 0.96)
+
+
+def test_the_middle_and_the_quartiles() -> None:
+    found = spread([1.0, 2.0, 3.0, 4.0, 100.0])
+    assert (found.low, found.middle, found.high) == (2.0, 3.0, 4.0)
+    assert found.noise == pytest.approx(1 / 3)
+    assert spread([7.0]).noise == 0
+
+
+def test_half_the_time_is_twice_as_fast() -> None:
+    ratio = compared([2 * each for each in NOISE], list(reversed(NOISE)))
+    assert ratio.low < 2 < ratio.high
+    assert ratio.middle == pytest.approx(2, abs=0.05)
+    assert ratio.verdict == "faster"
+    assert compared(NOISE, [2 * each for each in NOISE]).verdict == "slower"
+
+
+def test_what_differs_less_than_its_noise_is_a_tie() -> None:
+    assert compared(NOISE, [1.005 * each for each in reversed(NOISE)]).verdict == "tie"
+
+
+def test_a_difference_that_is_certain_and_tiny_is_a_tie() -> None:
+    assert compared([1.005] * 10, [1.0] * 10).verdict == "tie"
+
+
+def test_what_slows_whole_rounds_down_changes_no_ratio() -> None:
+    slowed = [each * (10 if i % 2 else 1) for i, each in enumerate(NOISE)]
+    found = compared([3 * each for each in slowed], slowed)
+    assert (found.low, found.middle, found.high) == pytest.approx((3, 3, 3))
+
+
+def test_the_same_measurements_give_the_same_interval() -> None:
+    assert compared(NOISE, sorted(NOISE)) == compared(NOISE, sorted(NOISE))
