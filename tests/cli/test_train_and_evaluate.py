@@ -58,7 +58,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(pictures, tmp_p
     assert main([*words, "optimiser.lr=2e-3", "-n"]) == 0
     first, *lines, last = capsys.readouterr().out.splitlines()
     assert first.startswith("swin-pico on 8 pictures of ")
-    assert first.endswith(": 1 epochs of 2 steps")
+    assert first.endswith(": 1 epoch of 2 steps")
     assert "optimiser.lr 0.002" in [" ".join(line.split()) for line in lines]
     assert last == "dry run, nothing was written"
     assert not list(tmp_path.iterdir())
@@ -128,8 +128,13 @@ def test_a_resume_with_other_pictures_shows_the_difference(run, pictures, tmp_pa
         ),
         (["train", "cifar10-swin-pico", "data=x", "out=y", "optimiser.lr=fast"], 2, "optimiser.lr"),
         (["train", "cifar10-swin-pico", "data=x", "out=y", "run.batch_size=0"], 2, "it must be 1 or more"),
-        (["train", "cifar10-swin-pico", "data=nowhere", "out=y"], 3, "nowhere: no such folder or zip"),
-        (["evaluate", "swin-pico", "data=nowhere"], 3, "nowhere: no such folder or zip"),
+        (
+            ["train", "cifar10-swin-pico", "data=x", "out=y", "init="],
+            2,
+            "init needs a value: init=NAME; null stands for none",
+        ),
+        (["train", "cifar10-swin-pico", "data=nowhere", "out=y"], 3, "nowhere: no such folder, zip or list"),
+        (["evaluate", "swin-pico", "data=nowhere"], 3, "nowhere: no such folder, zip or list"),
         (["evaluate", "swin-pcio", "data=x"], 2, "no such file, folder or checkpoint"),
         (["evaluate"], 2, "model"),
         (["evaluate", "swin-pico", "data=nowhere", "batch_size=0"], 2, "unknown option 'batch_size'"),

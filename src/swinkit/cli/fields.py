@@ -3,10 +3,12 @@
 from argparse import SUPPRESS
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, Literal, get_type_hints
+from types import NoneType
+from typing import Any, Literal, get_args, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
+from ..errors import UsageError
 from ..training.recipe import Recipe, settings_in
 
 METAVARS = {
@@ -128,8 +130,12 @@ def chosen(recipe: Recipe, options: Namespace) -> Recipe:
     """The recipe with the fields as `reader` found them.
 
     Raises:
-        UsageError: together they describe no training.
+        UsageError: a name is empty, or together they describe no training.
     """
+    for name, kind, _ in leaves(recipe):
+        if options[name] == "":
+            none = "; null stands for none" if NoneType in get_args(kind) else ""
+            raise UsageError(f"{name} needs a value: {name}={METAVARS.get(kind, METAVARS[str])}{none}")
     return overridden(recipe, {name: options[name] for name, _, _ in leaves(recipe)})
 
 
