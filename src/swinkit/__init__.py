@@ -11,13 +11,25 @@ if TYPE_CHECKING:
     from .api import convert as convert
     from .api import evaluate as evaluate
     from .api import load as load
+    from .api import optimize as optimize
     from .api import push as push
     from .api import save as save
     from .api import train as train
     from .api import variants as variants
 
 __version__ = "0.1.0"
-__all__ = ["backbone", "checkpoints", "convert", "evaluate", "load", "push", "save", "train", "variants"]
+__all__ = [
+    "backbone",
+    "checkpoints",
+    "convert",
+    "evaluate",
+    "load",
+    "optimize",
+    "push",
+    "save",
+    "train",
+    "variants",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -212,9 +212,9 @@ def optimize(model: Model) -> Model:
     """The model with its backbone in native code, for inference in fp32 on this machine's CPU.
 
     What comes back is of the same class, shares its weights with `model`, which stays as it is, and follows
-    when they change. It answers alike to the last digits of fp32, about twice as fast. Whatever needs more
-    than an answer (gradients, training mode, another precision or device, torch.compile) takes the plain
-    path, as does a block that native code does not know; the log says so.
+    when they change. It answers alike to the last digits of fp32, in half to two thirds of the time.
+    Whatever needs more than an answer (gradients, training mode, another precision or device, torch.compile)
+    takes the plain path, as does a block that native code does not know; the log says so.
     The engine is compiled first, which takes seconds, unless it was before.
 
     Raises:

@@ -38,20 +38,20 @@ X = torch.arange(56.0).view(7, 8)  # two images a piece
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_images_go_through_a_few_at_a_time(noted, mode):
     with mode():
-        assert torch.equal(in_pieces(noted, X), X * 2)
+        assert torch.equal(in_pieces(noted, noted, X), X * 2)
     assert noted.given == [2, 2, 2, 1]
 
 
 @torch.no_grad()
 def test_an_image_larger_than_a_piece_goes_by_itself(noted):
-    in_pieces(noted, torch.ones(2, 100))
+    in_pieces(noted, noted, torch.ones(2, 100))
     assert noted.given == [1, 1]
 
 
 def test_with_gradients_or_in_training_all_go_together(noted):
-    in_pieces(noted, X)
+    in_pieces(noted, noted, X)
     with torch.no_grad():
-        in_pieces(noted.train(), X)
+        in_pieces(noted.train(), noted, X)
     assert noted.given == [7, 7]
 
 
@@ -59,13 +59,13 @@ def test_with_gradients_or_in_training_all_go_together(noted):
 def test_a_hook_sees_all_images(noted):
     seen = []
     noted.register_forward_hook(lambda _part, given, _answer: seen.append(len(given[0])))
-    in_pieces(noted, X)
+    in_pieces(noted, noted, X)
     assert seen == [7]
 
 
 @torch.no_grad()
 def test_no_images_give_no_answers(noted):
-    assert in_pieces(noted, X[:0]).shape == (0, 8)
+    assert in_pieces(noted, noted, X[:0]).shape == (0, 8)
 
 
 @pytest.mark.parametrize("family", ["v1", "v2", "mlp", "moe", "video"])

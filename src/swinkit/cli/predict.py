@@ -22,6 +22,8 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     require_known(options.model)
     from .. import api
+    from ..engine.attach import attached
+    from ..engine.build import ready
     from ..tasks.classification.model import Classifier
     from .pictures import answers, find_all
 
@@ -31,6 +33,8 @@ def command(arguments: Sequence[str]) -> int:
     model = api.load(options.model, **ways(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head to predict with")
+    if ready() is not None:
+        model = attached(model)
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as coming:

@@ -25,6 +25,10 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C): the blocks in turn, without the way to the next grid."""
+        return in_pieces(self, self.through, x)
+
+    def through(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C): as `forward`, all images at once."""
         for block in self.blocks:
             x = block(x)
         return x
@@ -69,7 +73,7 @@ class Swin(nn.Module):
         x = self.dropout(self.position(x))
         features = []
         for stage in cast("Iterable[Stage]", self.stages):
-            x = in_pieces(stage, x)
+            x = stage(x)
             features.append(x)
             if stage.merge is not None:
                 x = stage.merge(x)

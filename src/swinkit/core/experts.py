@@ -56,7 +56,9 @@ class Experts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
         tokens = x.flatten(0, -2)
-        plan, self.balance = self.route(tokens)
+        plan, balance = self.route(tokens)
+        if not torch.compiler.is_exporting():  # a program keeps nothing beside its weights
+            self.balance = balance
         answers = self.experts(plan.gather(tokens))
         return plan.scatter(answers).to(x.dtype).view(x.shape)
 

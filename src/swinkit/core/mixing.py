@@ -33,6 +33,7 @@ class WindowMixing(nn.Module):
 
     def mix(self, x: Tensor) -> Tensor:
         """(B, W, N, C) -> (B, W, N, C)."""
-        x = x.unflatten(-1, (self.num_heads, -1))  # B, W, N, H, D
-        x = torch.einsum("hnm, bwmhd -> bwnhd", self.weight, x) + self.bias.T[..., None]
-        return x.flatten(3)
+        batch, depth = x.shape[0], x.shape[-1] // self.num_heads
+        x = x.unflatten(-1, (self.num_heads, depth)).permute(3, 2, 0, 1, 4).flatten(2)  # H, N, B * W * D
+        x = torch.baddbmm(self.bias[..., None], self.weight, x).unflatten(2, (batch, -1, depth))
+        return x.permute(2, 3, 1, 0, 4).flatten(3)

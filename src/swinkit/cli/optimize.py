@@ -1,0 +1,90 @@
+"""`swinkit optimize [MODEL]`: build the engine for this machine, and show what it does to a model."""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from ..errors import EnvironmentProblem, UsageError
+from ..models.catalogue import canonical
+from ..zoo.names import require_known
+from .arguments import MODEL, add_reading, parse, parser, ways
+from .console import line
+
+if TYPE_CHECKING:
+    from ..core.backbone import Swin
+
+USUAL = "swin-t"
+LEAST, MOST, PATIENCE = 3, 30, 5.0  # calls of each; seconds after which no more are begun
+CLOSE = 1e-4  # how far the answers may be apart, as a share of the largest number
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Build, prove and measure."""
+    reader = parser("optimize", "Build the engine that runs models in native code on this machine's CPU.")
+    told = f"{MODEL}; or a name of `swinkit models`, with random weights"
+    reader.add_argument("model", nargs="?", default=USUAL, metavar="MODEL", help=told)
+    add_reading(reader)
+    batch = "how many inputs the model sees at a time"
+    reader.add_argument("--batch-size", type=int, metavar="N", default=1, help=batch)
+    options = parse(reader, arguments)
+    if options.batch_size < 1:
+        raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
+    by_name = canonical(options.model) == options.model
+    if not by_name:
+        require_known(options.model)
+    from .. import api
+    from ..core.backbone import Swin
+    from ..engine.build import build, ready
+
+    known, began = ready() is not None, time.perf_counter()
+    engine = build()
+    line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))
+    model = api.backbone(options.model) if by_name else api.load(options.model, **ways(options))
+    backbone = model if isinstance(model, Swin) else model.backbone
+    line(compared(backbone, options.model, options.batch_size))
+    return 0
+
+
+def compared(backbone: "Swin", name: str, batch: int) -> str:
+    """Run a backbone plainly and natively on random pixels, of the size at which its last grid is one window.
+
+    Raises:
+        EnvironmentProblem: the answers differ.
+    """
+    import torch
+
+    from ..engine.attach import attached
+
+    plain, spec = backbone.eval(), backbone.spec
+    native = attached(plain)
+    sizes = [w * s for w, s in zip(spec.window_sizes[-1], spec.strides[-1], strict=True)]
+    pixels = torch.randn(batch, spec.in_channels, *sizes, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        error = max(
+            float((a - b).abs().max() / b.abs().max())
+            for a, b in zip(native(pixels), plain(pixels), strict=True)
+        )
+        if not error < CLOSE:
+            raise EnvironmentProblem(
+                f"the engine answers otherwise than plain PyTorch (by {error:.1e} of the largest number); "
+                "please report this, with your CPU and compiler"
+            )
+        slow, fast = timed([lambda: plain(pixels), lambda: native(pixels)])
+    shape = " x ".join(map(str, pixels.shape))
+    return (
+        f"{name} on {shape} pixels, {torch.get_num_threads()} threads: {1000 * fast:.1f} ms, plain PyTorch "
+        f"{1000 * slow:.1f} ms: {slow / fast:.2f}x; they differ by {error:.1e} of the largest number"
+    )
+
+
+def timed(calls: Sequence[Callable[[], object]]) -> list[float]:
+    """The median seconds of each call, in turns, so that what else the machine does falls on all alike."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    end = time.perf_counter() + PATIENCE
+    while len(seconds[0]) < LEAST or (len(seconds[0]) < MOST and time.perf_counter() < end):
+        for call, row in zip(calls, seconds, strict=True):
+            began = time.perf_counter()
+            call()
+            row.append(time.perf_counter() - began)
+    return [median(row) for row in seconds]

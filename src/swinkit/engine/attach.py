@@ -1,0 +1,53 @@
+"""A model whose backbone runs in native code where it can."""
+
+import copy
+import logging
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
+from torch import nn
+
+from ..core.backbone import Stage, Swin
+from ..core.block import Block
+from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
+from . import refusals
+from .native import NativeBlocks
+from .reduction import NativeReduction
+
+logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def attached(model: Model) -> Model:
+    """A copy of `model` that shares its weights, and whose backbones use the engine."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    model = copy.deepcopy(model, dict(shared))
+    for module in model.modules():
+        if isinstance(module, Swin):
+            attach(module)
+    return model
+
+
+def attach(backbone: Swin) -> None:
+    """Give every part of `backbone` that native code knows its native forward."""
+    for part in (backbone.embed, *(stage.merge for stage in stages(backbone))):
+        if part is not None and type(part) in (PatchEmbed, NormThenReduce, ReduceThenNorm):
+            NativeReduction(part).attach()
+    for stage in stages(backbone):
+        blocks = [cast("Block", block) for block in stage.blocks]
+        refused = [reason for block in blocks if (reason := refusals.of_block(block))]
+        if not refused:
+            NativeBlocks(stage, blocks).attach()
+            continue
+        logger.info(
+            "%d of %d blocks of a stage run without the engine: %s", len(refused), len(blocks), refused[0]
+        )
+        for block in blocks:
+            if refusals.of_block(block) is None:
+                NativeBlocks(block, [block]).attach()
+
+
+def stages(backbone: Swin) -> Iterable[Stage]:
+    """Finest first."""
+    return cast("Iterable[Stage]", backbone.stages)

@@ -1,0 +1,144 @@
+"""From the C++ of `cpp/` to a library for this machine, kept in swinkit's cache.
+
+The file's name holds what it was made from: swinkit's version, a hash of the sources and flags, and the
+instruction set. It is compiled aside and then moved to its name, so that two processes, or one that is
+killed, never leave a half. (`torch.utils.cpp_extension.load` would need ninja and torch's headers, wait for
+ever for the lock of a process that was killed, and compile for a minute instead of seconds.)
+"""
+
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from .. import __version__
+from ..data.cache import root
+from ..errors import EnvironmentProblem
+from ..files.disk import sync
+from .library import Library
+
+logger = logging.getLogger(__name__)
+
+SOURCES = Path(__file__).parent / "cpp"
+FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=fast")
+AVX2 = ("-mavx2", "-mfma")
+INSTRUCTION_SETS = {
+    "avx512": (*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"),
+    "avx2": AVX2,
+    "neon": (),  # every 64-bit ARM has it
+}
+COMPILERS = ("c++", "g++", "clang++")
+LONGEST = 300  # seconds that a compiler may take
+
+
+def instruction_set() -> str | None:
+    """The widest that this CPU and the engine have in common; None for none."""
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        return "neon"
+    name = torch.backends.cpu.get_cpu_capability().lower()
+    return name if name in INSTRUCTION_SETS else None
+
+
+@cache
+def digest(instructions: str) -> str:
+    """What tells one build from another."""
+    made_from = hashlib.sha256(" ".join((*FLAGS, *INSTRUCTION_SETS[instructions])).encode())
+    for path in sorted(SOURCES.iterdir()):
+        made_from.update(path.name.encode() + path.read_bytes())
+    return made_from.hexdigest()[:16]
+
+
+def place(instructions: str) -> Path:
+    """Where the library for an instruction set is, or will be."""
+    return root() / "engine" / f"swinkit-{__version__}-{digest(instructions)}-{instructions}.so"
+
+
+def ready() -> Library | None:
+    """The engine, if it was built for this machine already; nothing is compiled."""
+    instructions = instruction_set()
+    return None if instructions is None else opened(place(instructions))
+
+
+def opened(path: Path) -> Library | None:
+    """A library that was built; None if there is none, or none that can be loaded, which is told."""
+    if not path.is_file():
+        return None
+    try:
+        return loaded(path)
+    except (OSError, AttributeError) as error:
+        logger.warning("the engine cannot be loaded, so models run as they are: %s", error)
+        return None
+
+
+@cache
+def loaded(path: Path) -> Library:
+    """A library, loaded once in a process."""
+    return Library(path)
+
+
+def build() -> Library:
+    """The engine for this machine, compiled unless that was done before.
+
+    Raises:
+        EnvironmentProblem: the CPU has no instruction set that the engine knows, there is no compiler, it
+            fails, or the cache cannot be written.
+    """
+    instructions = instruction_set()
+    if instructions is None:
+        raise EnvironmentProblem(
+            "the engine needs a CPU with AVX2, AVX-512 or NEON; without it, models run as they are"
+        )
+    path = place(instructions)
+    library = opened(path)
+    if library is None:
+        compile_to(path, INSTRUCTION_SETS[instructions], compiler())
+        library = loaded(path)
+    return library
+
+
+def compiler() -> str:
+    """The command of a C++ compiler: `$CXX`, or the first that is installed.
+
+    Raises:
+        EnvironmentProblem: there is none.
+    """
+    for name in (os.environ.get("CXX"), *COMPILERS):
+        if name and (path := shutil.which(name)):
+            return path
+    raise EnvironmentProblem(
+        "no C++ compiler is installed, so the engine cannot be built: `apt install g++` (macOS: "
+        "`xcode-select --install`), or name one in $CXX; without it, models run as they are"
+    )
+
+
+def compile_to(path: Path, flags: tuple[str, ...], command: str) -> None:
+    """Compile the sources to `path`, whole or not at all.
+
+    Raises:
+        EnvironmentProblem: the compiler fails, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob("building-*"):  # of processes that were killed
+            if time.time() - old.stat().st_mtime > 2 * LONGEST:
+                shutil.rmtree(old, ignore_errors=True)
+        with TemporaryDirectory(prefix="building-", dir=path.parent) as folder:
+            new = Path(folder) / path.name
+            words = [command, *FLAGS, *flags, "-o", str(new), str(SOURCES / "engine.cpp")]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
+            if done.returncode != 0:
+                lines = done.stderr.splitlines()
+                said = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
+                raise EnvironmentProblem(f"{command} cannot compile the engine: {said[:300]}")
+            sync(new)
+            new.replace(path)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentProblem(f"the engine cannot be built in {path.parent}: {error}") from None

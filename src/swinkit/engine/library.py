@@ -1,0 +1,159 @@
+"""The engine's functions and structures, as Python sees them: the fields here are those of `cpp/*.h`.
+
+It is loaded by ctypes, which lets other Python threads run meanwhile, and knows nothing of torch but one C
+function, `torch_parallel_for`, by which it works on torch's own threads.
+"""
+
+import ctypes
+import math
+import os
+from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..core.spec import Size
+
+ABSENT = -1.0  # the epsilon of a norm that a block does not have
+
+
+class Layout(Structure):
+    """attention.h: how a grid is cut into windows."""
+
+    _fields_ = (
+        ("rows", c_void_p),
+        ("kinds", c_void_p),
+        ("masks", c_void_p),
+        ("windows", c_int32),
+        ("tokens", c_int32),
+    )
+
+
+class Attention(Structure):
+    """attention.h: the weights of the heads, group by group."""
+
+    _fields_ = (
+        ("weight", c_void_p),
+        ("bias", c_void_p),
+        ("padding", c_void_p),
+        ("offsets", c_void_p),
+        ("scale", c_void_p),
+        ("heads", c_int32),
+        ("group", c_int32),
+    )
+
+
+class Panels(Structure):
+    """product.h: weights, laid out for the innermost loop."""
+
+    _fields_ = (("data", c_void_p), ("depth", c_int32), ("columns", c_int32))
+
+
+class Linear(Structure):
+    """block.h."""
+
+    _fields_ = (("weight", Panels), ("bias", c_void_p))
+
+
+class Norm(Structure):
+    """norm.h."""
+
+    _fields_ = (("weight", c_void_p), ("bias", c_void_p), ("epsilon", c_float))
+
+
+class Block(Structure):
+    """block.h: one block, on one grid."""
+
+    _fields_ = (
+        ("layout", Layout),
+        ("attention", Attention),
+        ("projection", Linear),
+        ("expand", Linear),
+        ("shrink", Linear),
+        ("before_attention", Norm),
+        ("after_attention", Norm),
+        ("before_mlp", Norm),
+        ("after_mlp", Norm),
+        ("after_block", Norm),
+    )
+
+
+class Reduction(Structure):
+    """reduce.h: several rows side by side become one."""
+
+    _fields_ = (
+        ("table", c_void_p),
+        ("parts", c_int32),
+        ("channels", c_int32),
+        ("before", Norm),
+        ("linear", Linear),
+        ("after", Norm),
+    )
+
+
+class Threads(Structure):
+    """threads.h."""
+
+    _fields_ = (("parallel_for", c_void_p), ("count", c_int32))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of the machine's registers: `lanes` numbers are in one; `panel` columns of weights lie together."""
+
+    lanes: int
+    panel: int
+
+
+class Library:
+    """An engine that was built for this machine."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.functions = ctypes.CDLL(str(path))
+        numbers, pointer = c_int32, c_void_p
+        self.functions.swin_blocks.argtypes = (
+            POINTER(Threads), pointer, numbers, pointer, pointer, numbers, numbers, numbers,
+        )  # fmt: skip
+        self.functions.swin_reduce.argtypes = (
+            POINTER(Threads), POINTER(Reduction), pointer, pointer, numbers, c_int64, numbers, numbers,
+        )  # fmt: skip
+        self.functions.swin_blocks.restype = self.functions.swin_reduce.restype = None
+        lanes, panel = c_int32(), c_int32()
+        self.functions.swin_shape(ctypes.byref(lanes), ctypes.byref(panel))
+        self.shape = Shape(lanes.value, panel.value)
+        self.parallel_for = ctypes.cast(torch_library().torch_parallel_for, c_void_p).value
+        self.process = os.getpid()
+
+    @property
+    def threads(self) -> Threads:
+        """Torch's threads; one alone after a fork, which OpenMP's threads do not survive."""
+        if os.getpid() != self.process:
+            return Threads(None, 1)
+        return Threads(self.parallel_for, torch.get_num_threads())
+
+    def run(self, blocks: "ctypes.Array[Block]", x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C), contiguous, through blocks that were prepared for that grid."""
+        out = torch.empty_like(x)
+        images, tokens, channels = x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]
+        self.functions.swin_blocks(
+            self.threads, blocks, len(blocks), x.data_ptr(), out.data_ptr(), images, tokens, channels
+        )
+        return out
+
+    def reduce(self, reduction: Reduction, x: Tensor, size: Size, channels: int) -> Tensor:
+        """(B, ...) -> (B, *size, channels), contiguous."""
+        out = torch.empty(x.shape[0], *size, channels)
+        self.functions.swin_reduce(
+            self.threads, reduction, x.data_ptr(), out.data_ptr(),
+            x.shape[0], x[0].numel(), math.prod(size), channels,
+        )  # fmt: skip
+        return out
+
+
+def torch_library() -> ctypes.CDLL:
+    """The library of torch that has its threads; it is loaded already."""
+    folder = Path(torch.__file__).parent / "lib"
+    return ctypes.CDLL(str(next(path for path in folder.iterdir() if path.stem == "libtorch_cpu")))

@@ -1,0 +1,92 @@
+"""Patch embedding and patch merging in native code: several rows side by side become one.
+
+Shapes: B batch, *P size in pixels, *S grid size, C channels.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
+from ..core.spec import Size
+from ..core.tiles import pad_to, round_up
+from . import library, refusals
+from .library import Library
+from .native import Native
+from .packing import packed_reduction
+from .windows import KEPT
+
+
+@lru_cache(KEPT)
+def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
+    """The coarser grid, and for each of its rows those of the finer one, -1 where it is padded."""
+    numbers = torch.arange(1, math.prod(grid) + 1).reshape(1, *grid, 1)
+    rows = fold(numbers, factor)
+    return tuple(rows.shape[1:-1]), rows.flatten(0, -2).int() - 1
+
+
+@lru_cache(KEPT)
+def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
+    """The grid, and for each patch its runs of neighbouring pixels, in the order of the weights."""
+    last = pixels[-1] // patch[-1]
+    numbers = torch.arange(channels * math.prod(pixels[:-1]) * last).reshape(channels, *pixels[:-1], last)
+    for axis, size in reversed(list(enumerate(patch[:-1], start=1))):
+        numbers = numbers.unflatten(axis, (-1, size))
+    axes = len(patch) - 1
+    order = (*range(1, 2 * axes, 2), 2 * axes + 1, 0, *range(2, 2 * axes + 1, 2))
+    runs = numbers.permute(order)
+    return tuple(runs.shape[: axes + 1]), runs.flatten(axes + 1).flatten(0, axes).int().contiguous()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A reduction for one input size, and what it points to."""
+
+    reduction: library.Reduction
+    size: Size
+    kept: list[Any]
+
+
+class NativeReduction(Native):
+    """The `forward` of a `PatchEmbed`, a `NormThenReduce` or a `ReduceThenNorm`."""
+
+    def __init__(self, twin: nn.Module):
+        super().__init__(twin, [twin])
+
+    def unknown(self) -> str | None:
+        """Why the twin is unknown."""
+        return refusals.of_reduction(self.twin)
+
+    def forget(self) -> None:
+        """Weights are packed for each size; there are few."""
+
+    def prepare(self, engine: Library, grid: Size) -> Prepared:
+        """The weights, and the rows that each row of the result is made from."""
+        twin = self.twin
+        if isinstance(twin, PatchEmbed):
+            size, table = patch_runs(grid, twin.proj.in_channels, twin.patch)
+            after = twin.norm if isinstance(twin.norm, nn.LayerNorm) else None
+            parts, channels = (None, twin.proj, after), twin.patch[-1]
+        else:
+            assert isinstance(twin, NormThenReduce | ReduceThenNorm)
+            size, table = merged_rows(grid, twin.factor)
+            first, last = (twin.norm, None) if isinstance(twin, NormThenReduce) else (None, twin.norm)
+            parts, channels = (first, twin.reduction, last), twin.reduction.in_features // table.shape[1]
+        reduction, kept = packed_reduction(*parts, engine.shape)
+        reduction.table, reduction.parts, reduction.channels = table.data_ptr(), table.shape[1], channels
+        return Prepared(reduction, size, [table, kept])
+
+    def run(self, engine: Library, x: Tensor) -> Tensor:
+        """(B, in_channels, *P) or (B, *S, C) -> the twin's answer."""
+        if isinstance(self.twin, PatchEmbed):
+            pixels = x.movedim(1, -1)
+            padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), self.twin.patch))
+            x = padded.movedim(-1, 1).contiguous()
+            prepared, columns = self.on_grid(engine, tuple(x.shape[2:])), self.twin.proj.out_channels
+        else:
+            prepared, columns = self.on_grid(engine, tuple(x.shape[1:-1])), 2 * x.shape[-1]
+        return engine.reduce(prepared.reduction, x, prepared.size, columns)

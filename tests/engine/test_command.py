@@ -1,0 +1,51 @@
+"""`swinkit optimize` builds, proves and measures; its errors are one line."""
+
+import pytest
+from PIL import Image
+
+from swinkit.cli import optimize
+from swinkit.cli.main import main
+from swinkit.engine import attach, build
+from swinkit.engine.library import Library
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(optimize, "PATIENCE", 0.0)
+
+
+def test_it_says_where_the_engine_is_and_how_much_faster(engine, capsys):
+    assert main(["optimize", "swin-pico", "--batch-size", "2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{engine.path}: built before"
+    assert second.startswith("swin-pico on 2 x 3 x 32 x 32 pixels, 1 threads: ")
+    assert "plain PyTorch" in second
+
+
+def test_a_wrong_answer_is_an_error(engine, monkeypatch, capsys):
+    run = Library.run
+    monkeypatch.setattr(Library, "run", lambda self, *given: run(self, *given) * 1.01)
+    assert main(["optimize", "swin-pico"]) == 4
+    assert "the engine answers otherwise than plain PyTorch" in capsys.readouterr().err
+
+
+def test_without_a_compiler_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(build, "instruction_set", lambda: "avx2")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    assert main(["optimize"]) == 4
+    assert "apt install g++" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["no-such-model"], ["--batch-size", "0"]])
+def test_wrong_arguments_are_told_before_anything_is_built(monkeypatch, words):
+    monkeypatch.setattr(build, "build", lambda: pytest.fail("built"))
+    assert main(["optimize", *words]) == 2
+
+
+def test_predict_uses_an_engine_that_is_there(engine, monkeypatch, tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "grey.png")
+    used, attached = [], attach.attached
+    monkeypatch.setattr(attach, "attached", lambda model: used.append(model) or attached(model))
+    assert main(["predict", str(tmp_path / "grey.png")]) == 0
+    assert used

@@ -1,0 +1,240 @@
+"""Native code stands in only where it gives what the plain path gives; weights may change at any time."""
+
+import copy
+import logging
+import multiprocessing
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swinkit import api
+from swinkit.core.backbone import Swin
+from swinkit.engine import native
+from swinkit.engine.attach import attached
+from tests.models.small import PICTURE, small
+
+CLOSE = {"rtol": 1e-5, "atol": 2e-5}
+
+
+@pytest.fixture
+def model(engine) -> Swin:
+    return attached(small())
+
+
+@pytest.fixture
+def pixels() -> Tensor:
+    return torch.randn(1, 3, *PICTURE)
+
+
+def plain(model: Swin) -> Callable[[Tensor], Tensor]:
+    """The same weights as they are now, without the engine; the last stage's features."""
+    twin = small()
+    twin.load_state_dict(model.state_dict())
+    return lambda x: twin(x)[-1]
+
+
+@torch.inference_mode()
+def answer(model: nn.Module, pixels: Tensor) -> Tensor:
+    return model(pixels)[-1]
+
+
+def test_names_classes_and_the_given_model_stay(engine):
+    given = small()
+    made = attached(given)
+    assert list(made.state_dict()) == list(given.state_dict())
+    assert all(a is b for a, b in zip(made.parameters(), given.parameters(), strict=True))
+    assert [type(module) for module in made.modules()] == [type(module) for module in given.modules()]
+    assert not any("forward" in vars(module) for module in given.modules())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda model, x: model(x), "gradients are wanted"),
+        (lambda model, x: model.train().requires_grad_(False)(x), "training mode"),
+        (lambda model, x: model.requires_grad_(False).double()(x.double()), "torch.float64"),
+        (lambda model, x: torch.func.vmap(model.requires_grad_(False))(x[None]), "torch watches"),
+        (lambda model, x: torch.jit.trace(model.requires_grad_(False), x, check_trace=False), "traced"),
+    ],
+    ids=["gradients", "training", "float64", "vmap", "trace"],
+)
+def test_other_calls_take_the_plain_path_and_the_log_says_why(model, pixels, caplog, ask, reason):
+    caplog.set_level(logging.INFO, logger="swinkit.engine")
+    for _ in range(2):
+        ask(model, pixels)
+    told = [record.message for record in caplog.records if reason in record.message]
+    assert len(told) == 1 + 1 + 2  # the embedding, a merge and two stages, each of them once
+
+
+def test_autocast_takes_the_plain_path(model, pixels):
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(model(pixels)[-1], plain(model)(pixels))
+
+
+def test_gradients_are_those_of_the_plain_path(model, pixels):
+    twin = small()
+    twin.load_state_dict(model.state_dict())
+    for each in (model, twin):
+        each(pixels)[-1].square().sum().backward()
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(a.grad, b.grad)
+
+
+def test_torch_compile_sees_the_plain_path(model, pixels):
+    torch.compiler.reset()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(pixels)[-1], plain(model)(pixels), **CLOSE)
+
+
+def test_export_sees_the_plain_path(model, pixels):
+    with torch.no_grad():
+        exported = torch.export.export(model, (pixels,)).module()
+        torch.testing.assert_close(exported(pixels)[-1], plain(model)(pixels), **CLOSE)
+
+
+def test_a_hook_inside_is_called(model, pixels):
+    seen = []
+    hook = model.stages[0].blocks[1].token_mixer.register_forward_hook(lambda *given: seen.append(given))
+    answer(model, pixels)
+    assert seen
+    hook.remove()
+    seen.clear()
+    answer(model, pixels)
+    assert not seen
+
+
+def changed_in_place(model: Swin) -> None:
+    with torch.no_grad():
+        model.stages[1].blocks[0].token_mixer.qkv.weight.mul_(2)
+
+
+def loaded(model: Swin) -> None:
+    model.load_state_dict({name: x + 0.1 for name, x in model.state_dict().items()})
+
+
+def assigned(model: Swin) -> None:
+    model.load_state_dict({name: x + 0.1 for name, x in model.state_dict().items()}, assign=True)
+
+
+def exchanged(model: Swin) -> None:
+    layer = model.stages[1].blocks[1].channel_mixer
+    layer.fc2 = nn.Linear(layer.fc2.in_features, layer.fc2.out_features).eval()
+
+
+def of_a_bias(model: Swin) -> None:
+    with torch.no_grad():
+        model.stages[0].blocks[0].token_mixer.bias.table.mul_(3)
+
+
+def of_the_embedding(model: Swin) -> None:
+    with torch.no_grad():
+        model.embed.proj.bias.mul_(3)
+
+
+def of_a_merge(model: Swin) -> None:
+    with torch.no_grad():
+        model.stages[0].merge.norm.weight.mul_(0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [changed_in_place, loaded, assigned, exchanged, of_a_bias, of_the_embedding, of_a_merge],
+)
+def test_a_change_of_weights_is_noticed(model, pixels, change):
+    before = answer(model, pixels)
+    change(model)
+    after = answer(model, pixels)
+    assert not torch.allclose(before, after, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(after, plain(model)(pixels), **CLOSE)
+
+
+def test_a_part_that_is_exchanged_for_an_unknown_one_takes_the_plain_path(model, pixels):
+    class Doubled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.linear(x, self.weight, self.bias) * 2
+
+    layer = model.stages[1].blocks[1].channel_mixer
+    layer.fc2 = Doubled(layer.fc2.in_features, layer.fc2.out_features).eval()
+    twin = plain(model).__closure__[0].cell_contents
+    twin.stages[1].blocks[1].channel_mixer.fc2 = layer.fc2
+    torch.testing.assert_close(answer(model, pixels), twin(pixels)[-1], **CLOSE)
+
+
+def test_weights_of_inference_mode_take_the_plain_path(engine, pixels):
+    """Nothing tells when they change."""
+    with torch.inference_mode():
+        model = attached(small())
+        before = model(pixels)[-1]
+        model.embed.proj.weight.mul_(2)
+        assert not torch.allclose(model(pixels)[-1], before)
+
+
+def pickled(model: Swin) -> Swin:
+    """As it comes out at another process."""
+    return pickle.loads(pickle.dumps(model))  # noqa: S301  our own
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copy_has_its_own_weights(model, pixels, copied):
+    before = answer(model, pixels)
+    other = copied(model)
+    changed_in_place(other)
+    assert torch.equal(answer(model, pixels), before)
+    torch.testing.assert_close(answer(other, pixels), plain(other)(pixels), **CLOSE)
+
+
+def test_many_sizes_keep_few_tables(model):
+    for size in range(20, 20 + 4 * 2 * native.GRIDS, 4):
+        answer(model, torch.randn(1, 3, size, size))
+    assert len(model.stages[0].forward._grids) == native.GRIDS
+
+
+def test_without_the_engine_models_run_as_they_are(monkeypatch, tmp_path, pixels):
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
+    model = attached(small())
+    assert torch.equal(answer(model, pixels), plain(model)(pixels))
+
+
+def test_pixels_of_another_number_of_axes_are_refused_as_ever(model):
+    with pytest.raises(ValueError, match="expected pixels"):
+        answer(model, torch.randn(3, 20, 20))
+
+
+def test_strided_pixels_are_read_right(model, pixels):
+    """Channels last, as decoders give them."""
+    last = pixels.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(answer(model, last), answer(model, pixels))
+
+
+def test_a_classifier_is_optimized_as_a_whole(engine):
+    given = api.load()
+    made = api.optimize(given)
+    assert type(made) is type(given)
+    images = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(made(images), given(images), **CLOSE)
+
+
+def forked(model: Swin, pixels: Tensor, pipe) -> None:
+    pipe.send(answer(model, pixels).numpy())
+
+
+def test_a_forked_process_answers_the_same(model, pixels):
+    """Torch's threads do not live on there; one thread alone works."""
+    torch.set_num_threads(2)
+    try:
+        expected = answer(model, pixels)
+        here, there = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=forked, args=(model, pixels, there))
+        process.start()
+        assert here.poll(60)
+        assert torch.equal(torch.from_numpy(here.recv()), expected)
+        process.join(10)
+    finally:
+        torch.set_num_threads(1)
