@@ -248,8 +248,8 @@ def test_one_picture_that_is_closed_to_us(tmp_path, capsys):
         ),
         (
             lambda path: path.write_bytes(BAD),
-            "SET: neither a folder nor a zip",
-            "SET: neither a folder nor a zip",
+            "SET: neither a folder nor a zip, nor a list (.csv, .parquet)",
+            "SET: neither a folder nor a zip, nor a list (.csv, .parquet)",
         ),
     ],
 )
