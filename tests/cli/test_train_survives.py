@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -55,10 +56,11 @@ def run(finished, tmp_path):
 
 
 @pytest.fixture
-def going(pictures, tmp_path):
-    """A training that has got somewhere, and the file of what it says."""
+def going(pictures, tmp_path, request):
+    """A training that has got somewhere, and the file of what it says; the test's parameter: more fields."""
     out, said = tmp_path / "run", tmp_path / "said.txt"
-    process = commanded(["train", RECIPE, f"data={pictures}", f"out={out}", *LONG], said)
+    more = getattr(request, "param", ())
+    process = commanded(["train", RECIPE, f"data={pictures}", f"out={out}", *LONG, *more], said)
     until = time.monotonic() + PATIENCE
     while not list((out / "checkpoints").glob("epoch-*")):
         assert process.is_alive(), said.read_text()
@@ -88,6 +90,21 @@ def test_asked_to_stop_it_says_how_to_go_on(number, code, going):
     lines = said.read_text().splitlines()
     assert f"stopped; `swinkit train --resume {out}`, or the same command, goes on" in lines[-2:], lines
     assert RunFolder(out).events()[-1]["event"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("going", [["data.workers=2"]], indirect=True)
+def test_a_signal_to_all_of_its_processes_stops_it_as_one_to_itself(number, going):
+    process, out, said = going
+    readers = psutil.Process(process.pid).children()
+    assert len(readers) >= 2
+    for each in readers:  # before the main one: it must find them alive, to finish its step
+        each.send_signal(number)
+    time.sleep(0.2)
+    os.kill(process.pid, number)
+    assert ended(process) == 128 + number, said.read_text()
+    assert RunFolder(out).events()[-1]["event"] == "stopped"
+    assert psutil.wait_procs(readers, timeout=10)[1] == []
 
 
 def test_two_trainings_in_one_folder_are_refused_until_the_first_is_gone(going, tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from swinkit.runs.checkpoints import is_whole
 from swinkit.runs.lock import LOCK
+from swinkit.training.signals import ECHO
 
 from .disks import small_disk
 from .processes import after_steps, ended, started
@@ -80,8 +81,10 @@ def test_a_second_signal_ends_it_at_once(whole, tmp_path):
     run = tmp_path / "run"
     process = started(run, seconds=30.0)
     after_steps(run, process, 1)
-    os.kill(process.pid, signal.SIGTERM)
-    time.sleep(0.1)
+    for _ in range(3):  # one request, come by several ways
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.01)
+    time.sleep(2 * ECHO)
     assert process.is_alive()
     os.kill(process.pid, signal.SIGINT)
     assert ended(process) == 130

@@ -1,6 +1,8 @@
 """Work that is done ahead, in other processes or in this one, with the same answers in the same order."""
 
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -101,6 +103,16 @@ def unchanged(answer: Any) -> Any:
 
 
 def leave_signals(worker: int) -> None:  # noqa: ARG001
-    """Ctrl-C reaches every process of a terminal; to finish and save is the main one's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """What asks to stop may reach every process of a terminal or a job; the main one finishes and saves."""
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows, where torch's own handling stays
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=obey_parent, daemon=True).start()
+
+
+def obey_parent() -> None:
+    """End at a SIGTERM that the parent sends, as it does to those left at its own end; pass over others'."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

@@ -1,13 +1,15 @@
 """What ends a training early: being asked to, or an error that the other processes must hear of first.
 
 The first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the second ends the process at
-once. An error where no other process takes part, as in reading or writing, is held until all know: a process
-that left at once would leave the others in the middle of an exchange.
+once; but not its echo: what stops a job signals all its processes, and one that started others hands it on.
+An error where no other process takes part, as in reading or writing, is held until all know: a process that
+left at once would leave the others in the middle of an exchange.
 """
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -19,6 +21,7 @@ from ..errors import SwinkitError
 from .exchange import everyones, first_code, rank
 
 ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+ECHO = 0.5  # seconds after the first signal in which another is the same request, come by another way
 OFFSET = 128  # of the exit code of a process that a signal ended
 
 
@@ -32,7 +35,7 @@ class Signals:
 
     def __init__(self, device: torch.device):
         self.device = device
-        self.received = 0
+        self.received, self.since = 0, 0.0
         self.error: Exception | None = None
         self.owner = os.getpid()
         self.before = {}
@@ -54,9 +57,10 @@ class Signals:
         """Remember the first; at the second, leave without cleaning up: checkpoints survive that."""
         if os.getpid() != self.owner:
             return
-        if self.received:
+        if not self.received:
+            self.received, self.since = number, time.monotonic()
+        elif time.monotonic() - self.since > ECHO:
             os._exit(OFFSET + number)
-        self.received = number
 
     @contextmanager
     def held(self) -> Iterator[None]:
