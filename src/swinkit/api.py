@@ -13,7 +13,7 @@ from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
 from .engine.attach import Model, attached
-from .engine.build import build as build_engine
+from .engine.cpu.build import build as build_engine
 from .errors import UsageError, require
 from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
@@ -213,14 +213,16 @@ def optimize(model: Model) -> Model:
 
     What comes back is of the same class, shares its weights with `model`, which stays as it is, and follows
     when they change. It answers alike to the last digits of fp32, in half to two thirds of the time.
-    Whatever needs more than an answer (gradients, training mode, another precision or device, torch.compile)
-    takes the plain path, as does a block that native code does not know; the log says so.
-    The engine is compiled first, which takes seconds, unless it was before.
+    Whatever needs more than an answer (gradients, training mode, another precision, torch.compile) takes the
+    plain path, as does a block that native code does not know; the log says so. On a GPU, attention is fused
+    instead, for training too. For a model on the CPU the engine is compiled first, which takes seconds,
+    unless it was before.
 
     Raises:
         EnvironmentProblem: the CPU has no instruction set that the engine knows, or there is no C++ compiler.
     """
-    build_engine()
+    if all(weight.device.type == "cpu" for weight in model.parameters()):
+        build_engine()
     return attached(model)
 
 

@@ -8,7 +8,7 @@ import pytest
 from swinkit.benchmarking import candidates
 from swinkit.benchmarking.builders import BUILDERS
 from swinkit.benchmarking.candidates import CANDIDATES, candidates_for, require_candidates
-from swinkit.benchmarking.rows import ROWS
+from swinkit.benchmarking.rows import ANSWER, LEARN, ROWS
 from swinkit.errors import UsageError
 
 
@@ -34,6 +34,13 @@ def test_a_row_is_measured_with_all_that_have_its_model() -> None:
     assert names("growth-448") == {"swinkit", "swinkit-engine", "vit-b-16"}
     assert names("swin-t-224-b8-train") == {"swinkit", "timm", "torchvision", "transformers"}
     assert names("swin-t-224-b8-train-lean") == {"swinkit", "timm", "transformers"}
+
+
+def test_fused_attention_is_measured_on_gpus_alone() -> None:
+    for name, row in ROWS.items():
+        here = names(name, quick=False)
+        assert ("swinkit-fused" in here) == (row.device == "cuda")
+        assert ("swinkit-fused-compiled" in here) == (row.device == "cuda" and row.work in (ANSWER, LEARN))
 
 
 def test_compiled_models_take_part_in_long_runs_at_small_batches_or_where_they_are_named() -> None:

@@ -92,14 +92,28 @@ def test_compiled_models_are_the_same_ones(name: str, monkeypatch: pytest.Monkey
 
 
 def test_the_engine_takes_part_once_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swinkit.engine.build.ready", lambda: None)
+    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: None)
     with pytest.raises(EnvironmentProblem, match="not built: swinkit optimize"):
         disagreement("swinkit-engine", V1)
     attached = []
-    monkeypatch.setattr("swinkit.engine.build.ready", lambda: "a library")
+    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: "a library")
     monkeypatch.setattr("swinkit.engine.attach.attached", lambda model: attached.append(model) or model)
     assert disagreement("swinkit-engine", V1) < AGREED
     assert not attached[0].training
+
+
+@pytest.mark.parametrize("work", [ANSWER, LEARN, LEARN_LEAN])
+def test_fused_attention_takes_part_where_triton_is_installed(
+    work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, attached = replace(V1, work=work), []
+    monkeypatch.setattr("swinkit.engine.gpu.attach.attach", attached.append)
+    monkeypatch.setattr("swinkit.engine.gpu.support.installed", lambda: True)
+    assert disagreement("swinkit-fused", row) < AGREED
+    assert len(attached) == 1
+    monkeypatch.setattr("swinkit.engine.gpu.support.installed", lambda: False)
+    with pytest.raises(EnvironmentProblem, match="not installed: triton"):
+        disagreement("swinkit-fused", row)
 
 
 def test_the_other_model_of_growth_is_compared_with_nothing() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinkit.engine import build
-from swinkit.engine.library import Library
+from swinkit.engine.cpu import build
+from swinkit.engine.cpu.library import Library
 from swinkit.errors import EnvironmentProblem
 
 WIDEST = {"avx512": ["avx512", "avx2"], "avx2": ["avx2"]}

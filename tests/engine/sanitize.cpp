@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "../../src/swinkit/engine/cpp/engine.cpp"
+#include "../../src/swinkit/engine/cpu/cpp/engine.cpp"
 
 static std::mt19937 generator;
 

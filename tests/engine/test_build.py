@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from swinkit.engine import build
-from swinkit.engine.library import Library
+from swinkit.engine.cpu import build
+from swinkit.engine.cpu.library import Library
 from swinkit.errors import EnvironmentProblem
 
 
@@ -91,7 +91,7 @@ def test_a_damaged_library_is_as_good_as_none_and_is_built_anew(engine, empty, m
     assert isinstance(build.build(), Library)
 
 
-BUILDING = "from swinkit.engine import build; build.build()"
+BUILDING = "from swinkit.engine.cpu import build; build.build()"
 
 
 def test_a_build_that_is_killed_leaves_no_half(engine, empty, monkeypatch):

@@ -5,8 +5,9 @@ from PIL import Image
 
 from swinkit.cli import optimize
 from swinkit.cli.main import main
-from swinkit.engine import attach, build
-from swinkit.engine.library import Library
+from swinkit.engine import attach
+from swinkit.engine.cpu import build
+from swinkit.engine.cpu.library import Library
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from swinkit import api
 from swinkit.core.backbone import Swin
-from swinkit.engine import native
 from swinkit.engine.attach import attached
+from swinkit.engine.cpu import native
 from tests.models.small import PICTURE, small
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}

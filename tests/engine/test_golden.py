@@ -3,10 +3,10 @@
 import pytest
 
 from swinkit.core.backbone import Swin
-from swinkit.engine import refusals
 from swinkit.engine.attach import stages
-from swinkit.engine.native import NativeBlocks
-from swinkit.engine.reduction import NativeReduction
+from swinkit.engine.cpu import refusals
+from swinkit.engine.cpu.native import NativeBlocks
+from swinkit.engine.cpu.reduction import NativeReduction
 from tests.golden import compare
 from tests.golden.case import Case
 

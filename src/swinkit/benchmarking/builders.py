@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..errors import EnvironmentProblem
 from . import libraries, runtimes
-from .given import classifier
+from .given import Classifier, classifier
 from .rows import LEARN_LEAN, VIT, Row
 from .work import Call, work_of
 
@@ -39,12 +39,49 @@ Builder = Callable[[Row, Place], Built]
 
 def plain(row: Row, _: Place) -> Built:
     """Our model as it is."""
-    model = classifier(row)
+    return Built(work_of(lean(classifier(row), row), row))
+
+
+def fused(row: Row, _: Place) -> Built:
+    """Our model with the attention of its blocks in one kernel each.
+
+    Raises:
+        EnvironmentProblem: Triton is not installed.
+    """
+    return Built(work_of(with_kernels(lean(classifier(row), row)), row))
+
+
+def fused_compiled(row: Row, _: Place) -> Built:
+    """The same through `torch.compile`.
+
+    Raises:
+        EnvironmentProblem: Triton is not installed.
+    """
+    return Built(rehearsed(with_kernels(classifier(row)), row))
+
+
+def lean(model: Classifier, row: Row) -> Classifier:
+    """The model; its blocks are recomputed in the backward pass where the row is about that."""
     if row.work == LEARN_LEAN:
         for stage in model.backbone.stages:
             for block in stage.blocks:  # pyright: ignore[reportGeneralTypeIssues]
                 block.forward = partial(checkpoint, block.forward, use_reentrant=False)
-    return Built(work_of(model, row))
+    return model
+
+
+def with_kernels(model: Classifier) -> Classifier:
+    """The model, its attention fused.
+
+    Raises:
+        EnvironmentProblem: Triton is not installed.
+    """
+    from ..engine.gpu.attach import attach
+    from ..engine.gpu.support import installed
+
+    if not installed():
+        raise EnvironmentProblem("not installed: triton")
+    attach(model)
+    return model
 
 
 def engine(row: Row, _: Place) -> Built:
@@ -54,7 +91,7 @@ def engine(row: Row, _: Place) -> Built:
         EnvironmentProblem: it has not.
     """
     from ..engine.attach import attached
-    from ..engine.build import ready
+    from ..engine.cpu.build import ready
 
     if ready() is None:
         raise EnvironmentProblem("not built: swinkit optimize")
@@ -109,7 +146,9 @@ LIBRARIES = {
 BUILDERS: dict[str, Builder] = {
     "swinkit": plain,
     "swinkit-engine": engine,
+    "swinkit-fused": fused,
     "swinkit-compiled": compiled,
+    "swinkit-fused-compiled": fused_compiled,
     **{name: partial(eager, name) for name in LIBRARIES},
     "timm-compiled": partial(eager_compiled, "timm"),
     "torchvision-compiled": partial(eager_compiled, "torchvision"),

@@ -48,9 +48,18 @@ class Candidate:
 TABLE = (
     Candidate(name="swinkit", works=(*WORKS, GROW), ours=True),
     Candidate(name="swinkit-engine", works=(ANSWER, GROW), devices=("cpu",), ours=True),
+    Candidate(name="swinkit-fused", works=(*WORKS, GROW), devices=("cuda",), ours=True),
     Candidate(
         name="swinkit-compiled",
         works=(ANSWER, LEARN),
+        batches=COMPILED_BATCHES,
+        ours=True,
+        quick=False,
+    ),
+    Candidate(
+        name="swinkit-fused-compiled",
+        works=(ANSWER, LEARN),
+        devices=("cuda",),
         batches=COMPILED_BATCHES,
         ours=True,
         quick=False,

@@ -22,7 +22,8 @@ WIDTH, NAMES, VALUES = 1080, 250, 150  # of the whole; of what stands left and r
 BAR, STEP, TOP = 16, 28, 96  # height of a bar; from one to the next; of the title
 FADED = (66, 86, 118)  # a peer that is not the fastest
 LEFT, BOTTOM, RIGHT, HEAD = 100, 62, 40, 96  # around a plot of growth; its title
-COLOURS = dict(zip((*OURS, VIT), (ACCENT, (255, 120, 90), (240, 220, 130), OTHER), strict=True))
+OURS_IN = (ACCENT, (255, 120, 90), (255, 90, 160), (240, 220, 130), (200, 160, 255))
+COLOURS = dict(zip((*OURS, VIT), (*OURS_IN, OTHER), strict=True))
 
 
 def ratios(record: Record) -> Image.Image | None:

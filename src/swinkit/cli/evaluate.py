@@ -86,6 +86,7 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | Maske
     import torch
 
     from .. import api
+    from ..engine.gpu import attach as fused
     from ..tasks.classification.model import Classifier
     from ..tasks.simmim.model import SimMIM
 
@@ -93,6 +94,7 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | Maske
         raise UsageError(f"{name} has no classification head to evaluate")
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
+        fused.attach(model)
     return api.evaluate(
         model,
         options.data,

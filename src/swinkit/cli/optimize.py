@@ -35,7 +35,7 @@ def command(arguments: Sequence[str]) -> int:
         require_known(options.model)
     from .. import api
     from ..core.backbone import Swin
-    from ..engine.build import build, ready
+    from ..engine.cpu.build import build, ready
 
     known, began = ready() is not None, time.perf_counter()
     engine = build()

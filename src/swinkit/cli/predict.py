@@ -21,9 +21,11 @@ def command(arguments: Sequence[str]) -> int:
     """A line for each picture; 3 if one could not be read, after the others."""
     options = read_options(arguments)
     require_known(options.model)
+    import torch
+
     from .. import api
     from ..engine.attach import attached
-    from ..engine.build import ready
+    from ..engine.cpu.build import ready
     from ..tasks.classification.model import Classifier
     from .pictures import answers, find_all
 
@@ -33,7 +35,10 @@ def command(arguments: Sequence[str]) -> int:
     model = api.load(options.model, **ways(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head to predict with")
-    if ready() is not None:
+    on_gpu = torch.accelerator.is_available()
+    if on_gpu:
+        model.to(torch.accelerator.current_accelerator())
+    if on_gpu or ready() is not None:
         model = attached(model)
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)

@@ -1,4 +1,4 @@
-"""A model whose backbone runs in native code where it can."""
+"""A model that runs by the engines where they can: in native code on a CPU, with fused attention on a GPU."""
 
 import copy
 import logging
@@ -10,9 +10,10 @@ from torch import nn
 from ..core.backbone import Stage, Swin
 from ..core.block import Block
 from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
-from . import refusals
-from .native import NativeBlocks
-from .reduction import NativeReduction
+from .cpu import refusals
+from .cpu.native import NativeBlocks
+from .cpu.reduction import NativeReduction
+from .gpu import attach as fused
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +21,13 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def attached(model: Model) -> Model:
-    """A copy of `model` that shares its weights, and whose backbones use the engine."""
+    """A copy of `model` that shares its weights, and whose backbones use the engines."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     model = copy.deepcopy(model, dict(shared))
     for module in model.modules():
         if isinstance(module, Swin):
             attach(module)
+    fused.attach(model)
     return model
 
 

@@ -1,7 +1,7 @@
 """What is done to the blocks of a model from outside, so that model code stays single-device code.
 
-From the inside outwards: a block is recomputed in backward, then compiled, and then, where `sharding.py` does
-so, its weights are sharded.
+From the inside outwards: on a GPU its attention is fused, then the block is recomputed in backward, then
+compiled, and then, where `sharding.py` does so, its weights are sharded.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..core.block import Block
+from ..engine.gpu import attach as fused
 from ..errors import EnvironmentProblem
 
 
@@ -23,7 +24,8 @@ def blocks(model: nn.Module) -> Iterator[Block]:
 
 
 def wrap_blocks(model: nn.Module, *, checkpointing: bool, compiling: bool) -> None:
-    """Recompute in backward, compile, or both, in this order; the names of weights stay as they are."""
+    """Fuse, recompute in backward, compile, in this order; the names of weights stay as they are."""
+    fused.attach(model)
     if compiling:
         # All blocks share one function, which torch gives up compiling after the eighth that differs: by its
         # own numbers, in training and evaluation, for whole and for last batches.
@@ -39,6 +41,7 @@ def wrap_blocks(model: nn.Module, *, checkpointing: bool, compiling: bool) -> No
 
 def unwrap_blocks(model: nn.Module) -> None:
     """Undo `wrap_blocks`."""
+    fused.detach(model)
     for block in blocks(model):
         vars(block).pop("forward", None)
         block._compiled_call_impl = None  # noqa: SLF001  torch has no public way back

@@ -4,9 +4,12 @@ Whether Triton interprets is settled when it is imported, so this needs a proces
 `TRITON_INTERPRET=1 python -m pytest tests/engine/gpu/cases.py`.
 """
 
+import copy
+import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +19,7 @@ from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
 from swinkit.engine.gpu import attention, launch, operator, support, twin
+from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
 from swinkit.models.catalogue import find
 
@@ -253,27 +257,104 @@ def test_exported_it_takes_other_sizes():
         torch.testing.assert_close(program.module()(x), theirs(x), atol=1e-5, rtol=1e-5)
 
 
-def through_kernels(
-    self: WindowAttention, qkv: Tensor, padding: Tensor | None, layout: RolledLayout
-) -> Tensor:
-    """In the place of `WindowAttention.mix`."""
-    return attention.attention(
-        qkv, padding, self.bias(layout.window), layout, self.num_heads, self.similarity
-    )
-
-
 @pytest.mark.parametrize("name", ["swin-pico", "swinv2-pico"])
-def test_a_model_answers_and_learns_alike_through_the_kernels(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_answers_and_learns_alike_through_the_kernels(name: str):
     """Shifted, padded, and in windows that are clipped to the grid."""
     model = build(find(name)[1].spec).eval()
     x = torch.randn(1, 3, 12, 20)
     found = []
     for changed in (False, True):
         if changed:
-            monkeypatch.setattr(WindowAttention, "mix", through_kernels)
+            attach(model)
         model.zero_grad()
         features = model(x)
         sum(y.square().sum() for y in features).backward()
         found.append([*features, *(p.grad for p in model.parameters() if p.grad is not None)])
     for plain, ours in zip(*found, strict=True):
         assert (ours - plain).norm() <= 1e-4 * plain.norm()
+
+
+class Counted:
+    """The kernels, and how often they were called."""
+
+    def __init__(self, kernels: Attention):
+        self.kernels, self.calls = kernels, 0
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        self.calls += 1
+        return self.kernels(*inputs)
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "Counted":
+        return self  # as of a function
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted(attention.attention)
+    monkeypatch.setattr(attention, "attention", counted)  # which `attach` looks up
+    return counted
+
+
+def one_block(**changes: Any) -> WindowAttention:
+    """The attention of a shifted block."""
+    torch.manual_seed(0)
+    spec = replace(find("swinv2-pico")[1].spec, **changes)
+    return [module for module in build(spec).modules() if isinstance(module, WindowAttention)][1]
+
+
+def test_a_copy_of_a_model_has_kernels_of_its_own_and_detached_it_has_none(kernels: Counted):
+    plain, x = one_block().eval(), torch.randn(1, 8, 8, 48)
+    attach(plain)
+    copied = copy.deepcopy(plain)
+    with torch.no_grad():
+        copied.proj.weight.zero_()
+        copied.proj.bias.zero_()
+        assert copied(x).count_nonzero() == 0
+        assert plain(x).count_nonzero() > 0
+    assert kernels.calls == 2
+    detach(plain)
+    plain(x)
+    assert kernels.calls == 2
+
+
+def test_attention_that_drops_weights_takes_the_plain_way_and_says_so_once(
+    kernels: Counted, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, logger="swinkit.engine")
+    mixer, x = one_block(attention_dropout=0.5), torch.randn(1, 8, 8, 48)
+    attach(mixer)
+    for _ in range(2):
+        mixer.train()(x)
+    assert [record.getMessage() for record in caplog.records] == [
+        "attention runs without the fused kernels: the attention's weights are dropped at random"
+    ]
+    assert kernels.calls == 0
+    mixer.eval()(x)
+    assert kernels.calls == 1
+
+
+def test_the_continuous_bias_is_remembered_until_its_weights_change(kernels: Counted):
+    mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
+    made = []
+    mixer.bias.register_forward_hook(lambda *_: made.append(1))
+    attach(mixer)
+    with torch.inference_mode():
+        first = mixer(x)
+        assert torch.equal(mixer(x), first)
+        assert len(made) == 1
+        for weight in mixer.bias.parameters():
+            weight.mul_(2)
+        assert not torch.equal(mixer(x), first)
+    assert len(made) == 2
+    mixer.train()(x)
+    mixer(x)
+    assert len(made) == 4
+
+
+def test_attached_attention_compiles_whole(kernels: Counted):
+    mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
+    attach(mixer)
+    with torch.no_grad():
+        expected = mixer(x)
+        found = torch.compile(mixer, fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close(found, expected)

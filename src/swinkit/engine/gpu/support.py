@@ -1,7 +1,6 @@
 """When the kernels can take the place of their twin. Without Triton, so that it answers anywhere."""
 
 import os
-from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -42,13 +41,11 @@ def refusal(
     return next((reason for holds, reason in checks if not holds), None)
 
 
-@cache
 def installed() -> bool:
     """Whether there is a Triton."""
     return find_spec("triton") is not None
 
 
-@cache
 def interpreted() -> bool:
     """Whether Triton runs kernels on the CPU, to test them (`TRITON_INTERPRET=1`)."""
     return os.environ.get("TRITON_INTERPRET") == "1"

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.attention import WindowAttention
-from ..core.block import Block
-from ..core.spec import Size
+from ...core.attention import WindowAttention
+from ...core.block import Block
+from ...core.spec import Size
 from . import library, refusals
 from .build import ready
 from .library import Library

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch._C import _functorch, _get_tracing_state  # pyright: ignore[reportAttributeAccessIssue]
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ..core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
-from ..core.block import MLP, PostNormBlock, PreNormBlock
+from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from ...core.block import MLP, PostNormBlock, PreNormBlock
 
 GRADIENTS = "gradients are wanted (torch.inference_mode() says that they are not)"
 

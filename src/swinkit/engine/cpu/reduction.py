@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
-from ..core.spec import Size
-from ..core.tiles import pad_to, round_up
+from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
+from ...core.spec import Size
+from ...core.tiles import pad_to, round_up
 from . import library, refusals
 from .library import Library
 from .native import Native

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from .. import __version__
-from ..data.cache import root
-from ..errors import EnvironmentProblem
-from ..files.disk import sync
+from ... import __version__
+from ...data.cache import root
+from ...errors import EnvironmentProblem
+from ...files.disk import sync
 from .library import Library
 
 logger = logging.getLogger(__name__)

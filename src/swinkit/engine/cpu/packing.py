@@ -11,9 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
-from ..core.block import MLP, Block, PostNormBlock
-from ..core.spec import Size
+from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from ...core.block import MLP, Block, PostNormBlock
+from ...core.spec import Size
 from . import library
 from .library import Shape
 from .windows import widened

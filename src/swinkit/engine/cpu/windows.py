@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core.windows import RolledLayout
+from ...core.windows import RolledLayout
 from . import library
 
 KEPT = 32  # layouts whose tables are kept; a model has about two per stage and input size

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..core.spec import Size
+from ...core.spec import Size
 
 ABSENT = -1.0  # the epsilon of a norm that a block does not have
 
