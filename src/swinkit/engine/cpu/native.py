@@ -25,6 +25,7 @@ from . import library, refusals
 from .build import ready
 from .library import Library
 from .packing import Kept, offsets, packed_block
+from .pages import Pages
 from .windows import Tables, tables
 
 logger = logging.getLogger(__name__)
@@ -160,7 +161,8 @@ class NativeBlocks(Native):
     def prepare(self, engine: Library, grid: Size) -> Prepared:
         """The blocks' weights, and where their windows lie on this grid."""
         if self._packed is None:
-            self._packed = [packed_block(block, engine.shape) for block in self.blocks]
+            pages = Pages()
+            self._packed = [packed_block(block, engine.shape, pages) for block in self.blocks]
         row = (library.Block * len(self.blocks))()
         kept: list[Tables | Tensor | Kept] = []
         for i, (block, (packed, weights)) in enumerate(zip(self.blocks, self._packed, strict=True)):

@@ -16,24 +16,29 @@ from ...core.block import MLP, Block, PostNormBlock
 from ...core.spec import Size
 from . import library
 from .library import Shape
+from .pages import Pages
 from .windows import widened
 
 NEVER = -1e30  # the bias of a key that is none: it only fills up a vector
 
 
 class Kept(list[Tensor]):
-    """Tensors that a structure points to, and that must live as long as it."""
+    """Tensors that a structure points to, and that must live as long as it; they lie in `pages`."""
+
+    def __init__(self, pages: Pages):
+        super().__init__()
+        self.pages = pages
 
     def address(self, tensor: Tensor) -> int:
         """Where `tensor` lies in fp32, for as long as this lives."""
-        self.append(tensor.to(torch.float32, memory_format=torch.contiguous_format))
+        self.append(self.pages.copy_of(tensor))
         return self[-1].data_ptr()
 
 
 @torch.no_grad()
-def packed_block(block: Block, shape: Shape) -> tuple[library.Block, Kept]:
+def packed_block(block: Block, shape: Shape, pages: Pages) -> tuple[library.Block, Kept]:
     """Everything of a block that does not depend on the grid."""
-    native, kept = library.Block(), Kept()
+    native, kept = library.Block(), Kept(pages)
     post = isinstance(block, PostNormBlock)
     mixer, mlp = block.token_mixer, block.channel_mixer
     assert isinstance(mixer, WindowAttention)
@@ -159,7 +164,7 @@ def packed_reduction(
 
     `layer` is a linear one, or a convolution whose patches do not overlap.
     """
-    native, kept = library.Reduction(), Kept()
+    native, kept = library.Reduction(), Kept(Pages())
     weight, bias = weights(layer)
     native.before = norm(kept, None) if before is None else library.Norm(None, None, before.eps)
     native.linear = linear(kept, *folded(weight.flatten(1), bias, before), shape)

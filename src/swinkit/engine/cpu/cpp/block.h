@@ -24,7 +24,7 @@ struct Block {
 constexpr int HIDDEN = 384;         // columns of the MLP's inside that are computed at a time
 constexpr int LONGEST_STRIP = 128;  // rows
 constexpr int LEAST_STRIP = 24;     // with fewer rows for each thread, threads share the columns instead
-constexpr long STRIP_NUMBERS = 1 << 17;  // that a strip keeps in the second cache
+constexpr long STRIP_NUMBERS = 160000;  // that a strip keeps in the second cache
 constexpr int SHARES = 2;           // of each thread, where threads share columns
 constexpr int AHEAD = 4;  // rows of a window, which lie apart, are asked for so many rows early
 constexpr long PORTION = 1 << 19;        // numbers of images that pass through the blocks together
