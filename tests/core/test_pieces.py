@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from swinkit.core import pieces
-from swinkit.core.pieces import in_pieces
+from swinkit.core.pieces import by_token, in_pieces
 
 from ..models.small import pixels, small
 
@@ -79,3 +79,13 @@ def test_a_model_answers_alike(family, monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 10**9)
     for a, b in zip(found, model(x), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
+    x = torch.randn(1, 3, 5, 4)
+    assert torch.equal(by_token(noted, noted, x), x * 2)
+    assert noted.given == [5, 5, 5]  # tokens, of four numbers each
+    noted.given.clear()
+    by_token(noted, noted, x[:, :1])
+    assert noted.given == [1]  # the image: small enough as it is

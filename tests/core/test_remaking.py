@@ -1,11 +1,18 @@
 """Less is kept for the backward pass, and nothing else changes."""
 
+import weakref
+from functools import partial
+
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
 
-from swinkit.core import remaking
-from swinkit.core.block import MLP
+from swinkit.core import block, remaking
+from swinkit.core.backbone import Swin
+from swinkit.core.block import MLP, Block
+
+from ..models.small import pixels, small
 
 X = torch.randn(5, 8)
 
@@ -43,8 +50,71 @@ def test_the_activation_is_not_kept():
 
 
 def test_the_last_product_is_not_computed_again():
-    mlp, times = MLP(8, 32), []
+    mlp, times = MLP(8, 32), list[str]()
     mlp.activation.register_forward_hook(lambda *_given: times.append("activation"))
     mlp.fc2.register_forward_hook(lambda *_given: times.append("product"))
     mlp(X.clone().requires_grad_()).sum().backward()
     assert times == ["activation", "product", "activation"]
+
+
+def test_what_is_made_is_freed_before_the_backward_pass():
+    mlp, made = MLP(8, 32), list[weakref.ref[torch.Tensor]]()
+    mlp.activation.register_forward_hook(lambda _module, _given, answer: made.append(weakref.ref(answer)))
+    answer = mlp(X.clone().requires_grad_())
+    assert made[0]() is None
+    answer.sum().backward()
+
+
+FAMILIES = ["v1", "v2", "moe", "mlp", "video"]
+
+
+def learned(model: Swin, x: torch.Tensor) -> list[torch.Tensor]:
+    """What it answers, and every gradient."""
+    model.zero_grad()
+    torch.manual_seed(0)
+    ends = model(x)
+    sum(end.float().square().mean() for end in ends).backward()
+    return [*ends, *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16], ids=["fp32", "bf16"])
+def test_whole_models_learn_as_without(family, dtype, monkeypatch):
+    model, x = small(family, drop_path=0.3).train(), pixels(family)
+    with torch.autocast("cpu", dtype, enabled=dtype is not None):
+        found = learned(model, x)
+        monkeypatch.setattr(block, "through", lambda make, x, use: use(make(x)))
+        assert all(map(torch.equal, found, learned(model, x)))
+
+
+def kept_by(model: Swin, x: torch.Tensor) -> int:
+    """Bytes that the graph holds, of tensors that are no weights."""
+    kept = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor.detach()
+
+    with saved_tensors_hooks(note, lambda tensor: tensor):
+        ends = model(x)
+    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    assert len(ends) == len(model.stages)
+    return sum(size for place, size in kept.items() if place not in weights)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_checkpoint_around_a_block_sees_all_that_is_kept(family, monkeypatch):
+    model, x = small(family).train(), pixels(family)
+    found, all_kept = learned(model, x), kept_by(model, x)
+    for each in (module for module in model.modules() if isinstance(module, Block)):
+        each.forward = partial(checkpoint, each.forward, use_reentrant=False)
+    assert all(map(torch.equal, found, learned(model, x)))
+    kept = kept_by(model, x)
+    assert kept < all_kept / 2
+    monkeypatch.setattr(block, "through", lambda make, x, use: use(make(x)))
+    assert kept == kept_by(model, x)
+
+
+def test_gradients_of_gradients_are_right():
+    mlp = MLP(3, 5).double()
+    assert torch.autograd.gradgradcheck(mlp, torch.randn(2, 3, dtype=torch.double, requires_grad=True))

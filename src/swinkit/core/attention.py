@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from .borders import Border
 from .eager import runs_at_once
 from .gathering import Gathered
+from .kernels import FUSED_FROM
 from .memo import Memo
+from .pieces import goes_in_pieces
 from .position import RelativeBias
 from .spec import Place
+from .streaming import attend_in_turn
 from .viewing import Viewed
 from .windows import RolledLayout
 
@@ -99,20 +102,28 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
         layout = self.border(x.shape[1:-1], self.window, self.shift)
+        if goes_in_pieces(self, x) and math.prod(layout.window) >= FUSED_FROM:
+            offsets = self.offsets(Gathered(layout, self.num_heads))
+            parts = self.qkv, self.similarity, self.proj
+            return self.dropout(attend_in_turn(x, layout, self.num_heads, offsets, parts))
         padding = None if layout.padded == layout.grid else self.qkv(x.new_zeros(x.shape[-1]))
         return self.dropout(self.proj(self.mix(self.qkv(x), padding, layout)))
 
     def mix(self, qkv: Tensor, padding: Tensor | None, layout: RolledLayout) -> Tensor:
         """(B, *S, 3 * C) -> (B, *S, C); tokens beyond the grid are `padding`, (3 * C)."""
-        at_once = runs_at_once(qkv)
-        windows = (Gathered if at_once else Viewed)(layout, self.num_heads)
+        windows = (Gathered if runs_at_once(qkv) else Viewed)(layout, self.num_heads)
         q, k, v = windows.split(qkv, padding)
         q, k, scale = self.similarity(q, k)
+        offsets = self.offsets(windows)
+        x = windows.attend(q, k, v, scale, offsets, self.attention_dropout if self.training else 0.0)
+        return windows.join(x)
 
-        def offsets() -> Tensor:
+    def offsets(self, windows: Gathered | Viewed) -> Tensor:
+        """-> what is added to the scores of `windows`, remembered where it may be."""
+        layout = windows.layout
+
+        def made() -> Tensor:
             return windows.offsets(self.bias(layout.window))
 
-        known = at_once and not self.training
-        offset = self.memo(layout, self.bias.parameters(), offsets) if known else offsets()
-        x = windows.attend(q, k, v, scale, offset, self.attention_dropout if self.training else 0.0)
-        return windows.join(x)
+        known = isinstance(windows, Gathered) and not self.training
+        return self.memo(layout, self.bias.parameters(), made) if known else made()

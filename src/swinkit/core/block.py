@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .remaking import remade
+from .pieces import by_token
+from .remaking import through
 
 
 class DropPath(nn.Module):
@@ -39,11 +40,11 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        return remade(self.outward, self.fc1(x), random=self.dropout.p > 0)
+        return through(self.activation, self.fc1(x), self.outward)
 
     def outward(self, hidden: Tensor) -> Tensor:
         """(..., hidden) -> (..., C)."""
-        return self.dropout(self.fc2(self.dropout(self.activation(hidden))))
+        return self.dropout(self.fc2(self.dropout(hidden)))
 
 
 class Block(nn.Module, ABC):
@@ -65,8 +66,12 @@ class PreNormBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
-        x = x + self.drop_path(self.token_mixer(self.norm1(x)))
-        return x + self.drop_path(self.channel_mixer(self.norm2(x)))
+        x = x + self.drop_path(through(self.norm1, x, self.token_mixer))
+        return by_token(self, self.mix_channels, x)
+
+    def mix_channels(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return x + self.drop_path(through(self.norm2, x, self.channel_mixer))
 
 
 class PostNormBlock(Block):
@@ -90,5 +95,8 @@ class PostNormBlock(Block):
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
         x = x + self.drop_path(self.norm1(self.token_mixer(x)))
-        x = x + self.drop_path(self.norm2(self.channel_mixer(x)))
-        return self.main_norm(x)
+        return by_token(self, self.mix_channels, x)
+
+    def mix_channels(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        return self.main_norm(x + self.drop_path(self.norm2(self.channel_mixer(x))))

@@ -1,24 +1,66 @@
 """What the backward pass makes again instead of finding it kept.
 
-The output of an activation is as large as its input and cheap to make from it. Kept, the two are nearly half
-of all that training a Swin keeps.
+The outputs of norms and activations are as large as their inputs and cheap to make from them. Kept, they are
+more than a third of all that training a Swin keeps.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch._C import _autograd  # pyright: ignore[reportAttributeAccessIssue]
+from torch.autograd.graph import saved_tensors_hooks
 
 from .eager import runs_at_once
 
+Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
 
-def remade(part: Callable[[Tensor], Tensor], x: Tensor, *, random: bool) -> Tensor:
-    """`part(x)`; of what it computes with gradients, only the last product's answer and `x` are kept.
 
-    The backward pass goes through `part` again, as far as it has to: not through the last product. Compilers
-    choose by themselves what to keep. `random` says that `part` draws, and has to draw the same again.
+@dataclass(frozen=True)
+class Again:
+    """In the place of a tensor that is made again: from what, and of which shape."""
+
+    source: Any
+    shape: torch.Size
+
+
+def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor], Tensor]) -> Tensor:
+    """`use(make(x))`, of which backward finds `x`, but makes what `make` gave again.
+
+    `make` must draw nothing at random. Compilers choose by themselves what to keep.
     """
-    if not torch.is_grad_enabled() or not runs_at_once(x):
-        return part(x)
-    return checkpoint(part, x, use_reentrant=False, preserve_rng_state=random, determinism_check="none")
+    made = make(x)
+    if not torch.is_grad_enabled() or not runs_at_once(x) or not made.is_contiguous():
+        return use(made)
+    keep, find = watching()
+    kind, numbers = x.device.type, whose(made)  # not `made` itself, or the graph would hold it after all
+    autocast = torch.autocast(
+        kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
+    )
+
+    def pack(tensor: Tensor) -> Any:
+        if tensor.is_contiguous() and whose(tensor) == numbers:
+            return Again(keep(x), tensor.shape)
+        return keep(tensor)
+
+    def unpack(kept: Any) -> Tensor:
+        if not isinstance(kept, Again):
+            return find(kept)
+        with torch.no_grad(), autocast:
+            return make(find(kept.source)).view(kept.shape)
+
+    with saved_tensors_hooks(pack, unpack):
+        return use(made)
+
+
+def whose(tensor: Tensor) -> tuple[int, int, torch.dtype]:
+    """What a contiguous tensor shares with its views of another shape, and no other."""
+    return tensor.data_ptr(), tensor.numel(), tensor.dtype
+
+
+def watching() -> Hooks:
+    """What is done already to tensors that are kept, as by checkpointing; else they are kept as they are."""
+    hooks = _autograd._top_saved_tensors_default_hooks(False)  # noqa: SLF001  no public one tells
+    return (Tensor.detach, lambda kept: kept) if hooks is None else hooks
