@@ -6,30 +6,13 @@ from torch import nn
 
 from swinkit.core import attention as module
 from swinkit.core import streaming
-from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
-from swinkit.core.position import LearnedBias
-from swinkit.core.spec import Place, Size
+
+from .mixers import mixer
 
 IMAGES = [((24, 24), (12, 12), (6, 6)), ((19, 29), (12, 12), (6, 6)), ((25, 13), (12, 12), (0, 0))]
 CLIPS = [((5, 9, 13), (4, 6, 6), (2, 3, 3))]
 CUTS = [(border, *cut) for border in BORDERS for cut in IMAGES + (CLIPS if border != "square" else [])]
-
-
-def mixer(window: Size, shift: Size, border: str, *, cosine: bool) -> WindowAttention:
-    """As models have it, of random parameters."""
-    torch.manual_seed(0)
-    place = Place(0, 0, dim=8, num_heads=2, window=window, shift=shift, hidden=32, drop_path=0.0)
-    attention = WindowAttention(
-        place,
-        BORDERS[border],
-        qkv=KeylessBiasLinear(8) if cosine else nn.Linear(8, 24),
-        similarity=ScaledCosine(2) if cosine else ScaledDot(),
-        bias=LearnedBias(window, 2),
-    )
-    for parameter in attention.parameters():
-        nn.init.normal_(parameter)
-    return attention.double().eval()
 
 
 @pytest.fixture
@@ -50,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize(("border", "grid", "window", "shift"), CUTS)
 @pytest.mark.parametrize("cosine", [False, True], ids=["v1", "v2"])
 def test_it_answers_as_all_windows_together_do(border, grid, window, shift, cosine, calls, monkeypatch):
-    attention = mixer(window, shift, border, cosine=cosine)
+    attention = mixer(window, shift, border, cosine=cosine).eval()
     x = torch.randn(2, *grid, 8, dtype=torch.double)
     answer = attention(x)
     if border != "clip":  # whose windows may become too short for it
@@ -61,7 +44,7 @@ def test_it_answers_as_all_windows_together_do(border, grid, window, shift, cosi
 
 
 def test_with_gradients_all_windows_go_together(calls):
-    attention = mixer((12, 12), (6, 6), "pad", cosine=False)
+    attention = mixer((12, 12), (6, 6), "pad", cosine=False).eval()
     attention(torch.randn(1, 24, 24, 8, dtype=torch.double)).sum().backward()
     assert calls == [1, 1, 1, 1]  # one window of each of four kinds
     assert attention.qkv.weight.grad is not None
@@ -69,7 +52,8 @@ def test_with_gradients_all_windows_go_together(calls):
 
 @torch.no_grad()
 def test_a_change_of_the_bias_is_followed(calls):
-    attention, x = mixer((12, 12), (6, 6), "pad", cosine=False), torch.randn(1, 24, 24, 8, dtype=torch.double)
+    attention = mixer((12, 12), (6, 6), "pad", cosine=False).eval()
+    x = torch.randn(1, 24, 24, 8, dtype=torch.double)
     before = attention(x)
     assert torch.equal(before, attention(x))
     for parameter in attention.bias.parameters():

@@ -10,32 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import BORDERS
-from swinkit.core.position import LearnedBias
-from swinkit.core.spec import Place, Size
 from swinkit.core.windows import PadThenRoll, RolledLayout
 from swinkit.engine.gpu import support, twin
+from tests.core.mixers import mixer
 
 HERE = Path(__file__).parent
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
-
-
-def mixer(window: Size, shift: Size, border: str, *, cosine: bool) -> WindowAttention:
-    """As models have it, of random parameters; its projection does nothing."""
-    place = Place(0, 0, dim=8, num_heads=2, window=window, shift=shift, hidden=32, drop_path=0.0)
-    attention = WindowAttention(
-        place,
-        BORDERS[border],
-        qkv=KeylessBiasLinear(8) if cosine else nn.Linear(8, 24),
-        similarity=ScaledCosine(2) if cosine else ScaledDot(),
-        bias=LearnedBias(window, 2),
-    )
-    for parameter in attention.parameters():
-        nn.init.normal_(parameter)
-    nn.init.eye_(attention.proj.weight)
-    nn.init.zeros_(attention.proj.bias)
-    return attention.double()
 
 
 IMAGES = [((8, 8), (4, 4), (2, 2)), ((7, 9), (4, 4), (2, 2)), ((3, 9), (4, 3), (2, 1))]
@@ -47,6 +29,8 @@ CUTS = [(border, *cut) for border in BORDERS for cut in IMAGES + (CLIPS if borde
 @pytest.mark.parametrize("cosine", [False, True], ids=["v1", "v2"])
 def test_the_twin_is_the_attention_of_the_models(border, grid, window, shift, cosine):
     attention = mixer(window, shift, border, cosine=cosine)
+    nn.init.eye_(attention.proj.weight)
+    nn.init.zeros_(attention.proj.bias)
     x = torch.randn(2, *grid, 8, dtype=torch.double)
     layout = attention.border(grid, window, shift)
     padding = attention.qkv(x.new_zeros(8))

@@ -1,0 +1,23 @@
+"""Attention as models have it, of random parameters."""
+
+from torch import nn
+
+from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from swinkit.core.borders import BORDERS
+from swinkit.core.position import LearnedBias
+from swinkit.core.spec import Place, Size
+
+
+def mixer(window: Size, shift: Size, border: str, *, cosine: bool) -> WindowAttention:
+    """V1's, or V2's by cosine: two heads of four channels, in fp64."""
+    place = Place(0, 0, dim=8, num_heads=2, window=window, shift=shift, hidden=32, drop_path=0.0)
+    attention = WindowAttention(
+        place,
+        BORDERS[border],
+        qkv=KeylessBiasLinear(8) if cosine else nn.Linear(8, 24),
+        similarity=ScaledCosine(2) if cosine else ScaledDot(),
+        bias=LearnedBias(window, 2),
+    )
+    for parameter in attention.parameters():
+        nn.init.normal_(parameter)
+    return attention.double()
