@@ -159,6 +159,17 @@ def test_training_mode_draws_anew_even_without_gradients():
         assert not torch.equal(model(x)[-1], model(x)[-1])
 
 
+def test_after_a_step_of_training_nothing_is_taken_on_trust():
+    """Not on any device: sharding writes new numbers under old versions."""
+    model, x = small("v2"), pixels("v2")
+    memos = [module.memo for module in model.modules() if hasattr(module, "memo")]
+    with torch.inference_mode():
+        model(x)
+    assert all(memo.entries for memo in memos)
+    model.train()(x)
+    assert not any(memo.entries for memo in memos)
+
+
 def test_a_continuous_bias_is_computed_once(monkeypatch):
     from swinkit.core import position
 

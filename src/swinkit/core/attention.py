@@ -7,6 +7,7 @@ Shapes: B batch, *S grid size, W windows, N tokens in a window, C channels, H he
 """
 
 import math
+from collections.abc import Callable, Hashable
 
 import torch
 import torch.nn.functional as F
@@ -125,5 +126,11 @@ class WindowAttention(nn.Module):
         def made() -> Tensor:
             return windows.offsets(self.bias(layout.window))
 
-        known = isinstance(windows, Gathered) and not self.training
-        return self.memo(layout, self.bias.parameters(), made) if known else made()
+        return self.remembered(layout, made) if isinstance(windows, Gathered) else made()
+
+    def remembered(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """What `make` makes of the position bias; in training anew each time, as it may draw at random."""
+        if self.training:
+            self.memo.forget()
+            return make()
+        return self.memo(key, self.bias.parameters(), make)

@@ -23,7 +23,7 @@ class Memo:
         """What `make` makes of `weights`, unless it is remembered from these very numbers."""
         weights = list(weights)
         if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
-            self.entries.clear()
+            self.forget()
             return make()
         entry = self.entries.get(key)
         if entry is not None and all(map(Seen.again, entry[0], weights)):
@@ -35,6 +35,10 @@ class Memo:
                 self.entries.clear()
             self.entries[key] = [Seen(weight) for weight in weights], value
         return value
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.entries.clear()
 
     def __reduce__(self) -> tuple[type["Memo"], tuple[()]]:
         """Copied and pickled without its values."""

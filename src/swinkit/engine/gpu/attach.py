@@ -39,9 +39,11 @@ class Fused:
     def bias(self, qkv: Tensor, layout: RolledLayout) -> Tensor:
         """(H, N, N): remembered where it may be."""
         twin, window = self.twin, layout.window
-        if twin.training or not runs_at_once(qkv):
-            return twin.bias(window)
-        return twin.memo(("bias", window), twin.bias.parameters(), lambda: twin.bias(window).contiguous())
+
+        def made() -> Tensor:
+            return twin.bias(window).contiguous()
+
+        return twin.remembered(window, made) if runs_at_once(qkv) else made()
 
 
 def attach(model: nn.Module) -> None:
