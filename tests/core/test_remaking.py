@@ -115,6 +115,15 @@ def test_a_checkpoint_around_a_block_sees_all_that_is_kept(family, monkeypatch):
     assert kept == kept_by(model, x)
 
 
+def test_a_weight_that_is_written_to_before_the_backward_pass_is_an_error():
+    mlp = MLP(8, 32)
+    answer = mlp(X.clone().requires_grad_()).sum()
+    with torch.no_grad():
+        mlp.fc2.weight.mul_(2)
+    with pytest.raises(RuntimeError, match=r"shape \(32, 8\).* modified by an inplace operation"):
+        answer.backward()
+
+
 def test_gradients_of_gradients_are_right():
     mlp = MLP(3, 5).double()
     assert torch.autograd.gradgradcheck(mlp, torch.randn(2, 3, dtype=torch.double, requires_grad=True))

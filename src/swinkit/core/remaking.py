@@ -63,4 +63,25 @@ def whose(tensor: Tensor) -> tuple[int, int, torch.dtype]:
 def watching() -> Hooks:
     """What is done already to tensors that are kept, as by checkpointing; else they are kept as they are."""
     hooks = _autograd._top_saved_tensors_default_hooks(False)  # noqa: SLF001  no public one tells
-    return (Tensor.detach, lambda kept: kept) if hooks is None else hooks
+    return (noted, unchanged) if hooks is None else hooks
+
+
+def noted(tensor: Tensor) -> tuple[Tensor, int]:
+    """A tensor to keep, and its version, which changes with whatever is written to it."""
+    kept = tensor.detach()
+    return kept, kept._version  # noqa: SLF001  torch has no public name for it
+
+
+def unchanged(kept: tuple[Tensor, int]) -> Tensor:
+    """A tensor that was kept.
+
+    Raises:
+        RuntimeError: it was written to since, as torch itself would say.
+    """
+    tensor, version = kept
+    if tensor._version != version:  # noqa: SLF001
+        raise RuntimeError(
+            f"a tensor of shape {tuple(tensor.shape)}, which a gradient needs, was modified by an inplace "
+            f"operation: it is at version {tensor._version}, expected {version}"  # noqa: SLF001
+        )
+    return tensor
