@@ -1,10 +1,14 @@
 """A few images at a time: the same answer, and only where nobody could tell."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit.core import pieces
+from swinkit.core.block import DropPath
 from swinkit.core.pieces import by_token, in_pieces
 
 from ..models.small import pixels, small
@@ -56,11 +60,23 @@ def test_with_gradients_or_in_training_all_go_together(noted):
 
 
 @torch.no_grad()
-def test_a_hook_sees_all_images(noted):
+def test_where_a_part_inside_draws_at_random_for_each_image_all_go_together(noted):
+    """Else the tokens of an image would be dropped one by one, where drop-path drops it whole."""
+    noted.inside = DropPath(0.5).train()
+    by_token(noted, noted, X)
+    assert noted.given == [7]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("register", [nn.Module.register_forward_hook, "of all modules"])
+def test_a_hook_sees_all_images(noted, register):
     seen = []
-    noted.register_forward_hook(lambda _part, given, _answer: seen.append(len(given[0])))
-    in_pieces(noted, noted, X)
-    assert seen == [7]
+    add = partial(register, noted) if callable(register) else register_module_forward_hook
+    with add(lambda _part, given, _answer: seen.append(len(given[0]))):
+        in_pieces(noted, noted, X)
+        noted(X)
+    assert noted.given == [7, 7]
+    assert set(seen) == {7}
 
 
 @torch.no_grad()
@@ -88,4 +104,4 @@ def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
     assert noted.given == [5, 5, 5]  # tokens, of four numbers each
     noted.given.clear()
     by_token(noted, noted, x[:, :1])
-    assert noted.given == [1]  # the image: small enough as it is
+    assert noted.given == [5]  # small enough for one piece

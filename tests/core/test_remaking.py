@@ -1,12 +1,16 @@
 """Less is kept for the backward pass, and nothing else changes."""
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
-from torch.autograd.graph import saved_tensors_hooks
+from torch import nn
+from torch.autograd.graph import disable_saved_tensors_hooks, saved_tensors_hooks
+from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.checkpoint import checkpoint
+from torch.utils.hooks import RemovableHandle
 
 from swinkit.core import block, remaking
 from swinkit.core.backbone import Swin
@@ -49,20 +53,67 @@ def test_the_activation_is_not_kept():
     assert sum(own.values()) == 5 * 8 + 5 * 32  # what came in, and the hidden layer before the activation
 
 
+class Noting(nn.GELU):
+    """Notes what it answers, as no hook does."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = list[weakref.ref[torch.Tensor]]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer = super().forward(x)
+        self.made.append(weakref.ref(answer))
+        return answer
+
+
 def test_the_last_product_is_not_computed_again():
-    mlp, times = MLP(8, 32), list[str]()
-    mlp.activation.register_forward_hook(lambda *_given: times.append("activation"))
-    mlp.fc2.register_forward_hook(lambda *_given: times.append("product"))
+    mlp, products = MLP(8, 32), list[int]()
+    mlp.activation = Noting()
+    mlp.fc2.register_forward_hook(lambda *_given: products.append(0))
     mlp(X.clone().requires_grad_()).sum().backward()
-    assert times == ["activation", "product", "activation"]
+    assert (len(mlp.activation.made), len(products)) == (2, 1)
 
 
 def test_what_is_made_is_freed_before_the_backward_pass():
-    mlp, made = MLP(8, 32), list[weakref.ref[torch.Tensor]]()
-    mlp.activation.register_forward_hook(lambda _module, _given, answer: made.append(weakref.ref(answer)))
+    mlp = MLP(8, 32)
+    mlp.activation = Noting()
     answer = mlp(X.clone().requires_grad_())
-    assert made[0]() is None
+    assert mlp.activation.made[0]() is None
     answer.sum().backward()
+
+
+def of_one(mlp: MLP, hook: Callable[..., None]) -> RemovableHandle:
+    return mlp.activation.register_forward_hook(hook)
+
+
+def of_all(_mlp: MLP, hook: Callable[..., None]) -> RemovableHandle:
+    return register_module_forward_hook(hook)
+
+
+@pytest.mark.parametrize("register", [of_one, of_all])
+def test_a_hook_sees_one_call(register):
+    mlp, seen = MLP(8, 32), list[nn.Module]()
+    with register(mlp, lambda module, *_given: seen.append(module)):
+        mlp(X.clone().requires_grad_()).sum().backward()
+    assert seen.count(mlp.activation) == 1
+
+
+def test_a_part_that_writes_to_what_it_is_given_learns_as_without():
+    layer, norm = nn.Linear(8, 8), nn.LayerNorm(8)
+
+    def gradient(way: Callable[..., torch.Tensor]) -> torch.Tensor:
+        layer.zero_grad()
+        way(norm, X, lambda hidden: layer(hidden.mul_(2))).square().sum().backward()
+        return layer.weight.grad.clone()
+
+    assert torch.equal(gradient(remaking.through), gradient(lambda make, x, use: use(make(x))))
+
+
+def test_where_torch_forbids_its_hooks_all_is_kept():
+    mlp = MLP(8, 32)
+    found = gradients(mlp, X)
+    with disable_saved_tensors_hooks("not here"):
+        assert all(map(torch.equal, found, gradients(mlp, X)))
 
 
 FAMILIES = ["v1", "v2", "moe", "mlp", "video"]

@@ -43,6 +43,27 @@ def test_it_answers_as_all_windows_together_do(border, grid, window, shift, cosi
     torch.testing.assert_close(answer, attention(x))
 
 
+@torch.no_grad()
+def test_strided_tokens_are_answered_like_others(calls):
+    attention = mixer((12, 12), (6, 6), "pad", cosine=True).eval()
+    x = torch.randn(2, 30, 26, 8, dtype=torch.double).transpose(1, 2)
+    assert torch.equal(attention(x), attention(x.contiguous()))
+    assert calls
+
+
+@torch.no_grad()
+def test_autocast_answers_in_its_own_precision(calls, monkeypatch):
+    attention = mixer((12, 12), (6, 6), "pad", cosine=False).float().eval()
+    x = torch.randn(1, 24, 24, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = attention(x)
+        assert calls
+        monkeypatch.setattr(module, "goes_in_pieces", lambda *_: False)
+        whole = attention(x)
+    assert answer.dtype == whole.dtype == torch.bfloat16
+    torch.testing.assert_close(answer, whole, rtol=0.05, atol=0.05)
+
+
 def test_with_gradients_all_windows_go_together(calls):
     attention = mixer((12, 12), (6, 6), "pad", cosine=False).eval()
     attention(torch.randn(1, 24, 24, 8, dtype=torch.double)).sum().backward()

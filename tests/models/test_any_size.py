@@ -80,3 +80,15 @@ def plain(module: torch.nn.Module) -> dict:
     return {
         key: value for key, value in vars(module).items() if not key.startswith("_") and key not in answers
     }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("gradients", [True, False])
+def test_no_images_have_no_features(family, gradients):
+    """The last batch of a filter, for example, may be empty."""
+    model = small(family)
+    with torch.set_grad_enabled(gradients):
+        features = model(pixels(family)[:0])
+    for feature, width in zip(features, model.spec.widths, strict=True):
+        assert feature.shape[0] == 0
+        assert feature.shape[-1] == width

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.core import attention
+from swinkit.core import attention, recent
 from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
-from swinkit.core.gathering import REMEMBERED, Gathered, kinds, rows
+from swinkit.core.gathering import Gathered, kinds, rows
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Place
 from swinkit.core.viewing import Viewed
@@ -97,16 +97,24 @@ def test_a_gradient_of_a_gradient_flows():
     assert torch.autograd.gradgradcheck(there_and_back, leaves)
 
 
-def test_what_is_remembered_is_bounded():
-    for side in range(1, REMEMBERED + 10):
-        rows(BORDERS["clip"]((side, 1), (1, 1), (0, 0)), CPU, 1, 1, 1)
-    for cache in (rows, kinds):
-        assert cache.cache_info().currsize <= cache.cache_info().maxsize == REMEMBERED
+def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
+    monkeypatch.setattr(recent, "MOST", 2**17)
+    layouts = [BORDERS["clip"]((side, 8), (1, 1), (0, 0)) for side in range(1, 100)]
+    for layout in layouts:
+        found = rows(layout, CPU, 1, 3, 2)
+        assert rows(layout, CPU, 1, 3, 2) is found
+        assert rows.nbytes <= 2**17
+        assert kinds.nbytes <= 2**17
+    assert found.nbytes == 2 * 4 * 99 * 8 * 3 * 2
+    assert len(rows.tables) > 1
+    monkeypatch.setattr(recent, "MOST", 0)
+    assert rows(layouts[0], CPU, 1, 3, 2).cut.numel() == 8 * 3 * 2  # larger than all room: made nevertheless
+    assert len(rows.tables) == 1
 
 
 def test_tables_made_without_gradients_serve_a_forward_with_them():
-    rows.cache_clear()
-    kinds.cache_clear()
+    rows.tables.clear()
+    kinds.tables.clear()
     windows = Gathered(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     qkv, padding = torch.randn(1, 6, 6, 3), torch.randn(3)
     with torch.inference_mode():
@@ -117,8 +125,8 @@ def test_tables_made_without_gradients_serve_a_forward_with_them():
 
 
 def test_tables_are_made_on_the_cpu_whatever_the_default_device():
-    rows.cache_clear()
-    kinds.cache_clear()
+    rows.tables.clear()
+    kinds.tables.clear()
     qkv = torch.randn(1, 6, 6, 3)
     with torch.device("meta"):
         found = Gathered(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1).split(qkv, torch.zeros(3, device="cpu"))

@@ -5,8 +5,9 @@ What runs at once may look things up, remember them, and choose by size. What is
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._C._functorch import peek_interpreter_stack  # no public function tells
+from torch.nn.modules import module as of_all_modules
 
 
 def runs_at_once(x: Tensor) -> bool:
@@ -18,3 +19,14 @@ def runs_at_once(x: Tensor) -> bool:
         and not x.is_meta
         and peek_interpreter_stack() is None
     )
+
+
+def is_watched(module: nn.Module) -> bool:
+    """Whether a hook sees every call of `module`, which then has to be called once, and with all there is."""
+    hooks = (
+        module._forward_hooks,  # noqa: SLF001  there is no public way to ask, here and below
+        module._forward_pre_hooks,  # noqa: SLF001
+        of_all_modules._global_forward_hooks,  # noqa: SLF001
+        of_all_modules._global_forward_pre_hooks,  # noqa: SLF001
+    )
+    return any(hooks)

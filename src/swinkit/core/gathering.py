@@ -10,7 +10,6 @@ key and value, or their mix), H heads, D channels of a head.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,9 +17,10 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .kernels import attend_by_kind
+from .recent import Recent
 from .windows import RolledLayout
 
-REMEMBERED = 64  # tables; each takes about 16 bytes for every token, head and part of a batch
+FARTHEST = 2**31  # rows that 32 bits can count
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,11 @@ class Kinds:
     places: Tensor  # (W, N), on the CPU: which token of the grid is there, -1 for padding
     counts: tuple[int, ...]  # how many windows are of each kind
     masks: Tensor  # (K, N, N)
+
+    @property
+    def nbytes(self) -> int:
+        """In memory."""
+        return self.places.nbytes + self.masks.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +46,13 @@ class Rows:
     holes: Tensor  # the rows in windows that are padding
     fill: Tensor  # which of the P * H rows of padding is there
 
+    @property
+    def nbytes(self) -> int:
+        """In memory: 8 bytes for every token, head and part of a batch, and more for padding."""
+        return sum(x.nbytes for x in (self.cut, self.uncut, self.holes, self.fill))
 
-@lru_cache(REMEMBERED)
+
+@Recent
 @torch.inference_mode(False)
 def kinds(layout: RolledLayout, device: torch.device) -> Kinds:
     """The kinds of windows of `layout`."""
@@ -55,20 +65,23 @@ def kinds(layout: RolledLayout, device: torch.device) -> Kinds:
     return Kinds(places[kind.argsort(stable=True)], tuple(counts.tolist()), masks.to(device))
 
 
-@lru_cache(REMEMBERED)
+@Recent
 @torch.inference_mode(False)
 def rows(layout: RolledLayout, device: torch.device, batch: int, parts: int, heads: int) -> Rows:
     """The rows of `layout`."""
     places = kinds(layout, device).places
     count = batch * math.prod(layout.grid) * parts * heads
-    grid = torch.arange(count, device="cpu").view(batch, -1, parts, heads)
+    grid = torch.arange(count, device="cpu").view(batch, math.prod(layout.grid), parts, heads)
     cut = grid[:, places.clamp(min=0)].permute(3, 1, 0, 4, 2)  # from B, W, N, P, H to P, W, B, H, N
     padding = (places < 0)[:, None, None].expand(cut.shape)
     fill = torch.arange(parts * heads, device="cpu").view(parts, 1, 1, heads, 1).expand(cut.shape)[padding]
     cut, padding = cut.flatten(), padding.flatten()
     uncut = torch.empty_like(grid).flatten()
     uncut[cut[~padding]] = (~padding).nonzero()[:, 0]
-    return Rows(*(x.to(device) for x in (cut, uncut, padding.nonzero()[:, 0], fill)))
+    short = torch.int32 if len(cut) < FARTHEST else torch.int64
+    return Rows(
+        cut.to(device, short), uncut.to(device, short), padding.nonzero()[:, 0].to(device), fill.to(device)
+    )
 
 
 class Cut(Function):
@@ -121,7 +134,8 @@ class Gathered:
         table = rows(self.layout, qkv.device, batch, 3, self.heads)
         filling = None if padding is None else padding.reshape(-1, depth)
         windows = Cut.apply(qkv.reshape(-1, depth), filling, table)
-        return windows.view(3, -1, batch, self.heads, math.prod(self.layout.window), depth)
+        layout = self.layout
+        return windows.view(3, math.prod(layout.counts), batch, self.heads, math.prod(layout.window), depth)
 
     def join(self, x: Tensor) -> Tensor:
         """(W, B, H, N, D) -> (B, *S, H * D)."""

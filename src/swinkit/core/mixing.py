@@ -33,7 +33,7 @@ class WindowMixing(nn.Module):
 
     def mix(self, x: Tensor) -> Tensor:
         """(B, W, N, C) -> (B, W, N, C)."""
-        batch, depth = x.shape[0], x.shape[-1] // self.num_heads
+        batch, windows, depth = *x.shape[:2], x.shape[-1] // self.num_heads
         x = x.unflatten(-1, (self.num_heads, depth)).permute(3, 2, 0, 1, 4).flatten(2)  # H, N, B * W * D
-        x = torch.baddbmm(self.bias[..., None], self.weight, x).unflatten(2, (batch, -1, depth))
+        x = torch.baddbmm(self.bias[..., None], self.weight, x).unflatten(2, (batch, windows, depth))
         return x.permute(2, 3, 1, 0, 4).flatten(3)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._C import _autograd  # pyright: ignore[reportAttributeAccessIssue]
 from torch.autograd.graph import saved_tensors_hooks
 
-from .eager import runs_at_once
+from .eager import is_watched, runs_at_once
 
 Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]
 
@@ -29,19 +29,22 @@ class Again:
 def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor], Tensor]) -> Tensor:
     """`use(make(x))`, of which backward finds `x`, but makes what `make` gave again.
 
-    `make` must draw nothing at random. Compilers choose by themselves what to keep.
+    `make` must draw nothing at random. Where it is watched it is called once, as ever; compilers choose by
+    themselves what to keep.
     """
     made = make(x)
-    if not torch.is_grad_enabled() or not runs_at_once(x) or not made.is_contiguous():
+    if not torch.is_grad_enabled() or not made.is_contiguous() or not may_be_made_again(make, x):
         return use(made)
     keep, find = watching()
     kind, numbers = x.device.type, whose(made)  # not `made` itself, or the graph would hold it after all
+    version = made._version  # noqa: SLF001  torch has no public name for it
     autocast = torch.autocast(
         kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
     )
 
     def pack(tensor: Tensor) -> Any:
-        if tensor.is_contiguous() and whose(tensor) == numbers:
+        unchanged = tensor._version == version  # noqa: SLF001
+        if unchanged and tensor.is_contiguous() and whose(tensor) == numbers:
             return Again(keep(x), tensor.shape)
         return keep(tensor)
 
@@ -55,6 +58,12 @@ def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor],
         return use(made)
 
 
+def may_be_made_again(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+    """Whether nobody minds that `make` is called with `x` a second time."""
+    allowed = _autograd._saved_tensors_hooks_is_enabled()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
+    return runs_at_once(x) and allowed and not (isinstance(make, nn.Module) and is_watched(make))
+
+
 def whose(tensor: Tensor) -> tuple[int, int, torch.dtype]:
     """What a contiguous tensor shares with its views of another shape, and no other."""
     return tensor.data_ptr(), tensor.numel(), tensor.dtype
@@ -63,7 +72,7 @@ def whose(tensor: Tensor) -> tuple[int, int, torch.dtype]:
 def watching() -> Hooks:
     """What is done already to tensors that are kept, as by checkpointing; else they are kept as they are."""
     hooks = _autograd._top_saved_tensors_default_hooks(False)  # noqa: SLF001  no public one tells
-    return (noted, unchanged) if hooks is None else hooks
+    return (noted, as_noted) if hooks is None else hooks
 
 
 def noted(tensor: Tensor) -> tuple[Tensor, int]:
@@ -72,7 +81,7 @@ def noted(tensor: Tensor) -> tuple[Tensor, int]:
     return kept, kept._version  # noqa: SLF001  torch has no public name for it
 
 
-def unchanged(kept: tuple[Tensor, int]) -> Tensor:
+def as_noted(kept: tuple[Tensor, int]) -> Tensor:
     """A tensor that was kept.
 
     Raises:

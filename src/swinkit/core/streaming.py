@@ -10,7 +10,6 @@ H heads, D = C / H, K kinds of windows.
 from collections.abc import Callable
 from itertools import accumulate
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,7 +34,7 @@ def attend_in_turn(
     """
     project, similarity, finish = parts
     kind, padded = kinds(layout, x.device), layout.padded != layout.grid
-    out = torch.empty_like(x)
+    out = finish(x.new_empty(0, x.shape[-1])).new_empty(x.shape)  # autocast may answer in another precision
     at_a_time = max(1, PIECE // (kind.places.shape[1] * x.shape[-1]))
     for tokens, answers in zip(x.flatten(1, -2), out.flatten(1, -2), strict=True):
         for offset, count, end in zip(offsets, kind.counts, accumulate(kind.counts), strict=True):
