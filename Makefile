@@ -21,11 +21,8 @@ kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other
 	@for seed in 0 1 2 3 4 5 6 7 8 9; do \
 	  KILL_SEED=$$seed $(BIN)/python -m pytest --no-header --quiet tests/training/test_resume.py || exit 1; done
 
-sanitize: ## a thousand random models through the engine's C++ under the address sanitizer
-	@mkdir -p build
-	@for flags in "-mavx2 -mfma" "-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl"; do \
-	  $(CXX) -std=c++17 -O1 -g -ffp-contract=fast -fno-math-errno -fsanitize=address,undefined \
-	    -fno-sanitize-recover=all $$flags -o build/sanitize tests/engine/sanitize.cpp && build/sanitize || exit 1; done
+sanitize: .venv/ready-dev ## a thousand random models through the engine's C++ under sanitizers, and as ARM's
+	@$(BIN)/python -m pytest --no-header -rs tests/engine/test_sanitized.py
 
 check: .venv/ready-dev ## lint, formatting, types, import order; then the sizes of the code
 	@$(BIN)/ruff check --quiet --output-format concise .

@@ -1,12 +1,15 @@
-// A thousand models of random numbers on grids of random sizes, for the sanitizers: `make sanitize`.
+// Models of random numbers on grids of random sizes, for the sanitizers: test_sanitized.py.
 //
-// Every array is as long as it must be and no longer, so that a read or write beside it is caught. That the
-// answers are right is tested from Python; here they only have to be finite.
+// Every array is as long as it must be and no longer, and gaps lie between the pieces of the engine's own memory
+// (`threads.h`), so that a read or write beside one is caught. That the answers are right is tested from Python;
+// here they only have to be finite.
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "../../src/swinkit/engine/cpu/cpp/engine.cpp"
@@ -89,10 +92,12 @@ static bool finite(const float* x, long count) {
   return std::isfinite(sum);
 }
 
-// As torch's, but one thread does the work of all.
-static int32_t in_turn(int64_t begin, int64_t end, int64_t, void (*body)(int64_t, int64_t, void*),
-                       void* context) {
-  for (int64_t i = begin; i < end; i++) body(i, i + 1, context);
+// As torch's; each thread lives for this call alone.
+static int32_t on_threads(int64_t begin, int64_t end, int64_t, void (*body)(int64_t, int64_t, void*),
+                          void* context) {
+  std::vector<std::thread> threads;
+  for (int64_t i = begin; i < end; i++) threads.emplace_back(body, i, i + 1, context);
+  for (auto& thread : threads) thread.join();
   return 0;
 }
 
@@ -122,14 +127,15 @@ static bool reductions_hold(const Threads& threads) {
   return finite(out, (long)images * rows * columns);
 }
 
-int main() {
-  for (int trial = 0; trial < 1000; trial++) {
+int main(int, char** arguments) {
+  const int trials = std::atoi(arguments[1]);
+  for (int trial = 0; trial < trials; trial++) {
     generator.seed(trial);
-    const Threads threads{draw(0, 1) ? in_turn : nullptr, draw(1, 5)};
+    const Threads threads{draw(0, 1) ? on_threads : nullptr, draw(1, 5)};
     if (!blocks_hold(threads) || !reductions_hold(threads)) {
       std::printf("trial %d: a result that is not finite\n", trial);
       return 1;
     }
   }
-  std::printf("1000 random models with %d lanes: no complaint; total %.3f\n", LANES, total);
+  std::printf("%d random models with %d lanes: no complaint; total %.3f\n", trials, LANES, total);
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from swinkit.core.backbone import Swin
 from swinkit.core.spec import BORDER_NAMES
 from swinkit.engine.attach import attached
-from swinkit.engine.cpu.native import NativeBlocks
+from swinkit.engine.cpu.blocks import NativeBlocks
 from tests.models.small import PIXELS, small
 
 CLOSE = 2e-6  # fp32 rounds by 6e-8; a small model does so some dozens of times in a row

@@ -2,19 +2,24 @@
 
 import copy
 import logging
+import math
 import multiprocessing
 import pickle
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit import api
 from swinkit.core.backbone import Swin
 from swinkit.engine.attach import attached
-from swinkit.engine.cpu import native
+from swinkit.engine.cpu import snapshot, windows
 from tests.models.small import PICTURE, small
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}
@@ -51,6 +56,25 @@ def test_names_classes_and_the_given_model_stay(engine):
     assert not any("forward" in vars(module) for module in given.modules())
 
 
+def tangent(model: Swin, x: Tensor) -> None:
+    """Asks in which direction answers go when the pixels go in that of ones."""
+    with forward_ad.dual_level():
+        answer = model(forward_ad.make_dual(x, torch.ones_like(x)))[-1]
+        assert forward_ad.unpack_dual(answer).tangent is not None
+
+
+def traced(model: Swin, x: Tensor) -> None:
+    torch.jit.trace(model, x, check_trace=False)
+
+
+def hooked(model: Swin, x: Tensor) -> None:
+    """Every module of a stage is seen."""
+    seen = set()
+    with register_module_forward_hook(lambda module, *_given: seen.add(module)):
+        model(x)
+    assert seen >= set(model.stages[0].blocks[0].children())
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize(
     ("ask", "reason"),
@@ -58,10 +82,16 @@ def test_names_classes_and_the_given_model_stay(engine):
         (lambda model, x: model(x), "gradients are wanted"),
         (lambda model, x: model.train().requires_grad_(False)(x), "training mode"),
         (lambda model, x: model.requires_grad_(False).double()(x.double()), "torch.float64"),
-        (lambda model, x: torch.func.vmap(model.requires_grad_(False))(x[None]), "torch watches"),
-        (lambda model, x: torch.jit.trace(model.requires_grad_(False), x, check_trace=False), "traced"),
+        (lambda model, x: torch.func.vmap(model.requires_grad_(False))(x[None]), "torch records"),
+        (
+            lambda model, x: torch.jit.trace(model.requires_grad_(False), x, check_trace=False),
+            "torch records",
+        ),
+        (lambda model, x: tangent(model.requires_grad_(False), x), "torch records"),
+        (lambda model, x: hooked(model.requires_grad_(False), x), "a hook watches all modules"),
+        (lambda model, x: model.requires_grad_(False)(x[:0]), "of shape (0, "),
     ],
-    ids=["gradients", "training", "float64", "vmap", "trace"],
+    ids=["gradients", "training", "float64", "vmap", "trace", "tangents", "hooks on all", "no images"],
 )
 def test_other_calls_take_the_plain_path_and_the_log_says_why(model, pixels, caplog, ask, reason):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
@@ -166,6 +196,121 @@ def test_a_part_that_is_exchanged_for_an_unknown_one_takes_the_plain_path(model,
     torch.testing.assert_close(answer(model, pixels), twin(pixels)[-1], **CLOSE)
 
 
+def of_a_norm(model: Swin) -> None:
+    model.stages[0].blocks[0].norm1.eps = 1.0
+
+
+def of_a_scale(model: Swin) -> None:
+    model.stages[0].blocks[1].token_mixer.similarity.scale = 2.0
+
+
+def of_a_shift(model: Swin) -> None:
+    model.stages[0].blocks[1].token_mixer.shift = (1, 1)
+
+
+def of_an_approximation(model: Swin) -> None:
+    model.stages[1].blocks[0].channel_mixer.activation.approximate = "tanh"
+
+
+def of_a_norms_weight(model: Swin) -> None:
+    norm = model.stages[1].blocks[0].norm2
+    with torch.no_grad():
+        norm.weight.mul_(2)
+    norm.bias = None
+
+
+def of_a_forward(model: Swin) -> None:
+    layer = model.stages[1].blocks[0].channel_mixer.fc2
+    layer.forward = lambda x: F.linear(x, layer.weight, layer.bias) + 1
+
+
+@pytest.mark.parametrize(
+    "change", [of_a_norm, of_a_scale, of_a_shift, of_an_approximation, of_a_norms_weight, of_a_forward]
+)
+def test_a_change_of_a_setting_is_noticed(model, pixels, change):
+    twin = small()
+    twin.load_state_dict(model.state_dict())
+    before = answer(model, pixels)
+    change(model)
+    change(twin)
+    twin.load_state_dict(model.state_dict(), strict=False)
+    after = answer(model, pixels)
+    assert not torch.equal(before, after)
+    torch.testing.assert_close(after, answer(twin, pixels), **CLOSE)
+
+
+def test_a_convolution_that_does_more_takes_the_plain_path(model, pixels):
+    before = answer(model, pixels)
+    model.embed.proj.padding = (4, 4)
+    after = answer(model, pixels)
+    assert after.shape != before.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 8, 8), (1, 8, 8, 24), (8, 8, 12)])
+def test_features_that_do_not_fit_are_refused_as_ever(model, shape):
+    """Native code would read beside them."""
+    answer(model, torch.randn(1, 3, *PICTURE))
+    with torch.inference_mode(), pytest.raises((RuntimeError, ValueError)):
+        model.stages[0](torch.randn(*shape))
+
+
+@pytest.mark.parametrize("part", ["stages.1.merge", "embed"])
+def test_a_merge_or_embedding_of_what_does_not_fit_is_refused_as_ever(model, part):
+    with torch.inference_mode(), pytest.raises(RuntimeError):
+        model.get_submodule(part.replace("stages.1", "stages.0"))(torch.randn(1, 5, 5, 5))
+
+
+def test_what_is_no_number_stays_none(model, pixels):
+    """So that a damaged file of weights is noticed."""
+    with torch.no_grad():
+        model.stages[0].blocks[0].token_mixer.bias.table.fill_(math.nan)
+    assert answer(model, pixels).isnan().all()
+
+
+@pytest.mark.parametrize("default", [torch.bfloat16, torch.float64])
+def test_the_default_precision_is_none_of_its_business(model, pixels, default):
+    expected = answer(model, pixels)
+    model = copy.deepcopy(model)  # packed anew
+    windows.tables.cache_clear()
+    torch.set_default_dtype(default)
+    try:
+        found = answer(model, pixels)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+
+
+def test_the_default_device_is_none_of_its_business(model, pixels):
+    expected = answer(model, pixels)
+    model = copy.deepcopy(model)
+    windows.tables.cache_clear()
+    with torch.device("meta"):
+        assert torch.equal(answer(model, pixels), expected)
+
+
+def test_several_python_threads_may_call_one_model(model):
+    """Also the first time, with more sizes than are kept, and while weights change."""
+    given = [torch.randn(1, 3, size, 32) for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4)]
+    expected = [answer(model, x) for x in given]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3):
+            model = copy.deepcopy(model)
+            weight = model.stages[0].blocks[0].norm1.weight
+
+            def work(x: Tensor, model: Swin = model, weight: Tensor = weight) -> Tensor:
+                with torch.no_grad():
+                    weight.copy_(weight)  # counted as a change, of which the answer knows nothing
+                return answer(model, x)
+
+            with ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(work, given))
+            assert all(map(torch.equal, found, expected))
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_weights_of_inference_mode_take_the_plain_path(engine, pixels):
     """Nothing tells when they change."""
     with torch.inference_mode():
@@ -190,9 +335,9 @@ def test_a_copy_has_its_own_weights(model, pixels, copied):
 
 
 def test_many_sizes_keep_few_tables(model):
-    for size in range(20, 20 + 4 * 2 * native.GRIDS, 4):
+    for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4):
         answer(model, torch.randn(1, 3, size, size))
-    assert len(model.stages[0].forward._grids) == native.GRIDS
+    assert len(model.stages[0].forward.packed.grids) == snapshot.GRIDS
 
 
 def test_without_the_engine_models_run_as_they_are(monkeypatch, tmp_path, pixels):

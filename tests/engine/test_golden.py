@@ -5,7 +5,7 @@ import pytest
 from swinkit.core.backbone import Swin
 from swinkit.engine.attach import stages
 from swinkit.engine.cpu import refusals
-from swinkit.engine.cpu.native import NativeBlocks
+from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
 from tests.golden import compare
 from tests.golden.case import Case

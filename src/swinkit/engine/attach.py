@@ -11,7 +11,7 @@ from ..core.backbone import Stage, Swin
 from ..core.block import Block
 from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
 from .cpu import refusals
-from .cpu.native import NativeBlocks
+from .cpu.blocks import NativeBlocks
 from .cpu.reduction import NativeReduction
 from .gpu import attach as fused
 

@@ -38,6 +38,8 @@ INSTRUCTION_SETS = {
 COMPILERS = ("c++", "g++", "clang++")
 LONGEST = 300  # seconds that a compiler may take
 
+LOADED: dict[Path, Library | None] = {}  # in this process, each once; even if its file is removed meanwhile
+
 
 def instruction_set() -> str | None:
     """The widest that this CPU and the engine have in common; None for none."""
@@ -69,19 +71,15 @@ def ready() -> Library | None:
 
 def opened(path: Path) -> Library | None:
     """A library that was built; None if there is none, or none that can be loaded, which is told."""
-    if not path.is_file():
-        return None
-    try:
-        return loaded(path)
-    except (OSError, AttributeError) as error:
-        logger.warning("the engine cannot be loaded, so models run as they are: %s", error)
-        return None
-
-
-@cache
-def loaded(path: Path) -> Library:
-    """A library, loaded once in a process."""
-    return Library(path)
+    if path not in LOADED:
+        if not path.is_file():
+            return None
+        try:
+            LOADED[path] = Library(path)
+        except (OSError, AttributeError) as error:
+            logger.warning("the engine cannot be loaded, so models run as they are: %s", error)
+            LOADED[path] = None
+    return LOADED[path]
 
 
 def build() -> Library:
@@ -89,7 +87,7 @@ def build() -> Library:
 
     Raises:
         EnvironmentProblem: the CPU has no instruction set that the engine knows, there is no compiler, it
-            fails, or the cache cannot be written.
+            fails, the cache cannot be written, or what was built cannot be loaded.
     """
     instructions = instruction_set()
     if instructions is None:
@@ -97,10 +95,12 @@ def build() -> Library:
             "the engine needs a CPU with AVX2, AVX-512 or NEON; without it, models run as they are"
         )
     path = place(instructions)
+    if opened(path) is None:
+        compile_to(path, INSTRUCTION_SETS[instructions], compiler())
+        LOADED.pop(path, None)
     library = opened(path)
     if library is None:
-        compile_to(path, INSTRUCTION_SETS[instructions], compiler())
-        library = loaded(path)
+        raise EnvironmentProblem(f"the engine was built, but {path} cannot be loaded; models run as they are")
     return library
 
 

@@ -108,7 +108,12 @@ class Shape:
 
 
 class Library:
-    """An engine that was built for this machine."""
+    """An engine that was built for this machine.
+
+    Raises:
+        OSError: a library cannot be loaded.
+        AttributeError: torch, or the library, has not the functions that are called here.
+    """
 
     def __init__(self, path: Path):
         self.path = path
@@ -145,7 +150,7 @@ class Library:
 
     def reduce(self, reduction: Reduction, x: Tensor, size: Size, channels: int) -> Tensor:
         """(B, ...) -> (B, *size, channels), contiguous."""
-        out = torch.empty(x.shape[0], *size, channels)
+        out = x.new_empty(x.shape[0], *size, channels)
         self.functions.swin_reduce(
             self.threads, reduction, x.data_ptr(), out.data_ptr(),
             x.shape[0], x[0].numel(), math.prod(size), channels,
@@ -154,6 +159,13 @@ class Library:
 
 
 def torch_library() -> ctypes.CDLL:
-    """The library of torch that has its threads; it is loaded already."""
+    """The library of torch that has its threads; it is loaded already.
+
+    Raises:
+        OSError: it is not where torch's own wheels have it.
+    """
     folder = Path(torch.__file__).parent / "lib"
-    return ctypes.CDLL(str(next(path for path in folder.iterdir() if path.stem == "libtorch_cpu")))
+    path = next(folder.glob("libtorch_cpu.*"), None)
+    if path is None:
+        raise OSError(f"there is no libtorch_cpu in {folder}")
+    return ctypes.CDLL(str(path))

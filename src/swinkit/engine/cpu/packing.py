@@ -114,7 +114,7 @@ def heads(
     if isinstance(similarity, ScaledCosine):
         scale = kept.address(similarity.temperature(torch.float64).flatten())
     elif isinstance(similarity, ScaledDot):
-        factors = torch.ones(3 * channels, dtype=torch.float64)
+        factors = weight.new_ones(3 * channels)
         factors[:channels] = width**-0.5 if similarity.scale is None else similarity.scale
         weight, plain = weight * factors[:, None], plain * factors
     weight, bias = folded(weight, plain, before)

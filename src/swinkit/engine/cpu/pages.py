@@ -17,7 +17,7 @@ class Pages:
     """Hands out room for tensors, one behind the other, which lives as long as they do."""
 
     def __init__(self) -> None:
-        self.free = torch.empty(0)
+        self.free = torch.empty(0, dtype=torch.float32, device="cpu")
 
     def copy_of(self, tensor: Tensor) -> Tensor:
         """The same numbers in fp32, contiguous, in a place of their own."""
@@ -31,7 +31,7 @@ class Pages:
 def reserved(count: int) -> Tensor:
     """Room for so many numbers."""
     if not hasattr(mmap, "MADV_HUGEPAGE"):  # it is Linux that has to be asked
-        return torch.empty(count)
+        return torch.empty(count, dtype=torch.float32, device="cpu")
     memory = mmap.mmap(-1, 4 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(memory, dtype=torch.float32)

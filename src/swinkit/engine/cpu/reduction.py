@@ -18,13 +18,14 @@ from . import library, refusals
 from .library import Library
 from .native import Native
 from .packing import packed_reduction
+from .snapshot import Snapshot
 from .windows import KEPT
 
 
 @lru_cache(KEPT)
 def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
     """The coarser grid, and for each of its rows those of the finer one, -1 where it is padded."""
-    numbers = torch.arange(1, math.prod(grid) + 1).reshape(1, *grid, 1)
+    numbers = torch.arange(1, math.prod(grid) + 1, device="cpu").reshape(1, *grid, 1)
     rows = fold(numbers, factor)
     return tuple(rows.shape[1:-1]), rows.flatten(0, -2).int() - 1
 
@@ -33,7 +34,8 @@ def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
 def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
     """The grid, and for each patch its runs of neighbouring pixels, in the order of the weights."""
     last = pixels[-1] // patch[-1]
-    numbers = torch.arange(channels * math.prod(pixels[:-1]) * last).reshape(channels, *pixels[:-1], last)
+    count = channels * math.prod(pixels[:-1]) * last
+    numbers = torch.arange(count, device="cpu").reshape(channels, *pixels[:-1], last)
     for axis, size in reversed(list(enumerate(patch[:-1], start=1))):
         numbers = numbers.unflatten(axis, (-1, size))
     axes = len(patch) - 1
@@ -51,18 +53,23 @@ class Prepared:
     kept: list[Any]
 
 
-class NativeReduction(Native):
-    """The `forward` of a `PatchEmbed`, a `NormThenReduce` or a `ReduceThenNorm`."""
+class PackedReduction(Snapshot):
+    """The weights of a patch embedding or merging, and which rows become one."""
 
     def __init__(self, twin: nn.Module):
         super().__init__(twin, [twin])
+        self.twin = twin
+        self.unknown = self.unknown or refusals.of_reduction(twin)
 
-    def unknown(self) -> str | None:
-        """Why the twin is unknown."""
-        return refusals.of_reduction(self.twin)
-
-    def forget(self) -> None:
-        """Weights are packed for each size; there are few."""
+    def takes(self, x: Tensor) -> bool:
+        """Whether `x` is (B, in_channels, *P) or (B, *S, C)."""
+        twin = self.twin
+        if isinstance(twin, PatchEmbed):
+            return x.ndim == len(twin.patch) + 2 and x.shape[1] == twin.proj.in_channels
+        assert isinstance(twin, NormThenReduce | ReduceThenNorm)
+        return x.ndim == len(twin.factor) + 2 and (
+            x.shape[-1] * math.prod(twin.factor) == twin.reduction.in_features
+        )
 
     def prepare(self, engine: Library, grid: Size) -> Prepared:
         """The weights, and the rows that each row of the result is made from."""
@@ -80,13 +87,24 @@ class NativeReduction(Native):
         reduction.table, reduction.parts, reduction.channels = table.data_ptr(), table.shape[1], channels
         return Prepared(reduction, size, [table, kept])
 
-    def run(self, engine: Library, x: Tensor) -> Tensor:
+
+class NativeReduction(Native[PackedReduction]):
+    """The `forward` of a `PatchEmbed`, a `NormThenReduce` or a `ReduceThenNorm`."""
+
+    def pack(self) -> PackedReduction:
+        """The twin as it is now."""
+        return PackedReduction(self.twin)
+
+    def run(self, engine: Library, packed: PackedReduction, x: Tensor) -> Tensor:
         """(B, in_channels, *P) or (B, *S, C) -> the twin's answer."""
-        if isinstance(self.twin, PatchEmbed):
+        twin = self.twin
+        if isinstance(twin, PatchEmbed):
             pixels = x.movedim(1, -1)
-            padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), self.twin.patch))
+            padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), twin.patch))
             x = padded.movedim(-1, 1).contiguous()
-            prepared, columns = self.on_grid(engine, tuple(x.shape[2:])), self.twin.proj.out_channels
+            grid, columns = tuple(x.shape[2:]), twin.proj.out_channels
         else:
-            prepared, columns = self.on_grid(engine, tuple(x.shape[1:-1])), 2 * x.shape[-1]
+            assert isinstance(twin, NormThenReduce | ReduceThenNorm)
+            grid, columns = tuple(x.shape[1:-1]), twin.reduction.out_features
+        prepared = packed.on_grid(engine, grid)  # held until native code is done with it
         return engine.reduce(prepared.reduction, x, prepared.size, columns)

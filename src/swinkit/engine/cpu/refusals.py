@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch._C import _functorch, _get_tracing_state  # pyright: ignore[reportAttributeAccessIssue]
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
 from ...core.block import MLP, PostNormBlock, PreNormBlock
+from ...core.eager import all_are_watched, runs_at_once
 
+FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits
+LEAST_AXES = 3  # of what any part is given: images, channels and at least one more
 GRADIENTS = "gradients are wanted (torch.inference_mode() says that they are not)"
 
 
@@ -34,31 +36,45 @@ def of_block(block: nn.Module) -> str | None:
         (block.norm2, (nn.LayerNorm,)),
         (getattr(block, "main_norm", None), (nn.LayerNorm, nn.Identity, type(None))),
     )
-    for part, kinds in known:
-        if type(part) not in kinds:
-            return f"a {type(part).__name__} stands where it knows a {kinds[0].__name__}"
-    return None
+    return next((reason for part, kinds in known if (reason := of_part(part, kinds))), None)
 
 
 def of_reduction(part: nn.Module) -> str | None:
     """The same of a patch embedding or merging."""
-    for name, inner in part.named_children():
-        known = (
-            (nn.LayerNorm, nn.Identity) if name == "norm" else (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-        )
-        if type(inner) not in known:
-            return f"a {type(inner).__name__} stands where it knows a {known[0].__name__}"
+    norms, products = (nn.LayerNorm, nn.Identity), (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    known = ((inner, norms if name == "norm" else products) for name, inner in part.named_children())
+    return next((reason for inner, kinds in known if (reason := of_part(inner, kinds))), None)
+
+
+def of_part(part: object, kinds: Sequence[type]) -> str | None:
+    """Why a part is none of `kinds`, or has a setting that native code does not know."""
+    if type(part) not in kinds:
+        return f"a {type(part).__name__} stands where it knows a {kinds[0].__name__}"
+    if isinstance(part, nn.LayerNorm) and (part.weight is None or part.bias is None or part.weight.ndim > 1):
+        return "a norm has not one weight and one bias for each channel"
+    if isinstance(part, nn.GELU) and part.approximate != "none":
+        return f"it does not know GELU's approximation {part.approximate!r}"
+    if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not cuts_patches(part):
+        return "a convolution does more than to cut its input into patches"
     return None
+
+
+def cuts_patches(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> bool:
+    """Whether every number of the input goes into one patch."""
+    plain = not any(layer.padding) and set(layer.dilation) == {1} and layer.groups == 1
+    return plain and layer.stride == layer.kernel_size
 
 
 def of_call(x: Tensor) -> str | None:
     """Why this call needs the plain path, whatever the weights."""
-    if _get_tracing_state() is not None:
-        return "the model is being traced"
-    if type(x) is not Tensor or _get_current_dispatch_mode() is not None or in_functorch():
-        return "torch watches or rewrites every operation"
-    if x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel():
-        return f"it is given {x.dtype} on {x.device}, shaped {tuple(x.shape)}"
+    if not runs_at_once(x) or _get_current_dispatch_mode() is not None:
+        return "torch records or watches every operation"
+    if all_are_watched():
+        return "a hook watches all modules"
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return f"it is given {x.dtype} on {x.device}"
+    if x.ndim < LEAST_AXES or not 0 < x[:1].numel() < FARTHEST or len(x) >= FARTHEST:
+        return f"it is given a tensor of shape {tuple(x.shape)}"
     if torch.is_autocast_enabled("cpu"):
         return "autocast asks for another precision"
     if torch.is_grad_enabled() and x.requires_grad:
@@ -90,6 +106,9 @@ def of_modules(modules: Iterable[nn.Module]) -> str | None:
     return None
 
 
-def in_functorch() -> bool:
-    """Whether torch.func transforms what is computed."""
-    return _functorch.peek_interpreter_stack() is not None
+def of_forwards(modules: Iterable[nn.Module]) -> str | None:
+    """Why these modules, which would not be called, do otherwise than their class says."""
+    for module in modules:
+        if "forward" in vars(module):
+            return f"a {type(module).__name__} inside of it has a forward of its own"
+    return None

@@ -39,16 +39,17 @@ class Tables:
 @lru_cache(KEPT)
 def tables(layout: RolledLayout, lanes: int) -> Tables:
     """The tables of `layout`, whose masks are as wide as whole vectors of `lanes` numbers."""
-    numbers = torch.arange(1, math.prod(layout.grid) + 1).reshape(1, *layout.grid, 1)
+    numbers = torch.arange(1, math.prod(layout.grid) + 1, device="cpu").reshape(1, *layout.grid, 1)
     rows = layout.partition(numbers)[0, ..., 0].int() - 1
-    kinds, masks = kinds_of(layout.mask(), len(rows))
+    kinds, masks = kinds_of(layout.mask(rows.device), len(rows))
     return Tables(rows.contiguous(), kinds, widened(masks, lanes, 0.0))
 
 
 def kinds_of(mask: Tensor | None, windows: int) -> tuple[Tensor, Tensor]:
-    """(W, N, N) -> the kind of each window (W), and the masks that differ (K, N, N)."""
+    """(W, N, N) -> the kind of each window (W), and the masks that differ (K, N, N), in fp32."""
     if mask is None:
-        return torch.full((windows,), -1, dtype=torch.int32), torch.empty(0, 1, 1)
+        none = torch.empty(0, 1, 1, dtype=torch.float32, device="cpu")
+        return torch.full((windows,), -1, dtype=torch.int32, device="cpu"), none
     seen: dict[bytes, int] = {}
     kinds, masks = [], []
     for row, masked in zip(mask, mask.flatten(1).any(1).tolist(), strict=True):
@@ -56,7 +57,10 @@ def kinds_of(mask: Tensor | None, windows: int) -> tuple[Tensor, Tensor]:
         if kind == len(masks):
             masks.append(row)
         kinds.append(kind)
-    return torch.tensor(kinds, dtype=torch.int32), torch.stack(masks) if masks else mask[:0]
+    return (
+        torch.tensor(kinds, dtype=torch.int32, device="cpu"),
+        torch.stack(masks).float() if masks else mask[:0].float(),
+    )
 
 
 def widened(table: Tensor, lanes: int, value: float) -> Tensor:

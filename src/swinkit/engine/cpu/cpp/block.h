@@ -30,6 +30,7 @@ constexpr int AHEAD = 4;  // rows of a window, which lie apart, are asked for so
 constexpr long PORTION = 1 << 19;        // numbers of images that pass through the blocks together
 
 static_assert(HIDDEN % PANEL == 0, "the MLP's inside is cut between panels");
+static_assert(HIDDEN == DEPTH, "sums are formed in the same order, however threads share the work");
 
 // Tokens of one window, through some groups of heads: x (rows, channels) -> out (rows, channels).
 inline void attend_window(const Block& block, const float* x, float* out, int channels, int window_number,
@@ -43,7 +44,7 @@ inline void attend_window(const Block& block, const float* x, float* out, int ch
   const Window window(layout, window_number, reinterpret_cast<int32_t*>(pieces.take(3 * tokens)));
   float* normed = pieces.take((long)tokens * channels);
   float* qkv = pieces.take((tokens + 1L) * stride);
-  float* memory = pieces.take(0);
+  float* memory = pieces.rest();
   if (!window.real) return;  // padding alone
 
   for (int r = 0; r < window.real; r++) {

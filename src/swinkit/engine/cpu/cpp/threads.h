@@ -9,7 +9,23 @@
 #include <cstdint>
 #include <cstdlib>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace swin {
+
+// Memory is handed out in pieces of one whole. Under the address sanitizer gaps lie between
+// them, which nobody may touch; else these functions do nothing.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t GAP = 16;
+inline void allow(float* from, size_t count) { __asan_unpoison_memory_region(from, sizeof(float) * count); }
+inline void forbid(float* from, size_t count) { __asan_poison_memory_region(from, sizeof(float) * count); }
+#else
+constexpr size_t GAP = 0;
+inline void allow(float*, size_t) {}
+inline void forbid(float*, size_t) {}
+#endif
 
 struct Threads {
   // torch_parallel_for(begin, end, grain, body, context), or null: this thread alone.
@@ -48,20 +64,27 @@ inline int parts(int tasks, int threads, int most) {
 // Memory that a thread keeps from call to call, so that the system need not map it anew.
 class Memory {
  public:
-  ~Memory() { std::free(data_); }
+  ~Memory() { release(); }
 
   // Room for `count` numbers, aligned to a page; what was there before is lost.
   float* at_least(size_t count) {
     if (count > count_) {
-      std::free(data_);
+      release();
       count_ = (count + 1023) / 1024 * 1024;
       data_ = static_cast<float*>(std::aligned_alloc(4096, count_ * sizeof(float)));
       if (!data_) std::abort();  // a few megabytes: there is no going on without them
     }
+    allow(data_, count);
+    forbid(data_ + count, count_ - count);
     return data_;
   }
 
  private:
+  void release() {
+    allow(data_, count_);
+    std::free(data_);
+  }
+
   float* data_ = nullptr;
   size_t count_ = 0;
 };
@@ -80,10 +103,15 @@ class Pieces {
   float* take(size_t count) {
     float* piece = next_;
     next_ += size(count);
+    allow(piece, count);
+    forbid(piece + count, size(count) - count);
     return piece;
   }
 
-  static size_t size(size_t count) { return (count + 15) / 16 * 16; }
+  // What was not taken.
+  float* rest() const { return next_; }
+
+  static size_t size(size_t count) { return (count + 15) / 16 * 16 + GAP; }
 
  private:
   float* next_;

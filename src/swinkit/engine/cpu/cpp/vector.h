@@ -47,6 +47,7 @@ inline void store_part(float* to, Vector x, int count) { std::memcpy(to, &x, siz
 
 inline Vector all(float number) { return number - Vector{}; }
 
+// Of what is no number (NaN), b's passes and a's does not.
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
@@ -111,10 +112,10 @@ inline void transpose(Vector (&rows)[LANES]) {
   if constexpr (2 * D < LANES) transpose<2 * D>(rows);
 }
 
-// e^x for x <= 0, the only side that a softmax needs; below -87 the smallest number, not zero.
+// e^x for x <= 0, the only side that a softmax needs; below -87 the smallest number, not zero; NaN of NaN.
 // x = n ln 2 + r with |r| <= ln 2 / 2, and e^r by the polynomial of Cephes' expf (relative error 2e-7).
 inline Vector exponential(Vector x) {
-  x = larger(x, all(-87.0f));
+  x = larger(all(-87.0f), x);
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, left in the low bits
   Vector shifted = x * 1.44269504f + magic;
   Vector n = shifted - magic;
@@ -136,7 +137,7 @@ inline Vector exponential(Vector x) {
 
 // x * Phi(x), with the rational approximation of erf that Eigen and XNNPACK use (error below 4e-7).
 inline Vector gelu(Vector x) {
-  Vector t = smaller(larger(x * 0.70710678f, all(-4.0f)), all(4.0f));
+  Vector t = smaller(all(4.0f), larger(all(-4.0f), x * 0.70710678f));
   Vector z = t * t;
   Vector a = z * -2.72614225801306e-10f + 2.77068142495902e-08f;
   a = a * z - 2.10102402082508e-06f;

@@ -1,0 +1,91 @@
+"""Blocks in native code.
+
+Shapes: B batch, *S grid size, C channels.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ...core.attention import WindowAttention
+from ...core.block import Block
+from ...core.spec import Size
+from . import library, refusals
+from .library import Library
+from .native import Native
+from .packing import Kept, offsets, packed_block
+from .pages import Pages
+from .snapshot import GRIDS, Snapshot
+from .windows import Tables, tables
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Blocks on one grid, and what they point to."""
+
+    blocks: "ctypes.Array[library.Block]"
+    kept: list[Tables | Tensor | Kept]
+
+
+class PackedBlocks(Snapshot):
+    """The weights of blocks, and where their windows lie on the grids that were met."""
+
+    def __init__(self, twin: nn.Module, blocks: Sequence[Block]):
+        super().__init__(twin, blocks)
+        self.blocks = blocks
+        self.unknown = self.unknown or next(filter(None, map(refusals.of_block, blocks)), None)
+        self.weights: list[tuple[library.Block, Kept]] | None = None
+        self.offsets: dict[tuple[int, Size], Tensor] = {}  # of a block, in windows of this size
+
+    def takes(self, x: Tensor) -> bool:
+        """Whether `x` is (B, *S, C)."""
+        return all(
+            x.ndim == len(attention_of(block).window) + 2 and x.shape[-1] == block.norm1.normalized_shape[0]
+            for block in self.blocks
+        )
+
+    def prepare(self, engine: Library, grid: Size) -> Prepared:
+        """The structures of all blocks on this grid."""
+        if self.weights is None:
+            pages = Pages()
+            self.weights = [packed_block(block, engine.shape, pages) for block in self.blocks]
+        if len({window for _, window in self.offsets}) > GRIDS:
+            self.offsets.clear()
+        structures = (library.Block * len(self.blocks))()
+        kept: list[Tables | Tensor | Kept] = []
+        for i, (block, (packed, weights)) in enumerate(zip(self.blocks, self.weights, strict=True)):
+            attention = attention_of(block)
+            layout = attention.border(grid, attention.window, attention.shift)
+            table, bias = tables(layout, engine.shape.lanes), self.offsets.get((i, layout.window))
+            if bias is None:
+                bias = self.offsets[i, layout.window] = offsets(attention, layout.window, engine.shape)
+            structures[i] = packed
+            structures[i].layout = table.structure
+            structures[i].attention.offsets = bias.data_ptr()
+            kept += [weights, table, bias]
+        return Prepared(structures, kept)
+
+
+def attention_of(block: Block) -> WindowAttention:
+    """Of a block that native code knows."""
+    assert isinstance(block.token_mixer, WindowAttention)
+    return block.token_mixer
+
+
+class NativeBlocks(Native[PackedBlocks]):
+    """(B, *S, C) -> (B, *S, C): blocks in turn, in one go. The twin is their stage, or a single block."""
+
+    def __init__(self, twin: nn.Module, blocks: Sequence[Block]):
+        super().__init__(twin)
+        self.blocks = blocks
+
+    def pack(self) -> PackedBlocks:
+        """The blocks as they are now."""
+        return PackedBlocks(self.twin, self.blocks)
+
+    def run(self, engine: Library, packed: PackedBlocks, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (B, *S, C)."""
+        prepared = packed.on_grid(engine, tuple(x.shape[1:-1]))  # held until native code is done with it
+        return engine.run(prepared.blocks, x)
