@@ -24,7 +24,9 @@ def total(compiler: str, flags: list[str], program: Path, trials: int, *through:
         [*through, str(program), str(trials)], capture_output=True, text=True, timeout=600, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    return re.fullmatch(rf"{trials} random models with .* total (\S+)\n", run.stdout)[1]
+    said = re.fullmatch(rf"{trials} random models with .* total (\S+)\n", run.stdout)
+    assert said is not None, run.stdout
+    return said[1]
 
 
 @pytest.mark.parametrize(("sanitizers", "trials"), [("address,undefined", 1000), ("thread", 100)])

@@ -274,6 +274,47 @@ def test_a_model_answers_and_learns_alike_through_the_kernels(name: str):
         assert (ours - plain).norm() <= 1e-4 * plain.norm()
 
 
+@pytest.mark.parametrize("part", ["attention", "rehearse"])
+def test_kernels_that_fail_are_given_up_with_a_warning(
+    part: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """As on a machine without a C compiler, or a GPU with too little memory of some kind."""
+
+    def failing(*_: Any) -> Tensor:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify")
+
+    monkeypatch.setattr(attention, part, failing)
+    mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
+    expected = mixer(x)
+    attach(mixer)
+    for _ in range(2):
+        assert torch.equal(mixer(x), expected)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "they failed (RuntimeError: Failed to find C compiler.)" in record.getMessage()
+
+
+def test_too_little_memory_is_told_as_ever(monkeypatch: pytest.MonkeyPatch):
+    def failing(*_: Any) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(attention, "attention", failing)
+    mixer = one_block().eval()
+    attach(mixer)
+    with torch.no_grad(), pytest.raises(torch.OutOfMemoryError):
+        mixer(torch.randn(1, 8, 8, 48))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+def test_traced_and_transformed_it_takes_the_plain_way(kernels: "Counted"):
+    mixer, x = one_block().eval().requires_grad_(False), torch.randn(1, 8, 8, 48)
+    expected = mixer(x)
+    attach(mixer)
+    torch.testing.assert_close(torch.jit.trace(mixer, x, check_trace=False)(x), expected)
+    torch.testing.assert_close(torch.func.vmap(mixer)(x[None])[0], expected)
+    assert kernels.calls == 0
+
+
 class Counted:
     """The kernels, and how often they were called."""
 

@@ -5,12 +5,14 @@ Imported where Triton is installed; `support.refusal` says beforehand whether a 
 Shapes: B batch, *S grid size, N tokens in a window, C channels, H heads.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ...core.attention import ScaledCosine, ScaledDot
 from ...core.windows import RolledLayout, RollThenPad
-from .operator import window_attention
+from .operator import window_attention, window_attention_backward
 
 
 def attention(
@@ -22,6 +24,26 @@ def attention(
     similarity: ScaledDot | ScaledCosine,
 ) -> Tensor:
     """As `twin.attention`."""
+    return window_attention(*arguments(qkv, padding, bias, layout, num_heads, similarity))[0]
+
+
+@torch.no_grad()
+def rehearse(qkv: Tensor, *others: Any) -> None:
+    """Answer for the first image of what `attention` is given, and differentiate, so that all is compiled."""
+    given = arguments(qkv[:1], *others)
+    out, logsum = window_attention(*given)
+    window_attention_backward(out, out, logsum, *given)
+
+
+def arguments(
+    qkv: Tensor,
+    padding: Tensor | None,
+    bias: Tensor,
+    layout: RolledLayout,
+    num_heads: int,
+    similarity: ScaledDot | ScaledCosine,
+) -> tuple[Any, ...]:
+    """Those of the operator."""
     padding = qkv.new_zeros(qkv.shape[-1]) if padding is None else padding.to(qkv.dtype)
     temperature, scale = None, 1.0
     if isinstance(similarity, ScaledCosine):
@@ -30,6 +52,4 @@ def attention(
         width = qkv.shape[-1] // (3 * num_heads)
         scale = width**-0.5 if similarity.scale is None else similarity.scale
     roll_first = isinstance(layout, RollThenPad)
-    return window_attention(qkv, padding, bias, temperature, scale, layout.window, layout.shift, roll_first)[
-        0
-    ]
+    return qkv, padding, bias, temperature, scale, layout.window, layout.shift, roll_first

@@ -1,4 +1,6 @@
-"""What the kernels compute, in plain torch: they are tested against it, and it answers where they cannot.
+"""What the kernels compute, in plain torch: they are tested against it, and timed beside it.
+
+Where they cannot answer, a model's own attention does (`attach.py`).
 
 Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C channels, H heads, D = C / H.
 """
