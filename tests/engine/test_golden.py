@@ -1,14 +1,20 @@
 """The reference answers, through the engine."""
 
+from dataclasses import replace
+
 import pytest
+from torch import Tensor
 
 from swinkit.core.backbone import Swin
-from swinkit.engine.attach import stages
+from swinkit.engine.attach import attached, stages
 from swinkit.engine.cpu import refusals
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
-from tests.golden import compare
+from swinkit.heads.pyramid import Pyramid
+from tests.golden import compare, transformers_library
 from tests.golden.case import Case
+from tests.golden.reference import Reference
+from tests.golden.trace import Headed, Trace
 
 CASES = [
     "det_backbone_a",
@@ -28,6 +34,34 @@ CASES = [
     "tv_swin_v2_a",
     "video_swin_a",
 ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
+    """Stage by stage, as users have it; only what comes out at the end is native then, and compared as such."""
+    traced, counted = compare.trace, []
+
+    def whole(model: Headed | Pyramid, pixels: Tensor) -> Trace:
+        found, fast = traced(model, pixels), attached(model)
+        stages = [module.forward for module in fast.modules() if "forward" in vars(module)]
+        answer = fast(pixels)
+        counted.append(sum(native.packed is not None for native in stages))
+        if isinstance(model, Pyramid):
+            return replace(found, maps=dict(zip(found.maps, answer, strict=True)))
+        return replace(found, logits=answer)
+
+    def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
+        without_gradients(case)
+        reference.model.requires_grad_(False)
+        return plain(case, reference)
+
+    plain = compare.answers
+    for module in (compare, transformers_library):
+        monkeypatch.setattr(module, "trace", whole)
+    monkeypatch.setattr(compare, "answers", answers)
+    outcome = compare.check(shared / "golden" / case)
+    assert outcome.status == compare.OK, outcome.reasons
+    assert sum(counted) > 0
 
 
 def without_gradients(case: Case) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from swinkit.core import attention
 from swinkit.errors import DataError
 from swinkit.weights.load import export_weights
 from tests.models.small import stirred
@@ -15,6 +16,23 @@ from .compare import NOT_COVERED, OK, answers, check, find
 from .reference import Reference
 from .write import write
 
+MODELS = [
+    "det_backbone_a",
+    "hf_swin_a",
+    "hf_swinv2_a",
+    "simmim_v1_a",
+    "swin_moe_a",
+    "swin_v1_a",
+    "swin_v1_ape_a",
+    "swin_v2_a",
+    "timm_swin_a",
+    "timm_swinv2_a",
+    "timm_swinv2_cr_a",
+    "tv_swin3d_a",
+    "tv_swin_v1_a",
+    "tv_swin_v2_a",
+    "video_swin_a",
+]
 SMALL = {"embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4]}
 MICROSOFT = {
     "defaults": (microsoft.v1, {}, ((7, 7),) * 4),
@@ -226,3 +244,11 @@ def test_training_with_dropouts_is_not_covered(tmp_path):
     text = (folder / "case.json").read_text()
     (folder / "case.json").write_text(text.replace('"eval"', '"train"'))
     assert check(folder).status == NOT_COVERED
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, case):
+    """Windows by views of the grid (`core/viewing.py`), which is what is compiled, exported and traced."""
+    monkeypatch.setattr(attention, "runs_at_once", lambda _x: False)
+    outcome = check(shared / "golden" / case)
+    assert outcome.status == OK, outcome.reasons

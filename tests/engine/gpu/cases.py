@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from swinkit.engine.gpu import attention, launch, operator, support, twin
 from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
 from swinkit.models.catalogue import find
+from tests.golden import case as golden
+from tests.golden import compare
+from tests.golden.reference import Reference
 
 from .interpreter import mend
 
@@ -399,3 +403,20 @@ def test_attached_attention_compiles_whole(kernels: Counted):
         expected = mixer(x)
         found = torch.compile(mixer, fullgraph=True, backend="aot_eager")(x)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("case", ["swin_v1_a", "swin_v2_a", "timm_swin_a", "tv_swin3d_a"])
+def test_a_reference_is_met_through_the_kernels(
+    shared: Path, case: str, kernels: Counted, monkeypatch: pytest.MonkeyPatch
+):
+    """With the gradient of its pixels, where it has one."""
+    plain = compare.answers
+
+    def answers(case: golden.Case, reference: Reference) -> dict[str, Tensor]:
+        attach(reference.model)
+        return plain(case, reference)
+
+    monkeypatch.setattr(compare, "answers", answers)
+    outcome = compare.check(shared / "golden" / case)
+    assert outcome.status == compare.OK, outcome.reasons
+    assert kernels.calls
