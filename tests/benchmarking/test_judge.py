@@ -35,7 +35,11 @@ def judged(folder: Path, *names: str, told=lambda _: None, patience: Patience | 
 
 def test_candidates_are_measured_in_turn(tmp_path: Path) -> None:
     results = judged(tmp_path, "swinkit", "timm", "torchvision")
-    assert (tmp_path / "log").read_text().split() == ["swinkit", "timm", "torchvision"] * judge.ROUNDS
+    order = (tmp_path / "log").read_text().split()
+    rounds = [tuple(order[i : i + 3]) for i in range(0, len(order), 3)]
+    assert len(rounds) == judge.ROUNDS
+    assert all(sorted(each) == ["swinkit", "timm", "torchvision"] for each in rounds)
+    assert len(set(rounds)) > 2, "nobody always follows the same one"
     assert [each.state for each in results] == [MEASURED] * 3
     assert results[1] == Result("timm", MEASURED, "", [[0.2] * 2] * judge.ROUNDS, 10**6, 1e-7)
 
@@ -91,31 +95,18 @@ def test_an_interruption_while_one_is_built_leaves_none_behind(
     assert ended == [-9]
 
 
-class Timed:
-    """As much of a contender as decides when the rounds end."""
-
-    def __init__(self, *seconds: float):
-        self.result = Result("timm", rounds=[[each] for each in seconds])
-
-
 @pytest.mark.parametrize(
     ("done", "seconds", "budget", "expected"),
     [
         (0, 100.0, 1.0, False),  # one round in any case
-        (4, 3.0, 1.0, False),  # five, though the budget is spent
+        (5, 3.0, 1.0, False),  # six, though the budget is spent
         (1, 5.0, 1.0, True),  # unless it is far overdrawn
-        (5, 0.5, 1.0, False),  # then as many as fit
-        (5, 1.1, 1.0, True),
+        (6, 0.5, 1.0, False),  # then as many as fit
+        (6, 1.1, 1.0, True),
         (40, 0.5, 1.0, True),
     ],
 )
-def test_there_are_five_rounds_and_then_as_many_as_time_allows(
+def test_there_are_six_rounds_and_then_as_many_as_time_allows(
     done: int, seconds: float, budget: float, expected: bool
 ) -> None:
-    noisy = [Timed(1, 2, 3, 4, 5), Timed(5, 4, 3, 2, 1)]
-    assert judge.enough(noisy, done, seconds, budget) is expected
-
-
-def test_rounds_end_early_once_all_ratios_are_known_well() -> None:
-    same = [Timed(1, 2, 3, 4, 5), Timed(2, 4, 6, 8, 10)]  # each twice as long, in every round
-    assert judge.enough(same, 5, 0.0, 100.0)
+    assert judge.enough(done, seconds, budget) is expected

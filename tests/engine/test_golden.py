@@ -38,7 +38,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
-    """Stage by stage, as users have it; only what comes out at the end is native then, and compared as such."""
+    """Stage by stage, as users have it; compared is what comes out at the end."""
     traced, counted = compare.trace, []
 
     def whole(model: Headed | Pyramid, pixels: Tensor) -> Trace:

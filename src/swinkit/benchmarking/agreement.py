@@ -19,8 +19,9 @@ CUTTING = ("timm", "torchvision")  # libraries that leave out pixels that fill n
 def difference(given: Sequence[Tensor], row: Row, library: str | None) -> float:
     """Largest difference to what plain swinkit gives, as a share of its largest value.
 
-    `given` are the results of the first calls: of an answer the (B, K) logits, of which the first picture is
-    compared; of a training step the () losses, each after one step more. On the CPU, in fp32.
+    `given` are the results of the first calls: of an answer the (B, K) logits, those of the first picture and
+    the last are compared; of a training step the () losses, each after one step more. On the CPU, in
+    fp32.
     """
     model = classifier(row, None if library is None else dialect_named(library))
     if row.learns:
@@ -29,8 +30,9 @@ def difference(given: Sequence[Tensor], row: Row, library: str | None) -> float:
         made = torch.stack([loss.float().cpu() for loss in given])
     else:
         answer = Answer(model, row)
-        answer.pixels = answer.pixels[:1]
+        ends = [0, -1]
+        answer.pixels = answer.pixels[ends]
         if library is not None and library.startswith(CUTTING):
             answer.pixels = whole_patches(answer.pixels, model.backbone.spec.patch)
-        own, made = answer(), given[0][:1].float().cpu()
+        own, made = answer(), given[0][ends].float().cpu()
     return float((made - own).abs().max() / own.abs().max())

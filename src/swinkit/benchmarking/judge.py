@@ -1,7 +1,8 @@
-"""Measures all candidates at a row, each in a process of its own, in turn: a, b, c, a, b, c ... Torch-free.
+"""Measures all candidates at a row, each in a process of its own, round by round. Torch-free.
 
-What slows the machine down for a while so slows all of them alike, and is not taken for a difference. A
-candidate that fails, hangs or is killed is told so, and the others go on.
+What slows the machine down for a while so slows all of them alike, and is not taken for a difference. None
+always follows the same one, and when to stop is no matter of what was found. A candidate that fails, hangs or
+is killed is told so, and the others go on.
 """
 
 import time
@@ -9,20 +10,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 
 from .candidates import Candidate
 from .process import WORKER, Absent, Failed, Process, surroundings
 from .record import ABSENT, FAILED, MEASURED, Measured, Result
 from .rows import Row
-from .spread import compared, spread
+from .spread import FEWEST
 
-ROUNDS = 5  # at least
+ROUNDS = FEWEST  # at least
 MOST_ROUNDS = 40
 ROUND = 0.4  # seconds that a candidate is measured in a round; one call at least
 MOST_CALLS = 20  # in a round
 OVERTIME = 4  # times the budget, after which even fewer rounds are enough
 ALLOWED = {"cpu": 1e-3, "cuda": 0.1}  # differences to plain swinkit: of fp32, and of bf16
-NARROW = 0.01  # half the width of a ratio's interval, as a share, at which more rounds tell nothing more
 
 Told = Callable[[str], None]  # what is being done
 
@@ -125,26 +126,19 @@ def attempt(contender: Contender, step: Callable[[Patience], None], patience: Pa
 
 
 def rounds(contenders: Sequence[Contender], row: Row, terms: Terms, told: Told) -> list[Contender]:
-    """Measure all, again and again, until more would tell nothing more or take too long; who is left."""
+    """Measure all, again and again, each time in another order, as long as there is time; who is left."""
     left, done, start = list(contenders), 0, time.perf_counter()
-    while left and not enough(left, done, time.perf_counter() - start, terms.patience.row):
+    while left and not enough(done, time.perf_counter() - start, terms.patience.row):
         told(f"{row.name}: round {done + 1} of {ROUNDS} or more, {len(left)} candidates")
-        left = [each for each in left if attempt(each, each.measure, terms.patience)]
+        order = Random(done).sample(range(len(left)), len(left))
+        failed = [left[i] for i in order if not attempt(left[i], left[i].measure, terms.patience)]
+        left = [each for each in left if each not in failed]
         done += 1
     return left
 
 
-def enough(contenders: Sequence[Contender], done: int, seconds: float, budget: float) -> bool:
+def enough(done: int, seconds: float, budget: float) -> bool:
     """Whether the rounds may end."""
     if done < ROUNDS:
         return done > 0 and seconds > OVERTIME * budget
-    return done >= MOST_ROUNDS or seconds > budget or steady(contenders)
-
-
-def steady(contenders: Sequence[Contender]) -> bool:
-    """Whether each is known well beside the first: the interval of their ratio is narrow."""
-    middles = [each.result.middles for each in contenders]
-    if len(middles) == 1:
-        return spread(middles[0]).noise < NARROW
-    found = [compared(middles[0], other) for other in middles[1:]]
-    return all((ratio.high - ratio.low) / 2 < NARROW * ratio.middle for ratio in found)
+    return done >= MOST_ROUNDS or seconds > budget

@@ -35,6 +35,8 @@ def written(ratio: Ratio) -> tuple[str, str]:
     """A ratio and its interval; a tie is called one."""
     if ratio.low == ratio.high == 1:
         return "1", "-"
+    if not ratio.known:
+        return f"{ratio.middle:.2f}", "few rounds"
     tie = " tie" if ratio.verdict == "tie" else ""
     return f"{ratio.middle:.2f}{tie}", f"{ratio.low:.2f}-{ratio.high:.2f}"
 
@@ -65,9 +67,14 @@ def verdict(measured: Measured) -> str:
         return ""
     best = min(ours, key=lambda found: found.seconds.middle)
     ratio = compared(fastest.middles, best.middles)
-    words = {"faster": "is faster than", "slower": "is SLOWER than", "tie": "ties with"}[ratio.verdict]
+    words = {
+        "faster": "is faster than",
+        "slower": "is SLOWER than",
+        "tie": "ties with",
+        "unknown": "was measured too few times beside",
+    }
     return (
-        f"{best.candidate} {words} the fastest peer, {fastest.candidate}: {ratio.middle:.2f} "
+        f"{best.candidate} {words[ratio.verdict]} the fastest peer, {fastest.candidate}: {ratio.middle:.2f} "
         f"({ratio.low:.2f}-{ratio.high:.2f}) times as fast, over {len(best.rounds)} rounds"
     )
 

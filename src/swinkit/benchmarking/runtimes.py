@@ -37,7 +37,6 @@ def onnxruntime(path: Path, threads: int) -> Session:
 
     options = library.SessionOptions()
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # between two calls
     session = library.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda given: session.run(None, {name: given})[0]

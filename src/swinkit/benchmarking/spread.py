@@ -1,12 +1,12 @@
 """What several measurements of the same come to: the middle one, and how far they lie apart. Torch-free."""
 
-import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
-RESAMPLES = 2000
-CERTAIN = 0.95  # share of the resamples that an interval holds
+CERTAIN = 0.95  # with which an interval holds the true median
+FEWEST = 6  # rounds from which on there is such an interval
 SMALLEST = 0.01  # share of a time that is told apart: a smaller difference is called a tie, however certain
 
 
@@ -26,15 +26,23 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as fast, and the interval that holds it with a certainty of 95 %."""
+    """How many times as fast, and the interval that holds it with a certainty of 95 %, of enough `rounds`."""
 
     middle: float
     low: float
     high: float
+    rounds: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there were enough rounds to tell."""
+        return self.rounds >= FEWEST
 
     @property
     def verdict(self) -> str:
-        """In a word: `faster`, `slower`, or a `tie`, where the interval holds 1 or nearly does."""
+        """In a word: `faster`, `slower`, a `tie` where the interval holds 1 or nearly does, or `unknown`."""
+        if not self.known:
+            return "unknown"
         if self.low > 1 and self.middle > 1 + SMALLEST:
             return "faster"
         return "slower" if self.high < 1 and self.middle < 1 - SMALLEST else "tie"
@@ -51,10 +59,19 @@ def spread(values: Sequence[float]) -> Spread:
 def compared(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
     """Their times by ours, round by round, so that what slowed a whole round down slows neither.
 
-    The interval is that of a bootstrap over the rounds, drawn alike every time.
+    The interval is the sign test's, which asks nothing of how the ratios are distributed; of few, all.
     """
-    ratios = [their / our for their, our in zip(theirs, ours, strict=False)]
-    drawn = random.Random(0)
-    middles = sorted(statistics.median(drawn.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
-    outside = round(RESAMPLES * (1 - CERTAIN) / 2)
-    return Ratio(statistics.median(ratios), middles[outside], middles[-1 - outside])
+    ratios = sorted(their / our for their, our in zip(theirs, ours, strict=False))
+    outside = left_out(len(ratios))
+    return Ratio(statistics.median(ratios), ratios[outside], ratios[-1 - outside], len(ratios))
+
+
+def left_out(count: int) -> int:
+    """Of so many sorted values, how many at either end the interval does without.
+
+    That so few lie on one side of the true median is as likely as so few heads of `count` coins.
+    """
+    likely, k = 0.0, 0
+    while (likely := likely + comb(count, k) / 2**count) <= (1 - CERTAIN) / 2:
+        k += 1
+    return max(0, k - 1)
