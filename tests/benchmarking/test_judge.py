@@ -22,6 +22,7 @@ def absent(candidate: Candidate) -> tuple[str, ...]:
 def _stand_ins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setattr(judge, "WORKER", "tests.benchmarking.stand_in")
+    monkeypatch.setattr(judge, "MOST_ROUNDS", judge.ROUNDS)
     monkeypatch.setattr(Candidate, "absent", property(absent))
 
 
@@ -107,6 +108,7 @@ def test_an_interruption_while_one_is_built_leaves_none_behind(
     ],
 )
 def test_there_are_six_rounds_and_then_as_many_as_time_allows(
-    done: int, seconds: float, budget: float, expected: bool
+    done: int, seconds: float, budget: float, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(judge, "MOST_ROUNDS", 40)
     assert judge.enough(done, seconds, budget) is expected

@@ -127,10 +127,10 @@ def attempt(contender: Contender, step: Callable[[Patience], None], patience: Pa
 
 def rounds(contenders: Sequence[Contender], row: Row, terms: Terms, told: Told) -> list[Contender]:
     """Measure all, again and again, each time in another order, as long as there is time; who is left."""
-    left, done, start = list(contenders), 0, time.perf_counter()
+    left, done, start, drawn = list(contenders), 0, time.perf_counter(), Random(0)
     while left and not enough(done, time.perf_counter() - start, terms.patience.row):
         told(f"{row.name}: round {done + 1} of {ROUNDS} or more, {len(left)} candidates")
-        order = Random(done).sample(range(len(left)), len(left))
+        order = drawn.sample(range(len(left)), len(left))
         failed = [left[i] for i in order if not attempt(left[i], left[i].measure, terms.patience)]
         left = [each for each in left if each not in failed]
         done += 1
