@@ -1,5 +1,6 @@
 """The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from .core.backbone import Swin
 from .core.spec import Spec
 from .engine.attach import Model, attached
 from .engine.cpu.build import build as build_engine
-from .errors import UsageError, require
+from .errors import EnvironmentProblem, UsageError, require
 from .exporting.convert import Conversion, before_loading, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
@@ -42,6 +43,8 @@ from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
 from .zoo.hub_data import located
 from .zoo.sources import find_source
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "backbone",
@@ -216,13 +219,14 @@ def optimize(model: Model) -> Model:
     Whatever needs more than an answer (gradients, training mode, another precision, torch.compile) takes the
     plain path, as does a block that native code does not know; the log says so. On a GPU, attention is fused
     instead, for training too. For a model on the CPU the engine is compiled first, which takes seconds,
-    unless it was before.
-
-    Raises:
-        EnvironmentProblem: the CPU has no instruction set that the engine knows, or there is no C++ compiler.
+    unless it was before; where that cannot be, as without a C++ compiler, a warning in the log says what to do,
+    and the model runs as it is.
     """
     if all(weight.device.type == "cpu" for weight in model.parameters()):
-        build_engine()
+        try:
+            build_engine()
+        except EnvironmentProblem as problem:
+            logger.warning("%s", problem)
     return attached(model)
 
 

@@ -22,6 +22,7 @@ def _stand_ins(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
     (tmp_path / "bench").mkdir()
     monkeypatch.setattr(judge, "WORKER", "tests.benchmarking.stand_in")
+    monkeypatch.setattr(judge, "MOST_ROUNDS", judge.ROUNDS)
     monkeypatch.setattr(bench, "CEILING", "tests.benchmarking.stand_in_ceiling")
     monkeypatch.setattr(bench, "QUICK", 1.0)
     monkeypatch.setattr("swinkit.benchmarking.candidates.version", lambda _: "1.0")
@@ -47,7 +48,7 @@ def test_a_row_is_a_table_with_the_reasons_of_those_that_are_not_in_it(capsys) -
         "openvino: killed by SIGKILL, as when memory runs out",
     ]
     assert lines[9] == (
-        "swinkit is faster than the fastest peer, timm: 2.00 (2.00-2.00) times as fast, over 5 rounds"
+        "swinkit is faster than the fastest peer, timm: 2.00 (2.00-2.00) times as fast, over 6 rounds"
     )
 
 

@@ -366,6 +366,21 @@ def test_a_classifier_is_optimized_as_a_whole(engine):
         torch.testing.assert_close(made(images), given(images), **CLOSE)
 
 
+def test_without_a_compiler_an_optimized_model_runs_as_it_is_and_one_line_says_why(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    given = api.load()
+    made = api.optimize(given)
+    (record,) = caplog.records
+    assert "no C++ compiler is installed" in record.getMessage()
+    images = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(made(images), given(images))
+
+
 def forked(model: Swin, pixels: Tensor, pipe) -> None:
     pipe.send(answer(model, pixels).numpy())
 
