@@ -219,8 +219,8 @@ def optimize(model: Model) -> Model:
     Whatever needs more than an answer (gradients, training mode, another precision, torch.compile) takes the
     plain path, as does a block that native code does not know; the log says so. On a GPU, attention is fused
     instead, for training too. For a model on the CPU the engine is compiled first, which takes seconds,
-    unless it was before; where that cannot be, as without a C++ compiler, a warning in the log says what to do,
-    and the model runs as it is.
+    unless it was before; where that cannot be, as without a C++ compiler, a warning in the log says what to
+    do, and the model runs as it is.
     """
     if all(weight.device.type == "cpu" for weight in model.parameters()):
         try:
