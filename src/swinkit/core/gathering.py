@@ -56,8 +56,7 @@ class Rows:
 @torch.inference_mode(False)
 def kinds(layout: RolledLayout, device: torch.device) -> Kinds:
     """The kinds of windows of `layout`."""
-    tokens = torch.arange(1, math.prod(layout.grid) + 1, device="cpu").view(1, *layout.grid, 1)
-    places = layout.partition(tokens)[0, :, :, 0] - 1
+    places = layout.places
     mask = layout.mask(places.device)
     if mask is None:
         mask = torch.zeros(len(places), 1, 1, device="cpu")

@@ -6,6 +6,7 @@ nothing in a model needs to know its input resolution. `borders.py` decides wind
 Shapes: B batch, *S grid size, W windows in the grid, N tokens in a window, C channels.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -43,6 +44,12 @@ class WindowLayout(ABC):
     def counts(self) -> Size:
         """Windows along each axis."""
         return tuple(p // w for p, w in zip(self.padded, self.window, strict=True))
+
+    @property
+    def places(self) -> Tensor:
+        """(W, N), on the CPU: which token of the grid, counted in its order, is there; -1 for padding."""
+        numbers = torch.arange(1, math.prod(self.grid) + 1, device="cpu")
+        return self.partition(numbers.view(1, *self.grid, 1))[0, :, :, 0] - 1
 
     def partition(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, W, N, C)."""

@@ -5,8 +5,6 @@ Where they cannot answer, a model's own attention does (`attach.py`).
 Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C channels, H heads, D = C / H.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -29,15 +27,9 @@ def attention(
     if padding is None:
         padding = qkv.new_zeros(qkv.shape[-1])
     tokens = torch.cat([qkv.flatten(1, -2), padding.to(qkv.dtype).expand(len(qkv), 1, -1)], 1)
-    windows = tokens[:, rows(layout, qkv.device)].unflatten(-1, (3, num_heads, -1))
+    windows = tokens[:, layout.places.to(qkv.device)].unflatten(-1, (3, num_heads, -1))
     q, k, v = windows.permute(3, 0, 1, 4, 2, 5)  # each B, W, H, N, D
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
     x = plain(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
     return layout.merge(x.transpose(2, 3).flatten(3))
-
-
-def rows(layout: RolledLayout, device: torch.device | None = None) -> Tensor:
-    """(W, N): which token of the grid, counted in its order, each token of a window is; -1 for padding."""
-    numbers = torch.arange(1, math.prod(layout.grid) + 1, device=device)
-    return layout.partition(numbers.reshape(1, *layout.grid, 1))[0, :, :, 0] - 1
