@@ -22,6 +22,7 @@ from .models.build import build
 from .models.catalogue import did_you_mean, find
 from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
+from .recipes.catalogue import find as find_recipe
 from .runs.folder import BEST, RunFolder
 from .runs.report import Reporting, logged
 from .tasks.classification.evaluation import Evaluation, measured, pictures_for
@@ -294,7 +295,7 @@ def evaluate(
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str,
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -303,6 +304,7 @@ def train(
 ) -> Classifier | SimMIM:
     """Train by `recipe` on `data`, in the run folder `out`; the best model, as `load(out/best)` reads it.
 
+    `recipe` is a `Recipe`, or the name of one that `swinkit recipes` lists, taken as it is.
     `data` is a folder or zip of train|val/CLASS/picture, another layout of docs/data.md, or `hf:org/name`;
     without a `val` (or `valid`, `validation`), `test` is watched instead. A training that was stopped,
     however, goes on when called again with the same `out`, to the same weights; with another recipe or other
@@ -312,10 +314,15 @@ def train(
     Raises:
         DataError: the data has no such splits, fewer training pictures than one batch, or too many pictures
             that cannot be read; or the loss is not finite for long.
-        UsageError: the recipe's variant is unknown or takes no pictures, or `out` holds another training.
+        UsageError: the recipe or its variant is unknown, that takes no pictures, or `out` holds another
+            training.
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
+    if isinstance(recipe, str):
+        recipe = find_recipe(recipe)
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
     job = prepared(recipe, Path(data))
     run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
     return read_model(Path(out) / BEST)

@@ -101,7 +101,7 @@ def test_an_interruption_while_one_is_built_leaves_none_behind(
     [
         (0, 100.0, 1.0, False),  # one round in any case
         (5, 3.0, 1.0, False),  # six, though the budget is spent
-        (1, 5.0, 1.0, True),  # unless it is far overdrawn
+        (1, 9.0, 1.0, True),  # unless it is far overdrawn
         (6, 0.5, 1.0, False),  # then as many as fit
         (6, 1.1, 1.0, True),
         (40, 0.5, 1.0, True),

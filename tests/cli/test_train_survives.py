@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -161,23 +163,97 @@ def test_a_checkpoint_cut_short_is_named_and_nothing_is_guessed(run, capsys):
     damaged = f"passed over a damaged checkpoint: {checkpoint / 'state.pt'} is not as it was written"
     assert damaged in out.splitlines()
     where = run / "checkpoints"
-    assert error == f"error: {where}: no checkpoint is whole; delete the folder to begin anew\n"
+    assert error.startswith(
+        f"error: {where}: no checkpoint is whole, so the run cannot go on; its models are"
+    )
+    assert error.endswith("to train anew, choose another folder\n")
 
 
 def test_steps_without_a_finite_loss_stop_it_with_the_samples_on_the_disk(pictures, tmp_path, capsys):
     out = tmp_path / "run"
     words = ["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]
-    error = message([*words, "optimiser.lr=1e30", "run.bad_steps=2"], capsys, 3)
+    error = message([*words, "optimiser.lr=1e30", "run.bad_steps=2", "run.batch_size=2"], capsys, 3)
     assert error == (
-        "error: 2 steps in a row had no finite loss and gradient, up to epoch 2, step 1; log.jsonl of the "
-        "run lists their samples; look at these, or try a lower optimiser.lr"
+        "error: 2 steps in a row had no finite loss and gradient, up to epoch 1, step 3; log.jsonl of the "
+        "run lists their samples; look at these, or begin anew in another folder with a lower optimiser.lr"
     )
     skipped = [event for event in RunFolder(out).events() if event["event"] == "skipped"]
     assert len(skipped) == 2
-    assert all(len(event["samples"]) == 4 for event in skipped)
+    assert all(len(event["samples"]) == 2 for event in skipped)
     assert set(skipped[0]["samples"] + skipped[1]["samples"]) <= {
         f"train/{name}/{i}.png" for name in ("black", "white") for i in range(4)
     }
+
+
+def test_weights_that_have_grown_out_of_bounds_are_no_success(pictures, tmp_path, capsys):
+    """Though few steps were skipped: the model would answer with no numbers."""
+    out = tmp_path / "run"
+    words = ["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT, "optimiser.lr=1e30"]
+    error = message(words, capsys, 3)
+    assert error.startswith(
+        "error: after epoch 1 the model has no finite answer to any held-out picture, with 1"
+    )
+    assert error.endswith("diverged; begin anew in another folder with a lower optimiser.lr")
+    assert not (out / "best").exists()
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew_over_its_models(run, capsys):
+    best = (run / "best" / "model.safetensors").read_bytes()
+    shutil.rmtree(run / "checkpoints")
+    error = message(["train", "--resume", str(run), "run.hours=1", "--allow-changes"], capsys, 3)
+    assert error == (
+        f"error: {run} has trained (metrics.csv tells of it), but its checkpoints are gone, so it cannot "
+        "go on. Its models are best and last; to train anew, choose another folder, with "
+        f"init={run / 'best'} to begin with what it learned"
+    )
+    assert (run / "best" / "model.safetensors").read_bytes() == best
+
+
+def test_other_classes_and_models_are_refused_whatever_is_allowed(run, tmp_path, capsys):
+    """A row of the head would become another class's."""
+    other = drawn(tmp_path / "other")
+    for split in ("train", "val"):
+        (other / split / "black").rename(other / split / "zebra")
+    words = ["train", "--resume", str(run), "--allow-changes"]
+    error = message([*words, f"data={other}"], capsys, 2)
+    assert "`the classes differ: 2 then, 2 now; `black` gone, `zebra` new`" in error
+    assert error.endswith(
+        f"with init={run / 'best'}: what fits is taken from it, and of a head the classes of the same names"
+    )
+    assert "`variant was" in message([*words, "variant=swinv2-pico"], capsys, 2)
+
+
+def test_what_was_learned_is_safe_before_it_is_measured(pictures, tmp_path, capsys):
+    data, out = shutil.copytree(pictures, tmp_path / "data"), tmp_path / "run"
+    damaged = data / "val" / "white" / "1.png"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:50])
+    words = ["train", RECIPE, f"data={data}", f"out={out}", *SHORT, "run.save_every=1000"]
+    assert str(damaged.relative_to(data)) in message(words, capsys, 3)
+    (checkpoint,) = (out / "checkpoints").iterdir()
+    assert checkpoint.name == "epoch-0000-step-00000002"
+    damaged.write_bytes(whole)
+    assert main([*words, "--allow-changes"]) == 0
+    assert "resuming at epoch 1 of 2, step 2 of 2" in capsys.readouterr().out
+
+
+def test_a_log_with_bytes_that_are_no_text_is_read_around_them(run, capsys):
+    with (run / "log.jsonl").open("ab") as file:
+        file.write(b"\xff\xfe\x00rubbish\n")
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "nothing is left to do" in capsys.readouterr().out
+
+
+def test_when_nobody_reads_what_it_says_it_goes_on(pictures, tmp_path):
+    """`swinkit train ... | head -1`."""
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "swinkit", "train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(PATIENCE) == 0
+    assert RunFolder(out).events()[-1]["event"] == "ended"
 
 
 def test_without_space_it_says_so_keeps_what_it_has_and_goes_on_with_space(pictures, tmp_path, capsys):

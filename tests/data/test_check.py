@@ -195,6 +195,41 @@ def test_a_set_to_evaluate_on_needs_no_training_pictures(root):
     assert kinds(checked(root)) == [("missing split", False)]
 
 
+def test_a_list_need_not_tell_of_every_split(root):
+    rows = [
+        f"{split}/class{c}/00{i}.png,{c},{split}" for split in ("train", "val") for c, i in ((0, 0), (1, 1))
+    ]
+    (root / "all.csv").write_text("\n".join(["path,label,split", *rows]) + "\n")
+    report = checked(root / "all.csv")
+    assert report.problems == ()
+    assert {split: sum(counts.values()) for split, counts in report.counts.items()} == {"train": 2, "val": 2}
+
+
+def test_a_list_that_tells_of_no_known_split_is_told(root):
+    (root / "all.csv").write_text("path,label,split\ntrain/class0/000.png,a,mine\n")
+    with pytest.raises(DataError, match="no data set: looked for train, val"):
+        splits_of(root / "all.csv")
+
+
+def test_files_of_other_formats_are_counted(root):
+    """As pictures that nobody would learn from."""
+    for i in range(3):
+        (root / "train" / "class0" / f"{i}.gif").write_bytes(b"GIF89a")
+    (root / "val" / "class1" / "list").write_text("names")
+    (root / "readme.txt").write_text("beside the splits")
+    (problem,) = checked(root).problems
+    assert (problem.kind, problem.blocking) == ("left out", False)
+    assert problem.message == (
+        "files such as train/class0/0.gif are no pictures, and left out: 3 .gif, 1 without an ending"
+    )
+
+
+def test_a_single_class_is_told(root):
+    for split in ("train", "val"):
+        shutil.rmtree(root / split / "class1")
+    assert kinds(checked(root)) == [("one class", False)]
+
+
 def test_nothing_is_written_into_the_folder(root):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     checked(root)

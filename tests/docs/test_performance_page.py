@@ -24,7 +24,7 @@ def test_a_run_is_taken_in_with_its_pictures_tables_and_verdicts(tmp_path: Path)
         "By `swinkit bench` on 2026-01-02:\n\n* A Processor, 2 cores",
         "![Time and memory as pictures grow](performance/cpu/growth.png)",
         "### swin-t 224x224, batch 1, inference\n\n| candidate | ms |",
-        "| swinkit-engine | 40.0 | 1.0% | 1.25 | 1.25-1.25 | 225 | 112% | 50 | 3e-07 |",
+        "| swinkit-engine | 40.0 | 0.7% | 1.25 | 1.25-1.25 | 225 | 112% | 50 | 3e-07 |",
         "* onnxruntime: not installed: pip install onnxruntime\n",
         "swinkit-engine is faster than the fastest peer, openvino: 1.25 (1.25-1.25) times as fast",
         "| vit-b-16 | 448 | 4 | 1,600 | 8.0 | 800 | 8.0 |",

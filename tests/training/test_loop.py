@@ -244,7 +244,7 @@ def test_without_a_whole_checkpoint_nothing_is_guessed(tmp_path):
     trained(tmp_path, recipe(1))
     (checkpoint,) = (tmp_path / "checkpoints").iterdir()
     (checkpoint / "COMMIT.json").unlink()
-    with pytest.raises(DataError, match="no checkpoint is whole; delete the folder to begin anew"):
+    with pytest.raises(DataError, match="no checkpoint is whole, so the run cannot go on"):
         trained(tmp_path, recipe(1))
 
 

@@ -1,6 +1,7 @@
 """A recipe is checked when it is made, and survives being written down."""
 
 import json
+import math
 from dataclasses import asdict, replace
 
 import pytest
@@ -44,7 +45,10 @@ def test_settings_of_another_swinkit_are_named(values, message):
         (lambda: Run(hours=0.0), "run.hours is 0.0; it must be above 0"),
         (lambda: Run(bad_steps=0), "run.bad_steps is 0"),
         (lambda: Optimiser(lr=-1.0), "optimiser.lr is -1.0; it must be above 0"),
-        (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3"),
+        (lambda: replace(PICO, optimiser=Optimiser(lr=math.inf)), "optimiser.lr is inf; it must be finite"),
+        (lambda: replace(PICO, optimiser=Optimiser(weight_decay=math.inf)), "optimiser.weight_decay is inf"),
+        (lambda: replace(PICO, data=replace(PICO.data, mean=(0.5, math.nan, 0.5))), "data.mean is .*finite"),
+        (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3.*such as schedule.warmup_epochs=0"),
         (lambda: replace(PICO, drop_path=1.0), "drop_path is 1.0"),
         (lambda: replace(PICO, task="chess"), "task is 'chess'; it must be classification or simmim"),
         (lambda: replace(PICO.data, size=(0, 4)), "data.size is"),

@@ -22,7 +22,7 @@ ROUNDS = FEWEST  # at least
 MOST_ROUNDS = 40
 ROUND = 0.4  # seconds that a candidate is measured in a round; one call at least
 MOST_CALLS = 20  # in a round
-OVERTIME = 4  # times the budget, after which even fewer rounds are enough
+OVERTIME = 8  # times the budget, after which even fewer rounds are enough
 ALLOWED = {"cpu": 1e-3, "cuda": 0.1}  # differences to plain swinkit: of fp32, and of bf16
 
 Told = Callable[[str], None]  # what is being done

@@ -95,12 +95,12 @@ CPU = (
     Row(variant="swinv2-t", size=square(256), batch=32),
     Row(variant="swin-t", size=square(448), batch=1),
     Row(variant="swin-t", size=square(896), batch=1),
-    Row(variant="swin-t", size=(800, 1333), batch=1, quick=True),
-    Row(variant="video-swin-t", size=CLIP, batch=1, quick=True),
+    Row(variant="swin-t", size=(800, 1333), batch=1),
+    Row(variant="video-swin-t", size=CLIP, batch=1),
     Row(variant="swin-t", size=square(224), batch=8, work=LEARN, quick=True),
     Row(variant="swin-t", size=square(224), batch=8, work=LEARN_LEAN),
     *(
-        Row(variant="swin-t", size=square(side), batch=1, work=GROW, quick=side in (224, 448, 896))
+        Row(variant="swin-t", size=square(side), batch=1, work=GROW, quick=side in (224, 448))
         for side in GROWTH
     ),
 )

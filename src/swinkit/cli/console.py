@@ -5,6 +5,7 @@ rich is imported where it is used, so that the commands that only list things st
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,11 +39,11 @@ def block(text: str) -> None:
 
 @contextmanager
 def unless_hung_up() -> Iterator[None]:
-    """Where the terminal has been closed, what is said inside, and from then on, goes nowhere."""
+    """If the terminal or the reader of a pipe is gone, what is said here, and from then on, goes nowhere."""
     try:
         yield
     except OSError as error:
-        if error.errno != errno.EIO:
+        if error.errno not in (errno.EIO, errno.EPIPE):
             raise
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for standard in (1, 2):
@@ -52,12 +53,15 @@ def unless_hung_up() -> Iterator[None]:
 
 
 def hung_up(stream: int) -> bool:
-    """Whether a standard stream led to a terminal that is gone."""
+    """Whether a standard stream led to a terminal, or to the reader of a pipe, that is gone."""
     try:
         os.ttyname(stream)
     except OSError as error:
-        return error.errno == errno.EIO
-    return False
+        if error.errno == errno.EIO:
+            return True
+    watch = select.poll()
+    watch.register(stream, 0)
+    return any(event & select.POLLERR for _, event in watch.poll(0))
 
 
 def printable(text: str, encoding: str | None) -> str:

@@ -14,13 +14,14 @@ DESCRIPTION = """Learn from pictures without labels, by reconstructing what is h
 By the published recipe of the variant where there is one, else by its like with smaller batches. DATA is a
 folder or zip of pictures in train/ and val/, in folders of classes or not; RUN the folder of the run, from
 which `swinkit train --resume RUN` goes on. Options may be given as key=value."""
-ADVICE = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
 EXAMPLE = "swin-pico"
 
 
 def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
     words = list(arguments)
+    if taken(words, "resume")[0] is not None:
+        raise UsageError("a run of any kind goes on by `swinkit train --resume RUN`")
     named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
@@ -30,4 +31,4 @@ def command(arguments: Sequence[str]) -> int:
         return rehearsed(order.recipe, order.data, order.out, order.processes)
     if order.processes > 1:
         return launched(["pretrain", *taken(arguments, "processes")[1]], order.processes)
-    return carried_out(order, ADVICE)
+    return carried_out(order)

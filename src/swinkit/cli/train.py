@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ key=value."""
 
 ALL = "--help-all"
 VALUES = {"data": "data=DATA", "out": "out=RUN", "resume": "--resume RUN", "processes": "--processes N"}
-ADVICE = "try `swinkit predict PICTURE --model {model}`"
+ADVICE = {  # of what has learned a task
+    "classification": "try `swinkit predict PICTURE --model {model}`",
+    "simmim": "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`",
+}
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,8 @@ def command(arguments: Sequence[str]) -> int:
     return carried_out(order)
 
 
-def carried_out(order: Order, advice: str = ADVICE) -> int:
-    """Train in this process, be it the only one or one of several, of which the first speaks; the exit code.
-
-    `advice` says what to do with the model.
-    """
+def carried_out(order: Order) -> int:
+    """Train in this process, the only one or one of several, of which the first speaks; the exit code."""
     from .. import api
     from ..runs.folder import BEST
     from .meter import Meter
@@ -71,13 +72,14 @@ def carried_out(order: Order, advice: str = ADVICE) -> int:
     except (KeyboardInterrupt, SystemExit) as end:
         if speaks and not (isinstance(end, SystemExit) and end.code in FAILED):
             with unless_hung_up():
-                line(f"stopped; `swinkit train --resume {order.out}`, or the same command, goes on")
+                again = f"swinkit train --resume {shlex.quote(str(order.out))}"
+                line(f"stopped; `{again}`, or the same command, goes on")
         if isinstance(end, KeyboardInterrupt):  # and that is all there is to say
             return INTERRUPTED
         raise
     if speaks:
         model = order.out / BEST
-        line(f"saved {model}; {advice.format(model=model)}")
+        line(f"saved {model}; {ADVICE[order.recipe.task].format(model=shlex.quote(str(model)))}")
     return 0
 
 

@@ -60,8 +60,9 @@ def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor],
 
 def may_be_made_again(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     """Whether nobody minds that `make` is called with `x` a second time."""
-    allowed = _autograd._saved_tensors_hooks_is_enabled()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
-    return runs_at_once(x) and allowed and not (isinstance(make, nn.Module) and is_watched(make))
+    if not runs_at_once(x) or (isinstance(make, nn.Module) and is_watched(make)):
+        return False
+    return _autograd._saved_tensors_hooks_is_enabled()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def whose(tensor: Tensor) -> tuple[int, int, torch.dtype]:

@@ -4,15 +4,16 @@ A problem is blocking if a training would stop on it, or its score would be wort
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ..core.spec import Size
-from ..errors import DataError, listed
+from ..errors import DataError, listed, printable
 from .alike import look_alikes
-from .layouts import HELD_OUT, find_samples, layout_of
+from .folders import is_hidden, is_picture, list_names, parts_of
+from .layouts import HELD_OUT, NoSuchSplit, find_samples, layout_of
 from .loader import MAX_BAD_FRACTION
 from .readings import Reading
 from .samples import Samples
@@ -106,6 +107,8 @@ def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
             continue
         try:
             found.append(find_samples(path, split))
+        except NoSuchSplit:
+            continue
         except DataError as error:
             problems.append(Problem("unreadable", str(error), blocking=True))
     if not found and not problems:
@@ -130,6 +133,7 @@ def report_on(
     )
     told = (
         *problems,
+        *left_out(path, counts, layout),
         *missing_splits(splits, problems),
         *class_problems(counts),
         *unreadable(found, counts),
@@ -158,8 +162,10 @@ def missing_splits(splits: Sequence[Samples], problems: Sequence[Problem]) -> It
 
 
 def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
-    """Classes without pictures, or not known to every split."""
+    """Classes without pictures, or not known to every split, or a single one."""
     known = counts.get("train", {})
+    if len(known) == 1:
+        yield Problem("one class", "train has one class: there is nothing to tell apart", blocking=False)
     for split, of_class in counts.items():
         empty = [name for name, count in of_class.items() if not count]
         missing = [name for name in known if name not in of_class]
@@ -176,6 +182,19 @@ def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]
                 f"{split} has pictures of {listed(unknown)}, train has none; add some to it, or take them out"
             )
             yield Problem("unknown class", message, blocking=True)
+
+
+def left_out(path: Path, splits: Collection[str], layout: str) -> Iterator[Problem]:
+    """Files in folders of classes that are not called as pictures are."""
+    if layout != "folders":
+        return
+    names = [name for name in list_names(path) if set(parts_of(name)[:-1]) & set(splits)]
+    others = [name for name in names if not (name.endswith("/") or is_picture(name) or is_hidden(name))]
+    if others:
+        kinds = Counter(PurePath(name).suffix.lower() or "without an ending" for name in others)
+        counted = ", ".join(f"{count} {printable(kind)}" for kind, count in kinds.most_common())
+        message = f"files such as {printable(min(others))} are no pictures, and left out: {counted}"
+        yield Problem("left out", message, blocking=False)
 
 
 def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:

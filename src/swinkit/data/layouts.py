@@ -23,6 +23,10 @@ from .tables import STATE, read_tables, saved_split, tables_of
 HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
 
 
+class NoSuchSplit(DataError):
+    """A list of pictures is there, and tells of none of this split."""
+
+
 def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> Samples:
     """The labelled pictures of the first of `splits` that there is; `classes` numbers them, else their names.
 
@@ -41,7 +45,7 @@ def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None)
             "all splits"
         )
     if list_of(path, splits[0]):
-        raise DataError(f"{path}: no row has {' or '.join(splits)} in its column `split`")
+        raise NoSuchSplit(f"{path}: no row has {' or '.join(splits)} in its column `split`")
     return find_folders(path, *splits, classes=classes)
 
 

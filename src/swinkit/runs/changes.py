@@ -3,21 +3,35 @@
 import json
 from typing import Any
 
-RECIPE, PICTURES = "recipe", "fingerprints"  # entries of a configuration
+from ..errors import listed
+
+RECIPE, PICTURES, CLASSES = "recipe", "fingerprints", "classes"  # entries of a configuration
 FREE = ("data.workers", "run.save_every", "run.trackers")  # fields by which no result can differ
 OTHER_TRAINING = "the training pictures differ"
+OTHER_CLASSES = "the classes differ"
+OTHER_MODEL = (OTHER_CLASSES, "variant was", "task was")  # which the weights of a checkpoint do not fit
 
 
 def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """A text each, but for `FREE` fields; those of the recipe are named as on the command line."""
     old, new = (
-        {**config, **config.get(RECIPE, {}), RECIPE: None, PICTURES: None} for config in (before, now)
+        {**config, **config.get(RECIPE, {}), RECIPE: None, PICTURES: None, CLASSES: None}
+        for config in (before, now)
     )
-    then, found = before.get(PICTURES, {}), []
+    then, found = before.get(PICTURES, {}), other_classes(before.get(CLASSES), now.get(CLASSES))
     for kind, facts in now.get(PICTURES, {}).items():
         if then.get(kind) != facts:
             found.append(f"the {kind} pictures differ: {counted(then.get(kind, {}), facts)}")
     return differences(old, new) + found
+
+
+def other_classes(before: list[str] | None, now: list[str] | None) -> list[str]:
+    """How the classes differ, in a text or none; of earlier versions' runs they are not known."""
+    if before is None or now is None or before == now:
+        return []
+    gone, new = ([name for name in a if name not in b] for a, b in ((before, now), (now, before)))
+    parts = [f"{listed(gone)} gone"] * bool(gone) + [f"{listed(new)} new"] * bool(new)
+    return [f"{OTHER_CLASSES}: {len(before)} then, {len(now)} now; {', '.join(parts) or 'in another order'}"]
 
 
 def counted(then: dict[str, Any], now: dict[str, Any]) -> str:

@@ -90,7 +90,10 @@ class Checkpoints:
             except (DataError, TypeError, KeyError) as error:
                 logger.warning("passed over a damaged checkpoint: %s", error)
         if found:
-            raise DataError(f"{self.folder}: no checkpoint is whole; delete the folder to begin anew")
+            raise DataError(
+                f"{self.folder}: no checkpoint is whole, so the run cannot go on; its models are best and "
+                "last beside it; to train anew, choose another folder"
+            )
         return None
 
 

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, EnvironmentProblem, UsageError, listed
+from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
 from ..files.folder import read_json
-from .changes import OTHER_TRAINING, changes_of
+from .changes import OTHER_MODEL, OTHER_TRAINING, changes_of
 from .checkpoints import Checkpoints
 from .environment import environment
 from .lock import Lock
@@ -69,12 +69,12 @@ class RunFolder:
         before = read_json(recorded, dict) if recorded.exists() else wanted
         found = {FOUND: before[FOUND]} if FOUND in before else {}
         changes = changes_of(before | {DATA: wanted.get(DATA)}, wanted | found)
-        if changes and not allow_changes:
+        try:
+            self.refuse_loss()
+            refuse_changes(self.path, changes, allowed=allow_changes)
+        except SwinkitError:
             self.end()
-            raise UsageError(
-                f"{self.path} holds a run that differs: {listed(changes, LISTED)}. Choose another folder, "
-                "or allow changes (--allow-changes) to go on all the same"
-            )
+            raise
         for change in changes:
             logger.warning("changed since this run began: %s", change)
         with self.writing():
@@ -84,6 +84,19 @@ class RunFolder:
         if not recorded.exists():
             self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
         return changes
+
+    def refuse_loss(self) -> None:
+        """Do not begin anew, over what was learned already.
+
+        Raises:
+            DataError: epochs are logged, but no checkpoint is there.
+        """
+        if any(event["event"] == "epoch" for event in self.events()) and not any(self.checkpoints):
+            raise DataError(
+                f"{self.path} has trained ({METRICS} tells of it), but its {CHECKPOINTS} are gone, so it "
+                f"cannot go on. Its models are {BEST} and {LAST}; to train anew, choose another folder, with "
+                f"init={shlex.quote(str(self.path / BEST))} to begin with what it learned"
+            )
 
     def accept(self, config: dict[str, Any]) -> None:
         """Record what this run is from here on, and the machine, now that its checkpoint has been resumed.
@@ -141,7 +154,7 @@ class RunFolder:
         """The lines of the log; one that a killed process left half written is passed over."""
         found = []
         path = self.path / LOG
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
             try:
                 found.append(json.loads(line))
             except ValueError:
@@ -183,6 +196,22 @@ class RunFolder:
             table.writeheader()
             table.writerows(rows)
         self.replace(METRICS, text.getvalue())
+
+
+def refuse_changes(run: Path, changes: Sequence[str], *, allowed: bool) -> None:
+    """Raise UsageError if there are changes that are not allowed, or that no allowing makes sense of."""
+    fatal = [change for change in changes if change.startswith(OTHER_MODEL)]
+    if fatal:
+        raise UsageError(
+            f"{run} cannot go on as another model: {listed(fatal, LISTED)}. Begin a run in another folder, "
+            f"with init={shlex.quote(str(run / BEST))}: what fits is taken from it, and of a head the "
+            "classes of the same names"
+        )
+    if changes and not allowed:
+        raise UsageError(
+            f"{run} holds a run that differs: {listed(changes, LISTED)}. Choose another folder, "
+            "or allow changes (--allow-changes) to go on all the same"
+        )
 
 
 def how_to_resume(run: Path) -> str:

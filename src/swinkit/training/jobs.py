@@ -157,7 +157,9 @@ def job_with(
 
 def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
     """What must be the same when a run is resumed, and where the data lie."""
+    classes = {"classes": list(training.classes)} if training.classes else {}
     return {
+        **classes,
         "data": str(data.absolute()),
         "fingerprints": {
             "training": {"pictures": len(training), "sha256": training.fingerprint},

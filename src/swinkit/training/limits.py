@@ -1,8 +1,12 @@
 """What ends a training: all that was to be learned is, time or patience is over, or steps come to nothing."""
 
+from torch import Tensor
+
 from ..errors import DataError
 from ..runs.progress import Progress
 from .recipe import Recipe, Run
+
+ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 
 
 def why_over(progress: Progress, recipe: Recipe) -> str:
@@ -32,5 +36,18 @@ def refuse_more(progress: Progress, run: Run) -> None:
         raise DataError(
             f"{run.bad_steps} steps in a row had no finite loss and gradient, up to epoch "
             f"{progress.epoch + 1}, step {progress.step}; log.jsonl of the run lists their samples; "
-            "look at these, or try a lower optimiser.lr"
+            f"look at these, or {ANEW}"
+        )
+
+
+def refuse_divergence(progress: Progress, observed: Tensor) -> None:
+    """Stop a training whose weights have grown out of all bounds.
+
+    Raises:
+        DataError: of what was `observed` of the held-out pictures, a row each, none is finite.
+    """
+    if not observed.isfinite().flatten(1).all(1).any():
+        raise DataError(
+            f"after epoch {progress.epoch} the model has no finite answer to any held-out picture, with "
+            f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
         )

@@ -34,7 +34,7 @@ from .exchange import agreed, first_code, take_leave
 from .header import header
 from .job import Job
 from .learner import Learner
-from .limits import out_of_time, refuse_more, why_over
+from .limits import out_of_time, refuse_divergence, refuse_more, why_over
 from .memory import memory_explained
 from .micro_batch import found_micro_batch
 from .objective import Objective
@@ -109,7 +109,7 @@ def train(
                     tell_step(learner, diary, progress, watch, loss, norm)
                     if news:
                         loader.bad.meet(folder.bad_files())
-                if progress.updates % run.save_every == 0 and progress.step < steps:
+                if progress.updates % run.save_every == 0 or progress.step == steps:  # before it is measured
                     with signals.held():
                         trained.save(checkpoints, progress, writes=first)
 
@@ -214,6 +214,7 @@ def finish_epoch(
     """Write down what an epoch came to: its scores, the models, and pictures if it is the best so far.
 
     Raises:
+        DataError: no held-out picture has a finite answer.
         EnvironmentProblem: the folder cannot be written.
     """
     bring_home(learner.trained.task, job.task)
@@ -222,6 +223,7 @@ def finish_epoch(
     better = progress.finish_epoch(score)
     progress.ended = why_over(progress, learner.recipe)
     diary.epoch(progress, loss, learner.rate, scores)
+    refuse_divergence(progress, observed)
     if not diary.writes:
         return
     best = better or not (folder.path / BEST).exists()

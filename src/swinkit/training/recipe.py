@@ -1,5 +1,6 @@
 """A recipe: the complete description of a training, as plain frozen values, checked when they are made."""
 
+import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -123,6 +124,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what describes no training."""
+        require_finite(self)
         tasks = get_args(get_type_hints(type(self))["task"])
         require(self.task in tasks, "task", self.task, " or ".join(tasks))
         require(0 <= self.drop_path < 1, "drop_path", self.drop_path, "in [0, 1)")
@@ -133,6 +135,16 @@ class Recipe:
         require(
             whole, "run.sharding", self.run.sharding, "none for optimiser.kind=muon, which turns matrices"
         )
+
+
+def require_finite(settings: Any, place: str = "") -> None:
+    """Raise UsageError for a number, here or in settings inside, that is infinite or none."""
+    for each in fields(settings):
+        value, name = getattr(settings, each.name), f"{place}{each.name}"
+        if is_dataclass(value):
+            require_finite(value, f"{name}.")
+        for number in value if isinstance(value, tuple) else (value,):
+            require(not isinstance(number, float) or math.isfinite(number), name, value, "finite")
 
 
 def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Settings:

@@ -42,7 +42,8 @@ class Schedule:
         )
         require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
         fits = 0 <= self.warmup_epochs < self.epochs
-        require(fits, "schedule.warmup_epochs", self.warmup_epochs, "0 or more and below schedule.epochs")
+        rule = f"0 or more and below schedule.epochs, {self.epochs}, such as schedule.warmup_epochs=0"
+        require(fits, "schedule.warmup_epochs", self.warmup_epochs, rule)
         require(self.warmup_lr >= 0, "schedule.warmup_lr", self.warmup_lr, "0 or above")
         share = self.warmup_share
         require(share is None or 0 <= share <= 1, "schedule.warmup_share", share, "in [0, 1]")
