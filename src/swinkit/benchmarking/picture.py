@@ -69,10 +69,14 @@ def draw_row(draw: ImageDraw.ImageDraw, measured: Measured, top: int, most: floa
         draw.text((NAMES - 14, middle), result.candidate, GREY, font(TICK), "rm")
         draw.rectangle((NAMES, y, NAMES + scale * ratio.middle, y + BAR), colour)
         draw.line((NAMES + scale * ratio.low, middle, NAMES + scale * ratio.high, middle), WHITE, 2)
-        text = f"{ratio.middle:.2f}{' tie' if ratio.verdict == 'tie' and not best else ''}"
-        draw.text((NAMES + scale * max(ratio.middle, ratio.high) + 10, middle), text, WHITE, font(TICK), "lm")
     one = NAMES + scale
     draw.line((one, first - 6, one, first + len(pairs) * STEP - 6), WHITE, 1)
+    for i, (result, ratio) in enumerate(pairs):
+        tie = " tie" if ratio.verdict == "tie" and result is not measured.fastest_peer else ""
+        place = NAMES + scale * max(ratio.middle, ratio.high) + 10, first + i * STEP + BAR / 2
+        draw.text(  # which may meet the line
+            place, f"{ratio.middle:.2f}{tie}", WHITE, font(TICK), "lm", stroke_width=4, stroke_fill=DARKER
+        )
 
 
 @dataclass(frozen=True)
