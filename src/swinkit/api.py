@@ -13,6 +13,7 @@ from typing import Any
 from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
+from .data.layouts import lies_in_split
 from .engine.attach import Model, attached
 from .engine.cpu.build import build as build_engine
 from .errors import EnvironmentProblem, UsageError, require
@@ -323,6 +324,8 @@ def train(
         recipe = find_recipe(recipe)
     if not isinstance(recipe, Recipe):
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
+    if lies_in_split(Path(out), Path(data)):
+        raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, Path(data))
     run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
     return read_model(Path(out) / BEST)

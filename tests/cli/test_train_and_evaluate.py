@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from PIL import Image
@@ -63,6 +64,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(pictures, tmp_p
     assert last == "dry run, nothing was written"
     assert not list(tmp_path.iterdir())
     assert main([*words[:2], f"data={tmp_path}", *words[3:], "--dry-run"]) == 3
+    if find_spec("mlflow") is None:
+        assert main([*words, "--dry-run", "run.trackers=[mlflow]"]) == 4
 
 
 def test_a_finished_run_is_told_so(run, capsys):

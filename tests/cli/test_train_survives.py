@@ -237,6 +237,13 @@ def test_what_was_learned_is_safe_before_it_is_measured(pictures, tmp_path, caps
     assert "resuming at epoch 1 of 2, step 2 of 2" in capsys.readouterr().out
 
 
+def test_a_run_among_the_pictures_is_refused(pictures, capsys):
+    out = pictures / "train" / "run"
+    error = message(["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT], capsys, 2)
+    assert error == f"error: {out} lies among the pictures of {pictures}; choose a folder beside them"
+    assert not out.exists()
+
+
 def test_a_log_with_bytes_that_are_no_text_is_read_around_them(run, capsys):
     with (run / "log.jsonl").open("ab") as file:
         file.write(b"\xff\xfe\x00rubbish\n")

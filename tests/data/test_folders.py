@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.folders import find_folders, find_pictures, open_archive
+from swinkit.data.folders import find_folders, find_pictures, list_names, open_archive
 from swinkit.data.images import ImageError
 from swinkit.data.samples import require_every_class
 from swinkit.errors import DataError
@@ -172,3 +172,13 @@ def test_a_zip_is_opened_anew_by_another_process_and_when_it_changes(root, monke
         assert open_archive(path) is not first
     os.utime(path, ns=(1, 1))
     assert open_archive(path) is not first
+
+
+def test_links_that_lead_back_are_followed_no_further(root, tmp_path):
+    before = list_names(root)
+    (root / "train" / "a" / "back").symlink_to(root / "train")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "round").symlink_to(root / "train")
+    (root / "train" / "a" / "out").symlink_to(tmp_path / "elsewhere")
+    found = [name for name in list_names(root) if not name.endswith("out/")]
+    assert sorted(found) == sorted(before)

@@ -18,9 +18,11 @@ def rehearsed(recipe: Recipe, data: Path, out: Path, processes: int) -> int:
 
     from .. import api
     from ..runs.progress import Length
+    from ..runs.trackers import require_trackers
     from ..training.header import header
     from ..training.plan import Plan
 
+    require_trackers(recipe.run.trackers)
     job = api.prepared(recipe, data)
     plan = Plan.of(recipe.run, max(processes, started()))
     steps = plan.steps(job.loader(plan.micro_batch))

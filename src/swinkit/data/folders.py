@@ -168,8 +168,15 @@ def advice(root: Path, splits: Sequence[str], inside: Sequence[str]) -> str:
     return f"; a list with a column `split` is given as a file: {root / lists[0]}" if len(lists) == 1 else ""
 
 
+def leads_back(folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in: to follow it would come to no end."""
+    return folder.is_symlink() and folder.resolve() in {parent.resolve() for parent in folder.parents}
+
+
 def list_names(root: Path) -> list[str]:
     """All files below a directory or inside a zip, relative to it; folders, too, which end in a slash.
+
+    Links are followed, but not in circles.
 
     Raises:
         DataError: neither a directory nor a readable zip, or a folder in it is closed to us.
@@ -177,6 +184,7 @@ def list_names(root: Path) -> list[str]:
     if root.is_dir():
         found: list[str] = []
         for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+            folders[:] = [name for name in folders if not leads_back(Path(folder, name))]
             below = Path(folder).relative_to(root).as_posix()
             start = "" if below == "." else f"{below}/"
             found += [f"{start}{name}" for name in (*files, *(f"{inner}/" for inner in folders))]

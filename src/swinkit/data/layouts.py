@@ -23,6 +23,12 @@ from .tables import STATE, read_tables, saved_split, tables_of
 HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
 
 
+def lies_in_split(path: Path, data: Path) -> bool:
+    """Whether a path is inside of a split of `data`, where what it holds would pass for a class."""
+    path, data = path.resolve(), data.resolve()
+    return path.is_relative_to(data) and bool({"train", *HELD_OUT} & set(path.relative_to(data).parts))
+
+
 class NoSuchSplit(DataError):
     """A list of pictures is there, and tells of none of this split."""
 
