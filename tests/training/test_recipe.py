@@ -26,6 +26,10 @@ def test_every_recipe_comes_back_from_json(name):
         (None, "recipe: other fields than this swinkit knows: .*None"),
         (asdict(PICO) | {"colour": "red"}, "recipe: other fields than this swinkit knows: colour"),
         (asdict(PICO) | {"run": {"seed": 1}}, "recipe.run: other fields than this swinkit knows: bad_steps"),
+        (
+            asdict(PICO) | {"schedule": asdict(PICO.schedule) | {"epochs": "three"}},
+            "recipe.schedule: a value of another kind than it must be: .*str",
+        ),
     ],
 )
 def test_settings_of_another_swinkit_are_named(values, message):

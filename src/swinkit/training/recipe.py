@@ -151,7 +151,7 @@ def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Set
     """Settings of `kind` from what `json` made of them.
 
     Raises:
-        DataError: a field is missing or unknown.
+        DataError: a field is missing or unknown, or a value of another kind.
         UsageError: a value that the settings refuse.
     """
     known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
@@ -166,7 +166,10 @@ def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Set
             made[field_name] = from_json(inner, value, f"{name}.{field_name}")
         else:
             made[field_name] = tuple(value) if isinstance(value, list) else value
-    return kind(**made)
+    try:
+        return kind(**made)
+    except TypeError as error:  # of a comparison
+        raise DataError(f"{name}: a value of another kind than it must be: {error}") from None
 
 
 def settings_in(kind: Any) -> Any:
