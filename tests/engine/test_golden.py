@@ -12,31 +12,12 @@ from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
 from swinkit.heads.pyramid import Pyramid
 from tests.golden import compare, transformers_library
-from tests.golden.case import Case
+from tests.golden.case import MODELS, Case
 from tests.golden.reference import Reference
 from tests.golden.trace import Headed, Trace
 
-CASES = [
-    "det_backbone_a",
-    "hf_swin_a",
-    "hf_swinv2_a",
-    "swin_mlp_a",
-    "swin_moe_a",
-    "swin_v1_a",
-    "swin_v1_ape_a",
-    "swin_v2_a",
-    "swin_v2_c",
-    "timm_swin_a",
-    "timm_swinv2_a",
-    "timm_swinv2_cr_a",
-    "tv_swin3d_a",
-    "tv_swin_v1_a",
-    "tv_swin_v2_a",
-    "video_swin_a",
-]
 
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", MODELS)
 def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
     """Stage by stage, as users have it; compared is what comes out at the end."""
     traced, counted = compare.trace, []
@@ -70,7 +51,7 @@ def without_gradients(case: Case) -> None:
         del case.outputs[name]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", MODELS)
 def test_a_reference_is_met(engine, shared, monkeypatch, case):
     """Block by block, so that what each of them makes is compared as well."""
     plain, native = compare.answers, []

@@ -12,6 +12,25 @@ from torch import Tensor
 
 from swinkit.errors import DataError, SwinkitError
 
+MODELS = [  # cases of whole models that answer: what every fast path is held to
+    "det_backbone_a",
+    "hf_swin_a",
+    "hf_swinv2_a",
+    "swin_mlp_a",
+    "swin_moe_a",
+    "swin_v1_a",
+    "swin_v1_ape_a",
+    "swin_v2_a",
+    "swin_v2_c",
+    "timm_swin_a",
+    "timm_swinv2_a",
+    "timm_swinv2_cr_a",
+    "tv_swin3d_a",
+    "tv_swin_v1_a",
+    "tv_swin_v2_a",
+    "video_swin_a",
+]
+
 
 class NotCovered(SwinkitError):
     """What the case asks for is outside of what swinkit builds; the message says what."""

@@ -11,28 +11,11 @@ from swinkit.weights.load import export_weights
 from tests.models.small import stirred
 
 from . import microsoft, openmmlab
-from .case import NotCovered
+from .case import MODELS, NotCovered
 from .compare import NOT_COVERED, OK, answers, check, find
 from .reference import Reference
 from .write import write
 
-MODELS = [
-    "det_backbone_a",
-    "hf_swin_a",
-    "hf_swinv2_a",
-    "simmim_v1_a",
-    "swin_moe_a",
-    "swin_v1_a",
-    "swin_v1_ape_a",
-    "swin_v2_a",
-    "timm_swin_a",
-    "timm_swinv2_a",
-    "timm_swinv2_cr_a",
-    "tv_swin3d_a",
-    "tv_swin_v1_a",
-    "tv_swin_v2_a",
-    "video_swin_a",
-]
 SMALL = {"embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4]}
 MICROSOFT = {
     "defaults": (microsoft.v1, {}, ((7, 7),) * 4),

@@ -15,16 +15,9 @@ from ...core.windows import RolledLayout, RollThenPad
 from .operator import window_attention, window_attention_backward
 
 
-def attention(
-    qkv: Tensor,
-    padding: Tensor | None,
-    bias: Tensor,
-    layout: RolledLayout,
-    num_heads: int,
-    similarity: ScaledDot | ScaledCosine,
-) -> Tensor:
+def attention(*given: Any) -> Tensor:
     """As `twin.attention`."""
-    return window_attention(*arguments(qkv, padding, bias, layout, num_heads, similarity))[0]
+    return window_attention(*arguments(*given))[0]
 
 
 @torch.no_grad()
@@ -43,7 +36,7 @@ def arguments(
     num_heads: int,
     similarity: ScaledDot | ScaledCosine,
 ) -> tuple[Any, ...]:
-    """Those of the operator."""
+    """What `attention` is given -> what the operator takes."""
     padding = qkv.new_zeros(qkv.shape[-1]) if padding is None else padding.to(qkv.dtype)
     temperature, scale = None, 1.0
     if isinstance(similarity, ScaledCosine):
