@@ -229,7 +229,7 @@ def test_training_with_dropouts_is_not_covered(tmp_path):
     assert check(folder).status == NOT_COVERED
 
 
-@pytest.mark.parametrize("case", MODELS)
+@pytest.mark.parametrize("case", [*MODELS, "simmim_v1_a"])
 def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, case):
     """Windows by views of the grid (`core/viewing.py`), which is what is compiled, exported and traced."""
     monkeypatch.setattr(attention, "runs_at_once", lambda _x: False)
