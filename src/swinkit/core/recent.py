@@ -1,8 +1,6 @@
 """Tables that were made lately, for as long as they take little memory."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from typing import Generic, Protocol, TypeVar, TypeVarTuple
 
 MOST = 2**28  # bytes of one kind of table: those of batches of 8 pictures of 800 x 1333, for example
@@ -30,7 +28,7 @@ class Recent(Generic[*Key, Table]):
 
     def __init__(self, make: Callable[[*Key], Table]):
         self.make = make
-        self.tables: OrderedDict[Hashable, Table] = OrderedDict()
+        self.tables: dict[Hashable, Table] = {}  # what was asked for last is last
 
     def __call__(self, *key: *Key) -> Table:
         """The table of these arguments."""
@@ -43,11 +41,15 @@ class Recent(Generic[*Key, Table]):
 
     def make_room(self, count: int) -> None:
         """For so many bytes, as far as there is any."""
-        with suppress(KeyError):  # no more to drop
-            while self.nbytes + count > MOST:
-                self.tables.popitem(last=False)
+        excess = self.nbytes + count - MOST
+        for key, table in self.tables.copy().items():
+            if excess <= 0:
+                break
+            self.tables.pop(key, None)
+            excess -= table.nbytes + OVERHEAD
 
     @property
     def nbytes(self) -> int:
         """Of all tables together."""
-        return sum(table.nbytes + OVERHEAD for table in tuple(self.tables.values()))
+        tables = self.tables.copy()  # in one go: other threads may change them meanwhile
+        return sum(table.nbytes + OVERHEAD for table in tables.values())
