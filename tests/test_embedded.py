@@ -17,7 +17,7 @@ from swinkit.zoo.checkpoints import DEFAULT, published
 
 FOLDER = published()[DEFAULT].folder or Path()
 EACH = 5  # so that a fifth of the test pictures is measured
-ON_SOME = {"top1": 0.7855, "top5": 0.989}  # measured with the rest of the card
+ON_SOME = {"top1": 0.87, "top5": 0.992}  # measured with the rest of the card
 
 
 def stated(name: str) -> float:
@@ -35,8 +35,8 @@ def test_it_is_the_variant_of_its_name() -> None:
     assert swinkit.load().backbone.spec == VARIANTS["swin-pico"].spec
 
 
-def test_the_card_states_at_least_three_quarters() -> None:
-    assert stated("top-1") >= 0.75
+def test_the_card_states_at_least_82_percent() -> None:
+    assert stated("top-1") >= 0.82
 
 
 @pytest.fixture(scope="session")

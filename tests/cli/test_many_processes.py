@@ -147,7 +147,7 @@ def test_processes_within_processes_are_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--processes=3"], "run.batch_size=4 cannot be shared by 3 processes in micro-batches of 1"),
+        (["--processes=3"], "run.batch_size=4 cannot be shared by 3 processes; choose a multiple of 3"),
         (["--processes=8"], "run.batch_size=4 cannot be shared by 8 processes"),
         (
             ["run.sharding=full", "optimiser.kind=adamw"],

@@ -24,6 +24,7 @@ KINDS = {  # types of Python, as messages spell them, in words
     "<class 'NoneType'>": "null",
     LIST: "a list",
 }
+LISTS = (KINDS[LIST], f"{KINDS[LIST]} or null")
 CHOICES = re.compile(r"typing\.Literal\[(.*?)\]")
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 READING = ("--variant", "--from", "--entry", "--head")  # what `add_reading` adds; each takes a value
@@ -98,7 +99,7 @@ def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool
     try:
         return reader.parse_args(words)
     except ArgumentError as error:
-        raise UsageError(f"{one_line(error)}; {helped(reader)}") from None
+        raise UsageError(f"{one_line(error, reader)}; {helped(reader)}") from None
 
 
 def helped(reader: ArgumentParser) -> str:
@@ -109,14 +110,14 @@ def helped(reader: ArgumentParser) -> str:
 def suggestion(word: str, known: Sequence[str]) -> str:
     """The words ", did you mean 'a.b'?" for the nearest known name; of `a.b`, `b` alone may stand there."""
     last = {name.rpartition(".")[2]: name for name in reversed(known)}
-    whole = did_you_mean(word, list(known))
-    if "." in word or (whole and word not in last):
+    whole, end = did_you_mean(word, list(known)), word.rpartition(".")[2]
+    if whole and word not in last:
         return whole
-    part = did_you_mean(word, list(last))
+    part = did_you_mean(end, list(last))
     return part.replace(part.split("'")[1], last[part.split("'")[1]]) if part else ""
 
 
-def one_line(error: Any) -> str:
+def one_line(error: Any, reader: ArgumentParser) -> str:
     """A parser's message without its line breaks and indentation, and in words for people."""
     text = " ".join(str(error).split())
     found = REFUSED.fullmatch(text)
@@ -124,7 +125,9 @@ def one_line(error: Any) -> str:
         return text
     value = found["given"] if found["value"] is None else found["value"]
     wanted = in_words(found["kinds"] or found["kind"])
-    example = f", such as [{value}]" if wanted == KINDS[LIST] and value else ""
+    default = reader.get_default(found["key"])
+    told = wanted in LISTS and value and default is not None  # else nobody knows how long a list it is
+    example = f", such as [{','.join([value] * max(len(default), 1))}]" if told else ""
     return f"{found['key']} must be {wanted}{example}, not {value!r}"
 
 

@@ -27,11 +27,13 @@ class Plan:
                 "run.sharding=full shares the weights out among processes, and this is one; start more, "
                 "as by --processes 2, or choose run.sharding=none"
             )
-        micro = run.micro_batch if isinstance(run.micro_batch, int) else run.batch_size // ranks
-        if micro == 0 or run.batch_size % (micro * ranks):
+        given = run.micro_batch if isinstance(run.micro_batch, int) else None
+        micro = given or max(run.batch_size // ranks, 1)
+        if run.batch_size % (micro * ranks):
+            parts = f" in micro-batches of {given}" if given else ""
             raise UsageError(
-                f"run.batch_size={run.batch_size} cannot be shared by {ranks} processes in micro-batches "
-                f"of {max(micro, 1)}; choose a multiple of {max(micro, 1) * ranks}"
+                f"run.batch_size={run.batch_size} cannot be shared by {ranks} processes{parts}; "
+                f"choose a multiple of {(given or 1) * ranks}"
             )
         return cls(micro, run.batch_size // (micro * ranks), ranks)
 
