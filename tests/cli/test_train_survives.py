@@ -126,7 +126,9 @@ def test_two_trainings_in_one_folder_are_refused_until_the_first_is_gone(going, 
 def test_a_resumed_run_says_where_it_goes_on_and_that_nothing_has_changed(run, capsys):
     set_back(run, epoch=1, step=1, updates=3, ended="")
     assert main(["train", "--resume", str(run)]) == 0
-    (line,) = (each for each in capsys.readouterr().out.splitlines() if each.startswith("resuming at"))
+    said = capsys.readouterr().out
+    assert "weights        as this run left them" in said
+    (line,) = (each for each in said.splitlines() if each.startswith("resuming at"))
     assert line.startswith("resuming at epoch 2 of 2, step 1 of 2")
     assert line.endswith("configuration unchanged, data unchanged")
 

@@ -240,7 +240,8 @@ def test_the_batch_is_shared_out_evenly(batch, micro, ranks, accumulation):
 
 
 @pytest.mark.parametrize(
-    ("batch", "micro", "ranks", "multiple"), [(2, None, 3, 3), (8, None, 3, 3), (12, "auto", 5, 5), (12, 4, 2, 8)]
+    ("batch", "micro", "ranks", "multiple"),
+    [(2, None, 3, 3), (8, None, 3, 3), (12, "auto", 5, 5), (12, 4, 2, 8)],
 )
 def test_a_batch_that_cannot_be_shared_is_refused(batch, micro, ranks, multiple):
     told = f"run.batch_size={batch} cannot be shared by {ranks} processes.*choose a multiple of {multiple}$"

@@ -13,11 +13,13 @@ from .recipe import Recipe
 WIDTH = 14  # of the names
 
 
-def header(job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path) -> list[str]:
-    """A line each."""
+def header(
+    job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path, *, resumed: bool = False
+) -> list[str]:
+    """A line each; a run that is resumed has left the weights that it began with."""
     rows = {
         "configuration": str(folder / CONFIG),
-        **job.notes,
+        **({"weights": "as this run left them"} if resumed else job.notes),
         "parameters": parameters(job.task),
         "batch": factored(plan),
         "computes": f"{recipe.run.precision} on {described(device)}",

@@ -83,7 +83,7 @@ def train(
             progress.ended = why_over(progress, recipe)
             if first:
                 folder.accept(job.config)
-            lines = header(job, recipe, plan, device, folder.path)
+            lines = header(job, recipe, plan, device, folder.path, resumed=progress.updates > 0)
             diary.open(job.title, lines, job.notes, progress, changes)
         for kept in (exact_convolutions(), fp32_kept(trained.task), signals):
             ending.enter_context(kept)
