@@ -94,9 +94,8 @@ def test_one_that_is_missing_is_told_with_the_command_for_it(tmp_path, monkeypat
 
 
 def test_an_unknown_one_is_refused():
-    with pytest.raises(
-        UsageError, match=r"run\.trackers is \('tensorbord',\); it must be some of tensorboard,"
-    ):
+    told = r"run\.trackers is \('tensorbord',\); it must be a tuple, each one of tensorboard,"
+    with pytest.raises(UsageError, match=told):
         Run(trackers=("tensorbord",))
 
 

@@ -225,5 +225,5 @@ def test_a_full_memory_in_training_is_one_line(tmp_path, monkeypatch):
 def test_what_is_shared_out_cannot_be_tried():
     with pytest.raises(UsageError, match=r"run\.micro_batch is 'auto'; it must be a number where"):
         Run(micro_batch="auto", sharding="full")
-    with pytest.raises(UsageError, match=r"run\.micro_batch is 'much'; it must be auto or a divisor"):
+    with pytest.raises(UsageError, match=r"run\.micro_batch is 'much'; it must be a whole number or auto or"):
         replace(Run(), micro_batch="much")

@@ -125,9 +125,10 @@ def one_line(error: Any, reader: ArgumentParser) -> str:
         return text
     value = found["given"] if found["value"] is None else found["value"]
     wanted = in_words(found["kinds"] or found["kind"])
-    default = reader.get_default(found["key"])
-    told = wanted in LISTS and value and default is not None  # else nobody knows how long a list it is
-    example = f", such as [{','.join([value] * max(len(default), 1))}]" if told else ""
+    default: Any = reader.get_default(found["key"])
+    example = ""
+    if wanted in LISTS and value and default is not None:  # else nobody knows how long a list it is
+        example = f", such as [{','.join([value] * max(len(default), 1))}]"
     return f"{found['key']} must be {wanted}{example}, not {value!r}"
 
 

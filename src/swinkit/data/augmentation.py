@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import require
+from ..kinds import require_kinds
 
 LARGEST = 10  # magnitude of RandAugment
 
@@ -34,6 +35,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         """Refuse what could not have been meant."""
+        require_kinds(self, "augmentation.")
         self.require_crop()
         for name in ("flip", "erase", "mixing", "switch", "smoothing", "colour"):
             value = getattr(self, name)

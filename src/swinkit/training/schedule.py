@@ -9,9 +9,10 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from ..errors import require
+from ..kinds import require_kinds
 
 Kind = Literal["cosine", "linear", "step", "multistep", "poly", "constant"]
 LINEAR_END = 0.01  # of the peak: Microsoft's, which no configuration changes
@@ -37,9 +38,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scheduled."""
-        require(
-            self.kind in get_args(Kind), "schedule.kind", self.kind, f"one of {', '.join(get_args(Kind))}"
-        )
+        require_kinds(self, "schedule.")
         require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
         fits = 0 <= self.warmup_epochs < self.epochs
         rule = f"0 or more and below schedule.epochs, {self.epochs}, such as schedule.warmup_epochs=0"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ...core.spec import Size, Spec
 from ...errors import require
+from ...kinds import require_kinds
 from ...models.families import SpecV2
 
 PLANE = 2  # axes over which cells are drawn; a signal has but one
@@ -30,6 +31,7 @@ class Masking:
 
     def __post_init__(self) -> None:
         """Refuse what could not have been meant."""
+        require_kinds(self, "masking.")
         require(self.patch >= 1, "masking.patch", self.patch, "1 pixel or more")
         require(0 < self.ratio <= 1, "masking.ratio", self.ratio, "above 0 and at most 1")
         window = self.target_window

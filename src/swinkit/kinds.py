@@ -1,0 +1,56 @@
+"""Whether settings hold what their annotations say: for what people and files give. Torch-free."""
+
+from itertools import cycle
+from numbers import Integral, Real
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from .errors import require
+
+NUMBERS: dict[Any, Any] = {int: Integral, float: Real}  # numpy's are as good
+WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    NoneType: "None",
+}
+
+
+def require_kinds(settings: Any, section: str = "") -> None:
+    """Check every field of a dataclass; `section`, such as "run.", goes before its name in the message.
+
+    Raises:
+        UsageError: a value of another kind than its annotation.
+    """
+    for name, kind in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        require(is_of(value, kind), f"{section}{name}", value, in_words(kind))
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Whether an annotation of literals, tuples, unions and classes allows a value."""
+    inner: tuple[Any, ...] = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in inner
+    if get_origin(kind) is tuple:
+        any_length = Ellipsis in inner
+        fits = isinstance(value, tuple) and (any_length or len(value) == len(inner))
+        return fits and all(map(is_of, value, cycle(inner[:1]) if any_length else inner))
+    if inner:
+        return any(is_of(value, each) for each in inner)
+    return isinstance(value, NUMBERS.get(kind, kind)) and isinstance(value, bool) == (kind is bool)
+
+
+def in_words(kind: Any) -> str:
+    """An annotation for people."""
+    inner: tuple[Any, ...] = get_args(kind)
+    if get_origin(kind) is Literal:
+        return ("one of " if inner[1:] else "") + ", ".join(map(str, inner))
+    if get_origin(kind) is tuple:
+        if Ellipsis in inner:
+            return f"a tuple, each {in_words(inner[0])}"
+        return f"a tuple ({', '.join(map(in_words, inner))})"
+    if inner:
+        return " or ".join(map(in_words, inner))
+    return WORDS.get(kind) or str(kind.__name__)
