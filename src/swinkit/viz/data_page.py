@@ -38,6 +38,7 @@ td, th { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #e4e7ec; verti
 figcaption { font-size: 11px; color: #667080; overflow-wrap: anywhere; line-height: 1.25 }
 img { width: 96px; height: 96px; object-fit: contain; background: #f0f2f5; display: block }
 .group { border: 1px solid #e4c77a; padding: 6px; margin: 6px 0; background: #fff }
+@media (max-width: 700px) { table { display: block; overflow-x: auto } body { margin: 1rem auto } }
 """
 
 
@@ -56,6 +57,7 @@ def page(report: Report, splits: Sequence[Samples]) -> str:
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(report.path.name)}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
