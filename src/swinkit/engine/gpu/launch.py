@@ -29,16 +29,14 @@ class Launch:
     @classmethod
     def of(
         cls,
-        qkv: Tensor,
-        padding: Tensor,
-        bias: Tensor,
-        temperature: Tensor | None,
+        sources: tuple[Tensor, Tensor, Tensor, Tensor | None],
         scale: float,
         window: Sequence[int],
         shift: Sequence[int],
         roll_first: bool,
     ) -> "Launch":
-        """As the operator is called."""
+        """As the operator is called; of the sources the temperature may be missing."""
+        qkv, padding, bias, temperature = sources
         heads = bias.shape[0]
         grid, window = along_three(qkv.shape[1:-1], 1), along_three(window, 1)
         plan = Plan(
@@ -51,9 +49,8 @@ class Launch:
             padded=any(g % w for g, w in zip(grid, window, strict=True)),
             roll_first=roll_first,
         )
-        sources = (qkv, padding, bias, bias if temperature is None else temperature)
-        kept = tuple(x.contiguous() for x in sources)
-        return cls(kept, grid, scale, plan)
+        given = (qkv, padding, bias, bias if temperature is None else temperature)
+        return cls(tuple(x.contiguous() for x in given), grid, scale, plan)
 
     @property
     def windows(self) -> int:

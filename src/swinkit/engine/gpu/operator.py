@@ -34,7 +34,7 @@ def window_attention(
     The second is the logarithm of the sum of the exponentials of each query's scores, for the gradient.
     With a temperature the scores are cosines times it; without, products times `scale`.
     """
-    launch = Launch.of(qkv, padding, bias, temperature, scale, window, shift, roll_first)
+    launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
     out, logsum = empty_answers(qkv, bias)
     launch.run(forward.attend, launch.plan.strips, out, logsum)
     return out, logsum
@@ -69,7 +69,7 @@ def window_attention_backward(
     roll_first: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The gradients of qkv, padding, bias and temperature (empty where there is none)."""
-    launch = Launch.of(qkv, padding, bias, temperature, scale, window, shift, roll_first)
+    launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
     d_qkv = qkv.new_empty(qkv.shape)
     differentiate = in_one_look if launch.plan.strips == 1 else strip_by_strip
     sums = differentiate(launch, logsum, out, d_out.contiguous(), d_qkv)
