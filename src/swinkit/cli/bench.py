@@ -32,7 +32,7 @@ from .arguments import parse, parser
 from .console import INTERRUPTED, block, note
 from .table import table
 
-QUICK, FULL = 12.0, 90.0  # seconds for the rounds of a row, once five are done
+QUICK, FULL = 12.0, 90.0  # seconds for the rounds of a row, once six are done
 TERMINATED = 143  # the exit code after SIGTERM
 LONGEST = 300.0  # seconds for the machine's ceilings
 KEPT = "bench"  # the folder in our cache

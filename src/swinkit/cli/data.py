@@ -1,10 +1,10 @@
 """`swinkit data check PATH`: what is in a data set, and what is wrong with it, before anything is trained."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..benchmarking.machine import cores
 from ..data.check import Report, report_on, splits_of
 from ..data.readings import readings
 from ..data.sizes import shapes, sides, span
@@ -36,9 +36,7 @@ def command(arguments: Sequence[str]) -> int:
     )
     reader.add_argument("--html", type=Path, help="write a page with pictures to this file")
     reader.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    reader.add_argument(
-        "--workers", type=int, default=len(os.sched_getaffinity(0)) - 1, help="processes that read"
-    )
+    reader.add_argument("--workers", type=int, default=cores() - 1, help="processes that read")
     options = parse(reader, words, assignments=True)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
