@@ -17,7 +17,9 @@ from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit import api
-from swinkit.core.backbone import Swin
+from swinkit.core.backbone import Stage, Swin
+from swinkit.core.position import LearnedBias
+from swinkit.core.spec import Size
 from swinkit.engine.attach import attached
 from swinkit.engine.cpu import snapshot, windows
 from tests.models.small import PICTURE, small
@@ -193,6 +195,87 @@ def test_a_part_that_is_exchanged_for_an_unknown_one_takes_the_plain_path(model,
     layer.fc2 = Doubled(layer.fc2.in_features, layer.fc2.out_features).eval()
     twin = plain(model).__closure__[0].cell_contents
     twin.stages[1].blocks[1].channel_mixer.fc2 = layer.fc2
+    torch.testing.assert_close(answer(model, pixels), twin(pixels)[-1], **CLOSE)
+
+
+class Doubling(nn.Module):
+    """In the place of what does nothing in an answer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+class Shifting(LearnedBias):
+    def forward(self, window: Size) -> Tensor:
+        return super().forward(window) * torch.linspace(-3, 3, math.prod(window))
+
+
+def a_drop_path(model: Swin) -> None:
+    model.stages[1].blocks[0].drop_path = Doubling()
+
+
+def a_dropout_of_attention(model: Swin) -> None:
+    model.stages[1].blocks[0].token_mixer.dropout = Doubling()
+
+
+def a_dropout_of_the_mlp(model: Swin) -> None:
+    model.stages[1].blocks[0].channel_mixer.dropout = Doubling()
+
+
+def a_position_bias(model: Swin) -> None:
+    mixer = model.stages[1].blocks[0].token_mixer
+    mixer.bias = copy.copy(mixer.bias)
+    mixer.bias.__class__ = Shifting
+
+
+def a_block(model: Swin) -> None:
+    model.stages[1].blocks[0] = copy.deepcopy(model.stages[1].blocks[1])
+
+
+def all_blocks(model: Swin) -> None:
+    model.stages[1].blocks = copy.deepcopy(model.stages[1].blocks)[:1]
+
+
+def one_block_more(model: Swin) -> None:
+    model.stages[1].blocks.append(copy.deepcopy(model.stages[1].blocks[0]))
+
+
+class Halving(Stage):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) / 2
+
+
+def a_stage(model: Swin) -> None:
+    model.stages[1] = Halving(list(model.stages[1].blocks), model.stages[1].merge)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        a_drop_path,
+        a_dropout_of_attention,
+        a_dropout_of_the_mlp,
+        a_position_bias,
+        a_block,
+        all_blocks,
+        one_block_more,
+        a_stage,
+    ],
+)
+def test_any_part_may_be_exchanged_before_and_after_the_engine_is_attached(engine, exchange, before, pixels):
+    model, twin = small(), small()
+    twin.load_state_dict(model.state_dict())
+    as_built = twin(pixels)[-1]
+    exchange(twin)
+    if before:
+        exchange(model)
+        model = attached(model)
+    else:
+        model = attached(model)
+        answer(model, pixels)
+        exchange(model)
+    assert not torch.allclose(twin(pixels)[-1], as_built, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(answer(model, pixels), twin(pixels)[-1], **CLOSE)
 
 

@@ -64,7 +64,7 @@ def test_a_reference_is_met(engine, shared, monkeypatch, case):
                         NativeReduction(part).attach()
                 for block in (block for stage in stages(module) for block in stage.blocks):
                     if refusals.of_block(block) is None:
-                        NativeBlocks(block, [block]).attach()
+                        NativeBlocks(block).attach()
         without_gradients(case)
         return plain(case, reference)
 

@@ -8,10 +8,9 @@ from typing import TypeVar, cast
 from torch import nn
 
 from ..core.backbone import Stage, Swin
-from ..core.block import Block
 from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
 from .cpu import refusals
-from .cpu.blocks import NativeBlocks
+from .cpu.blocks import NativeBlocks, blocks_of
 from .cpu.reduction import NativeReduction
 from .gpu import attach as fused
 
@@ -34,20 +33,22 @@ def attached(model: Model) -> Model:
 def attach(backbone: Swin) -> None:
     """Give every part of `backbone` that native code knows its native forward."""
     for part in (backbone.embed, *(stage.merge for stage in stages(backbone))):
-        if part is not None and type(part) in (PatchEmbed, NormThenReduce, ReduceThenNorm):
-            NativeReduction(part).attach()
+        if type(part) in (PatchEmbed, NormThenReduce, ReduceThenNorm):
+            NativeReduction(cast("nn.Module", part)).attach()
+        elif part is not None:
+            logger.info("a %s runs without the engine: it is unknown to it", type(part).__name__)
     for stage in stages(backbone):
-        blocks = [cast("Block", block) for block in stage.blocks]
+        blocks = blocks_of(stage)
         refused = [reason for block in blocks if (reason := refusals.of_block(block))]
-        if not refused:
-            NativeBlocks(stage, blocks).attach()
+        if type(stage) is Stage and not refused:
+            NativeBlocks(stage).attach()
             continue
-        logger.info(
-            "%d of %d blocks of a stage run without the engine: %s", len(refused), len(blocks), refused[0]
-        )
+        if refused:
+            told = "%d of %d blocks of a stage run without the engine: %s"
+            logger.info(told, len(refused), len(blocks), refused[0])
         for block in blocks:
             if refusals.of_block(block) is None:
-                NativeBlocks(block, [block]).attach()
+                NativeBlocks(block).attach()
 
 
 def stages(backbone: Swin) -> Iterable[Stage]:

@@ -4,12 +4,13 @@ Shapes: B batch, *S grid size, C channels.
 """
 
 import ctypes
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 
 from ...core.attention import WindowAttention
+from ...core.backbone import Stage
 from ...core.block import Block
 from ...core.spec import Size
 from . import library, refusals
@@ -32,12 +33,16 @@ class Prepared:
 class PackedBlocks(Snapshot):
     """The weights of blocks, and where their windows lie on the grids that were met."""
 
-    def __init__(self, twin: nn.Module, blocks: Sequence[Block]):
-        super().__init__(twin, blocks)
-        self.blocks = blocks
-        self.unknown = self.unknown or next(filter(None, map(refusals.of_block, blocks)), None)
+    def __init__(self, twin: nn.Module):
+        self.twin, self.blocks = twin, blocks_of(twin)
+        super().__init__(twin, self.blocks)
+        self.unknown = self.unknown or next(filter(None, map(refusals.of_block, self.blocks)), None)
         self.weights: list[tuple[library.Block, Kept]] | None = None
         self.offsets: dict[tuple[int, Size], Tensor] = {}  # of a block, in windows of this size
+
+    def holds(self) -> bool:
+        """Whether they are the same blocks, and as they were."""
+        return blocks_of(self.twin) == self.blocks and super().holds()
 
     def takes(self, x: Tensor) -> bool:
         """Whether `x` is (B, *S, C)."""
@@ -68,6 +73,11 @@ class PackedBlocks(Snapshot):
         return Prepared(structures, kept)
 
 
+def blocks_of(twin: nn.Module) -> list[Block]:
+    """Of a stage, or a block by itself."""
+    return [cast("Block", block) for block in (twin.blocks if isinstance(twin, Stage) else (twin,))]
+
+
 def attention_of(block: Block) -> WindowAttention:
     """Of a block that native code knows."""
     assert isinstance(block.token_mixer, WindowAttention)
@@ -77,13 +87,9 @@ def attention_of(block: Block) -> WindowAttention:
 class NativeBlocks(Native[PackedBlocks]):
     """(B, *S, C) -> (B, *S, C): blocks in turn, in one go. The twin is their stage, or a single block."""
 
-    def __init__(self, twin: nn.Module, blocks: Sequence[Block]):
-        super().__init__(twin)
-        self.blocks = blocks
-
     def pack(self) -> PackedBlocks:
         """The blocks as they are now."""
-        return PackedBlocks(self.twin, self.blocks)
+        return PackedBlocks(self.twin)
 
     def run(self, engine: Library, packed: PackedBlocks, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""

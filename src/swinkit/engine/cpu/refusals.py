@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
-from ...core.block import MLP, PostNormBlock, PreNormBlock
+from ...core.block import MLP, DropPath, PostNormBlock, PreNormBlock
 from ...core.eager import all_are_watched, runs_at_once
+from ...core.position import ContinuousBias, LearnedBias, PrintedBias
 
 FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits
 LEAST_AXES = 3  # of what any part is given: images, channels and at least one more
@@ -29,9 +30,13 @@ def of_block(block: nn.Module) -> str | None:
         (mixer.qkv, (nn.Linear, KeylessBiasLinear)),
         (mixer.proj, (nn.Linear,)),
         (mixer.similarity, (ScaledDot, ScaledCosine)),
+        (mixer.bias, (LearnedBias, ContinuousBias, PrintedBias)),
+        (mixer.dropout, (nn.Dropout, nn.Identity)),
         (mlp.fc1, (nn.Linear,)),
         (mlp.fc2, (nn.Linear,)),
         (mlp.activation, (nn.GELU,)),
+        (mlp.dropout, (nn.Dropout, nn.Identity)),
+        (block.drop_path, (DropPath, nn.Identity)),
         (block.norm1, (nn.LayerNorm,)),
         (block.norm2, (nn.LayerNorm,)),
         (getattr(block, "main_norm", None), (nn.LayerNorm, nn.Identity, type(None))),
