@@ -99,9 +99,9 @@ inline void finish_rows(float* x, float* branch, Range rows, int channels, const
 inline void finish_strip(const Block& block, const float* x, const float* mixed, float* out, int channels,
                          int rows) {
   const int hidden = block.expand.weight.columns;
-  const size_t grid = Pieces::size((long)rows * channels);
-  Pieces pieces(own_memory().at_least(2 * grid + Pieces::size((long)rows * HIDDEN)));
-  float *branch = pieces.take(grid), *normed = pieces.take(grid), *inside = pieces.take((long)rows * HIDDEN);
+  const size_t grid = (size_t)rows * channels, wide = (size_t)rows * HIDDEN;
+  Pieces pieces(own_memory().at_least(2 * Pieces::size(grid) + Pieces::size(wide)));
+  float *branch = pieces.take(grid), *normed = pieces.take(grid), *inside = pieces.take(wide);
   fetch(mixed, (long)rows * channels);
   Result mixture{branch, channels, channels, nullptr, block.projection.bias};
   mixture.next = block.expand.weight.data;
@@ -146,9 +146,9 @@ inline void finish_together(const Threads& threads, const Block& block, const fl
                             float* out, int channels, int rows) {
   const int hidden = block.expand.weight.columns;
   static thread_local Memory memory;
-  const size_t grid = Pieces::size((long)rows * channels);
-  Pieces pieces(memory.at_least(2 * grid + Pieces::size((long)rows * hidden)));
-  float *branch = pieces.take(grid), *normed = pieces.take(grid), *inside = pieces.take((long)rows * hidden);
+  const size_t grid = (size_t)rows * channels, wide = (size_t)rows * hidden;
+  Pieces pieces(memory.at_least(2 * Pieces::size(grid) + Pieces::size(wide)));
+  float *branch = pieces.take(grid), *normed = pieces.take(grid), *inside = pieces.take(wide);
   const auto each_row = [&](const auto& work) {
     const int shares = std::min(rows, threads.count);
     for_each(threads, shares, [&](int i) {

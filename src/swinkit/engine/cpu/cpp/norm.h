@@ -18,7 +18,7 @@ struct Norm {
   bool exists() const { return epsilon >= 0; }
 };
 
-// f(vector, offset, lanes) over `count` numbers, the last vector perhaps in part.
+// f(offset, lanes) over `count` numbers, the last vector perhaps in part.
 template <class F>
 inline void for_vectors(int count, const F& f) {
   int i = 0;

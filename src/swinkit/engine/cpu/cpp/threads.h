@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -72,7 +73,10 @@ class Memory {
       release();
       count_ = (count + 1023) / 1024 * 1024;
       data_ = static_cast<float*>(std::aligned_alloc(4096, count_ * sizeof(float)));
-      if (!data_) std::abort();  // a few megabytes: there is no going on without them
+      if (!data_) {  // at most as much as a grid, of which the caller has two
+        std::fprintf(stderr, "swinkit's engine: no memory for %zu bytes\n", count_ * sizeof(float));
+        std::abort();
+      }
     }
     allow(data_, count);
     forbid(data_ + count, count_ - count);
