@@ -197,10 +197,38 @@ def test_a_run_goes_on_with_changed_data_only_if_that_is_allowed(layout, tmp_pat
     larger = [(name, picture(i, side=30)) for i, (name, _) in enumerate(whole()["train"])]
     LAYOUTS[layout](tmp_path / "set", whole(train=larger))
     assert main(["train", "--resume", str(tmp_path / "run")]) == 2
-    assert error(capsys, data) == (
-        f"{tmp_path}/run holds a run that differs: `the training pictures differ: the same number, other "
-        "content`. Choose another folder, or allow changes (--allow-changes) to go on all the same"
+    told = error(capsys, data)
+    assert told.startswith(
+        f"{tmp_path}/run holds a run that differs: `the training pictures differ: the same number, other content`"
     )
+    assert told.endswith(". Choose another folder, or allow changes (--allow-changes) to go on all the same")
+
+
+def test_a_run_notices_other_pictures_of_as_many_bytes_where_they_lie_and_none_in_a_copy(
+    layout, tmp_path, capsys
+):
+    """As uncompressed ones are; a copy may be younger, and is the same."""
+    data, recipe = LAYOUTS[layout](tmp_path / "set", whole(train=as_large(0))), find(RECIPE)
+    recipe = replace(recipe, run=replace(recipe.run, batch_size=4))
+    RunFolder(tmp_path / "run").begin(job_of(recipe, data).config)
+    copy = LAYOUTS[layout](tmp_path / "copy", whole(train=as_large(0)))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.begin(job_of(recipe, copy).config) == []
+    folder.end()
+    shutil.rmtree(tmp_path / "set")
+    LAYOUTS[layout](tmp_path / "set", whole(train=as_large(1)))
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 2
+    told = (
+        "the same number, other content"
+        if layout == "zip"
+        else "as many, as large, but the youngest was written 20"
+    )
+    assert f"`the training pictures differ: {told}" in error(capsys, data)
+
+
+def as_large(first: int) -> list[tuple[str, bytes]]:
+    """Pictures of the same names and numbers of bytes, whichever is the `first`."""
+    return [(name, picture(first + i).ljust(2000, b"\0")) for i, (name, _) in enumerate(whole()["train"])]
 
 
 def test_folders_and_files_that_are_closed_to_us(layout, tmp_path, capsys):

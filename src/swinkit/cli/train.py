@@ -126,7 +126,8 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
         UsageError: an unknown option, or a value that the recipe refuses.
         DataError: the folder holds no run.
     """
-    from ..runs.folder import DATA, recorded_config
+    from ..runs.changes import DATA
+    from ..runs.folder import recorded_config
 
     config = recorded_config(run)
     recipe = from_json(Recipe, config.get("recipe"))

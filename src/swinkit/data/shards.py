@@ -12,6 +12,7 @@ import tarfile
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from sys import intern
 
@@ -54,6 +55,15 @@ class Shards(Content):
     def stamp(self, index: int) -> str:
         """Its size in bytes."""
         return str(int(self.spots[index, 2]))
+
+    def written(self, index: int) -> int:
+        """Of the tar."""
+        return self.times[int(self.spots[index, 0])]
+
+    @cached_property
+    def times(self) -> tuple[int, ...]:
+        """When each tar was written."""
+        return tuple(tar.stat().st_mtime_ns for tar in self.tars)
 
     def place(self, index: int) -> str:
         """The tar and the picture."""

@@ -32,7 +32,6 @@ from .progress import Progress
 
 logger = logging.getLogger(__name__)
 
-DATA = "data"  # the entry of the configuration that tells where the data lie
 FOUND = "found"  # and the one of what was found out about the machine: no choice, and so no change
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
@@ -68,7 +67,7 @@ class RunFolder:
             self.lock = Lock(self.path)
         before = read_json(recorded, dict) if recorded.exists() else wanted
         found = {FOUND: before[FOUND]} if FOUND in before else {}
-        changes = changes_of(before | {DATA: wanted.get(DATA)}, wanted | found)
+        changes = changes_of(before, wanted | found)
         try:
             self.refuse_loss()
             refuse_changes(self.path, changes, allowed=allow_changes)

@@ -162,8 +162,8 @@ def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) 
         **classes,
         "data": str(data.absolute()),
         "fingerprints": {
-            "training": {"pictures": len(training), "sha256": training.fingerprint},
-            "held out": {"pictures": len(held_out), "sha256": held_out.fingerprint},
+            name: {"pictures": len(split), "sha256": split.fingerprint, "written": split.written}
+            for name, split in (("training", training), ("held out", held_out))
         },
         "recipe": asdict(recipe),
     }
