@@ -199,7 +199,8 @@ def test_a_run_goes_on_with_changed_data_only_if_that_is_allowed(layout, tmp_pat
     assert main(["train", "--resume", str(tmp_path / "run")]) == 2
     told = error(capsys, data)
     assert told.startswith(
-        f"{tmp_path}/run holds a run that differs: `the training pictures differ: the same number, other content`"
+        f"{tmp_path}/run holds a run that differs: `the training pictures differ: the same number, other "
+        "content`"
     )
     assert told.endswith(". Choose another folder, or allow changes (--allow-changes) to go on all the same")
 

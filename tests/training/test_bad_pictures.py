@@ -17,6 +17,7 @@ from swinkit.data.bad import Bad, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
+from swinkit.runs.folder import RunFolder
 from swinkit.runs.report import Report
 
 from ..data.privileges import unprivileged
@@ -92,6 +93,17 @@ def test_bad_pictures_are_replaced_by_others_of_their_class_and_listed_once(whol
         assert instead.split("/")[1] == name.split("/")[1], "it shows another class"
 
 
+def counts(run):
+    """How many bad pictures each epoch's line of the log tells of."""
+    return [event["bad"] for event in RunFolder(run).events() if event["event"] == "epoch"]
+
+
+def test_the_log_and_the_table_count_them(whole):
+    assert counts(whole[0]) == [len(BAD), len(BAD)]
+    rows = list(csv.DictReader((whole[0] / "metrics.csv").read_text().splitlines()))
+    assert [row["bad"] for row in rows] == [str(len(BAD))] * 2
+
+
 def test_the_data_are_left_alone(whole):
     assert whole[2] == whole[3]
 
@@ -118,8 +130,12 @@ def test_a_resume_neither_loses_nor_repeats_what_was_listed(source, whole, steps
     chosen = recipe(workers=workers, save_every=1)
     with pytest.raises(Stop):
         api.train(chosen, source, tmp_path / "run", reporting=reporting)
-    api.train(chosen, source, tmp_path / "run")
+    said = []
+    api.train(chosen, source, tmp_path / "run", reporting=said.append)
     assert sorted(listed(tmp_path / "run")) == sorted(listed(whole[0]))
+    assert counts(tmp_path / "run") == [len(BAD), len(BAD)]
+    last = [line for line in said if str(line).startswith("epoch 2 of 2")]
+    assert [line.endswith(f"  {len(BAD)} bad pictures replaced") for line in last] == [True]
 
 
 def test_beyond_the_stated_fraction_it_stops_and_the_list_tells_why(data, tmp_path):

@@ -64,7 +64,7 @@ class Tolerant(Reader):
 
 @dataclass
 class BadPictures:
-    """What a training has met so far, each picture once, and how often one was replaced.
+    """What a training has met so far, each picture once.
 
     With `listing` they are also listed in that file, from the first on.
     """
@@ -73,7 +73,6 @@ class BadPictures:
     most: float  # the largest fraction of them that may be bad
     listing: Path | None = None
     found: dict[str, Bad] = field(default_factory=dict)
-    replaced: int = 0
     told: int = 0  # of those found, that `news` has counted
 
     def add(self, bad: Sequence[Bad]) -> None:
@@ -83,7 +82,6 @@ class BadPictures:
             DataError: there are too many by now.
             EnvironmentProblem: the list cannot be written.
         """
-        self.replaced += len(bad)
         new = {each.id: each for each in bad if each.id not in self.found}
         if not new:
             return

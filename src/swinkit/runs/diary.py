@@ -8,7 +8,7 @@ import torch
 
 from ..errors import listed
 from .folder import RESUME, RunFolder, how_to_resume
-from .progress import Length, Progress
+from .progress import Length, Progress, counted
 from .report import Report, Reporting, Stopwatch, memory_used, spelled
 from .results import draw_results
 from .trackers import Trackers
@@ -109,18 +109,22 @@ class Diary:
             **spelled({"loss": loss, "gradient_norm": norm}),
         )
 
-    def epoch(self, progress: Progress, loss: float, rate: float, scores: dict[str, float]) -> None:
-        """An epoch is over; `progress` is at the beginning of the next."""
+    def epoch(
+        self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
+    ) -> None:
+        """An epoch is over, and `progress` at the beginning of the next; so many pictures were `bad`."""
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
         numbers = spelled({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
-        self.folder.log("epoch", progress.updates, epoch=progress.epoch, skipped=progress.skipped, **numbers)
+        counts = {"epoch": progress.epoch, "skipped": progress.skipped, "bad": bad}
+        self.folder.log("epoch", progress.updates, **counts, **numbers)
         self.folder.tabulate()
         draw_results(self.folder)
         self.trackers.log("epoch", progress.updates, {"loss": loss, **scores})
         values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
-        self.reporting(f"epoch {progress.epoch} of {self.length.epochs}  {values}")
+        replaced = f"  {counted(bad, 'bad picture')} replaced" if bad else ""
+        self.reporting(f"epoch {progress.epoch} of {self.length.epochs}  {values}{replaced}")
         if progress.ended:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)

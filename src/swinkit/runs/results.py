@@ -13,7 +13,17 @@ from .folder import RunFolder
 from .report import clock
 
 RESULTS = "results.png"
-OTHERS = ("event", "updates", "epoch", "skipped", "loss", HELD_OUT_LOSS, "lr", "seconds")  # but for scores
+OTHERS = (
+    "event",
+    "updates",
+    "epoch",
+    "skipped",
+    "bad",
+    "loss",
+    HELD_OUT_LOSS,
+    "lr",
+    "seconds",
+)  # but for scores
 
 
 def draw_results(folder: RunFolder) -> None:

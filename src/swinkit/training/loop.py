@@ -222,7 +222,7 @@ def finish_epoch(
     loss, score = progress.mean_loss(), next(iter(scores.values()))
     better = progress.finish_epoch(score)
     progress.ended = why_over(progress, learner.recipe)
-    diary.epoch(progress, loss, learner.rate, scores)
+    diary.epoch(progress, loss, learner.rate, scores, bad=len(learner.loader.bad.found))
     refuse_divergence(progress, observed)
     if not diary.writes:
         return
