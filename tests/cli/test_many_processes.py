@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -74,6 +75,33 @@ def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
         assert all(torch.equal(value, weights[key]) for key, value in expected.items()), name
         config = json.loads((tmp_path / name / "config.json").read_text())
         assert config["recipe"]["run"]["sharding"] == "none"
+
+
+def test_shared_out_weights_train_as_whole_ones_do(pictures, tmp_path, capfd):
+    """By the command, and each process keeps about half: it is no DDP under another name."""
+    weights = {}
+    for sharding in ("none", "full"):
+        out = tmp_path / sharding
+        words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *WORDS, "--processes=2"]
+        assert main([*words, "optimiser.kind=adamw", "optimiser.lr=1e-4", f"run.sharding={sharding}"]) == 0
+        weights[sharding] = load_file(out / "last" / "model.safetensors")
+    said = capfd.readouterr().out
+    (kept,) = re.findall(r"shared out +([\d,]+) parameters in this process", said)
+    every = sum(value.numel() for value in weights["full"].values())
+    assert every / 2 <= int(kept.replace(",", "")) < 0.52 * every
+    for name, value in weights["none"].items():
+        torch.testing.assert_close(weights["full"][name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_two_processes_pre_train_as_one_does(pictures, tmp_path):
+    weights = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        words = ["pretrain", "swin-pico", f"data={pictures}", f"out={out}", *WORDS, "run.micro_batch=2"]
+        assert main([*words, f"--processes={processes}"]) == 0
+        weights.append(load_file(out / "last" / "model.safetensors"))
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture

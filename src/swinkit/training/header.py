@@ -24,7 +24,12 @@ def header(
         "batch": factored(plan),
         "computes": f"{recipe.run.precision} on {described(device)}",
     }
-    return [f"  {name:<{WIDTH}} {text}" for name, text in rows.items()]
+    return [row(name, text) for name, text in rows.items()]
+
+
+def row(name: str, text: str) -> str:
+    """A line of it."""
+    return f"  {name:<{WIDTH}} {text}"
 
 
 def factored(plan: Plan) -> str:

@@ -31,7 +31,7 @@ from .blocks import unwrap_blocks
 from .company import Reading, company, same_everywhere
 from .evaluation import evaluated
 from .exchange import agreed, first_code, take_leave
-from .header import header
+from .header import header, row
 from .job import Job
 from .learner import Learner
 from .limits import out_of_time, refuse_divergence, refuse_more, why_over
@@ -42,7 +42,7 @@ from .optimiser import optimiser_of
 from .plan import Plan
 from .precision import fp32_kept
 from .recipe import AUTO, Recipe, Run
-from .sharding import bring_home, placed
+from .sharding import bring_home, kept_here, placed
 from .signals import OFFSET, Signals, is_failure
 from .state import Trained
 
@@ -84,6 +84,8 @@ def train(
             if first:
                 folder.accept(job.config)
             lines = header(job, recipe, plan, device, folder.path, resumed=progress.updates > 0)
+            if run.sharding == "full":
+                lines.append(row("shared out", f"{kept_here(trained.task):,} parameters in this process"))
             diary.open(job.title, lines, job.notes, progress, changes)
         for kept in (exact_convolutions(), fp32_kept(trained.task), signals):
             ending.enter_context(kept)

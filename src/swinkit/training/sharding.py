@@ -41,6 +41,12 @@ def shard(task: Task, device: torch.device) -> None:
         fully_shard(module, mesh=mesh, reshard_after_forward=True)
 
 
+def kept_here(task: Task) -> int:
+    """Of how many parameters this process keeps numbers: all, or its parts."""
+    every: list[Any] = list(task.parameters())
+    return sum((each.to_local() if is_part(each) else each).numel() for each in every)
+
+
 def is_part(value: Any) -> bool:
     """Whether it is a part of a tensor; asked without importing `DTensor`, which takes seconds."""
     return hasattr(value, "full_tensor")
