@@ -37,8 +37,10 @@ def test_the_card_states_at_least_82_percent() -> None:
 def test_the_command_of_the_card_gives_its_numbers(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On all 10,000 test pictures, which takes half a minute."""
     assert main(["evaluate", DEFAULT, f"data={shared / 'data' / 'cifar10.zip'}", "split=test", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["pictures"] == 10_000
+    found, kept = json.loads(capsys.readouterr().out), json.loads((FOLDER / "metrics.json").read_text())
+    assert found["pictures"] == kept["pictures"] == 10_000
+    assert found["data"]["sha256"] == kept["data"]["sha256"]
+    assert found["loss"] == pytest.approx(kept["val_loss"], abs=1e-4)
     for name, told in (("top1", stated("top-1")), ("top5", stated("top-5"))):
         assert found[name] == pytest.approx(told, abs=2e-4), (
             name
