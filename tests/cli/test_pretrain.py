@@ -91,9 +91,24 @@ def test_pictures_need_no_labels(pictures: Path, tmp_path: Path):
     assert isinstance(swinkit.load(tmp_path / "run" / "best"), SimMIM)
 
 
+def test_pictures_may_be_wider_than_high_from_masks_to_a_classifier(pictures: Path, tmp_path: Path, capsys):
+    size = ["data.size=[32,48]", "data.resize=48"]
+    words = ["pretrain", "swinv2-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT, *size]
+    assert main(words) == 0
+    best = tmp_path / "run" / "best"
+    assert swinkit.load(best).preprocess.crop == (32, 48)
+    capsys.readouterr()
+    assert main(["evaluate", str(best), f"data={pictures}", "split=val", f"save={tmp_path / 'out'}"]) == 0
+    assert (tmp_path / "out" / "reconstructions.png").stat().st_size > 1000
+    assert "(32, 48) pixels" in capsys.readouterr().out
+    words = ["train", "cifar10-swinv2-pico", f"data={pictures}", f"out={tmp_path / 'fine'}", *SHORT, *size]
+    assert main([*words, f"init={best}", "optimiser.layer_decay=0.8"]) == 0
+    assert swinkit.load(tmp_path / "fine" / "best").preprocess.crop == (32, 48)
+
+
 def test_its_model_begins_a_classifier(run: Path, pictures: Path, tmp_path: Path):
     words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
-    assert main([*words, f"init={run / 'best'}", "optimiser.lr=1e-9"]) == 0
+    assert main([*words, f"init={run / 'best'}", "optimiser.lr=1e-9", "optimiser.layer_decay=0.8"]) == 0
     began, ended = (swinkit.load(folder).backbone for folder in (run / "best", tmp_path / "run" / "last"))
     difference = began.embed.proj.weight - ended.embed.proj.weight
     assert difference.abs().max() < 2e-5
