@@ -5,8 +5,8 @@ from PIL import Image
 
 from swinkit.cli import optimize
 from swinkit.cli.main import main
-from swinkit.engine import attach
 from swinkit.engine.cpu import build
+from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.library import Library
 
 
@@ -44,9 +44,25 @@ def test_wrong_arguments_are_told_before_anything_is_built(monkeypatch, words):
     assert main(["optimize", *words]) == 2
 
 
-def test_predict_uses_an_engine_that_is_there(engine, monkeypatch, tmp_path):
+@pytest.fixture
+def grey(tmp_path):
+    """A picture."""
     Image.new("RGB", (40, 40)).save(tmp_path / "grey.png")
-    used, attached = [], attach.attached
-    monkeypatch.setattr(attach, "attached", lambda model: used.append(model) or attached(model))
-    assert main(["predict", str(tmp_path / "grey.png")]) == 0
-    assert used
+    return str(tmp_path / "grey.png")
+
+
+def test_predict_runs_natively_where_an_engine_is_there(engine, grey, monkeypatch):
+    ran, run = [], NativeBlocks.run
+    monkeypatch.setattr(NativeBlocks, "run", lambda self, *given: ran.append(self) or run(self, *given))
+    assert main(["predict", grey]) == 0
+    assert len(ran) == 3, "stages of swin-pico"
+
+
+def test_predict_never_compiles(grey, monkeypatch, tmp_path, capsys):
+    """Not even where a compiler is at hand."""
+    monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "compile_to", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(NativeBlocks, "run", lambda *_: pytest.fail("ran without an engine"))
+    assert main(["predict", grey]) == 0
+    assert "grey.png 40x40" in capsys.readouterr().out
+    assert not (tmp_path / "cache" / "engine").exists()
