@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from swinkit.core.attention import WindowAttention
 from swinkit.core.memo import ENTRIES, LARGEST, Memo
 
 from ..models.small import pixels, small
@@ -170,10 +171,21 @@ def test_after_a_step_of_training_nothing_is_taken_on_trust():
     assert not any(memo.entries for memo in memos)
 
 
-def test_a_continuous_bias_is_computed_once(monkeypatch):
+class Forgetful(Memo):
+    """As of windows whose biases are too many to keep."""
+
+    def __call__(self, key, weights, make):
+        return make()
+
+
+@pytest.mark.parametrize("kind", [Memo, Forgetful])
+def test_a_continuous_bias_is_computed_once(kind, monkeypatch):
     from swinkit.core import position
 
     model, x, times = small("v2"), pixels("v2"), []
+    for part in model.modules():
+        if isinstance(part, WindowAttention):
+            part.memo = kind()
     offsets = position.log_offsets
     monkeypatch.setattr(position, "log_offsets", lambda *given: times.append(1) or offsets(*given))
     with torch.inference_mode():

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .eager import runs_at_once
+from .memo import Memo
 from .spec import Size
 
 
@@ -77,7 +79,30 @@ class LearnedBias(RelativeBias):
         return self.clipped(self.table, self.window, window)
 
 
-class ContinuousBias(RelativeBias):
+class BiasOfMLP(RelativeBias):
+    """The rows come from a small MLP over offsets, and are remembered for answers without gradients."""
+
+    mlp: nn.Sequential
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memo = Memo()
+
+    @abstractmethod
+    def rows(self, window: Size) -> Tensor:
+        """-> (*(2 * w - 1), H)."""
+
+    def forward(self, window: Size) -> Tensor:
+        """-> (H, N, N)."""
+        weights = list(self.mlp.parameters())
+        if self.training:  # it may draw at random
+            self.memo.forget()
+        elif runs_at_once(weights[0].detach()):
+            return pairs(self.memo(window, weights, partial(self.rows, window)))
+        return pairs(self.rows(window))
+
+
+class ContinuousBias(BiasOfMLP):
     """V2: the rows come from a small MLP over log-spaced offsets, so windows can grow.
 
     V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training; the
@@ -91,13 +116,13 @@ class ContinuousBias(RelativeBias):
         axes = len(reference)
         self.mlp = nn.Sequential(nn.Linear(axes, 512), nn.ReLU(), nn.Linear(512, num_heads, bias=False))
 
-    def forward(self, window: Size) -> Tensor:
-        """-> (H, N, N)."""
+    def rows(self, window: Size) -> Tensor:
+        """-> (*(2 * w - 1), H)."""
         rows = rows_of_mlp(self.mlp, partial(log_offsets, window, self.reference))
-        return pairs(rows if self.bound is None else self.bound * rows.sigmoid())
+        return rows if self.bound is None else self.bound * rows.sigmoid()
 
 
-class PrintedBias(RelativeBias):
+class PrintedBias(BiasOfMLP):
     """timm's V2-CR: the rows come from a small MLP over log-spaced offsets as the V2 paper prints them.
 
     Made before the released code was known, so it differs: `printed_offsets`, 384 hidden channels of which
@@ -109,9 +134,9 @@ class PrintedBias(RelativeBias):
         self.mlp = nn.Sequential(nn.Linear(axes, 384), nn.ReLU(), nn.Linear(384, num_heads))
         self.dropout = nn.Dropout(0.125)
 
-    def forward(self, window: Size) -> Tensor:
-        """-> (H, N, N)."""
-        return pairs(rows_of_mlp(self.mlp, partial(printed_offsets, window), self.dropout))
+    def rows(self, window: Size) -> Tensor:
+        """-> (*(2 * w - 1), H)."""
+        return rows_of_mlp(self.mlp, partial(printed_offsets, window), self.dropout)
 
 
 def rows_of_mlp(
