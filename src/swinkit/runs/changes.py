@@ -37,11 +37,11 @@ def other_pictures(then: dict[str, Any], now: dict[str, Any], *, moved: bool) ->
         return "the same number, other content" if old == new else f"{old} then, {new} now"
     if moved or before is None or after is None or before == after:
         return ""
-    return f"as many, as large, but the youngest was written {clock(before)} then, {clock(after)} now"
+    return f"as many, as large, but the youngest was written {moment(before)} then, {moment(after)} now"
 
 
-def clock(nanoseconds: int) -> str:
-    """A moment, in this machine's time."""
+def moment(nanoseconds: int) -> str:
+    """Date and time, as this machine's clock has it."""
     return datetime.fromtimestamp(nanoseconds / 1e9).isoformat(" ", "seconds")  # noqa: DTZ006
 
 

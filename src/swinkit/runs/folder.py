@@ -32,7 +32,7 @@ from .progress import Progress
 
 logger = logging.getLogger(__name__)
 
-FOUND = "found"  # and the one of what was found out about the machine: no choice, and so no change
+FOUND = "found"  # the entry of what was found out about the machine: no choice, and so no change
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
 RESUME = "RESUME.txt"

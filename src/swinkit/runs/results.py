@@ -13,17 +13,8 @@ from .folder import RunFolder
 from .report import clock
 
 RESULTS = "results.png"
-OTHERS = (
-    "event",
-    "updates",
-    "epoch",
-    "skipped",
-    "bad",
-    "loss",
-    HELD_OUT_LOSS,
-    "lr",
-    "seconds",
-)  # but for scores
+# What an epoch's event holds beside scores.
+OTHERS = ("event", "updates", "epoch", "skipped", "bad", "loss", HELD_OUT_LOSS, "lr", "seconds")
 
 
 def draw_results(folder: RunFolder) -> None:
