@@ -32,7 +32,7 @@ from .tasks.classification.model import Classifier
 from .tasks.classification.published import Claims, publication
 from .tasks.evaluations import Watching
 from .tasks.known import read_model, write_model
-from .tasks.simmim.evaluation import MaskedEvaluation, pictures_in
+from .tasks.simmim.evaluation import MaskedEvaluation, inputs_in
 from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
@@ -291,7 +291,7 @@ def evaluate(
     if isinstance(model, Classifier):
         return measured(model, pictures_for(model.labels, located(data), split), **options)
     if isinstance(model, SimMIM):
-        return measured_masked(model, pictures_in(located(data), split), **options)
+        return measured_masked(model, inputs_in(located(data), split, model), **options)
     raise UsageError(f"a {type(model).__name__} has no head to evaluate; give a classifier or a SimMIM")
 
 

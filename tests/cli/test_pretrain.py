@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -106,6 +107,51 @@ def test_pictures_may_be_wider_than_high_from_masks_to_a_classifier(pictures: Pa
     assert swinkit.load(tmp_path / "fine" / "best").preprocess.crop == (32, 48)
 
 
+CLIPS = ["data.size=[4,32,32]", "data.resize=32", "masking.patch=8"]
+GREY = ["data.mean=[0.5]", "data.std=[0.3]"]
+FIVE = ["data.mean=[0.5,0.5,0.5,0.5,0.5]", "data.std=[0.2,0.2,0.2,0.2,0.2]"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "shape", "fields"),
+    [
+        ("swin-pico", (40, 48, 5), FIVE),
+        ("swin-pico", (40, 48), GREY),
+        ("video-swin-t", (9, 40, 48), [*CLIPS, *GREY]),
+        ("video-swin-t", None, CLIPS),
+    ],
+    ids=["five channels", "grey", "volumes", "clips"],
+)
+def test_other_channels_volumes_and_clips_are_pre_trained_and_measured(
+    variant: str, shape: tuple[int, ...] | None, fields: list[str], tmp_path: Path, capsys
+):
+    data, generator = tmp_path / "data", np.random.default_rng(0)
+    for split in ("train", "val"):
+        for i in range(4):
+            place = data / split / str(i)
+            place.mkdir(parents=True)
+            if shape is not None:
+                np.save(place.with_suffix(".npy"), generator.integers(0, 255, shape, dtype=np.uint8))
+            for frame in generator.integers(0, 255, (5, 40, 48, 3), dtype=np.uint8) if shape is None else ():
+                Image.fromarray(frame).save(place / f"{len(list(place.iterdir()))}.png")
+    out = tmp_path / "run"
+    assert main(["pretrain", variant, f"data={data}", f"out={out}", *SHORT, *fields]) == 0
+    best = swinkit.load(out / "best")
+    assert best.backbone.spec.in_channels == best.preprocess.channels
+    with Image.open(out / "reconstructions.png") as picture:
+        assert min(picture.size) > 200
+    capsys.readouterr()
+    assert main(["evaluate", str(out / "best"), f"data={data}", "split=val", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (epoch,) = (
+        event
+        for event in map(json.loads, (out / "log.jsonl").read_text().splitlines())
+        if event["event"] == "epoch"
+    )
+    assert found["l1"] == pytest.approx(epoch["l1"], abs=1e-6)
+    assert main(["train", "--resume", str(out), "schedule.epochs=2", "--allow-changes"]) == 0
+
+
 def test_its_model_begins_a_classifier(run: Path, pictures: Path, tmp_path: Path):
     words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
     assert main([*words, f"init={run / 'best'}", "optimiser.lr=1e-9", "optimiser.layer_decay=0.8"]) == 0
@@ -146,7 +192,21 @@ def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
         ),
         (["pretrain", "swin-pico", "data=x", "out=y", "masking.ratio=2"], 2, "masking.ratio is 2.0"),
         (["pretrain", "swin-pico", "data=nowhere", "out=y"], 3, "nowhere"),
-        (["pretrain", "video-swin-t", "data=x", "out=y"], 2, "clips or volumes"),
+        (
+            ["pretrain", "video-swin-t", "data=x", "out=y", "data.size=[32,32]"],
+            2,
+            "takes clips or volumes, and data.size is of pictures; give data.size=[frames,height,width]",
+        ),
+        (
+            ["pretrain", "swin-pico", "data=x", "out=y", "data.size=[4,32,32]"],
+            2,
+            "give data.size=[height,width]",
+        ),
+        (
+            ["pretrain", "swin-pico", "data=x", "out=y", "data.mean=[0.5]"],
+            2,
+            "it must be above 0 for each of 1 channels",
+        ),
         (
             ["train", "cifar10-swin-pico", "data=x", "out=y", "masking.patch=8"],
             2,

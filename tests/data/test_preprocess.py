@@ -47,7 +47,8 @@ def test_json_gives_back_exactly_what_was_saved(crop, more, interpolation, mean,
         ("resize", "40"),
         ("interpolation", "lanczos"),
         ("interpolation", None),
-        ("mean", (0.5, 0.5)),
+        ("mean", ()),
+        ("std", (0.5, 0.5)),
         ("mean", (0.5, 0.5, float("nan"))),
         ("mean", ("0", "0", "0")),
         ("std", (1.0, 1.0, 0.0)),
@@ -66,7 +67,7 @@ def test_a_wrong_field_is_named_with_what_was_expected(field, value):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crop": [32, "32"]}, r"preprocess\.json: crop is .*; it must be two numbers"),
+        ({"crop": [32, "32"]}, r"preprocess\.json: crop is .*; it must be numbers above 0"),
         ({"crop": None}, "preprocess.json: crop is "),
         ({"interpolation": "nearest"}, "interpolation is 'nearest'; it must be 'bicubic' or 'bilinear'"),
         ({"interpolation": ["bicubic"]}, "preprocess.json: interpolation is "),

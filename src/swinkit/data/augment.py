@@ -20,20 +20,33 @@ from .draws import generator
 from .preprocess import Preprocess
 from .randaugment import Drawn, rand_augmented
 
+PLANE = 2  # axes that are cut and turned; a clip has one before them
 ATTEMPTS = 10  # at a rectangle that fits
 ERASED_AREA = (0.02, 1 / 3)  # of the picture
 ERASED_RATIO = (0.3, 1 / 0.3)  # height by width
 
 
 def augmented(image: Tensor, settings: Augmentation, fit: Preprocess, stream: random.Random) -> Tensor:
-    """(3, h, w) -> (3, H, W), uint8: cut out, mirrored, and changed in colour or by RandAugment."""
+    """(C, h, w) -> (C, H, W), or of a clip: cut out, mirrored, and changed in colour or by RandAugment.
+
+    All frames of a clip alike, but for which are taken: of each part of it, any.
+    """
     interpolation = InterpolationMode(fit.interpolation)
+    if len(fit.crop) > PLANE:
+        image = image[:, some_of_each_part(image.shape[1], fit.crop[0], stream)]
     if settings.scale is None:
         image = shifted(fit.fit(image), settings.shift, stream)
     else:
         top, left, height, width = crop_of(image, settings.scale, settings.ratio, stream)
         image = F.resized_crop(
-            image, top, left, height, width, list(fit.crop), interpolation=interpolation, antialias=True
+            image,
+            top,
+            left,
+            height,
+            width,
+            list(fit.crop[-PLANE:]),
+            interpolation=interpolation,
+            antialias=True,
         )
     if stream.random() < settings.flip:
         image = F.horizontal_flip(image)
@@ -45,11 +58,16 @@ def augmented(image: Tensor, settings: Augmentation, fit: Preprocess, stream: ra
     return jittered(image, settings.colour, stream) if settings.colour else image
 
 
+def some_of_each_part(frames: int, count: int, stream: random.Random) -> list[int]:
+    """Of `count` equal parts of a clip, one frame each, whichever (Wang et al. 2016, section 3.1)."""
+    return [int((i + stream.random()) * frames / count) for i in range(count)]
+
+
 def shifted(image: Tensor, most: int, stream: random.Random) -> Tensor:
-    """(3, H, W) moved by up to `most` pixels each way, zeros moving in."""
+    """(..., H, W) moved by up to `most` pixels each way, zeros moving in."""
     if not most:
         return image
-    height, width = image.shape[1:]
+    height, width = image.shape[-PLANE:]
     top, left = stream.randrange(2 * most + 1), stream.randrange(2 * most + 1)
     return F.crop(F.pad(image, [most]), top, left, height, width)
 
@@ -61,7 +79,7 @@ def crop_of(
 
     Where none of ten fits, it is the largest in the middle whose shape is allowed.
     """
-    height, width = image.shape[1:]
+    height, width = image.shape[-PLANE:]
     for _ in range(ATTEMPTS):
         area = height * width * stream.uniform(*scale)
         shape = math.exp(stream.uniform(*map(math.log, ratio)))

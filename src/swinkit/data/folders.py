@@ -136,14 +136,19 @@ def find_pictures(root: Path, *splits: str) -> Samples:
     Raises:
         DataError: there are none.
     """
-    pictures = sorted(name for name in list_names(root) if is_picture(name))
+    split, pictures = inside_of(splits, sorted(filter(is_picture, list_names(root))))
     if not pictures:
         raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
+    return Samples(root, split, None, (), content_of(root, pictures))
+
+
+def inside_of(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:
+    """The first of `splits` that there is, and the files inside; else `all`, and all files."""
     for split in splits:
-        inside = [name for name in pictures if split in parts_of(name)[:-1]]
+        inside = [name for name in names if split in parts_of(name)[:-1]]
         if inside:
-            return Samples(root, split, None, (), content_of(root, inside))
-    return Samples(root, "all", None, (), content_of(root, pictures))
+            return split, inside
+    return "all", names
 
 
 def content_of(root: Path, names: Sequence[str]) -> Content:

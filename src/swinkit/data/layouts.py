@@ -14,12 +14,16 @@ from pathlib import Path
 
 from ..errors import DataError
 from . import folders
+from .arrays import Arrays, is_array
+from .clips import clips_of
 from .folders import find_folders
 from .lists import list_of, read_list
+from .preprocess import Preprocess
 from .samples import Samples
 from .shards import read_shards, shards_of
 from .tables import STATE, read_tables, saved_split, tables_of
 
+PLANE, RGB = 2, 3  # axes and channels of pictures
 HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
 
 
@@ -112,6 +116,27 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
     inside = [name for name in folders.list_names(path) if split in name.split("/")[:-2]]
     pictures = [name for name in inside if folders.is_picture(name)]
     return ("folders", min(pictures)) if pictures else None
+
+
+def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> Samples:
+    """Whatever a model with this preprocessing takes, without labels: RGB pictures, or clips or arrays.
+
+    Raises:
+        DataError: there is none.
+    """
+    axes, channels = len(preprocess.crop), preprocess.channels
+    if (axes, channels) == (PLANE, RGB):
+        return find_pictures(path, *splits)
+    split, arrays = folders.inside_of(splits, sorted(filter(is_array, folders.list_names(path))))
+    if arrays:
+        content = folders.content_of(path, arrays)
+        return Arrays(path, split, None, (), content, axes=axes, channels=channels)
+    if channels != RGB:
+        raise DataError(f"{path}: no arrays (.npy), as inputs of {channels} channels are")
+    split, frames = folders.inside_of(splits, sorted(filter(folders.is_picture, folders.list_names(path))))
+    if not frames:
+        raise DataError(f"{path}: neither folders of frames nor arrays (.npy)")
+    return clips_of(path, split, frames)
 
 
 def find_pictures(path: Path, *splits: str) -> Samples:

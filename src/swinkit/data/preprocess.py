@@ -1,6 +1,8 @@
-"""From a decoded picture to the pixels a model takes: resize, crop, normalise.
+"""From a decoded picture or clip to the pixels a model takes: resize, crop, normalise.
 
 A fact of the weights, saved with them.
+
+Shapes: C channels, t frames, h, w pixels.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -19,10 +21,11 @@ LONGEST = 16  # times the shorter side is resized at most: what lies beyond is c
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocess:
-    """How a model wants its pictures.
+    """How a model wants its pictures, or clips.
 
     The shorter side is resized to `resize` pixels, then the middle `crop` (h, w) is cut out; with
-    `resize` None the whole picture is squeezed into `crop`. Mean and std are of RGB in [0, 1].
+    `resize` None the whole picture is squeezed into `crop`. Of a clip, whose `crop` is (t, h, w), t frames at
+    equal distances are taken, each the middle of its part. Mean and std are of each channel in [0, 1].
 
     Raises:
         UsageError: a field has a wrong type or value.
@@ -37,51 +40,73 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         """Refuse what could not have been meant."""
-        crop, least = self.crop, "two numbers of pixels above 0, (height, width)"
-        require(is_numbers(crop, int, 2) and min(crop) > 0, "crop", crop, least)
+        crop, least = self.crop, "numbers above 0, (height, width) or (frames, height, width)"
+        require(any(is_numbers(crop, int, n) for n in (2, 3)) and min(crop) > 0, "crop", crop, least)
         if self.resize is not None:
-            enough = is_numbers((self.resize,), int, 1) and self.resize >= max(crop)
-            require(enough, "resize", self.resize, f"None or a number of pixels of at least {max(crop)}")
+            side = max(crop[-2:])
+            enough = is_numbers((self.resize,), int, 1) and self.resize >= side
+            require(enough, "resize", self.resize, f"None or a number of pixels of at least {side}")
         names = get_args(Interpolation)
         known = self.interpolation in names
         require(known, "interpolation", self.interpolation, " or ".join(map(repr, names)))
-        colours = is_numbers(self.mean, (int, float), 3)
-        require(colours, "mean", self.mean, "three numbers, of red, green and blue in [0, 1]")
-        spread = is_numbers(self.std, (int, float), 3) and min(self.std) > 0
-        require(spread, "std", self.std, "three numbers above 0")
+        count = len(self.mean) if isinstance(self.mean, tuple) else 0
+        each = count > 0 and is_numbers(self.mean, (int, float), count)
+        require(
+            each, "mean", self.mean, "a number for each channel, such as of red, green and blue in [0, 1]"
+        )
+        spread = is_numbers(self.std, (int, float), count) and min(self.std) > 0
+        require(spread, "std", self.std, f"above 0 for each of {count} channels")
         first = is_numbers((self.version,), int, 1) and self.version == 1
         require(first, "version", self.version, "1, all that this swinkit reads")
 
+    @property
+    def channels(self) -> int:
+        """C."""
+        return len(self.mean)
+
     def fit(self, image: Tensor) -> Tensor:
-        """(3, h, w) uint8 -> (3, *crop) uint8, antialiased."""
+        """(C, h, w) or (C, t, h, w) -> (C, *crop) of the same type, antialiased."""
         # Imported for the first picture, as any part of torchvision takes longer than torch to import.
         from torchvision.transforms.v2 import InterpolationMode
         from torchvision.transforms.v2 import functional as F
 
+        plane = list(self.crop[-2:])
+        if len(self.crop) > len(plane):
+            image = image[:, middles(image.shape[1], self.crop[0])]
         if self.resize is None:
-            return F.resize(
-                image, list(self.crop), interpolation=InterpolationMode(self.interpolation), antialias=True
-            )
-        shorter = min(image.shape[1:])
-        image = F.center_crop(image, [min(side, shorter * LONGEST) for side in image.shape[1:]])
+            return F.resize(image, plane, interpolation=InterpolationMode(self.interpolation), antialias=True)
+        shorter = min(image.shape[-2:])
+        image = F.center_crop(image, [min(side, shorter * LONGEST) for side in image.shape[-2:]])
         if shorter != self.resize:
             image = F.resize(
                 image, [self.resize], interpolation=InterpolationMode(self.interpolation), antialias=True
             )
-        return F.center_crop(image, list(self.crop))
+        return F.center_crop(image, plane)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """(..., 3, h, w) uint8 -> float32, zero mean and unit spread over the training images."""
-        mean, std = (torch.tensor(v, device=images.device).view(-1, 1, 1) for v in (self.mean, self.std))
-        return (images.float() / 255 - mean) / std
+        """(..., C, *crop) uint8, or floats of which 1 is brightest -> float32, of zero mean and unit spread.
+
+        Over the training images, that is.
+        """
+        mean, std = self.by_channel(images)
+        shares = images if images.is_floating_point() else images.float() / 255
+        return (shares - mean) / std
 
     def as_images(self, pixels: Tensor) -> Tensor:
-        """(..., 3, h, w) normalised -> uint8, the nearest colours that can be shown. Undoes `normalise`."""
-        mean, std = (torch.tensor(v, device=pixels.device).view(-1, 1, 1) for v in (self.mean, self.std))
+        """(..., C, *crop) normalised -> uint8, the nearest colours that can be shown. Undoes `normalise`."""
+        mean, std = self.by_channel(pixels)
         return ((pixels * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
+    def by_channel(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and std, each (C, 1, ...), on the device of these."""
+        shape = (-1, *(1 for _ in self.crop))
+        mean, std = (
+            torch.tensor(values, device=images.device).view(shape) for values in (self.mean, self.std)
+        )
+        return mean, std
+
     def __call__(self, image: Tensor) -> Tensor:
-        """(3, h, w) uint8 -> (3, *crop) float32, ready for the model."""
+        """(C, *P) -> (C, *crop) float32, ready for the model."""
         return self.normalise(self.fit(image))
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +134,11 @@ class Preprocess:
             return cls(**arguments)
         except UsageError as error:
             raise DataError(f"preprocess.json: {error}") from None
+
+
+def middles(frames: int, count: int) -> list[int]:
+    """Of `count` equal parts of a clip, the frame in the middle of each."""
+    return [(2 * i + 1) * frames // (2 * count) for i in range(count)]
 
 
 def is_numbers(values: Any, kind: type | tuple[type, ...], count: int) -> bool:

@@ -50,10 +50,10 @@ def any_pretraining(variant: str) -> Recipe:
     the last stage stands for; in a batch a quarter as large, the rate is half as high.
     """
     name, chosen = find(variant)
-    size = chosen.size[-2:]
+    size = chosen.size
     recipe = masked(name, 0.0, 4e-4, replace(SHORT, warmup_lr=2e-6, final_lr=2e-5))
-    small = max(size) < SMALL
-    resize = max(size) if small else int(256 / 224 * max(size))
+    side = max(size[-2:])
+    resize = side if side < SMALL else int(256 / 224 * side)
     return replace(
         recipe,
         data=replace(recipe.data, size=size, resize=resize, workers=0),

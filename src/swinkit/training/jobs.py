@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Spec
-from ..data.layouts import HELD_OUT, find_pictures, find_samples
+from ..data.layouts import HELD_OUT, find_inputs, find_samples
 from ..data.loader import InOrder, Loader
 from ..data.preprocess import Preprocess
 from ..data.samples import Samples, require_every_class
+from ..errors import UsageError
 from ..models.build import build
 from ..models.catalogue import find
 from ..runs.report import spelled
@@ -23,7 +24,6 @@ from ..tasks.classification.saved import training_card, write_classifier
 from ..tasks.classification.shown import draw_evaluation
 from ..tasks.evaluations import protocol
 from ..tasks.known import Model
-from ..tasks.pictures import require_pictures
 from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.saved import pretraining_card, write_simmim
@@ -43,10 +43,10 @@ def job_of(recipe: Recipe, data: Path, initial: Model | None = None) -> Job:
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
-        UsageError: the recipe's variant is unknown or takes no pictures.
+        UsageError: the recipe's variant is unknown, or takes nothing of this kind.
         EnvironmentProblem: the data are on the hub, and cannot be had.
     """
-    require_pictures(find(recipe.variant)[1].spec)
+    require_axes(recipe)
     torch.manual_seed(recipe.run.seed)
     return JOBS[recipe.task](recipe, located(data), initial)
 
@@ -85,8 +85,8 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
 
 def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     """Pictures alone, and a model that fills in what is hidden of them."""
-    training, held_out = find_pictures(data, "train"), find_pictures(data, *HELD_OUT)
     spec, preprocess = spec_of(recipe, initial), preprocess_of(recipe)
+    training, held_out = (find_inputs(data, preprocess, *splits) for splits in (("train",), HELD_OUT))
     assert recipe.masking is not None  # as recipes of this task are checked
     task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
@@ -169,6 +169,22 @@ def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) 
     }
 
 
+def require_axes(recipe: Recipe) -> None:
+    """Raise UsageError unless the variant takes what `data.size` tells of, and the task learns from it."""
+    axes, given = len(find(recipe.variant)[1].spec.patch), len(recipe.data.size)
+    if axes != given:
+        sizes = {2: "[height,width]", 3: "[frames,height,width]"}
+        kinds = {2: "pictures", 3: "clips or volumes"}
+        raise UsageError(
+            f"{recipe.variant} takes {kinds.get(axes, f'{axes} axes')}, and data.size is of {kinds[given]}; "
+            f"give data.size={sizes.get(axes, 'of as many numbers')}"
+        )
+    if recipe.task != "simmim" and axes != 2:
+        raise UsageError(
+            f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
+        )
+
+
 def as_drawn(recipe: Recipe) -> dict[str, str]:
     """What is said of weights that begin at random."""
     return {"weights": f"new, drawn by run.seed={recipe.run.seed}"}
@@ -183,7 +199,8 @@ def as_given(recipe: Recipe, report: LoadReport) -> dict[str, str]:
 
 def spec_of(recipe: Recipe, initial: Model | None = None) -> Spec:
     """The recipe's; its border is the one that the weights it starts from were trained under."""
-    spec = replace(find(recipe.variant)[1].spec, drop_path=recipe.drop_path)
+    spec = find(recipe.variant)[1].spec
+    spec = replace(spec, drop_path=recipe.drop_path, in_channels=len(recipe.data.mean))
     if initial is None:
         return spec
     old = initial.backbone.spec

@@ -14,6 +14,7 @@ Settings = TypeVar("Settings")
 Sharding = Literal["none", "full"]
 Kind = Literal["adamw", "muon"]
 Rule = Literal["paper", "microsoft", "simmim-pretrain", "openmmlab", "video"]
+AXES = (2, 3)  # of pictures; of clips and volumes
 AUTO = "auto"  # of run.micro_batch: the largest that fits into memory
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 
@@ -48,10 +49,10 @@ class Optimiser:
 class Data:
     """How pictures are read."""
 
-    size: tuple[int, int]  # pixels, (h, w)
+    size: tuple[int, ...]  # pixels, (h, w); of clips (frames, h, w)
     resize: int | None = None  # the shorter side, before the middle is cut out; None: all is squeezed
-    mean: tuple[float, float, float]  # of the training images' RGB in [0, 1]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]  # of each channel of the training images, in [0, 1]
+    std: tuple[float, ...]
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     workers: int = 0  # processes that read
     max_bad_fraction: float = 0.001  # of the training samples, that may be unreadable
@@ -59,10 +60,14 @@ class Data:
     def __post_init__(self) -> None:
         """Refuse what cannot be read."""
         require_kinds(self, "data.")
-        require(min(self.size) >= 1, "data.size", self.size, "positive pixels")
-        enough = self.resize is None or self.resize >= max(self.size)
-        require(enough, "data.resize", self.resize, f"None or at least {max(self.size)}, as data.size")
-        require(min(self.std) > 0, "data.std", self.std, "above 0")
+        known = len(self.size) in AXES and min(self.size) >= 1
+        require(known, "data.size", self.size, "positive: (height, width), or (frames, height, width)")
+        side = max(self.size[-2:])
+        enough = self.resize is None or self.resize >= side
+        require(enough, "data.resize", self.resize, f"None or at least {side}, as data.size")
+        require(len(self.mean) > 0, "data.mean", self.mean, "a number for each channel")
+        spread = len(self.std) == len(self.mean) and min(self.std) > 0
+        require(spread, "data.std", self.std, f"above 0 for each of {len(self.mean)} channels, as data.mean")
         require(self.workers >= 0, "data.workers", self.workers, "0 or more")
         require(0 <= self.max_bad_fraction < 1, "data.max_bad_fraction", self.max_bad_fraction, "in [0, 1)")
 

@@ -24,6 +24,8 @@ from .masks import draw_masks
 VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0, mixup=0, cutmix=0, smoothing=0)  # SimMIM's
 OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
 
+OF_RGB = ("operations", "colour")  # what looks at red, green and blue
+
 
 @dataclass(frozen=True)
 class Batch(batch.Batch):
@@ -53,9 +55,15 @@ class Hiding:
     def __post_init__(self) -> None:
         """Refuse masks that leave nothing to learn from."""
         self.masking.require_fits(self.preprocess.crop, self.patch)
-        for name in OF_CLASSES if self.augmentation is not None else ():
+        if self.augmentation is None:
+            return
+        for name in OF_CLASSES:
             value = getattr(self.augmentation, name)
             require(value == 0, f"augmentation.{name}", value, "0, since pictures have no classes here")
+        if (len(self.preprocess.crop), self.preprocess.channels) != (2, 3):
+            for name in OF_RGB:
+                value = getattr(self.augmentation, name)
+                require(value == 0, f"augmentation.{name}", value, "0, since it is for RGB pictures alone")
 
     def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
         """One batch of these samples, as they look in this epoch."""

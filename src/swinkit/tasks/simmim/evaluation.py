@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.layouts import find_pictures
+from ...data.layouts import find_inputs
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...data.samples import Samples
@@ -72,7 +72,7 @@ def measured(
         DataError: a picture cannot be read (none is left out), or scores are not finite.
         UsageError: the model takes no pictures, or a number is too small.
     """
-    model.require_pictures()
+    model.require_masks()
     hiding = as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
     prepared = InOrder(samples, hiding, batch_size=batch_size, workers=workers)
     scores = model.scores(observed(model, prepared, watching))
@@ -81,13 +81,13 @@ def measured(
     return MaskedEvaluation(model, samples, scores)
 
 
-def pictures_in(data: Path, split: str) -> Samples:
-    """The pictures of a split; of the split `all`, every one that there is.
+def inputs_in(data: Path, split: str, model: SimMIM) -> Samples:
+    """What `model` takes, of a split; of the split `all`, every one that there is.
 
     Raises:
         DataError: there are none.
     """
-    found = find_pictures(data, split)
+    found = find_inputs(data, model.preprocess, split)
     if found.split != split:
         raise DataError(f"{data}: no pictures in {split}/; split=all takes every picture there is")
     return found

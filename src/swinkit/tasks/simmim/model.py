@@ -118,14 +118,17 @@ class SimMIM(Task):
             ImageError: a picture cannot be read.
             UsageError: something else was given, or this model takes no pictures or pictures of another size.
         """
-        self.require_pictures()
+        require_pictures(self.backbone.spec)
+        self.require_masks()
         places = count()
         return answered(inputs, partial(self.answer, places=places, seed=seed), batch_size)
 
     def answer(
         self, images: Sequence[Tensor], names: Sequence[str], *, places: Iterator[int], seed: int = 0
     ) -> list[Reconstruction]:
-        """One batch of (3, h, w) uint8, of any sizes -> their results; `places` number them.
+        """One batch of (C, *P), of any sizes -> their results; `places` number them.
+
+        A result shows RGB: of a clip the frame in the middle, of other channels the first three, or one.
 
         Raises:
             DataError: the pixels are not finite: the weights are damaged, or overflow in half precision.
@@ -136,16 +139,18 @@ class SimMIM(Task):
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.mask_token.device))
             made = self.as_pictures(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
-            hidden = self.pixel_mask(mask.to(pixels.device), pixels).bool()[:, 0].cpu()
+            seen = self.preprocess.as_images(pixels).cpu()
+            hidden = self.pixel_mask(mask.to(pixels.device), pixels).bool().cpu()
+        shown = zip(names, images, *map(as_rgb, (seen, hidden, made)), strict=True)
         return [
             Reconstruction(
-                name=name, size=(image.shape[1], image.shape[2]), image=seen, mask=where, reconstruction=drawn
+                name=name, size=tuple(image.shape[-2:]), image=whole, mask=where[0], reconstruction=drawn
             )
-            for name, image, seen, where, drawn in zip(names, images, fitted, hidden, made, strict=True)
+            for name, image, whole, where, drawn in shown
         ]
 
     def as_pictures(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
-        """(B, 3, h, w) in units of the target -> (B, 3, h, w) uint8, on the CPU.
+        """(B, C, *crop) in units of the target -> (B, C, *crop) uint8, on the CPU.
 
         What was normed by the pixels around it gets their true mean and spread back.
 
@@ -160,7 +165,13 @@ class SimMIM(Task):
             made = made * spread + mean
         return self.preprocess.as_images(made).cpu()
 
-    def require_pictures(self) -> None:
-        """Raise UsageError unless this model takes RGB pictures of which a part stays to be seen."""
-        require_pictures(self.backbone.spec)
+    def require_masks(self) -> None:
+        """Raise UsageError unless a part of what it takes stays to be seen."""
         self.masking.require_fits(self.preprocess.crop, self.backbone.spec.patch)
+
+
+def as_rgb(inputs: Tensor) -> Tensor:
+    """(B, C, *P) -> (B, 3, h, w): the middle of axes before the last two; three channels, or one thrice."""
+    while inputs.ndim > 4:
+        inputs = inputs[:, :, inputs.shape[2] // 2]
+    return inputs[:, :3] if inputs.shape[1] >= 3 else inputs[:, :1].expand(-1, 3, -1, -1)

@@ -1,0 +1,83 @@
+"""Inputs of any number of axes and channels: one file of numpy's format (.npy) each, the channels last.
+
+Shapes: C channels, *P size in pixels.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .folders import is_hidden
+from .images import ImageError
+from .samples import Samples
+
+SUFFIX = ".npy"
+MAX_NUMBERS = 2**30  # of one array; a header may claim anything
+LARGEST = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1}  # what is brightest, by type
+READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def is_array(name: str) -> bool:
+    """Whether a file is called like one, and neither hidden nor added by macOS."""
+    return name.lower().endswith(SUFFIX) and not is_hidden(name)
+
+
+@dataclass(frozen=True)
+class Arrays(Samples):
+    """Arrays (*P, channels), or (*P) of one channel, for models of so many `axes`."""
+
+    axes: int
+    channels: int
+
+    def load(self, index: int) -> Tensor:
+        """(C, *P): uint8 as it is stored, other types as float32, those of 16 bits in [0, 1].
+
+        Raises:
+            ImageError: the file cannot be read, or holds something else.
+        """
+        name = self.content.place(index)
+        array = read_array(self.content.read(index), name)
+        if self.channels == 1 and array.ndim == self.axes:
+            array = array[..., None]
+        if array.ndim != self.axes + 1 or array.shape[-1] != self.channels:
+            wanted = f"{self.axes} axes and {self.channels} channels, the last axis,"
+            raise ImageError(name, f"holds an array of shape {array.shape}; {wanted} were expected")
+        pixels = torch.from_numpy(np.moveaxis(array, -1, 0).copy())
+        return pixels if array.dtype == np.uint8 else pixels.float() / LARGEST[array.dtype.name]
+
+
+def read_array(source: Path | bytes, name: str) -> np.ndarray:
+    """What a file, or its bytes, holds; nothing in it is run, and its header is believed in nothing.
+
+    Raises:
+        ImageError: it is no array, is cut short, too large or of another type.
+    """
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return numbers_in(file, name)
+    except OSError as error:
+        raise ImageError(name, error.strerror or str(error)) from None
+
+
+def numbers_in(file: IO[bytes], name: str) -> np.ndarray:
+    """As `read_array`, of an opened file."""
+    try:
+        shape, by_columns, kind = READERS[np.lib.format.read_magic(file)](file)
+    except (ValueError, KeyError, EOFError, SyntaxError, TypeError) as error:
+        raise ImageError(name, f"is no array of numpy's format: {error}") from None
+    if kind.name not in LARGEST:
+        raise ImageError(name, f"holds {kind.name}; numbers must be {', '.join(LARGEST)}")
+    count = math.prod(shape)
+    if not 0 < count <= MAX_NUMBERS:
+        raise ImageError(name, f"holds an array of shape {shape}; between 1 and 2^30 numbers are read")
+    data = file.read(count * kind.itemsize)
+    if len(data) < count * kind.itemsize:
+        raise ImageError(name, f"is cut short: {len(data)} of {count * kind.itemsize} bytes are there")
+    array = np.frombuffer(data, kind).reshape(shape, order="F" if by_columns else "C")
+    return array.astype(kind.newbyteorder("="))
