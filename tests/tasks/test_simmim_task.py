@@ -15,7 +15,7 @@ from swinkit.tasks.simmim.losses import locally_normed, masked_l1
 from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.masks import draw_masks
 from swinkit.tasks.simmim.metrics import Errors
-from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.model import SimMIM, spread_out
 from tests.models.small import PIXELS, pixels, small, stirred
 
 MASKING = Masking(patch=8)
@@ -155,8 +155,12 @@ def test_a_perfect_reconstruction_of_normed_pixels_is_the_picture_again():
     model = model_of(masking=Masking(patch=8, target_window=5))
     image = FIT.fit(photo())
     x = FIT.normalise(image)[None]
-    shown = model.as_pictures(locally_normed(x, 5), x)
+    shown = FIT.as_images(model.in_units(locally_normed(x, 5), x))
     assert (shown[0].int() - image.int()).abs().max() <= 1
+
+
+def test_raw_numbers_are_shown_by_how_far_they_lie_from_their_mean():
+    assert spread_out(torch.tensor([-9.0, -2.0, 0.0, 1.0, 2.0, 9.0])).tolist() == [0, 0, 128, 191, 255, 255]
 
 
 def test_models_that_take_no_pictures_and_masks_that_hide_all_are_refused():

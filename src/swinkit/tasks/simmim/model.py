@@ -128,7 +128,8 @@ class SimMIM(Task):
     ) -> list[Reconstruction]:
         """One batch of (C, *P), of any sizes -> their results; `places` number them.
 
-        A result shows RGB: of a clip the frame in the middle, of other channels the first three, or one.
+        A result shows RGB: of a clip the frame in the middle, of other channels the first three, or one; what
+        was stored in more than 8 bits from two standard deviations below its mean to two above.
 
         Raises:
             DataError: the pixels are not finite: the weights are damaged, or overflow in half precision.
@@ -138,19 +139,20 @@ class SimMIM(Task):
         fitted = torch.stack([self.preprocess.fit(image) for image in images])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.mask_token.device))
-            made = self.as_pictures(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
-            seen = self.preprocess.as_images(pixels).cpu()
+            made = self.in_units(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
+            shown_as = spread_out if fitted.is_floating_point() else self.preprocess.as_images
+            seen, drawn = (shown_as(each).cpu() for each in (pixels, made))
             hidden = self.pixel_mask(mask.to(pixels.device), pixels).bool().cpu()
-        shown = zip(names, images, *map(as_rgb, (seen, hidden, made)), strict=True)
+        shown = zip(names, images, *map(as_rgb, (seen, hidden, drawn)), strict=True)
         return [
             Reconstruction(
-                name=name, size=tuple(image.shape[-2:]), image=whole, mask=where[0], reconstruction=drawn
+                name=name, size=tuple(image.shape[-2:]), image=whole, mask=where[0], reconstruction=filled
             )
-            for name, image, whole, where, drawn in shown
+            for name, image, whole, where, filled in shown
         ]
 
-    def as_pictures(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
-        """(B, C, *crop) in units of the target -> (B, C, *crop) uint8, on the CPU.
+    def in_units(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
+        """(B, C, *crop) in units of the target -> in those of the input.
 
         What was normed by the pixels around it gets their true mean and spread back.
 
@@ -163,11 +165,16 @@ class SimMIM(Task):
         if self.masking.target_window is not None:
             mean, spread = surroundings(pixels, self.masking.target_window)
             made = made * spread + mean
-        return self.preprocess.as_images(made).cpu()
+        return made
 
     def require_masks(self) -> None:
         """Raise UsageError unless a part of what it takes stays to be seen."""
         self.masking.require_fits(self.preprocess.crop, self.backbone.spec.patch)
+
+
+def spread_out(pixels: Tensor) -> Tensor:
+    """Of zero mean and unit spread -> uint8 from -2 to 2: raw numbers, as of a scan, may lie close together."""
+    return ((pixels + 2) / 4 * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 def as_rgb(inputs: Tensor) -> Tensor:
