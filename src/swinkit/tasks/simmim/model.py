@@ -173,7 +173,7 @@ class SimMIM(Task):
 
 
 def spread_out(pixels: Tensor) -> Tensor:
-    """Of zero mean and unit spread -> uint8 from -2 to 2: raw numbers, as of a scan, may be close together."""
+    """Of zero mean and unit spread -> uint8 from -2 to 2: raw numbers, as of a scan, may lie close by."""
     return ((pixels + 2) / 4 * 255).round().clamp(0, 255).to(torch.uint8)
 
 
