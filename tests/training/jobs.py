@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
@@ -127,9 +127,10 @@ def run_job(
 ) -> None:
     """Train in a process of its own, which adds a byte to `PATH.steps` after each step.
 
-    `dies_at` kills it at so many-th time that it forces something onto the disk, from `full_at` on the disk
-    is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how long it rests after a
-    step; `environment` makes it one of several processes. An error adds a line to `PATH.errors`.
+    `dies_at` kills it before the so many-th change of the disk; from the `full_at`-th time on that something
+    is forced there, it is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how long
+    it rests after a step; `environment` makes it one of several processes. An error adds a line to
+    `PATH.errors`.
     """
     torch.set_num_threads(1)
     os.environ.update(environment or {})
@@ -138,8 +139,7 @@ def run_job(
     chosen = replace(chosen, data=replace(chosen.data, workers=workers))
     steps = os.open(f"{path}.steps", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     if dies_at:
-        countdown, sync = iter(range(dies_at - 1, -1, -1)), os.fsync
-        os.fsync = lambda file: sync(file) if next(countdown) else os.kill(os.getpid(), signal.SIGKILL)
+        die_before_change(dies_at)
     if full_at:
         sync, times = os.fsync, count(1)
         os.fsync = lambda file: sync(file) if next(times) < full_at else refused()
@@ -160,6 +160,22 @@ def run_job(
         with suppress(OSError), Path(f"{path}.errors").open("a") as file:  # the disk may be full
             file.write(f"{error}\n")
         sys.exit(error.exit_code)
+
+
+def die_before_change(number: int) -> None:
+    """Kill this process, not its workers, where it would change the disk for the so many-th time."""
+    countdown, own = iter(range(number - 1, -1, -1)), os.getpid()
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*args: Any, **options: Any) -> Any:
+            if os.getpid() == own and not next(countdown):
+                os.kill(own, signal.SIGKILL)
+            return change(*args, **options)
+
+        return changed
+
+    for name in ("fsync", "replace", "rename", "unlink", "rmdir"):
+        setattr(os, name, counted(getattr(os, name)))
 
 
 def refused() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from swinkit.training.recipe import Run
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe
+from .moments import SEED
 from .processes import after_steps, ended, started, started_together
 from .sharing import measure, step
 from .states import assert_same, last_state
@@ -44,6 +46,11 @@ def together(request, tmp_path_factory):
 def run_together(run, **options):
     """Two processes train; their exit codes."""
     return [ended(each) for each in started_together(run, 2, micro_batch=1, **options)]
+
+
+def moment(name):
+    """After how many of the steps, those of each process counted, to kill."""
+    return random.Random(f"{SEED} {name}").randint(4, 9)
 
 
 def killed_after(run, processes, steps):
@@ -76,7 +83,7 @@ def test_two_processes_compute_what_one_does_with_twice_the_accumulation(alone, 
 def test_two_processes_that_are_killed_go_on_to_the_same_weights(together, tmp_path):
     sharding, whole = together
     processes = started_together(tmp_path / "run", 2, micro_batch=1, sharding=sharding)
-    killed_after(tmp_path / "run", processes, 5)
+    killed_after(tmp_path / "run", processes, moment(f"{sharding} together"))
     assert run_together(tmp_path / "run", sharding=sharding) == [0, 0]
     assert_same(last_state(tmp_path / "run"), last_state(whole))
 
@@ -139,14 +146,14 @@ def errors(run):
 
 def test_one_process_goes_on_with_what_several_began(alone, tmp_path):
     run = tmp_path / "run"
-    killed_after(run, started_together(run, 2, micro_batch=1, sharding="full"), 6)
+    killed_after(run, started_together(run, 2, micro_batch=1, sharding="full"), moment("by one"))
     assert ended(started(run, micro_batch=1, allow_changes=True)) == 0
     assert_close(last_state(run), alone)
 
 
 def test_several_processes_go_on_with_what_one_began(alone, tmp_path):
     run = tmp_path / "run"
-    killed_after(run, [started(run, micro_batch=1)], 6)
+    killed_after(run, [started(run, micro_batch=1)], moment("by several"))
     assert run_together(run, sharding="full", allow_changes=True) == [0, 0]
     assert_close(last_state(run), alone)
 

@@ -17,18 +17,12 @@ from swinkit.runs.lock import LOCK
 from swinkit.training.signals import ECHO
 
 from .disks import small_disk
+from .moments import SEED, moments
 from .processes import after_steps, ended, started
 from .states import assert_same, last_state
 
-SEED = int(os.environ.get("KILL_SEED", "0"))
-WRITES = 48  # of a run, at least, that force something onto the disk
+CHANGES = 105  # of the disk, by a run, at least: what it forces there, renames and removes
 STEP = 0.05  # seconds; about as long as a step takes
-
-
-def moments(count):
-    """Of the writes, one in each of `count` parts, and the very first."""
-    draw, part = random.Random(SEED), WRITES // count
-    return [1, *(draw.randrange(i * part, (i + 1) * part) + 1 for i in range(count))]
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +47,11 @@ def test_kill_9_at_random_moments_changes_nothing(whole, workers, seed, tmp_path
     assert_same(last_state(run), whole)
 
 
-@pytest.mark.parametrize("dies_at", moments(12))
-def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, tmp_path):
+@pytest.mark.parametrize(("dies_at", "workers"), [(at, at % 3) for at in moments(14, of=CHANGES)])
+def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, workers, tmp_path):
     run = tmp_path / "run"
-    assert ended(started(run, dies_at=dies_at)) == -signal.SIGKILL
-    assert ended(started(run)) == 0
+    assert ended(started(run, dies_at=dies_at, workers=workers)) == -signal.SIGKILL
+    assert ended(started(run, workers=workers)) == 0
     assert_same(last_state(run), whole)
     assert not [path for path in run.rglob("*") if path.name[0] == "." and path.name != LOCK]
 

@@ -15,6 +15,10 @@ class Length:
     def __str__(self) -> str:
         return f"{counted(self.epochs, 'epoch')} of {counted(self.steps, 'step')}"
 
+    def before(self, progress: "Progress") -> int:
+        """How many steps come before the next."""
+        return progress.epoch * self.steps + progress.step
+
 
 @dataclass
 class Progress:

@@ -58,12 +58,10 @@ class Learner:
         """The learning rate of the group that learns fastest."""
         return max(group["lr"] for group in self.optimiser.param_groups)
 
-    def set_rates(self, progress: Progress) -> None:
-        """Let each group learn at the rate of the step to come."""
-        steps, schedule = self.length.steps, self.recipe.schedule
-        now = progress.epoch * steps + progress.step
+    def set_rates(self, step: int) -> None:
+        """Let each group learn at the rate of the so many-th step of the training, from 0."""
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = learning_rate(now, steps, peak, schedule)
+            group["lr"] = learning_rate(step, self.length.steps, peak, self.recipe.schedule)
 
     def gradient(
         self, batches: Reading[tuple[int, Any]], progress: Progress, watch: Stopwatch

@@ -74,6 +74,7 @@ def train(
         # ---- 2. Resume -----------------------------------------------------------------------------------
         with signals.together():
             progress = trained.resume(checkpoints)
+            learner.set_rates(max(0, learner.length.before(progress) - 1))  # as the last step left them
             loader.bad.meet(folder.bad_files())
         trackers = Trackers(accelerator, run.trackers, asdict(recipe), folder)
         ending.callback(trackers.close)
@@ -98,7 +99,7 @@ def train(
             with watch.waiting():
                 stop = batches.begin()
             while progress.step < steps and not stop and not out_of_time(progress, run):
-                learner.set_rates(progress)
+                learner.set_rates(learner.length.before(progress))
                 loss, norm = learner.gradient(batches, progress, watch)
                 loss, seconds, stop, news = agreed(loss, watch.lap(), signals.code, loader.bad.news(), device)
                 if is_failure(stop):  # some process took part without what it should have read
