@@ -128,8 +128,8 @@ def run_job(
     """Train in a process of its own, which adds a byte to `PATH.steps` after each step.
 
     `dies_at` kills it before the so many-th change of the disk; from the `full_at`-th time on that something
-    is forced there, it is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how long
-    it rests after a step; `environment` makes it one of several processes. An error adds a line to
+    is forced there, it is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how
+    long it rests after a step; `environment` makes it one of several processes. An error adds a line to
     `PATH.errors`.
     """
     torch.set_num_threads(1)

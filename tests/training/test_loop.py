@@ -39,6 +39,11 @@ def events(path):
     return [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
 
 
+def epochs(path):
+    """What the log tells of epochs."""
+    return [event for event in events(path) if event["event"] == "epoch"]
+
+
 def assert_close(ours, theirs):
     """Within what adding in another order changes."""
     for name, value in ours.items():
@@ -47,7 +52,7 @@ def assert_close(ours, theirs):
 
 def test_it_learns_and_saves_a_model_that_answers_alike(tmp_path):
     trained(tmp_path, recipe(epochs=4))
-    log = [event for event in events(tmp_path) if event["event"] == "epoch"]
+    log = epochs(tmp_path)
     assert [event["epoch"] for event in log] == [1, 2, 3, 4]
     assert log[-1]["top1"] == 1.0
     assert log[-1]["loss"] < log[0]["loss"] / 2
@@ -60,7 +65,7 @@ def test_the_table_holds_what_the_log_tells_of_epochs(tmp_path):
     trained(tmp_path, recipe())
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    log = [event for event in events(tmp_path) if event["event"] == "epoch"]
+    log = epochs(tmp_path)
     assert [{name: str(event[name]) for name in rows[0]} for event in log] == rows
     assert {"epoch", "loss", "lr", "top1", "seconds"} <= set(rows[0])
 
@@ -76,6 +81,20 @@ def test_recomputing_blocks_changes_nothing_and_is_undone(tmp_path):
     frugal = trained(tmp_path / "b", recipe(1, checkpointing=True))
     assert_close(weights(plain), weights(frugal))
     assert not any("forward" in vars(part) for part in frugal.task.modules())
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # looked at by torch's compiler
+def test_a_run_of_compiled_blocks_learns_what_a_plain_one_does(tmp_path):
+    """By torch's own compiler, C++ and all, beside recomputing and averages; one epoch, watched and saved."""
+    torch.compiler.reset()
+    plain = trained(tmp_path / "a", recipe(1, dropout=0.0, checkpointing=True))
+    compiled = trained(tmp_path / "b", recipe(1, dropout=0.0, checkpointing=True, compile=True))
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(value, weights(compiled)[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert not any(part._compiled_call_impl for part in compiled.task.modules())
+    (before,), (after,) = epochs(tmp_path / "a"), epochs(tmp_path / "b")
+    assert after["loss"] == pytest.approx(before["loss"], rel=1e-4)
+    assert after["val_loss"] == pytest.approx(before["val_loss"], rel=1e-3)
 
 
 def test_bf16_trains_near_fp32_and_keeps_its_weights_in_fp32(tmp_path):

@@ -121,6 +121,13 @@ def test_a_run_takes_what_fits_and_computes_what_that_number_does(
     assert_same(automatic, trained(tmp_path / "given", recipe(1, micro_batch=found)))
 
 
+def test_on_the_cpu_a_run_finds_it_in_the_memory_that_is_free(tmp_path):
+    """Nothing is replaced: a few tiny pictures fit at once."""
+    automatic = trained(tmp_path / "auto", recipe(1, micro_batch="auto"))
+    assert json.loads((tmp_path / "auto" / "config.json").read_text())["found"] == {"micro_batch": 4}
+    assert_same(automatic, trained(tmp_path / "given", recipe(1)))
+
+
 def test_a_resumed_run_stays_with_what_was_found(tmp_path, monkeypatch, as_on_an_accelerator):
     whole = trained(tmp_path / "whole", recipe(2, micro_batch=2))
     chosen = recipe(2, micro_batch="auto")

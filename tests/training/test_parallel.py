@@ -80,6 +80,15 @@ def test_two_processes_compute_what_one_does_with_twice_the_accumulation(alone, 
     assert_close(last_state(together[1]), alone)
 
 
+def test_two_processes_find_one_micro_batch_for_both(tmp_path):
+    """Of a batch of four each takes two, which surely fit, as one process that takes two at a time."""
+    run = tmp_path / "run"
+    assert [ended(each) for each in started_together(run, 2, micro_batch="auto")] == [0, 0]
+    assert json.loads((run / "config.json").read_text())["found"] == {"micro_batch": 2}
+    assert ended(started(tmp_path / "one", micro_batch=2)) == 0
+    assert_close(last_state(run), last_state(tmp_path / "one"))
+
+
 def test_two_processes_that_are_killed_go_on_to_the_same_weights(together, tmp_path):
     sharding, whole = together
     processes = started_together(tmp_path / "run", 2, micro_batch=1, sharding=sharding)
