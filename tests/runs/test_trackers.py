@@ -13,6 +13,7 @@ from swinkit.runs.trackers import Trackers, beginning, flat, require_trackers
 from swinkit.training.recipe import Run
 
 from ..training.jobs import recipe
+from ..training.states import set_back
 from ..training.test_loop import events, trained
 from .test_results import Stopped
 
@@ -75,6 +76,21 @@ def test_mlflow_in_a_local_file_has_the_numbers_and_the_recipe(tmp_path, often, 
     found = mlflow.get_run(series["mlflow"]["run_id"])
     assert found.data.metrics["epoch/top1"] == events(tmp_path / "run")[-2]["top1"]
     assert found.data.params["run.batch_size"] == "4"
+
+
+@pytest.mark.filterwarnings("ignore")  # its own
+def test_trackio_in_a_local_folder_has_the_numbers_and_goes_on_with_them(tmp_path, often, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read once, when it is imported
+    pytest.importorskip("trackio", reason="trackio is not installed")
+    storage = pytest.importorskip("trackio.sqlite_storage").SQLiteStorage
+    trained(tmp_path / "run", recipe(1, trackers=("trackio",)))
+    set_back(tmp_path / "run", ended="")
+    trained(tmp_path / "run", recipe(2, trackers=("trackio",)), allow_changes=True)
+    series = json.loads((tmp_path / "run" / "trackers.json").read_text())
+    told = storage.get_logs("swinkit", series["trackio"]["name"])
+    log = [event["top1"] for event in events(tmp_path / "run") if event["event"] == "epoch"]
+    assert [row["epoch/top1"] for row in told if "epoch/top1" in row] == log
+    assert len(log) == 2
 
 
 def test_without_trackers_nothing_is_written_or_imported(tmp_path):
