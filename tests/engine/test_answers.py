@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from swinkit.core.backbone import Swin
-from swinkit.core.spec import BORDER_NAMES
+from swinkit.core.spec import BORDER_NAMES, Size
 from swinkit.engine.attach import attached
 from swinkit.engine.cpu.blocks import NativeBlocks
+from swinkit.models.catalogue import VARIANTS
+from swinkit.models.families import SpecMLP
 from tests.models.small import PIXELS, small
 
 CLOSE = 2e-6  # fp32 rounds by 6e-8; a small model does so some dozens of times in a row
@@ -70,6 +72,30 @@ def test_every_window_works(engine, window):
     for family in ("v1", "v2"):
         model = small(family, depths=(2,), num_heads=(2,), window_sizes=(window,))
         assert apart(model, torch.randn(1, 3, 4 * 17, 4 * 18 + 1)) < CLOSE
+
+
+def published() -> list[tuple[str, Size, int]]:
+    """Family, window and width of a head, of every stage of every variant that the engine runs."""
+    names = {"Spec": "v1", "SpecV2": "v2", "SpecCR": "v2-cr", "SpecMoE": "moe"}
+    return sorted(
+        {
+            (names[type(spec).__name__], window, spec.embed_dim * 2**stage // heads)
+            for spec in (variant.spec for variant in VARIANTS.values())
+            for stage, (heads, window) in enumerate(zip(spec.num_heads, spec.window_sizes, strict=True))
+            if not isinstance(spec, SpecMLP)
+        }
+    )
+
+
+@pytest.mark.parametrize(("family", "window", "width"), published())
+def test_every_published_window_works_with_its_heads(engine, family, window, width):
+    """Shifted and not, on a grid that is no multiple of it; those of 40 x 40 have scores of 20 MB."""
+    numbers = {"embed_dim": width, "depths": (2,), "num_heads": (1,), "window_sizes": (window,)}
+    more = {"moe": {"moe_blocks": ((1,),)}}.get(family, {})
+    axes = "video" if len(window) == 3 else family
+    model = small(axes, **numbers, **more)
+    sizes = (patch * (w + 3 + i) for i, (patch, w) in enumerate(zip(model.spec.patch, window, strict=True)))
+    assert apart(model, torch.randn(1, 3, *sizes)) < CLOSE
 
 
 def test_the_window_of_video_works(engine):
