@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test kill-tests sanitize check format clean
+.PHONY: help demo test kill-tests sanitize kernels check format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -24,6 +24,9 @@ kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other
 
 sanitize: .venv/ready-dev ## a thousand random models through the engine's C++ under sanitizers, and as ARM's
 	@$(BIN)/python -m pytest --no-header -rs tests/engine/test_sanitized.py
+
+kernels: .venv/ready-dev ## the GPU kernels, interpreted on the CPU: what `test` tries, and every reference
+	@TRITON_INTERPRET=1 EVERY_CASE=1 $(BIN)/python -m pytest --no-header tests/engine/gpu/cases.py
 
 check: .venv/ready-dev ## lint, formatting, types, import order; then the sizes of the code
 	@$(BIN)/ruff check --quiet --output-format concise .

@@ -12,7 +12,7 @@ from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
 from swinkit.heads.pyramid import Pyramid
 from tests.golden import compare, transformers_library
-from tests.golden.case import MODELS, Case
+from tests.golden.case import MODELS, Case, without_gradients
 from tests.golden.reference import Reference
 from tests.golden.trace import Headed, Trace
 
@@ -43,12 +43,6 @@ def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
     outcome = compare.check(shared / "golden" / case)
     assert outcome.status == compare.OK, outcome.reasons
     assert sum(counted) > 0
-
-
-def without_gradients(case: Case) -> None:
-    """Drop what the plain path is for."""
-    for name in [name for name in case.outputs if "grad_" in name]:
-        del case.outputs[name]
 
 
 @pytest.mark.parametrize("case", MODELS)

@@ -1,17 +1,19 @@
 """From constructor arguments to our numbers, for the references that cannot be installed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from swinkit.core import attention
+from swinkit.core import attention, kernels
 from swinkit.errors import DataError
+from swinkit.heads.pyramid import Pyramid
 from swinkit.weights.load import export_weights
 from tests.models.small import stirred
 
-from . import microsoft, openmmlab
-from .case import MODELS, NotCovered
+from . import compare, microsoft, openmmlab, transformers_library
+from .case import MODELS, NotCovered, without_gradients
 from .compare import NOT_COVERED, OK, answers, check, find
 from .reference import Reference
 from .write import write
@@ -235,3 +237,45 @@ def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, c
     monkeypatch.setattr(attention, "runs_at_once", lambda _x: False)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, case):
+    """As windows of many tokens are, gradients included; here all are taken for such."""
+    for module in (attention, kernels):
+        monkeypatch.setattr(module, "FUSED_FROM", 1)
+    monkeypatch.setattr(kernels, "plain", None)
+    outcome = check(shared / "golden" / case)
+    assert outcome.status == OK, outcome.reasons
+
+
+@pytest.mark.parametrize("case", [case for case in MODELS if case != "swin_mlp_a"])
+def test_a_window_after_the_other_the_references_are_met(shared, monkeypatch, case):
+    """As a CPU answers without gradients: what comes out at the end is compared."""
+    traced, in_turn, calls = compare.trace, attention.attend_in_turn, []
+
+    def whole(model, pixels):
+        found = traced(model, pixels)
+        with torch.no_grad():
+            answer = model(pixels)
+        if isinstance(model, Pyramid):
+            return replace(found, maps=dict(zip(found.maps, answer, strict=True)))
+        return replace(found, logits=answer)
+
+    def counted(*given):
+        calls.append(0)
+        return in_turn(*given)
+
+    def answering(case, reference):
+        without_gradients(case)
+        reference.model.requires_grad_(False)
+        return answers(case, reference)
+
+    monkeypatch.setattr(attention, "FUSED_FROM", 1)
+    monkeypatch.setattr(attention, "attend_in_turn", counted)
+    monkeypatch.setattr(compare, "answers", answering)
+    for module in (compare, transformers_library):
+        monkeypatch.setattr(module, "trace", whole)
+    outcome = check(shared / "golden" / case)
+    assert outcome.status == OK, outcome.reasons
+    assert calls

@@ -7,6 +7,7 @@ Whether Triton interprets is settled when it is imported, so this needs a proces
 import copy
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -405,7 +406,13 @@ def test_attached_attention_compiles_whole(kernels: Counted):
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("case", ["swin_v1_a", "swin_v2_a", "timm_swin_a", "tv_swin3d_a"])
+QUICK = (  # the others take minutes
+    *("swin_v1_a", "swin_v2_a", "timm_swin_a", "timm_swinv2_a", "tv_swin3d_a", "tv_swin_v2_a", "hf_swinv2_a"),
+)
+ATTENTIVE = [case for case in golden.MODELS if case != "swin_mlp_a"]
+
+
+@pytest.mark.parametrize("case", ATTENTIVE if "EVERY_CASE" in os.environ else QUICK)
 def test_a_reference_is_met_through_the_kernels(
     shared: Path, case: str, kernels: Counted, monkeypatch: pytest.MonkeyPatch
 ):
