@@ -279,6 +279,14 @@ def test_any_part_may_be_exchanged_before_and_after_the_engine_is_attached(engin
     torch.testing.assert_close(answer(model, pixels), twin(pixels)[-1], **CLOSE)
 
 
+def test_a_stage_of_another_class_is_told(engine, caplog):
+    caplog.set_level(logging.INFO, logger="swinkit.engine")
+    model = small()
+    a_stage(model)
+    attached(model)
+    assert "a Halving runs block by block: it is unknown to the engine" in caplog.messages
+
+
 def of_a_norm(model: Swin) -> None:
     model.stages[0].blocks[0].norm1.eps = 1.0
 

@@ -65,7 +65,7 @@ def carried_out(order: Order) -> int:
     speaks = os.environ.get(RANK, "0") == "0"
     try:
         watched()
-        heard = spoken("swinkit.training", "swinkit.runs", aloud=speaks)
+        heard = spoken("swinkit.training", "swinkit.runs", "swinkit.engine", aloud=speaks)
         with heard, Meter() if speaks else nullcontext() as meter:
             reporting, changes = meter.show if meter else unheard, order.allow_changes
             api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=reporting)

@@ -43,6 +43,8 @@ def attach(backbone: Swin) -> None:
         if type(stage) is Stage and not refused:
             NativeBlocks(stage).attach()
             continue
+        if type(stage) is not Stage:
+            logger.info("a %s runs block by block: it is unknown to the engine", type(stage).__name__)
         if refused:
             told = "%d of %d blocks of a stage run without the engine: %s"
             logger.info(told, len(refused), len(blocks), refused[0])

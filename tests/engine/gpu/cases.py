@@ -379,6 +379,29 @@ def test_attention_that_drops_weights_takes_the_plain_way_and_says_so_once(
     assert kernels.calls == 1
 
 
+class Slanted(WindowAttention):
+    """Mixes in a way of its own."""
+
+
+def test_attention_of_another_class_keeps_its_own_way_and_is_told(
+    kernels: Counted, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, logger="swinkit.engine")
+    mixer = one_block().eval()
+    mixer.__class__ = Slanted
+    attach(mixer)
+    mixer(torch.randn(1, 8, 8, 48))
+    assert kernels.calls == 0
+    assert caplog.messages == ["a Slanted runs without the fused kernels: it is unknown to them"]
+
+
+def test_a_gpu_without_triton_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger="swinkit.engine")
+    monkeypatch.setattr("swinkit.engine.gpu.attach.installed", lambda: False)
+    attach(one_block())
+    assert caplog.messages == ["attention runs without the fused kernels: Triton is not installed"]
+
+
 def test_the_continuous_bias_is_remembered_until_its_weights_change(kernels: Counted):
     mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
     made = []

@@ -86,13 +86,18 @@ class Fused:
 
 def attach(model: nn.Module) -> None:
     """Let every window attention of `model` use the kernels; nothing happens where there are none to use."""
-    if not installed() or not (torch.cuda.is_available() or interpreted()):
+    if not (torch.cuda.is_available() or interpreted()):
+        return
+    if not installed():
+        logger.info("attention runs without the fused kernels: Triton is not installed")
         return
     from .attention import attention, rehearse  # imports Triton
 
     kernels = Kernels(attention, rehearse)
     for each in attentions(model):
         each.mix = Fused(each, kernels)
+    for kind in sorted({type(each).__name__ for each in unknown(model)}):
+        logger.info("a %s runs without the fused kernels: it is unknown to them", kind)
 
 
 def detach(model: nn.Module) -> None:
@@ -104,3 +109,9 @@ def detach(model: nn.Module) -> None:
 def attentions(model: nn.Module) -> Iterator[WindowAttention]:
     """Those whose `mix` is the one that the kernels compute."""
     return (each for each in model.modules() if type(each) is WindowAttention)
+
+
+def unknown(model: nn.Module) -> Iterator[WindowAttention]:
+    """Those that may mix otherwise, as they are of another class."""
+    known = set(attentions(model))
+    return (each for each in model.modules() if isinstance(each, WindowAttention) and each not in known)
