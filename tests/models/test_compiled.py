@@ -38,6 +38,26 @@ def test_one_graph_for_each_of_two_sizes_and_no_break(family, training):
     assert len(graphs) == 2
 
 
+@pytest.mark.parametrize("family", ["v2", "video"])
+def test_compiled_as_by_default_it_serves_all_sizes_by_a_few_graphs(family):
+    """The first size has its own; from then on sides are unknowns, until another way of padding comes."""
+    graphs = []
+
+    def noted(graph, _inputs):
+        graphs.append(graph)
+        return graph
+
+    model = small(family, depths=(2, 1))
+    compiled = torch.compile(model, backend=noted, fullgraph=True)
+    *first, height, width = PIXELS[family]
+    with torch.no_grad():
+        for more in (0, 13, 32, 40, 64, 41, 0):
+            x = torch.randn(2, 3, *first, height + more, width + 2 * more)
+            for a, b in zip(compiled(x), model(x), strict=True):
+                torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+    assert len(graphs) <= 4
+
+
 def drawn(model, x):
     """Routers draw noise in training."""
     torch.manual_seed(0)
@@ -68,6 +88,17 @@ def test_one_program_serves_every_batch_and_every_multiple_of_the_period(family)
     shapes = ({0: Dim("batch", min=1, max=64), 2: 32 * height, 3: 32 * width},)
     program = export(model, (torch.randn(2, 3, 96, 128),), dynamic_shapes=shapes).module()
     for batch, *size in ((1, 64, 96), (3, 160, 64), (2, 96, 128)):
+        x = torch.randn(batch, 3, *size)
+        for a, b in zip(program(x), model(x), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_one_program_serves_clips_of_every_multiple_of_the_period():
+    model = small("video", depths=(2,), num_heads=(2,), window_sizes=((4, 4, 4),))
+    frames, height, width = (Dim(name, min=2, max=8) for name in ("frames", "height", "width"))
+    shapes = ({0: Dim("batch", min=1, max=64), 2: 8 * frames, 3: 16 * height, 4: 16 * width},)
+    program = export(model, (torch.randn(2, 3, 16, 96, 128),), dynamic_shapes=shapes).module()
+    for batch, *size in ((1, 24, 64, 96), (3, 16, 96, 64)):
         x = torch.randn(batch, 3, *size)
         for a, b in zip(program(x), model(x), strict=True):
             torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
