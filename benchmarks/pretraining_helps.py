@@ -38,9 +38,8 @@ from swinkit.training.recipe import Recipe
 SHARE = 0.05  # of the training pictures that keep their labels
 WATCHED = 500  # training pictures that choose the rate and the best epoch
 BASE = find("cifar10-swin-pico")
-RATES = (BASE.optimiser.lr, BASE.optimiser.lr / 3)
-LAYER_DECAY = 0.8  # for a backbone that has learned something already
-PRETRAINING_RATE = 1e-3
+RATES = (2 * BASE.optimiser.lr, BASE.optimiser.lr)
+CELL = 4  # pixels of a side that are hidden together: of 32, an eighth
 SCRATCH, PRETRAINED = "from scratch", "pre-trained"
 
 
@@ -122,25 +121,27 @@ def top1(folder: Path, data: Path) -> float:
 
 
 def pretraining(options: argparse.Namespace) -> Recipe:
-    """As `swinkit pretrain swin-pico`, with the colours and batches of the classifier's recipe."""
+    """As `swinkit pretrain swin-pico`, in smaller cells, and learning as the classifier's recipe does."""
     recipe = find_pretraining(BASE.variant)
-    epochs = options.pretraining_epochs
+    assert recipe.masking is not None  # as in each such recipe
+    epochs, own = options.pretraining_epochs, BASE.optimiser
     return replace(
         recipe,
         data=replace(recipe.data, mean=BASE.data.mean, std=BASE.data.std),
-        optimiser=replace(recipe.optimiser, lr=PRETRAINING_RATE),
+        masking=replace(recipe.masking, patch=CELL),
+        optimiser=replace(recipe.optimiser, kind=own.kind, lr=own.lr),
         schedule=replace(recipe.schedule, epochs=epochs, warmup_epochs=epochs / 10),
         run=replace(recipe.run, batch_size=BASE.run.batch_size, precision=options.precision),
     )
 
 
 def finetuning(options: argparse.Namespace, seed: int, start: Path | None, rate: float) -> Recipe:
-    """The recipe of a classifier, the same for both ways but for the start and the rates of the layers."""
+    """The recipe of a classifier, the same for both ways but for the start."""
     epochs = options.epochs
     return replace(
         BASE,
         init=None if start is None else str(start),
-        optimiser=replace(BASE.optimiser, lr=rate, layer_decay=None if start is None else LAYER_DECAY),
+        optimiser=replace(BASE.optimiser, lr=rate),
         schedule=replace(BASE.schedule, epochs=epochs, warmup_epochs=epochs / 10),
         run=replace(BASE.run, batch_size=options.batch_size, precision=options.precision, seed=seed),
     )
