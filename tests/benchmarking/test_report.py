@@ -3,7 +3,7 @@
 import pytest
 
 from swinkit.benchmarking.record import STOPPED, Measured, Result
-from swinkit.benchmarking.report import about, cells, growth_rows, milliseconds, reasons, verdict
+from swinkit.benchmarking.report import about, cells, growth_rows, milliseconds, reasons, verdicts
 from swinkit.benchmarking.rows import ROWS, VIT
 
 from .measurements import answers, grows, record, timed
@@ -25,18 +25,33 @@ def test_the_fastest_peer_is_what_the_others_are_compared_with() -> None:
 def test_a_tie_is_called_one() -> None:
     row = Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 1.0), timed("timm", 1.005)])
     assert cells(row, row.results[0], 1e9)[3] == "1.00 tie"
-    assert verdict(row).startswith("swinkit ties with the fastest peer, timm: 1.00 (1.00-1.00) times as fast")
+    (line,) = verdicts(row)
+    assert line.startswith("swinkit ties with the fastest peer, timm: 1.00 (1.00-1.00) times as fast")
 
 
-def test_the_verdict_is_about_the_best_of_ours() -> None:
-    assert verdict(answers()) == (
+def test_the_best_of_ours_is_told_beside_the_fastest_peer_and_plain_pytorch_beside_plain_pytorch() -> None:
+    beside_all, beside_eager = verdicts(answers())
+    assert beside_all == (
         "swinkit-engine is faster than the fastest peer, openvino: 1.25 (1.25-1.25) times as fast, "
         "over 6 rounds"
     )
+    assert beside_eager == (
+        "swinkit is faster than the fastest that PyTorch runs as it is, timm: 1.12 (1.12-1.12) "
+        "times as fast, over 6 rounds"
+    )
     slow = Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 2.0), timed("timm", 1.0)])
-    assert "is SLOWER than" in verdict(slow)
-    assert verdict(Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 2.0)])) == ""
-    assert verdict(grows()[0]) == ""  # the other is another model
+    (line,) = verdicts(slow)
+    assert "is SLOWER than" in line
+    assert verdicts(Measured(ROWS["swin-t-224-b1"], [timed("swinkit", 2.0)])) == []
+    assert verdicts(grows()[0]) == []  # the other is another model
+
+
+def test_of_training_the_memory_is_told_as_well() -> None:
+    step = Measured(
+        ROWS["swin-t-224-b8-train"],
+        [timed("swinkit", 1.0, 40_000_000), timed("timm", 1.1, 50_000_000), timed("torchvision", 2.0, 1)],
+    )
+    assert verdicts(step)[1:] == ["swinkit takes 0.80 times the memory of timm"]
 
 
 def test_what_has_no_numbers_has_a_reason() -> None:

@@ -18,7 +18,7 @@ from swinkit.benchmarking.report import (
     cells,
     growth_rows,
     reasons,
-    verdict,
+    verdicts,
 )
 from swinkit.benchmarking.rows import GROW
 
@@ -62,15 +62,15 @@ def section(folder: Path) -> Iterator[str]:
 
 
 def row_of(measured: Measured, peak: float) -> Iterator[str]:
-    """Title, table, reasons and verdict of a row."""
+    """Title, table, reasons and verdicts of a row."""
     yield f"### {measured.row.title}"
     lines = [cells(measured, result, peak) for result in measured.results if result.counts]
     if lines:
         yield table(HEAD, lines, NUMBERS)
     if reasons(measured):
         yield "\n".join(f"* {reason}" for reason in reasons(measured))
-    if verdict(measured):
-        yield f"{verdict(measured)}."
+    if verdicts(measured):
+        yield "\n".join(f"* {line}." for line in verdicts(measured))
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[str]) -> str:

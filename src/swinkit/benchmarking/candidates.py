@@ -21,8 +21,9 @@ COMPILED_BATCHES = (1, 8, 64)  # compiling one takes minutes
 class Candidate:
     """One way to compute a row. `packages` must be installed; all are on the public index under their names.
 
-    `ours` are compared with the rest, the peers. A candidate that is not `quick` is measured in a quick run
-    only if it is asked for by name.
+    `ours` are compared with the rest, the peers; `eager` ones, which PyTorch runs as they are written, among
+    each other as well. A candidate that is not `quick` is measured in a quick run only if it is asked for by
+    name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Candidate:
     devices: tuple[str, ...] = ("cpu", "cuda")
     batches: tuple[int, ...] | None = None  # None: any
     ours: bool = False
+    eager: bool = False
     quick: bool = True
 
     def computes(self, row: Row) -> bool:
@@ -46,7 +48,7 @@ class Candidate:
 
 
 TABLE = (
-    Candidate(name="swinkit", works=(*WORKS, GROW), ours=True),
+    Candidate(name="swinkit", works=(*WORKS, GROW), ours=True, eager=True),
     Candidate(name="swinkit-engine", works=(ANSWER, GROW), devices=("cpu",), ours=True),
     Candidate(name="swinkit-fused", works=(*WORKS, GROW), devices=("cuda",), ours=True),
     Candidate(
@@ -64,9 +66,9 @@ TABLE = (
         ours=True,
         quick=False,
     ),
-    Candidate(name="timm", packages=("timm",), families=PICTURES),
-    Candidate(name="torchvision", packages=("torchvision",), works=(ANSWER, LEARN)),
-    Candidate(name="transformers", packages=("transformers",), families=PICTURES),
+    Candidate(name="timm", packages=("timm",), families=PICTURES, eager=True),
+    Candidate(name="torchvision", packages=("torchvision",), works=(ANSWER, LEARN), eager=True),
+    Candidate(name="transformers", packages=("transformers",), families=PICTURES, eager=True),
     Candidate(
         name="timm-compiled",
         packages=("timm",),

@@ -54,11 +54,16 @@ class Measured:
     row: Row
     results: list[Result] = field(default_factory=list)
 
+    def fastest(self, *, ours: bool, eager: bool = False) -> Result | None:
+        """Of those that count, of ours or of the peers: all, or the eager ones alone."""
+        kinds = ((found, CANDIDATES[found.candidate]) for found in self.results if found.counts)
+        fitting = (found for found, kind in kinds if kind.ours == ours and (kind.eager or not eager))
+        return min(fitting, key=lambda found: found.seconds.middle, default=None)
+
     @property
     def fastest_peer(self) -> Result | None:
         """The peer with the smallest time, which ours are compared with."""
-        peers = [found for found in self.results if found.counts and not CANDIDATES[found.candidate].ours]
-        return min(peers, key=lambda found: found.seconds.middle, default=None)
+        return self.fastest(ours=False)
 
     def ratio(self, result: Result) -> Ratio | None:
         """How many times as fast as the fastest peer a result is; None where there is nothing to compare."""

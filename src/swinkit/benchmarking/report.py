@@ -59,14 +59,29 @@ def reasons(measured: Measured) -> list[str]:
     return lines
 
 
-def verdict(measured: Measured) -> str:
-    """The best of ours against the fastest peer, in a line; empty where there is nothing to compare."""
-    fastest = measured.fastest_peer
-    ours = [found for found in measured.results if found.counts and CANDIDATES[found.candidate].ours]
-    if measured.row.work == GROW or fastest is None or not ours:
-        return ""
-    best = min(ours, key=lambda found: found.seconds.middle)
-    ratio = compared(fastest.middles, best.middles)
+def verdicts(measured: Measured) -> list[str]:
+    """A line each: our fastest against the fastest peer, and ours against theirs as PyTorch runs them.
+
+    The latter also in memory where the row is a step of training. Empty where there is nothing to compare.
+    """
+    if measured.row.work == GROW:
+        return []
+    lines = []
+    ours, theirs = measured.fastest(ours=True), measured.fastest_peer
+    if ours and theirs:
+        lines.append(compared_in_words(ours, theirs, "the fastest peer"))
+    plain, peer = measured.fastest(ours=True, eager=True), measured.fastest(ours=False, eager=True)
+    if plain and peer and (plain, peer) != (ours, theirs):
+        lines.append(compared_in_words(plain, peer, "the fastest that PyTorch runs as it is"))
+    if plain and peer and measured.row.learns and plain.memory and peer.memory:
+        share = plain.memory / peer.memory
+        lines.append(f"{plain.candidate} takes {share:.2f} times the memory of {peer.candidate}")
+    return lines
+
+
+def compared_in_words(ours: Result, theirs: Result, title: str) -> str:
+    """How many times as fast one is, and whether that is more than noise."""
+    ratio = compared(theirs.middles, ours.middles)
     words = {
         "faster": "is faster than",
         "slower": "is SLOWER than",
@@ -74,8 +89,8 @@ def verdict(measured: Measured) -> str:
         "unknown": "was measured too few times beside",
     }
     return (
-        f"{best.candidate} {words[ratio.verdict]} the fastest peer, {fastest.candidate}: {ratio.middle:.2f} "
-        f"({ratio.low:.2f}-{ratio.high:.2f}) times as fast, over {len(best.rounds)} rounds"
+        f"{ours.candidate} {words[ratio.verdict]} {title}, {theirs.candidate}: {ratio.middle:.2f} "
+        f"({ratio.low:.2f}-{ratio.high:.2f}) times as fast, over {len(ours.rounds)} rounds"
     )
 
 

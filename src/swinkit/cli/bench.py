@@ -23,7 +23,7 @@ from ..benchmarking.report import (
     cells,
     growth_rows,
     reasons,
-    verdict,
+    verdicts,
 )
 from ..benchmarking.rows import require_rows, rows_for
 from ..data.cache import root
@@ -131,8 +131,7 @@ def shown(record: Record, each: Measured) -> str:
     if lines:
         parts.append(table(HEAD, lines, right=NUMBERS))
     parts += reasons(each)
-    if verdict(each):
-        parts.append(verdict(each))
+    parts += verdicts(each)
     return "\n".join(parts)
 
 
