@@ -430,7 +430,7 @@ def test_attached_attention_compiles_whole(kernels: Counted):
 
 
 QUICK = (  # the others take minutes
-    *("swin_v1_a", "swin_v2_a", "timm_swin_a", "timm_swinv2_a", "tv_swin3d_a", "tv_swin_v2_a", "hf_swinv2_a"),
+    *("swin_v1_ape_a", "swin_v2_a", "timm_swin_a", "timm_swinv2_a", "tv_swin3d_a", "tv_swin_v2_a", "hf_swinv2_a"),
 )
 ATTENTIVE = [case for case in golden.MODELS if case != "swin_mlp_a"]
 
