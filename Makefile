@@ -20,7 +20,7 @@ test: .venv/ready-dev ## run all tests; closes with pytest's summary
 kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other moments each time
 	@for seed in 0 1 2 3 4 5 6 7 8 9; do \
 	  KILL_SEED=$$seed $(BIN)/python -m pytest --no-header --quiet tests/training/test_resume.py tests/training/test_parallel.py \
-	    tests/cli/test_train_killed.py -k "kill or asked or second or signal or disk or left_alone" || exit 1; done
+	    tests/cli/test_train_killed.py -k "kill or asked or second or signal or disk or left_alone or go_on or goes_on" || exit 1; done
 
 sanitize: .venv/ready-dev ## a thousand random models through the engine's C++ under sanitizers, and as ARM's
 	@$(BIN)/python -m pytest --no-header -rs tests/engine/test_sanitized.py

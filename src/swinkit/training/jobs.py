@@ -183,6 +183,12 @@ def require_axes(recipe: Recipe) -> None:
         raise UsageError(
             f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
         )
+    channels = len(recipe.data.mean)
+    if recipe.task != "simmim" and channels != 3:
+        raise UsageError(
+            f"data.mean is of {channels} channels, from which only `swinkit pretrain` learns yet; "
+            f"pictures have three"
+        )
 
 
 def as_drawn(recipe: Recipe) -> dict[str, str]:

@@ -23,7 +23,6 @@ from .masks import draw_masks
 
 VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0, mixup=0, cutmix=0, smoothing=0)  # SimMIM's
 OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
-
 OF_RGB = ("operations", "colour")  # what looks at red, green and blue
 
 
