@@ -75,7 +75,7 @@ def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
     assert main([*words, f"compare={run / 'best'}"]) == 2
     assert "--compare is for two classifiers" in capsys.readouterr().err
     assert main([*words[:-1], "split=tset"]) == 3
-    assert "no pictures in tset/; split=all takes every picture there is" in capsys.readouterr().err
+    assert "nothing to measure it on in tset/; split=all takes all there is" in capsys.readouterr().err
 
 
 def test_it_says_where_the_model_is_and_goes_on_as_any_run(run: Path, capsys: pytest.CaptureFixture):

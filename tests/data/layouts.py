@@ -36,12 +36,18 @@ def folders(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
 
 def archive(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
     """A zip of the folders."""
-    folders(root / "set", rows, names)
-    with zipfile.ZipFile(root / "set.zip", "w") as file:
-        for path in sorted((root / "set").rglob("*")):
-            file.write(path, path.relative_to(root / "set"))
+    path = zipped(folders(root / "set", rows, names))
     shutil.rmtree(root / "set")
-    return root / "set.zip"
+    return path
+
+
+def zipped(root: Path, top: str = "") -> Path:
+    """A zip beside a folder, with all that is in it below `top`."""
+    path = root.with_name(f"{root.name}.zip")
+    with zipfile.ZipFile(path, "w") as file:
+        for inside in sorted(root.rglob("*")):
+            file.write(inside, f"{top}{inside.relative_to(root).as_posix()}")
+    return path
 
 
 def lists(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:

@@ -1,7 +1,6 @@
 """Arrays of any number of axes and channels are read whole, safely, and by what their header tells."""
 
 import io
-import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from swinkit.data.images import ImageError
 from swinkit.data.layouts import find_inputs
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
+
+from .layouts import zipped
 
 
 def wanting(*crop: int, channels: int = 5) -> Preprocess:
@@ -33,13 +34,6 @@ def root(tmp_path):
         for i in range(count):
             np.save(tmp_path / split / f"{i}.npy", np.full((6, 7, 5), 10 * i + np.arange(5), np.uint8))
     return tmp_path
-
-
-def zipped(root):
-    with zipfile.ZipFile(root / "all.zip", "w") as archive:
-        for path in sorted(root.rglob("*.npy")):
-            archive.write(path, path.relative_to(root).as_posix())
-    return root / "all.zip"
 
 
 @pytest.mark.parametrize("place", [lambda root: root, zipped], ids=["folder", "zip"])

@@ -1,7 +1,6 @@
 """A clip is a folder of frames in the order of their numbers."""
 
 import random
-import zipfile
 
 import pytest
 import torch
@@ -13,6 +12,8 @@ from swinkit.data.images import ImageError
 from swinkit.data.layouts import find_inputs
 from swinkit.data.preprocess import Preprocess, middles
 from swinkit.errors import DataError
+
+from .layouts import zipped
 
 FRAMES = 11
 WANTED = Preprocess(crop=(4, 8, 8), resize=8)
@@ -28,13 +29,6 @@ def root(tmp_path):
             for i in range(FRAMES):
                 Image.new("RGB", (10, 9), (i, 100 + clip, 0)).save(folder / f"frame{i}.png")
     return tmp_path
-
-
-def zipped(root):
-    with zipfile.ZipFile(root / "all.zip", "w") as archive:
-        for path in sorted(root.rglob("*.png")):
-            archive.write(path, path.relative_to(root).as_posix())
-    return root / "all.zip"
 
 
 @pytest.mark.parametrize("place", [lambda root: root, zipped], ids=["folder", "zip"])

@@ -13,6 +13,8 @@ from swinkit.data.images import ImageError
 from swinkit.data.samples import require_every_class
 from swinkit.errors import DataError
 
+from .layouts import zipped
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -24,15 +26,6 @@ def root(tmp_path):
     (tmp_path / "set" / "train" / "a" / "notes.txt").write_text("no picture")
     Image.new("RGB", (4, 5)).save(tmp_path / "set" / "train" / "stray.png")
     return tmp_path / "set"
-
-
-def zipped(root, top=""):
-    """The same as a zip, below a folder `top`."""
-    path = root.parent / "set.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(root.rglob("*")):
-            archive.write(file, f"{top}{file.relative_to(root)}")
-    return path
 
 
 def test_a_zip_may_spell_its_members_from_where_it_was_made(root):

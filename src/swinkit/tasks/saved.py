@@ -11,6 +11,7 @@ from torch import nn
 from .. import __version__
 from ..core.backbone import Swin
 from ..core.spec import Spec
+from ..data.preprocess import Preprocess
 from ..errors import DataError
 from ..files.folder import SavedModel, read_folder
 from ..files.state import State
@@ -76,3 +77,19 @@ def rebuilt(saved: SavedModel, config: dict[str, Any], make: Callable[[Swin], Mo
         model = make(build(spec))
     load_weights(model, saved.state, dialect=dialect)
     return model.eval()
+
+
+def preprocess_in(saved: SavedModel, spec: Spec) -> Preprocess:
+    """How a saved model of this spec wants its pictures or clips.
+
+    Raises:
+        DataError: it is damaged, or of a model of other channels or axes.
+    """
+    fit = Preprocess.from_json(saved.preprocess)
+    if fit.channels not in (3, spec.in_channels):  # three: what models of other channels were once saved with
+        wanted = f"{spec.in_channels} channels"
+        raise DataError(f"preprocess.json: mean and std are of {fit.channels}, and the model takes {wanted}")
+    if len(fit.crop) not in (2, len(spec.patch)):  # two: clips, however many frames they have
+        wanted = f"{len(spec.patch)} axes"
+        raise DataError(f"preprocess.json: crop is {list(fit.crop)}, and the model's pixels have {wanted}")
+    return fit

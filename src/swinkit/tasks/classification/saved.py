@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...data.preprocess import Preprocess
 from ...data.samples import Samples
 from ...errors import DataError
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
-from ..saved import config_of, rebuilt, tensors_of
+from ..saved import config_of, preprocess_in, rebuilt, tensors_of
 from .model import Classifier
 
 TASK = "classification"
@@ -41,8 +40,9 @@ def classifier_in(found: SavedModel, config: dict[str, Any]) -> Classifier:
     """
     if config.get("num_classes") != len(found.labels):
         raise DataError(f"{config.get('num_classes')} classes but {len(found.labels)} labels")
-    fit = Preprocess.from_json(found.preprocess)
-    return rebuilt(found, config, lambda swin: Classifier(swin, found.labels, fit))
+    return rebuilt(
+        found, config, lambda swin: Classifier(swin, found.labels, preprocess_in(found, swin.spec))
+    )
 
 
 def training_card(variant: str, training: Samples, held_out: Samples, top1: float) -> str:

@@ -89,5 +89,5 @@ def inputs_in(data: Path, split: str, model: SimMIM) -> Samples:
     """
     found = find_inputs(data, model.preprocess, split)
     if found.split != split:
-        raise DataError(f"{data}: no pictures in {split}/; split=all takes every picture there is")
+        raise DataError(f"{data}: nothing to measure it on in {split}/; split=all takes all there is")
     return found

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...data.preprocess import Preprocess
 from ...data.samples import Samples
 from ...errors import DataError, UsageError
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
-from ..saved import config_of, rebuilt, tensors_of
+from ..saved import config_of, preprocess_in, rebuilt, tensors_of
 from .masking import Masking
 from .model import SimMIM
 
@@ -42,8 +41,8 @@ def simmim_in(found: SavedModel, config: dict[str, Any]) -> SimMIM:
     Raises:
         DataError: something in it is damaged, unknown, or of another model.
     """
-    masking, fit = masking_from(config.get("masking")), Preprocess.from_json(found.preprocess)
-    return rebuilt(found, config, lambda swin: SimMIM(swin, masking, fit))
+    masking = masking_from(config.get("masking"))
+    return rebuilt(found, config, lambda swin: SimMIM(swin, masking, preprocess_in(found, swin.spec)))
 
 
 def masking_from(values: Any) -> Masking:
