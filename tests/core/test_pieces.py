@@ -104,4 +104,12 @@ def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
     assert noted.given == [5, 5, 5]  # tokens, of four numbers each
     noted.given.clear()
     by_token(noted, noted, x[:, :1])
-    assert noted.given == [5]  # small enough for one piece
+    assert noted.given == [1]  # small enough for one piece: as it came
+
+
+@torch.no_grad()
+def test_for_what_fits_one_piece_no_module_is_visited(noted, monkeypatch):
+    """As the visit takes longer than a small part."""
+    monkeypatch.setattr(pieces, "goes_in_pieces", lambda *_: pytest.fail("visited"))
+    for way in (in_pieces, by_token):
+        assert torch.equal(way(noted, noted, X[:2]), X[:2] * 2)

@@ -103,7 +103,7 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
         layout = self.border(x.shape[1:-1], self.window, self.shift)
-        if goes_in_pieces(self, x) and math.prod(layout.window) >= FUSED_FROM:
+        if runs_at_once(x) and math.prod(layout.window) >= FUSED_FROM and goes_in_pieces(self, x):
             offsets = self.offsets(Gathered(layout, self.num_heads))
             parts = self.qkv, self.similarity, self.proj
             return self.dropout(attend_in_turn(x, layout, self.num_heads, offsets, parts))

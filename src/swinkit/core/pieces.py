@@ -15,12 +15,12 @@ PIECE = 2**19  # numbers; with the hidden layer, at four times the width, about 
 
 def in_pieces(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`forward(x)` of `part`, for the B images or tokens of `x`, (B, ...)."""
-    return piece_by_piece(forward, x) if goes_in_pieces(part, x) else forward(x)
+    return piece_by_piece(forward, x) if exceeds_a_piece(x) and goes_in_pieces(part, x) else forward(x)
 
 
 def by_token(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`forward(x)` of `part`, for the tokens of `x`, (..., C), of which none sees another."""
-    if not goes_in_pieces(part, x):
+    if not (exceeds_a_piece(x) and goes_in_pieces(part, x)):
         return forward(x)
     return piece_by_piece(forward, x.flatten(0, -2)).view(x.shape)
 
@@ -29,6 +29,11 @@ def piece_by_piece(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`forward(x)`, for as many of the B rows of `x`, (B, ...), at a time as a piece holds."""
     rows = max(1, PIECE * len(x) // max(1, x.numel()))
     return forward(x) if len(x) <= rows else torch.cat([forward(piece) for piece in x.split(rows)])
+
+
+def exceeds_a_piece(x: Tensor) -> bool:
+    """Whether there is more of `x` than one piece; asked first, as `goes_in_pieces` visits every module."""
+    return runs_at_once(x) and x.numel() > PIECE  # sizes that are recorded must not be compared
 
 
 def goes_in_pieces(part: nn.Module, x: Tensor) -> bool:
