@@ -10,6 +10,9 @@ from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, W
 from swinkit.core.borders import clip
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Place
+from swinkit.core.windows import PadThenRoll
+
+from .mixers import mixer
 
 
 def test_scaled_dot_divides_by_the_root_of_the_head_width():
@@ -75,3 +78,39 @@ def test_attention_of_one_window_is_plain_multi_head_attention():
     expected = F.scaled_dot_product_attention(q, k, v, attn_mask=bias((3, 3))[None], scale=1 / math.sqrt(4))
     expected = attention.proj(expected.transpose(1, 2).flatten(2)).unflatten(1, (3, 3))
     torch.testing.assert_close(attention(x), expected)
+
+
+class Stretched(torch.nn.Module):
+    """What is no linear layer: zeros become whatever it makes of them."""
+
+    def forward(self, x):
+        return torch.cat([x + 1, x + 2, x + 3], dim=-1)
+
+
+@pytest.mark.parametrize(
+    "qkv",
+    [torch.nn.Linear(8, 24), torch.nn.Linear(8, 24, bias=False), KeylessBiasLinear(8), Stretched()],
+    ids=["linear", "without-bias", "keyless", "another"],
+)
+def test_padding_is_what_becomes_of_zeros(qkv):
+    attention = mixer((4, 4), (2, 2), "clip", cosine=False).float()
+    for parameter in qkv.parameters():
+        torch.nn.init.normal_(parameter)
+    attention.qkv = qkv
+    x = torch.randn(1, 5, 7, 8)
+    expected = qkv(torch.zeros(8))
+    assert torch.equal(attention.padding(x), expected)
+    filled = F.pad(qkv(x), (0, 0, 0, 1, 0, 3))
+    filled[:, 5:] = filled[:, :, 7:] = expected
+    whole = PadThenRoll((8, 8), (4, 4), (2, 2))
+    answer = attention.proj(attention.mix(filled, None, whole))[:, :5, :7]
+    torch.testing.assert_close(attention(x), answer, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_linear_layer_is_not_asked_about_padding():
+    """Its product with zeros would read all of its weights again."""
+    attention, asked = mixer((4, 4), (2, 2), "clip", cosine=True).float(), []
+    attention.qkv.register_forward_hook(lambda _layer, given, _answer: asked.append(given[0].shape))
+    attention(torch.randn(1, 5, 7, 8))
+    assert asked == [(1, 5, 7, 8)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.position import AbsolutePosition, ContinuousBias, PrintedBias
+from swinkit.core.position import AbsolutePosition, ContinuousBias, PrintedBias, resize
 
 
 @pytest.mark.parametrize("size", [(5, 9), (12, 3), (6, 8), (6, 11)])
@@ -24,6 +24,26 @@ def test_the_absolute_embedding_is_itself_on_its_own_grid():
     position = AbsolutePosition((2, 3, 4), 5)
     torch.nn.init.normal_(position.embedding)
     assert torch.equal(position(torch.zeros(1, 2, 3, 4, 5))[0], position.embedding)
+
+
+@torch.no_grad()
+def test_the_absolute_embedding_is_resized_anew_only_if_it_or_the_grid_changes(monkeypatch):
+    resized = []
+
+    def counted(grid, size):
+        resized.append(size)
+        return resize(grid, size)
+
+    monkeypatch.setattr("swinkit.core.position.resize", counted)
+    position, x = AbsolutePosition((6, 8), 4), torch.zeros(1, 5, 9, 4)
+    torch.nn.init.normal_(position.embedding)
+    first = position(x)
+    assert torch.equal(position(x), first)
+    assert resized == [(5, 9)]
+    position.embedding.mul_(2)
+    torch.testing.assert_close(position(x), 2 * first)
+    position(torch.zeros(1, 12, 3, 4))
+    assert resized == [(5, 9), (5, 9), (12, 3)]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

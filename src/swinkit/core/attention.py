@@ -69,10 +69,14 @@ class KeylessBiasLinear(nn.Module):
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
 
+    @property
+    def bias(self) -> Tensor:
+        """(3 * C)."""
+        return torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., 3 * C)."""
-        bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
-        return F.linear(x, self.weight, bias)
+        return F.linear(x, self.weight, self.bias)
 
 
 class WindowAttention(nn.Module):
@@ -107,8 +111,15 @@ class WindowAttention(nn.Module):
             offsets = self.offsets(Gathered(layout, self.num_heads))
             parts = self.qkv, self.similarity, self.proj
             return self.dropout(attend_in_turn(x, layout, self.num_heads, offsets, parts))
-        padding = None if layout.padded == layout.grid else self.qkv(x.new_zeros(x.shape[-1]))
-        return self.dropout(self.proj(self.mix(self.qkv(x), padding, layout)))
+        qkv = self.qkv(x)
+        padding = None if layout.padded == layout.grid else self.padding(x).to(qkv.dtype)
+        return self.dropout(self.proj(self.mix(qkv, padding, layout)))
+
+    def padding(self, x: Tensor) -> Tensor:
+        """(B, *S, C) -> (3 * C): query, key and value of a token of zeros."""
+        if isinstance(self.qkv, nn.Linear | KeylessBiasLinear) and self.qkv.bias is not None:
+            return self.qkv.bias  # the product is zero, and as costly as that of a small image
+        return self.qkv(x.new_zeros(x.shape[-1]))
 
     def mix(self, qkv: Tensor, padding: Tensor | None, layout: RolledLayout) -> Tensor:
         """(B, *S, 3 * C) -> (B, *S, C); tokens beyond the grid are `padding`, (3 * C)."""

@@ -201,10 +201,16 @@ class AbsolutePosition(nn.Module):
     def __init__(self, grid: Size, dim: int):
         super().__init__()
         self.embedding = nn.Parameter(torch.empty(*grid, dim))
+        self.memo = Memo()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""
-        return x + resize(self.embedding, x.shape[1:-1]).to(x.dtype)
+        size = tuple(x.shape[1:-1])
+        if size == self.embedding.shape[:-1]:
+            return x + self.embedding.to(x.dtype)
+        make = partial(resize, self.embedding, size)
+        embedding = self.memo(size, [self.embedding], make) if runs_at_once(x) else make()
+        return x + embedding.to(x.dtype)
 
 
 def resize(grid: Tensor, size: Size) -> Tensor:

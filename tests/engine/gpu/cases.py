@@ -204,16 +204,31 @@ def test_memory_in_another_order_makes_no_difference():
 @pytest.mark.filterwarnings(
     "ignore:The .grad attribute of a Tensor that is not a leaf"
 )  # torch's own reading
-def test_operator_keeps_torchs_rules():
-    case = CASES["video-v2"]
+@pytest.mark.parametrize("name", ["video-v2", "v1-rolled-before-padded"])
+def test_operator_keeps_torchs_rules(name: str):
+    case = CASES[name]
     leaves = [x.requires_grad_() for x in case.sources()]
-    temperature = torch.full((case.heads,), 10.0, requires_grad=True)
+    temperature = torch.full((case.heads,), 10.0, requires_grad=True) if case.cosine else None
+    roll_first = isinstance(case.layout, RollThenPad)
     torch.library.opcheck(
         operator.window_attention,
-        (*leaves, temperature, 0.25, case.layout.window, case.layout.shift, False),
+        (*leaves, temperature, 0.25, case.layout.window, case.layout.shift, roll_first),
         atol=1e-4,
         rtol=1e-3,
     )
+
+
+@pytest.mark.parametrize("name", ["video-v2", "v1-rolled-before-padded"])
+def test_the_same_gradients_come_again_to_the_bit(name: str):
+    """In torch's deterministic mode, whatever the order in which a GPU's programs end."""
+    case, found = CASES[name], []
+    sources = case.sources()
+    for _ in range(2):
+        leaves = [x.clone().requires_grad_() for x in sources]
+        y = attention.attention(*leaves, case.layout, case.heads, case.similarity())
+        y.square().sum().backward()
+        found.append([y.detach(), *(leaf.grad for leaf in leaves)])
+    torch.testing.assert_close(*found, rtol=0, atol=0)
 
 
 class Mixer(nn.Module):
@@ -427,6 +442,18 @@ def test_attached_attention_compiles_whole(kernels: Counted):
         expected = mixer(x)
         found = torch.compile(mixer, fullgraph=True, backend="aot_eager")(x)
     torch.testing.assert_close(found, expected)
+
+
+def test_attached_attention_is_exported_with_its_operator(kernels: Counted):
+    """For any batch, and any size of whole windows, as the plain path."""
+    mixer = one_block().eval()
+    attach(mixer)
+    sizes = [4 * torch.export.Dim(name, min=2, max=16) for name in ("rows", "columns")]
+    shapes = ({0: torch.export.Dim("batch", min=1, max=64), 1: sizes[0], 2: sizes[1]},)
+    program = torch.export.export(mixer, (torch.randn(2, 8, 12, 48),), dynamic_shapes=shapes)
+    assert "swinkit.window_attention.default" in [str(node.target) for node in program.graph.nodes]
+    x = torch.randn(3, 16, 8, 48)
+    torch.testing.assert_close(program.module()(x), mixer(x), atol=1e-5, rtol=1e-5)
 
 
 V1 = ("swin_v1_ape_a", "timm_swin_a", "tv_swin3d_a")

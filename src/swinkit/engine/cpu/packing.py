@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from ...core.attention import ScaledCosine, ScaledDot, WindowAttention
 from ...core.block import MLP, Block, PostNormBlock
 from ...core.spec import Size
 from . import library
@@ -70,10 +70,7 @@ def norm(kept: Kept, layer: nn.LayerNorm | None) -> library.Norm:
 def weights(layer: nn.Module) -> tuple[Tensor, Tensor]:
     """(O, K) and (O) in float64; a bias that is not there is zero."""
     weight = cast("Tensor", layer.weight)
-    if isinstance(layer, KeylessBiasLinear):
-        bias = torch.cat([layer.q_bias, torch.zeros_like(layer.q_bias), layer.v_bias])
-    else:
-        bias = weight.new_zeros(len(weight)) if layer.bias is None else cast("Tensor", layer.bias)
+    bias = weight.new_zeros(len(weight)) if layer.bias is None else cast("Tensor", layer.bias)
     return weight.double(), bias.double()
 
 
