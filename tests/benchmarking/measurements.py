@@ -53,4 +53,4 @@ def grows() -> list[Measured]:
 def record() -> Record:
     """A whole run."""
     date, versions = "2026-01-02T03:04:05+00:00", {"python": "3.11.7", "torch": "2.15.0"}
-    return Record("swinkit bench", date, dict(MACHINE), versions, dict(CEILING), [answers(), *grows()])
+    return Record("swinkit bench", date, dict(MACHINE), versions, dict(CEILING), [answers(), *grows()], 540.0)

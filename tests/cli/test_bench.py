@@ -53,10 +53,12 @@ def test_a_row_is_a_table_with_the_reasons_of_those_that_are_not_in_it(capsys) -
 
 
 def test_everything_is_kept_in_the_folder(tmp_path: Path, capsys) -> None:
-    told(capsys, "--rows", ROW, "--peers", "timm", "--threads", "3", "--out", "out")
+    _, end = told(capsys, "--rows", ROW, "--peers", "timm", "--threads", "3", "--out", "out")
+    assert end.splitlines()[-1] == "wrote out, in 0 minutes"
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["bench.json", "ratios.png"]
     record = Record.read(tmp_path / "out" / "bench.json")
     assert record.command == f"swinkit bench --rows {ROW} --peers timm --threads 3 --out out"
+    assert record.seconds > 0
     assert record.machine["threads"] == 3
     assert [each.candidate for each in record.rows[0].results] == ["swinkit", "swinkit-engine", "timm"]
 

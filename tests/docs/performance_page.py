@@ -18,6 +18,7 @@ from swinkit.benchmarking.report import (
     cells,
     growth_rows,
     reasons,
+    took,
     verdicts,
 )
 from swinkit.benchmarking.rows import GROW
@@ -47,7 +48,7 @@ def page(kept: Path = KEPT) -> str:
 def section(folder: Path) -> Iterator[str]:
     """One run: the machine, the pictures, every row."""
     record = Record.read(folder / FILE)
-    yield f"By `{record.command}` on {record.date[:10]}:"
+    yield f"By `{record.command}` on {record.date[:10]}{took(record)}:"
     yield "\n".join(f"* {line}" for line in about(record))
     for name, words in PICTURES.items():
         if (folder / name).is_file():

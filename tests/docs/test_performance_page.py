@@ -21,7 +21,7 @@ def test_a_run_is_taken_in_with_its_pictures_tables_and_verdicts(tmp_path: Path)
     take(tmp_path / "run", tmp_path / "kept")
     text = page(tmp_path / "kept")
     for expected in (
-        "By `swinkit bench` on 2026-01-02:\n\n* A Processor, 2 cores",
+        "By `swinkit bench` on 2026-01-02, in 9 minutes:\n\n* A Processor, 2 cores",
         "![Time and memory as pictures grow](performance/cpu/growth.png)",
         "### swin-t 224x224, batch 1, inference\n\n| candidate | ms |",
         "| swinkit-engine | 40.0 | 0.7% | 1.25 | 1.25-1.25 | 225 | 112% | 50 | 3e-07 |",

@@ -79,7 +79,10 @@ class Measured:
 
 @dataclass
 class Record:
-    """A run: where and when, the machine's ceilings (as `ceiling` measures them), and the rows so far."""
+    """A run: where and when, the machine's ceilings (as `ceiling` measures them), and the rows so far.
+
+    `seconds` are those that it has taken; records of older versions do not tell them.
+    """
 
     command: str
     date: str
@@ -87,6 +90,7 @@ class Record:
     versions: dict[str, str]
     ceiling: dict[str, float]
     rows: list[Measured] = field(default_factory=list)
+    seconds: float = 0.0
 
     def raise_ceiling(self, found: Mapping[str, float]) -> None:
         """Take what was measured once more, where it is higher."""

@@ -107,6 +107,11 @@ def about(record: Record) -> list[str]:
     ]
 
 
+def took(record: Record) -> str:
+    """How long a run took, to follow what it is said of; nothing where its record does not tell."""
+    return f", in {record.seconds / 60:.0f} minutes" if record.seconds else ""
+
+
 def ceilings(record: Record) -> str:
     """What the machine can do at most, on all threads and on one."""
     rates = {name: rate / 1e9 for name, rate in record.ceiling.items()}

@@ -1,6 +1,7 @@
 """`swinkit bench`: our models and those of other libraries, measured side by side. Imports no torch."""
 
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from ..benchmarking.report import (
     cells,
     growth_rows,
     reasons,
+    took,
     verdicts,
 )
 from ..benchmarking.rows import require_rows, rows_for
@@ -110,7 +112,7 @@ def measure_rows(record: Record, ceiling: Process, options: Namespace, out: Path
     """Row by row; each is written and printed when it is done or stopped."""
     patience = Patience(FULL if options.full else QUICK)
     terms = Terms(record.machine["threads"], root() / KEPT, patience)
-    quick = not options.full
+    quick, began = not options.full, time.monotonic()
     for row in rows_for(record.machine["device"], options.rows, quick=quick):
         each = Measured(row)
         record.rows.append(each)
@@ -119,6 +121,7 @@ def measure_rows(record: Record, ceiling: Process, options: Namespace, out: Path
             with suppress(Failed):
                 record.raise_ceiling(ceiling.ask({}, LONGEST))
         finally:
+            record.seconds = time.monotonic() - began
             record.write(out / FILE)
             block(f"\n{shown(record, each)}")
 
@@ -145,7 +148,7 @@ def finish(record: Record, out: Path) -> None:
     for name, made in (("ratios.png", ratios(record)), ("growth.png", grown(record))):
         if made is not None:
             made.save(out / name)
-    note(f"wrote {out}")
+    note(f"wrote {out}{took(record)}")
 
 
 class Terminated(BaseException):
