@@ -105,6 +105,17 @@ def test_the_list_keeps_what_an_earlier_part_of_the_training_wrote(tmp_path):
     assert path.read_text().splitlines() == ["id,reason,replaced_by", "a.png,new,c.png", "b.png,x,c.png"]
 
 
+def test_a_name_that_is_no_text_is_the_same_when_the_list_is_read_again(tmp_path):
+    """Else going on would count it a second time."""
+    path, strange = tmp_path / "bad_files.csv", Bad("\udcff.png", "cut short at \udcfe", "c.png")
+    BadPictures(10, 1.0, listing=path).add([strange])
+    again = BadPictures(10, 1.0, listing=path)
+    again.meet([path])
+    again.add([strange])
+    assert list(again.found) == [strange.id]
+    assert again.found[strange.id] == strange
+
+
 def test_what_was_too_much_is_listed_before_the_training_stops(root, tmp_path):
     loader = Loader(find_folders(root, "train"), pixels, micro_batch=10, seed=0, max_bad_fraction=0.0)
     loader.bad.listing = tmp_path / "bad_files.csv"

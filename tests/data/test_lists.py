@@ -70,6 +70,21 @@ def test_numbers_count_the_classes_that_stand_beside_the_list(root):
     assert ordered.labels.tolist() == [0, 2, 0]
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["folder", "list"])
+def test_a_column_that_tells_splits_counts_in_a_list_called_like_one(root, whole):
+    """Else what is held out would be trained on."""
+    rows = [(*row, split) for row, split in zip(ROWS, ("train", "val", "train"), strict=True)]
+    written(root / "train.csv", rows, ("path", "label", "split"))
+    found = find_samples(root / "train.csv" if whole else root, "train")
+    assert list(found.ids) == [ROWS[0][0], ROWS[2][0]]
+
+
+def test_a_list_called_like_a_split_that_has_none_of_it_is_told(root):
+    written(root / "train.csv", [(*row, "fold1") for row in ROWS], ("path", "label", "split"))
+    with pytest.raises(DataError, match=r"no row's `split` is train \(found: `fold1`\); mend or drop"):
+        find_samples(root, "train")
+
+
 @pytest.mark.parametrize(
     ("rows", "head", "classes", "message"),
     [

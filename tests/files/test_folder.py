@@ -41,6 +41,15 @@ def test_a_folder_comes_back(tmp_path: Path, saved: SavedModel):
     assert sorted(entry.name for entry in (tmp_path / "new").rglob("*")) == sorted(["best", *FILES])
 
 
+def test_names_that_are_no_text_come_back(tmp_path: Path, saved: SavedModel):
+    """As folders of classes may have them, whose names become labels."""
+    strange = replace(saved, labels=["caf\udce9", "tea"], card="Knows caf\udce9.\n")
+    write_folder(tmp_path / "best", strange)
+    found = read_folder(tmp_path / "best")
+    assert found.labels == strange.labels
+    assert found.card == "Knows caf\\udce9.\n"
+
+
 def test_the_header_says_what_wrote_it(tmp_path: Path, saved: SavedModel):
     write_folder(tmp_path / "best", saved)
     with safe_open(tmp_path / "best" / "model.safetensors", framework="pt") as file:

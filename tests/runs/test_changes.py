@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from swinkit.runs.changes import FREE, abridged, changes_of
+from swinkit.runs.changes import FREE, PICTURES, PLACE, RECIPE, abridged, changes_of
 
 from ..training.jobs import job, recipe
 from ..training.states import assert_same, last_state
@@ -18,14 +18,51 @@ def config(**run):
 
 def test_fields_are_named_as_on_the_command_line():
     (change,) = changes_of(config(seed=5), config(seed=6))
-    assert change == "run.seed was 5, now 6"
+    assert str(change) == "run.seed was 5, now 6"
+
+
+SECTIONS = [name for name, value in asdict(recipe()).items() if isinstance(value, dict)]
+
+
+@pytest.mark.parametrize("field", [f"{s}.{name}" for s in SECTIONS for name in asdict(recipe())[s]])
+def test_every_field_of_a_recipe_is_a_change_unless_it_is_free(field):
+    group, name = field.split(".")
+    before, now = config(), config()
+    now[RECIPE][group][name] = "another"
+    assert [change.text.split(" was ")[0] for change in changes_of(before, now)] == [field] * (
+        field not in FREE
+    )
+
+
+def test_where_the_data_lie_is_no_change():
+    before, now = config(), config()
+    now[PLACE] = "/elsewhere"
+    assert changes_of(before, now) == []
+
+
+@pytest.mark.parametrize(("field", "fatal"), [("variant", True), ("task", True), ("init", False)])
+def test_another_model_cannot_go_on(field, fatal):
+    before, now = config(), config()
+    now[RECIPE][field] = "another"
+    (change,) = changes_of(before, now)
+    assert (change.fatal, change.of_training) == (fatal, False)
+
+
+@pytest.mark.parametrize(("kind", "of_training"), [("training", True), ("held out", False)])
+def test_other_pictures_are_a_change(kind, of_training):
+    before, now = (
+        config() | {PICTURES: {kind: {"pictures": 3, "sha256": content}}} for content in ("one", "another")
+    )
+    (change,) = changes_of(before, now)
+    assert str(change) == f"the {kind} pictures differ: the same number, other content"
+    assert (change.fatal, change.of_training) == (False, of_training)
 
 
 def test_what_is_missing_on_one_side_is_a_change():
     before, now = config(), config()
     del before["recipe"]["run"]["bad_steps"]
-    assert changes_of(before, now) == ["run.bad_steps was null, now 20"]
-    assert changes_of(now, before) == ["run.bad_steps was 20, now null"]
+    assert [str(change) for change in changes_of(before, now)] == ["run.bad_steps was null, now 20"]
+    assert [str(change) for change in changes_of(now, before)] == ["run.bad_steps was 20, now null"]
 
 
 @pytest.mark.parametrize("field", FREE)

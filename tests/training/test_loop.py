@@ -191,6 +191,15 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkey
     assert events(tmp_path)[-2]["skipped"] == 2
 
 
+def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
+    monkeypatch.setattr("swinkit.runs.diary.LOGGED_EVERY", 1)
+    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    trained(tmp_path, recipe())
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    read = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert "nan" in [event["loss"] for event in read if event["event"] == "step"]
+
+
 def poisoned(name):
     """Loading where one sample is not finite."""
     load = Numbers.load

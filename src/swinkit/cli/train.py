@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from ..errors import UsageError, require
+from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
 from ..training.recipe import Recipe, from_json
 from .arguments import helped, parse, parser
@@ -126,18 +126,21 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
         UsageError: an unknown option, or a value that the recipe refuses.
         DataError: the folder holds no run.
     """
-    from ..runs.changes import DATA
+    from ..runs.changes import PLACE, RECIPE
     from ..runs.folder import recorded_config
 
     config = recorded_config(run)
-    recipe = from_json(Recipe, config.get("recipe"))
+    recipe = from_json(Recipe, config.get(RECIPE))
     data, words = taken(arguments, "data")
     reader = parser("train --resume RUN", DESCRIPTION)
     add_shared(reader)
     add_fields(reader, recipe, every=ALL in words)
     reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
     options = parse(reader, words, assignments=True)
-    return ordered(recipe, options, Path(data or str(config.get(DATA))), run)
+    place = data or config.get(PLACE)
+    if not isinstance(place, str):
+        raise DataError(f"{run}: config.json does not tell where its data lie; name them, with data=PATH")
+    return ordered(recipe, options, Path(place), run)
 
 
 def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:

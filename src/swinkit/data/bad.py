@@ -131,7 +131,7 @@ def read(path: Path) -> dict[str, Bad]:
         EnvironmentProblem: it cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = list(csv.reader(file))[1:]
     except OSError as error:
         raise EnvironmentProblem(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -147,7 +147,7 @@ def write(path: Path, new: dict[str, Bad]) -> None:
     rows = (read(path) if path.exists() else {}) | new
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             csv.writer(file).writerows([COLUMNS, *map(astuple, rows.values())])
         partial.replace(path)
     except OSError as error:

@@ -33,16 +33,19 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples 
     """
     columns = read_columns(path)
     paths, labels = columns["path"], columns["label"]
-    if path.stem != split:
-        if "split" not in columns:
-            raise DataError(
-                f"{path}: no column `split`; add one, or name the lists train.csv and val.csv and "
-                "give their folder"
-            )
+    if paths and "split" in columns:  # it counts in a list that is called like a split, too
         chosen = [i for i, name in enumerate(columns["split"]) if name == split]
         paths, labels = [paths[i] for i in chosen], [labels[i] for i in chosen]
+        if not paths and path.stem == split:
+            found = listed(sorted(set(columns["split"])), 20)
+            raise DataError(f"{path}: no row's `split` is {split} (found: {found}); mend or drop the column")
         if not paths:
             return None
+    elif path.stem != split:
+        raise DataError(
+            f"{path}: no column `split`; add one, or name the lists train.csv and val.csv and "
+            "give their folder"
+        )
     if not paths:
         raise DataError(f"{path}: the list is empty")
     if len(set(paths)) < len(paths):

@@ -98,7 +98,9 @@ def write_files(folder: Path, saved: SavedModel) -> None:
     texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in plain.items()}
     texts[CARD] = saved.card
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(
+            text, encoding="utf-8", errors="backslashreplace"
+        )  # as JSON spells bytes, too
     # safetensors keeps its file to its owner; who may read the others may read this one too.
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
     for place in (folder / WEIGHTS, *(folder / name for name in texts), folder):

@@ -1,39 +1,55 @@
 """What differs between two configurations of a run, in the words of those who give them."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..errors import listed
 
 RECIPE, PICTURES, CLASSES = "recipe", "fingerprints", "classes"  # entries of a configuration
-DATA = "data"  # where the data lie, which may be elsewhere when a run goes on
-WRITTEN = "written"  # of pictures: when the youngest file was, in nanoseconds; 0 if it need not be known
+PLACE = "data"  # the entry of where the data lie, which may be elsewhere when a run goes on
+TRAINING = "training"  # the entry of those that are learned from
+COUNT = "pictures"  # how many they are
+WRITTEN = "written"  # when the youngest file was, in nanoseconds; 0 if it need not be known
 FREE = ("data.workers", "run.save_every", "run.trackers")  # fields by which no result can differ
-OTHER_TRAINING = "the training pictures differ"
-OTHER_CLASSES = "the classes differ"
-OTHER_MODEL = (OTHER_CLASSES, "variant was", "task was")  # which the weights of a checkpoint do not fit
+OF_MODEL = ("task", "variant")  # fields by which the weights of a checkpoint no longer fit
 
 
-def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """A text each, but for `FREE` fields; those of the recipe are named as on the command line."""
-    old, new = (
-        {**config, **config.get(RECIPE, {}), RECIPE: None, PICTURES: None, CLASSES: None, DATA: None}
-        for config in (before, now)
-    )
+@dataclass(frozen=True)
+class Change:
+    """What differs, in words, and what follows."""
+
+    text: str
+    fatal: bool = False  # the weights of a checkpoint do not fit
+    of_training: bool = False  # it is the training pictures, so that others may be unreadable
+
+    def __str__(self) -> str:
+        """The words."""
+        return self.text
+
+
+def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
+    """All but those of `FREE` fields; fields of the recipe are named as on the command line."""
     then, found = before.get(PICTURES, {}), other_classes(before.get(CLASSES), now.get(CLASSES))
-    moved = before.get(DATA) != now.get(DATA)  # and copies may be younger
+    moved = before.get(PLACE) != now.get(PLACE)  # and copies may be younger
     for kind, facts in now.get(PICTURES, {}).items():
         if other := other_pictures(then.get(kind, {}), facts, moved=moved):
-            found.append(f"the {kind} pictures differ: {other}")
-    return differences(old, new) + found
+            found.append(Change(f"the {kind} pictures differ: {other}", of_training=kind == TRAINING))
+    return differences(fields_of(before), fields_of(now)) + found
+
+
+def fields_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the recipe, and entries of a configuration that have no comparison of their own."""
+    apart = (RECIPE, PICTURES, CLASSES, PLACE)
+    return {name: value for name, value in config.items() if name not in apart} | config.get(RECIPE, {})
 
 
 def other_pictures(then: dict[str, Any], now: dict[str, Any], *, moved: bool) -> str:
     """How pictures differ, in a text or none; where they lie as before, none may have been written since."""
     before, after = then.get(WRITTEN), now.get(WRITTEN)
     if then | {WRITTEN: None} != now | {WRITTEN: None}:
-        old, new = then.get("pictures"), now.get("pictures")
+        old, new = then.get(COUNT), now.get(COUNT)
         return "the same number, other content" if old == new else f"{old} then, {new} now"
     if moved or before is None or after is None or before == after:
         return ""
@@ -45,24 +61,26 @@ def moment(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9).isoformat(" ", "seconds")  # noqa: DTZ006
 
 
-def other_classes(before: list[str] | None, now: list[str] | None) -> list[str]:
-    """How the classes differ, in a text or none; of earlier versions' runs they are not known."""
+def other_classes(before: list[str] | None, now: list[str] | None) -> list[Change]:
+    """How the classes differ, if they do; of earlier versions' runs they are not known."""
     if before is None or now is None or before == now:
         return []
     gone, new = ([name for name in a if name not in b] for a, b in ((before, now), (now, before)))
     parts = [f"{listed(gone)} gone"] * bool(gone) + [f"{listed(new)} new"] * bool(new)
-    return [f"{OTHER_CLASSES}: {len(before)} then, {len(now)} now; {', '.join(parts) or 'in another order'}"]
+    how = f"{len(before)} then, {len(now)} now; {', '.join(parts) or 'in another order'}"
+    return [Change(f"the classes differ: {how}", fatal=True)]
 
 
-def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested dictionaries, a text each."""
+def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[Change]:
+    """What differs between two nested dictionaries."""
     found = []
     for name in [*before, *(name for name in now if name not in before)]:
-        old, new = before.get(name), now.get(name)
+        old, new, field = before.get(name), now.get(name), f"{prefix}{name}"
         if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{name}.")
-        elif old != new and f"{prefix}{name}" not in FREE:
-            found.append(f"{prefix}{name} was {abridged(old)}, now {abridged(new)}")
+            found += differences(old, new, f"{field}.")
+        elif old != new and field not in FREE:
+            text = f"{field} was {abridged(old)}, now {abridged(new)}"
+            found.append(Change(text, fatal=field in OF_MODEL))
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import torch
 
 from ..errors import listed
+from .changes import Change
 from .folder import RESUME, RunFolder, how_to_resume
 from .progress import Length, Progress, counted
 from .report import Report, Reporting, Stopwatch, memory_used, spelled
@@ -41,7 +42,7 @@ class Diary:
         header: Sequence[str],
         notes: Mapping[str, str],
         progress: Progress,
-        changes: Sequence[str] = (),
+        changes: Sequence[Change] = (),
     ) -> None:
         """The training begins, or goes on, with `changes` since it began.
 
@@ -92,7 +93,7 @@ class Diary:
         self.reporting(report)
         if progress.updates % LOGGED_EVERY == 0:
             facts = asdict(report)
-            self.folder.log("step", progress.updates, **facts)
+            self.folder.log("step", progress.updates, **spelled(facts))
             numbers = {name: facts[field] for field, name in TRACKED.items()}
             self.trackers.log("step", progress.updates, numbers)
 
@@ -135,9 +136,13 @@ class Diary:
             self.folder.log("stopped", progress.updates, signal=signal)
 
 
-def resuming(progress: Progress, length: Length, changes: Sequence[str]) -> str:
+def resuming(progress: Progress, length: Length, changes: Sequence[Change]) -> str:
     """Where a training goes on, and whether it is the one that was stopped."""
     seen, every = (count * length.batch_size for count in (progress.step, length.steps))
-    state = f"changed: {listed(changes)}" if changes else "configuration unchanged, data unchanged"
+    state = (
+        f"changed: {listed([change.text for change in changes])}"
+        if changes
+        else "configuration unchanged, data unchanged"
+    )
     where = f"epoch {progress.epoch + 1} of {length.epochs}, step {progress.step} of {length.steps}"
     return f"resuming at {where}, data position {seen:,} of {every:,}; {state}"

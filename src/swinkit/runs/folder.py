@@ -24,7 +24,7 @@ from typing import Any
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
 from ..files.folder import read_json
-from .changes import OTHER_MODEL, OTHER_TRAINING, changes_of
+from .changes import Change, changes_of
 from .checkpoints import Checkpoints
 from .environment import environment
 from .lock import Lock
@@ -47,7 +47,7 @@ class RunFolder:
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
         self.lock: Lock | None = None
 
-    def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[str]:
+    def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[Change]:
         """Keep others out until `end`, and record what this run is, if it is new.
 
         If it is recorded already, it must be the same, but for where the data lie and for fields by which no
@@ -168,9 +168,9 @@ class RunFolder:
         """These lists, of all processes that have trained here."""
         return sorted(self.path.glob("bad_files*.csv"))
 
-    def forget_bad_files(self, changes: Sequence[str]) -> None:
+    def forget_bad_files(self, changes: Sequence[Change]) -> None:
         """If the training pictures are among the changes, what could not be read of them is so no more."""
-        if any(change.startswith(OTHER_TRAINING) for change in changes):
+        if any(change.of_training for change in changes):
             with self.writing():
                 for path in self.bad_files():
                     path.unlink()
@@ -197,18 +197,19 @@ class RunFolder:
         self.replace(METRICS, text.getvalue())
 
 
-def refuse_changes(run: Path, changes: Sequence[str], *, allowed: bool) -> None:
+def refuse_changes(run: Path, changes: Sequence[Change], *, allowed: bool) -> None:
     """Raise UsageError if there are changes that are not allowed, or that no allowing makes sense of."""
-    fatal = [change for change in changes if change.startswith(OTHER_MODEL)]
+    fatal = [change.text for change in changes if change.fatal]
     if fatal:
         raise UsageError(
             f"{run} cannot go on as another model: {listed(fatal, LISTED)}. Begin a run in another folder, "
             f"with init={shlex.quote(str(run / BEST))}: what fits is taken from it, and of a head the "
             "classes of the same names"
         )
-    if changes and not allowed:
+    texts = [change.text for change in changes]
+    if texts and not allowed:
         raise UsageError(
-            f"{run} holds a run that differs: {listed(changes, LISTED)}. Choose another folder, "
+            f"{run} holds a run that differs: {listed(texts, LISTED)}. Choose another folder, "
             "or allow changes (--allow-changes) to go on all the same"
         )
 

@@ -16,6 +16,7 @@ from ..data.samples import Samples, require_every_class
 from ..errors import UsageError
 from ..models.build import build
 from ..models.catalogue import find
+from ..runs.changes import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
 from ..runs.report import spelled
 from ..tasks.classification.answers import Answers
 from ..tasks.classification.data import PrepareEvaluation, PrepareTraining
@@ -157,15 +158,15 @@ def job_with(
 
 def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
     """What must be the same when a run is resumed, and where the data lie."""
-    classes = {"classes": list(training.classes)} if training.classes else {}
+    classes = {CLASSES: list(training.classes)} if training.classes else {}
     return {
         **classes,
-        "data": str(data.absolute()),
-        "fingerprints": {
-            name: {"pictures": len(split), "sha256": split.fingerprint, "written": split.written}
-            for name, split in (("training", training), ("held out", held_out))
+        PLACE: str(data.absolute()),
+        PICTURES: {
+            name: {COUNT: len(split), "sha256": split.fingerprint, WRITTEN: split.written}
+            for name, split in ((TRAINING, training), ("held out", held_out))
         },
-        "recipe": asdict(recipe),
+        RECIPE: asdict(recipe),
     }
 
 

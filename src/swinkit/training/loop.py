@@ -19,6 +19,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ..errors import EnvironmentProblem, UsageError
+from ..runs.changes import Change
 from ..runs.diary import Diary
 from ..runs.folder import BEST, LAST, RunFolder
 from ..runs.progress import Length, Progress
@@ -142,7 +143,7 @@ def begin(
     signals: Signals,
     *,
     allow_changes: bool,
-) -> list[str]:
+) -> list[Change]:
     """Take the run's folder, if the training can be cut into steps; what has changed since it began.
 
     Raises:
@@ -152,7 +153,7 @@ def begin(
     """
     plan = Plan.of(recipe.run, accelerator.num_processes)
     plan.steps(job.loader(plan.micro_batch))
-    changes: list[str] = []
+    changes: list[Change] = []
     with signals.together():
         if accelerator.is_main_process:
             changes = folder.begin(job.config, allow_changes=allow_changes)
