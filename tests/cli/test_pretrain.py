@@ -1,6 +1,7 @@
 """`swinkit pretrain`, from the command line, on a folder of pictures; and what may be done with its model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,16 @@ def test_pictures_need_no_labels(pictures: Path, tmp_path: Path):
             (tmp_path / split / f"{i}.png").write_bytes(path.read_bytes())
     assert main(["pretrain", "swin-pico", f"data={tmp_path}", f"out={tmp_path / 'run'}", *SHORT]) == 0
     assert isinstance(swinkit.load(tmp_path / "run" / "best"), SimMIM)
+
+
+def test_what_is_to_be_watched_is_never_learned_from(pictures: Path, tmp_path: Path, capsys):
+    """As all pictures would be, where no split is called train."""
+    shutil.copytree(pictures, tmp_path / "data")
+    (tmp_path / "data" / "train").rename(tmp_path / "data" / "training")
+    words = ["pretrain", "swin-pico", f"data={tmp_path / 'data'}", f"out={tmp_path / 'run'}", *SHORT]
+    assert main(words) == 3
+    assert "val is there to be watched, but no train to learn from" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_pictures_may_be_wider_than_high_from_masks_to_a_classifier(pictures: Path, tmp_path: Path, capsys):

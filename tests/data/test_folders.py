@@ -143,6 +143,14 @@ def test_plain_pictures_need_no_classes(root):
         find_pictures(root / "empty", "train")
 
 
+def test_plain_pictures_belong_to_the_outermost_split_around_them(root):
+    """A class may be called as a split, and its pictures are not held out by that."""
+    (root / "train" / "a").rename(root / "train" / "val")
+    shutil.rmtree(root / "test")
+    assert len(find_pictures(root, "train")) == 3
+    assert find_pictures(root, "val", "test").split == "all"
+
+
 @pytest.mark.parametrize("place", [lambda root: root, zipped])
 def test_a_fingerprint_tells_pictures_labels_and_names_apart_but_not_places(root, place, tmp_path_factory):
     before = find_folders(place(root), "train").fingerprint

@@ -13,10 +13,10 @@ from ..core.spec import Size
 from ..errors import DataError, listed, printable
 from .alike import look_alikes
 from .folders import is_hidden, is_picture, list_names, parts_of
-from .layouts import HELD_OUT, NoSuchSplit, find_samples, layout_of
+from .layouts import NoSuchSplit, find_samples, layout_of
 from .loader import MAX_BAD_FRACTION
 from .readings import Reading
-from .samples import Samples
+from .samples import HELD_OUT, Samples
 from .sizes import shapes, sides, span
 
 SPLITS = ("train", *HELD_OUT)

@@ -14,7 +14,7 @@ import torch
 from ..errors import DataError, listed
 from .ids import Texts
 from .images import SUFFIXES, ImageError
-from .samples import Content, Samples
+from .samples import ALL, HELD_OUT, TRAIN, Content, Samples
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,17 @@ def find_pictures(root: Path, *splits: str) -> Samples:
 
 
 def inside_of(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:
-    """The first of `splits` that there is, and the files inside; else `all`, and all files."""
+    """The first of `splits` that there is, and the files inside; else `all`, and all files.
+
+    Of several folders around a file that are called like splits, the outermost tells: a class may be, too.
+    """
+    known = {TRAIN, *HELD_OUT, *splits}
+    outermost = [next((part for part in parts_of(name)[:-1] if part in known), None) for name in names]
     for split in splits:
-        inside = [name for name in names if split in parts_of(name)[:-1]]
+        inside = [name for name, found in zip(names, outermost, strict=True) if found == split]
         if inside:
             return split, inside
-    return "all", names
+    return ALL, names
 
 
 def content_of(root: Path, names: Sequence[str]) -> Content:

@@ -19,18 +19,17 @@ from .clips import clips_of
 from .folders import find_folders
 from .lists import list_of, read_list
 from .preprocess import Preprocess
-from .samples import Samples
+from .samples import HELD_OUT, TRAIN, Samples
 from .shards import read_shards, shards_of
 from .tables import STATE, read_tables, saved_split, tables_of
 
 PLANE, RGB = 2, 3  # axes and channels of pictures
-HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
 
 
 def lies_in_split(path: Path, data: Path) -> bool:
     """Whether a path is inside of a split of `data`, where what it holds would pass for a class."""
     path, data = path.resolve(), data.resolve()
-    return path.is_relative_to(data) and bool({"train", *HELD_OUT} & set(path.relative_to(data).parts))
+    return path.is_relative_to(data) and bool({TRAIN, *HELD_OUT} & set(path.relative_to(data).parts))
 
 
 class NoSuchSplit(DataError):

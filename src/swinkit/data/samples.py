@@ -19,6 +19,9 @@ from .ids import Ids
 from .images import load_image
 
 UNLABELLED = -1  # in the place of a class
+TRAIN = "train"  # the split that is learned from
+HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
+ALL = "all"  # what is taken where there are no splits
 
 
 @dataclass(frozen=True)

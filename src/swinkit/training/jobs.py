@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Spec
-from ..data.layouts import HELD_OUT, find_inputs, find_samples
+from ..data.layouts import find_inputs, find_samples
 from ..data.loader import InOrder, Loader
 from ..data.preprocess import Preprocess
-from ..data.samples import Samples, require_every_class
-from ..errors import UsageError
+from ..data.samples import ALL, HELD_OUT, TRAIN, Samples, require_every_class
+from ..errors import DataError, UsageError
 from ..models.build import build
 from ..models.catalogue import find
 from ..runs.changes import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
@@ -54,7 +54,7 @@ def job_of(recipe: Recipe, data: Path, initial: Model | None = None) -> Job:
 
 def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     """Labelled pictures, and a classifier of as many classes."""
-    training = find_samples(data, "train")
+    training = find_samples(data, TRAIN)
     held_out = find_samples(data, *HELD_OUT, classes=training.classes)
     require_every_class(training)
     require_every_class(held_out)
@@ -87,7 +87,12 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
 def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     """Pictures alone, and a model that fills in what is hidden of them."""
     spec, preprocess = spec_of(recipe, initial), preprocess_of(recipe)
-    training, held_out = (find_inputs(data, preprocess, *splits) for splits in (("train",), HELD_OUT))
+    training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
+    if training.split == ALL != held_out.split:  # all, those of `held_out` included
+        raise DataError(
+            f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its folder "
+            f"{TRAIN}, or give a folder without {held_out.split}"
+        )
     assert recipe.masking is not None  # as recipes of this task are checked
     task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
@@ -98,7 +103,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
     prepare = replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
     def save(folder: Path, scores: dict[str, float]) -> None:
-        card = pretraining_card(recipe.variant, task, training, scores)
+        card = pretraining_card(recipe.variant, task, training, held_out, scores)
         stated = MaskedEvaluation(task, held_out, scores).to_json()
         write_simmim(task, folder, card, stated | spelled(scores))
 

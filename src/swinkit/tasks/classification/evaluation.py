@@ -17,10 +17,10 @@ import torch
 
 from ...data.classes import of_pictures
 from ...data.imagenet import CLASSES_1K, ids
-from ...data.layouts import HELD_OUT, find_samples, layout_of
+from ...data.layouts import find_samples, layout_of
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
-from ...data.samples import Samples
+from ...data.samples import HELD_OUT, Samples
 from ...errors import DataError, UsageError, listed
 from ..evaluations import (
     CLASSES,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...data.samples import Samples
+from ...data.samples import ALL, Samples
 from ...errors import DataError, UsageError
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
@@ -60,14 +60,19 @@ def masking_from(values: Any) -> Masking:
         raise DataError(f"config.json: {error}") from None
 
 
-def pretraining_card(variant: str, model: SimMIM, training: Samples, scores: Mapping[str, float]) -> str:
+def pretraining_card(
+    variant: str, model: SimMIM, training: Samples, held_out: Samples, scores: Mapping[str, float]
+) -> str:
     """A card for a model that has just been pre-trained; `scores` are those of the pictures held out."""
     masking = model.masking
+    watched = f"the {len(held_out)} of {held_out.split}"
+    if held_out.split == ALL:
+        watched = "all pictures, those of training included"
     return f"""# {variant}, pre-trained by swinkit {__version__}
 
 By SimMIM, without labels, on the {len(training)} pictures of `{training.root.name}` ({training.split}):
-{masking.ratio:.0%} of each was hidden, in cells of {masking.patch} x {masking.patch} pixels. Of pictures held
-out, it explains {scores["explained"]:.1%} of what is hidden (0% is answering with the mean colour; the mean
+{masking.ratio:.0%} of each was hidden, in cells of {masking.patch} x {masking.patch} pixels. Of {watched},
+it explains {scores["explained"]:.1%} of what is hidden (0% is answering with the mean colour; the mean
 absolute error is {scores["l1"]:.4f}, in units of the spread).
 
 {USE}
