@@ -37,8 +37,9 @@ from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
 from .training.job import Job
-from .training.jobs import EVALUATION_BATCH, job_of
+from .training.jobs import job_of
 from .training.loop import train as run_loop
+from .training.plan import EVALUATED
 from .training.recipe import Recipe
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
@@ -268,7 +269,7 @@ def evaluate(
     data: str | os.PathLike[str],
     *,
     split: str = "test",
-    batch_size: int = EVALUATION_BATCH,
+    batch_size: int = EVALUATED,
     workers: int = 0,
     watching: Watching = nullcontext,
 ) -> Evaluation | MaskedEvaluation:

@@ -66,7 +66,7 @@ def test_the_log_tells_the_held_out_loss_and_every_line_of_an_epoch_has_as_many_
     made = job(recipe())
     trained(tmp_path, recipe(), made, reporting=said.append)
     logged = next(event for event in reversed(events(tmp_path)) if event["event"] == "epoch")
-    rows = torch.cat([made.task.observe(batch) for batch in made.validation.batches(range(5))])
+    rows = torch.cat([made.task.observe(batch) for batch in made.validation(2).batches(range(5))])
     assert logged["val_loss"] != logged["loss"]
     assert list(made.task.scores(rows)) == ["top1", "val_loss"]
     assert "val_loss" in (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")

@@ -102,7 +102,11 @@ def job(recipe: Recipe, *, count: int = 24, bad: int | None = None, bad_watched:
         return Loader(samples, prepare, micro_batch=micro_batch, seed=recipe.run.seed, workers=workers)
 
     watched: Any = Numbers(9, split="val", bad=bad_watched)
-    validation = InOrder(watched, prepare, batch_size=2)  # five batches, the last of one sample
+
+    def validation(batch_size: int) -> InOrder[Batch]:
+        return InOrder(
+            watched, prepare, batch_size=min(batch_size, 2)
+        )  # five batches, the last of one sample
 
     def save(path: Path, scores: dict[str, float]) -> None:
         write_classifier(task, path)

@@ -180,6 +180,17 @@ def test_it_stops_when_its_time_is_over_and_has_measured_what_came_of_it(tmp_pat
     assert isinstance(swinkit.load(tmp_path / "best"), Classifier)
 
 
+@pytest.mark.parametrize(("given", "evaluated"), [(None, 64), (2, 2)])
+def test_an_evaluation_takes_no_more_at_a_time_than_is_known_to_fit(tmp_path, given, evaluated):
+    """And where nothing is known, the same in any number of processes, so that scores are equal to the bit."""
+    chosen, asked = recipe(micro_batch=given, epochs=1), []
+    made = job(chosen)
+    trained(
+        tmp_path, chosen, replace(made, validation=lambda size: asked.append(size) or made.validation(size))
+    )
+    assert asked == [evaluated]
+
+
 def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
     made = trained(tmp_path, recipe())

@@ -130,7 +130,7 @@ def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):
     made = replace(job(dropping), draw=lambda run, observed: shown.append(observed))
     loop.train(made, dropping, RunFolder(tmp_path))
     saved = swinkit.load(tmp_path / "best")
-    rows = torch.cat([saved.observe(batch) for batch in made.validation.batches()])
+    rows = torch.cat([saved.observe(batch) for batch in made.validation(2).batches()])
     torch.testing.assert_close(shown[0], rows, rtol=0, atol=1e-6)
 
 

@@ -59,7 +59,7 @@ def draw_nothing(run: Path, observed: Tensor) -> None:
 class Job:
     """One task on one data set.
 
-    `loader` makes the training data in micro-batches of a size; `validation` is the data of an evaluation;
+    `loader` makes the training data in micro-batches of a size; `validation` the data of an evaluation;
     `config` is the resolved configuration, fingerprints of the data included, which must be the
     same when a run is resumed; `save` writes the task with its scores as a saved model; `draw` draws into
     the run's folder what the task observed in the best evaluation so far.
@@ -68,7 +68,7 @@ class Job:
     title: str  # one line for people; `notes` are more of them, by what they are about
     task: Task
     loader: Callable[[int], MicroBatches]
-    validation: Batches
+    validation: Callable[[int], Batches]
     config: dict[str, Any]
     save: Callable[[Path, dict[str, float]], None]
     notes: Mapping[str, str] = field(default_factory=dict)

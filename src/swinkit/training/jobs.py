@@ -36,8 +36,6 @@ from ..zoo.hub_data import located
 from .job import Job
 from .recipe import Recipe
 
-EVALUATION_BATCH = 64
-
 
 def job_of(recipe: Recipe, data: Path, initial: Model | None = None) -> Job:
     """What `recipe` trains on `data`; the weights begin as those of `initial`, or else as drawn.
@@ -145,15 +143,16 @@ def job_with(
             max_bad_fraction=settings.max_bad_fraction,
         )
 
+    def validation(batch_size: int) -> InOrder[Any]:
+        return InOrder(held_out, splits.prepare_held_out, batch_size=batch_size, workers=settings.workers)
+
     classes = f" of {len(training.classes)} classes" if training.classes else ""
     watched = f"watched on {len(held_out)} of {held_out.split}"
     return Job(
         title=f"{recipe.variant} on {len(training)} pictures{classes}, {watched}",
         task=task,
         loader=loader,
-        validation=InOrder(
-            held_out, splits.prepare_held_out, batch_size=EVALUATION_BATCH, workers=settings.workers
-        ),
+        validation=validation,
         config=config_of(recipe, data, training, held_out),
         save=save,
         draw=draw,

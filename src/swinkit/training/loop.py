@@ -71,6 +71,7 @@ def train(
         changes = begin(job, recipe, folder, accelerator, signals, allow_changes=allow_changes)
         learner = set_up(job, recipe, folder, accelerator, reporting)
         plan, loader, steps, trained = learner.plan, learner.loader, learner.length.steps, learner.trained
+        validation = job.validation(plan.evaluated)
 
         # ---- 2. Resume -----------------------------------------------------------------------------------
         with signals.together():
@@ -119,7 +120,7 @@ def train(
 
             # ---- 4. Evaluate -----------------------------------------------------------------------------
             with learner.averaged():
-                observed, stop = (None, stop) if stop else evaluated(trained.task, job.validation, signals)
+                observed, stop = (None, stop) if stop else evaluated(trained.task, validation, signals)
 
                 # ---- 5. Save -----------------------------------------------------------------------------
                 if observed is not None:

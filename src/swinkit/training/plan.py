@@ -6,6 +6,8 @@ from ..errors import DataError, UsageError
 from .job import MicroBatches
 from .recipe import Run
 
+EVALUATED = 64  # samples of an evaluation that are measured at a time
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -14,6 +16,7 @@ class Plan:
     micro_batch: int  # samples
     accumulation: int  # micro-batches of one step in one process
     ranks: int
+    evaluated: int = EVALUATED  # fewer where the recipe tells how many fit; the same for any number of ranks
 
     @classmethod
     def of(cls, run: Run, ranks: int) -> "Plan":
@@ -35,7 +38,7 @@ class Plan:
                 f"run.batch_size={run.batch_size} cannot be shared by {ranks} processes{parts}; "
                 f"choose a multiple of {(given or 1) * ranks}"
             )
-        return cls(micro, run.batch_size // (micro * ranks), ranks)
+        return cls(micro, run.batch_size // (micro * ranks), ranks, min(given or EVALUATED, EVALUATED))
 
     @property
     def group(self) -> int:
