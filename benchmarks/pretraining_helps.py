@@ -105,7 +105,7 @@ def compared(options: argparse.Namespace) -> str:
 
 def trained(recipe: Recipe, data: Path, folder: Path) -> Curve:
     """One run."""
-    return finished(prepared(recipe, data), recipe, folder)
+    return finished(prepared(recipe, data, folder), recipe, folder)
 
 
 def top1(folder: Path, data: Path) -> float:

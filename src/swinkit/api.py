@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
@@ -37,7 +37,7 @@ from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
 from .training.job import Job
-from .training.jobs import job_of
+from .training.jobs import job_of, model_so_far
 from .training.loop import train as run_loop
 from .training.plan import EVALUATED
 from .training.recipe import Recipe
@@ -61,6 +61,15 @@ __all__ = [
     "train",
     "variants",
 ]
+
+
+def to_stderr(text: str) -> None:
+    """Print it."""
+    print(text, file=sys.stderr)
+
+
+def unheard(text: str) -> None:
+    """Print nothing: the caller says as much in its own words."""
 
 
 def variants() -> dict[str, Variant]:
@@ -121,6 +130,7 @@ def load(
     entry: str | None = None,
     dialect: str | None = None,
     precision: str = "fp32",
+    reporting: Callable[[str], object] = to_stderr,
 ) -> Classifier | Pyramid | SimMIM | Swin:
     """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
 
@@ -128,9 +138,9 @@ def load(
     name (`swin-t/imagenet-1k`; `checkpoints` lists them); a repository of the Hugging Face hub
     (`hf:org/name`, `hf:org/name@revision`); or a file of weights in the names of any known library. All but a
     saved model run under the border policy of the library that trained them, and a report of what became of
-    every tensor is printed to stderr. What comes back is a `Classifier` or, by what the file holds, a
-    `Pyramid` (the backbone of a detector or segmenter), a `SimMIM` (with its decoder) or a bare `Swin`. What
-    is downloaded is kept in a cache (`swinkit cache`).
+    every tensor is given to `reporting`, by default to stderr. What comes back is a `Classifier` or, by what
+    the file holds, a `Pyramid` (the backbone of a detector or segmenter), a `SimMIM` (with its decoder) or a
+    bare `Swin`. What is downloaded is kept in a cache (`swinkit cache`).
 
     `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
     "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
@@ -142,15 +152,16 @@ def load(
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
-        UsageError: an unknown name, or a file whose architecture must be named.
+        UsageError: an unknown name or precision, or a file whose architecture must be named.
         EnvironmentProblem: it cannot be downloaded: no network, no space, or `$SWINKIT_OFFLINE` is set.
     """
+    require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
         model = read_model(found.path)
         if (head, entry, dialect) == ("new", None, None) and labels is not None:
             model, report = begun_anew(model, labels, variant=variant, tables=tables)
-            print(report, file=sys.stderr)
+            reporting(str(report))
             return model
         if (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
             raise UsageError(
@@ -166,7 +177,7 @@ def load(
     if dialect is not None:
         facts = replace(facts, dialect=dialect)
     model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry, precision=precision)
-    print("\n  ".join([report, *found.said]), file=sys.stderr)
+    reporting("\n  ".join([report, *found.said]))
     return model
 
 
@@ -327,18 +338,20 @@ def train(
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
     if lies_in_split(Path(out), Path(data)):
         raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
-    job = prepared(recipe, Path(data))
+    job = prepared(recipe, Path(data), Path(out))
     run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
     return read_model(Path(out) / BEST)
 
 
-def prepared(recipe: Recipe, data: Path) -> Job:
-    """What `train` trains; nothing is written for it.
+def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
+    """What `train` trains in the run folder `out`; nothing is written for it.
 
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
-    initial = None if recipe.init is None else load(recipe.init)
+    initial: Any = None
+    if recipe.init is not None:
+        initial = model_so_far(recipe, out) or load(recipe.init, reporting=unheard)
     if not isinstance(initial, Classifier | SimMIM | None):
         kind = type(initial).__name__
         raise UsageError(f"init={recipe.init!r} holds a {kind}; give a classifier or a pre-trained SimMIM")

@@ -4,10 +4,12 @@ import errno
 import fcntl
 import gc
 import os
+import subprocess
+import sys
 
 import pytest
 
-from swinkit.errors import UsageError
+from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.lock import LOCK, Lock
 from swinkit.training.loop import train
@@ -42,6 +44,22 @@ def test_a_lock_that_is_forgotten_is_let_go(tmp_path):
     del lock
     gc.collect()
     assert not locked(tmp_path)
+
+
+def test_where_the_system_has_no_such_locks_nothing_trains(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(EnvironmentProblem, match="training needs Linux or macOS"):
+        Lock(tmp_path)
+
+
+def test_where_the_system_has_no_such_locks_all_else_works():
+    """As on Windows, which lacks these modules."""
+    code = (
+        "import sys; sys.modules.update(fcntl=None, resource=None)\n"
+        "import swinkit, torch; print(swinkit.load()(torch.zeros(1, 3, 32, 32)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "torch.Size([1, 10])" in done.stdout, done.stderr
 
 
 def test_the_second_training_is_refused_and_the_first_unharmed(tmp_path):

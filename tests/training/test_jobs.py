@@ -2,14 +2,19 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
 
 import swinkit
+from swinkit.data.preprocess import Preprocess
+from swinkit.errors import DataError, UsageError
 from swinkit.recipes.catalogue import find
 from swinkit.recipes.simmim import any_pretraining
+from swinkit.tasks.classification.model import Classifier
 from swinkit.training.jobs import job_of
+from swinkit.training.recipe import Run, Schedule
 
 from ..data.pictures import numbered
 
@@ -42,3 +47,25 @@ def test_a_model_that_was_measured_gives_way_to_one_that_was_not(data, tmp_path)
     job_of(RECIPES["classification"], data).save(tmp_path / "best", SCORES["classification"])
     swinkit.save(swinkit.load(tmp_path / "best"), tmp_path / "best")
     assert not (tmp_path / "best" / "metrics.json").exists()
+
+
+def test_a_run_that_goes_on_no_longer_needs_what_it_began_with(data, tmp_path, capsys):
+    """Its checkpoint has all weights; how borders are met is known from the latest model."""
+    given = swinkit.backbone("swin-pico", border="pad")
+    swinkit.save(Classifier(given, ("a", "b"), Preprocess(crop=(32, 32), resize=32)), tmp_path / "given")
+    short = replace(
+        RECIPES["classification"],
+        init=str(tmp_path / "given"),
+        schedule=Schedule(epochs=2, warmup_epochs=0),
+        run=Run(batch_size=2),
+    )
+    once = replace(short, run=replace(short.run, hours=1e-9))  # one step
+    swinkit.train(once, data, tmp_path / "run")
+    shutil.rmtree(tmp_path / "given")
+    model = swinkit.train(short, data, tmp_path / "run", allow_changes=True)
+    assert model.backbone.spec.border == "pad"
+    assert capsys.readouterr().err == ""
+    with pytest.raises(DataError, match="given: no such file or folder"):
+        swinkit.train(short, data, tmp_path / "another")
+    with pytest.raises(UsageError, match=r"holds a run that differs: `init was .*given\", now null"):
+        swinkit.train(replace(short, init=None), data, tmp_path / "run")

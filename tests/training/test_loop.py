@@ -10,6 +10,7 @@ import torch
 
 import swinkit
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
+from swinkit.runs.checkpoints import write
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.report import Report
 from swinkit.tasks.classification.model import Classifier
@@ -182,7 +183,7 @@ def test_it_stops_when_its_time_is_over_and_has_measured_what_came_of_it(tmp_pat
 
 @pytest.mark.parametrize(("given", "evaluated"), [(None, 64), (2, 2)])
 def test_an_evaluation_takes_no_more_at_a_time_than_is_known_to_fit(tmp_path, given, evaluated):
-    """And where nothing is known, the same in any number of processes, so that scores are equal to the bit."""
+    """Where nothing is known, the same in any number of processes, so that scores are equal to the bit."""
     chosen, asked = recipe(micro_batch=given, epochs=1), []
     made = job(chosen)
     trained(
@@ -277,6 +278,15 @@ def test_a_damaged_checkpoint_is_passed_over_aloud(tmp_path, caplog):
     (bad / "state.pt").write_bytes((good / "state.pt").read_bytes()[:-1])
     trained(tmp_path, recipe(1))
     assert f"passed over a damaged checkpoint: {bad / 'state.pt'} is not as it was written" in caplog.text
+
+
+def test_a_checkpoint_of_another_version_is_no_damaged_one(tmp_path):
+    trained(tmp_path, recipe(1))
+    state = read_state(tmp_path)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    write(checkpoint, state | {"progress": state["progress"] | {"moons": 3}})
+    with pytest.raises(DataError, match=r"written by another version of swinkit, .* go on with that version"):
+        trained(tmp_path, recipe(1))
 
 
 def test_without_a_whole_checkpoint_nothing_is_guessed(tmp_path):

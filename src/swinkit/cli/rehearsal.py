@@ -23,7 +23,7 @@ def rehearsed(recipe: Recipe, data: Path, out: Path, processes: int) -> int:
     from ..training.plan import Plan
 
     require_trackers(recipe.run.trackers)
-    job = api.prepared(recipe, data)
+    job = api.prepared(recipe, data, out)
     plan = Plan.of(recipe.run, max(processes, started()))
     steps = plan.steps(job.loader(plan.micro_batch))
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None

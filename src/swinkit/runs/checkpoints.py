@@ -23,6 +23,7 @@ from .progress import Progress
 logger = logging.getLogger(__name__)
 
 STATE, COMMIT = "state.pt", "COMMIT.json"
+PROGRESS = "progress"  # the entry of the state that tells how far it is
 
 
 class Checkpoints:
@@ -50,7 +51,7 @@ class Checkpoints:
             for old in self.folder.glob(".*.partial"):
                 shutil.rmtree(old)
             partial.mkdir(parents=True)
-            write(partial, {**state, "progress": vars(progress)})
+            write(partial, {**state, PROGRESS: vars(progress)})
             if target.exists():  # a damaged one: a whole one would have been resumed
                 shutil.rmtree(target)
             partial.replace(target)
@@ -76,7 +77,7 @@ class Checkpoints:
         """The state and progress of the newest whole checkpoint; damaged ones are passed over, aloud.
 
         Raises:
-            DataError: there are some, and none is whole.
+            DataError: there are some, and none is whole; or another version of swinkit wrote it.
         """
         found = list(self)
         for folder in found:
@@ -84,11 +85,18 @@ class Checkpoints:
                 verify(folder)
                 with (folder / STATE).open("rb") as file:
                     state = read_torch(folder / STATE, file)
-                if not isinstance(state, dict):
+                if not (isinstance(state, dict) and isinstance(state.get(PROGRESS), dict)):
                     raise DataError(f"{folder / STATE} holds no state of a training")
-                return state, Progress(**state.pop("progress"))
-            except (DataError, TypeError, KeyError) as error:
+            except DataError as error:
                 logger.warning("passed over a damaged checkpoint: %s", error)
+                continue
+            try:
+                return state, Progress(**state.pop(PROGRESS))
+            except TypeError:
+                raise DataError(
+                    f"{folder} was written by another version of swinkit, which counts progress in other "
+                    f"numbers; go on with that version (env.json in the run's folder names it)"
+                ) from None
         if found:
             raise DataError(
                 f"{self.folder}: no checkpoint is whole, so the run cannot go on; its models are best and "

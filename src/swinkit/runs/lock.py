@@ -5,7 +5,6 @@ read data do not inherit it. The file is left where it is, since removing it cou
 """
 
 import errno
-import fcntl
 import logging
 import os
 import platform
@@ -13,7 +12,7 @@ import weakref
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import UsageError, printable
+from ..errors import EnvironmentProblem, UsageError, printable
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +31,17 @@ class Lock:
 
     Raises:
         UsageError: on making it, another process trains in `folder`.
+        EnvironmentProblem: the system has no such locks: Windows.
         OSError: the file cannot be written.
     """
 
     def __init__(self, folder: Path):
+        try:
+            import fcntl  # here, so that all but training can be imported anywhere
+        except ImportError:
+            raise EnvironmentProblem(
+                "training needs Linux or macOS, whose locks keep a second one out; on Windows, use WSL"
+            ) from None
         file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self.release = weakref.finalize(self, os.close, file)
         try:

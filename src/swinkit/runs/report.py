@@ -2,7 +2,6 @@
 
 import logging
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -88,6 +87,8 @@ def memory_used(device: torch.device) -> float:
     """Bytes at most, of an NVIDIA device or else of this process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
+    import resource  # which Windows lacks, where nothing trains
+
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 

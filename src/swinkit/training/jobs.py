@@ -1,6 +1,7 @@
 """From a recipe and a folder of data to the job that the loop trains, for each task."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..errors import DataError, UsageError
 from ..models.build import build
 from ..models.catalogue import find
 from ..runs.changes import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
+from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
 from ..runs.report import spelled
 from ..tasks.classification.answers import Answers
 from ..tasks.classification.data import PrepareEvaluation, PrepareTraining
@@ -24,7 +26,7 @@ from ..tasks.classification.model import Classifier
 from ..tasks.classification.saved import training_card, write_classifier
 from ..tasks.classification.shown import draw_evaluation
 from ..tasks.evaluations import protocol
-from ..tasks.known import Model
+from ..tasks.known import Model, read_model
 from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.saved import pretraining_card, write_simmim
@@ -35,6 +37,22 @@ from ..weights.report import LoadReport
 from ..zoo.hub_data import located
 from .job import Job
 from .recipe import Recipe
+
+
+def model_so_far(recipe: Recipe, out: Path) -> Model | None:
+    """The latest model of the run in `out`, if the training goes on there.
+
+    It stands in for what `recipe.init` named, which may be gone by now or out of reach, and of whose weights
+    the checkpoint has what became.
+    """
+    if not (any(RunFolder(out).checkpoints) and (out / LAST).is_dir() and (out / CONFIG).is_file()):
+        return None
+    before = recorded_config(out).get(RECIPE, {})
+    if any(before.get(name) != getattr(recipe, name) for name in ("task", "variant", "init")):
+        return None
+    with suppress(DataError):  # a damaged one is none
+        return read_model(out / LAST)
+    return None
 
 
 def job_of(recipe: Recipe, data: Path, initial: Model | None = None) -> Job:

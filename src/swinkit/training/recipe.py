@@ -155,9 +155,15 @@ def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Set
         UsageError: a value that the settings refuse.
     """
     known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
-    if not isinstance(values, dict) or set(values) != known:
-        found = set(values) if isinstance(values, dict) else {str(values)}
-        raise DataError(f"{name}: other fields than this swinkit knows: {', '.join(sorted(found ^ known))}")
+    if not isinstance(values, dict):
+        raise DataError(f"{name}: expected an object of fields, got {type(values).__name__}")
+    wrong = [f"{name}.{field} is missing" for field in sorted(known - set(values))]
+    wrong += [f"{name}.{field} is not known" for field in sorted(set(values) - known)]
+    if wrong:
+        raise DataError(
+            f"{', '.join(wrong)}: it was written by another version of swinkit, or by hand; correct it, or go on "
+            "with that version (the run's env.json names it)"
+        )
     kinds = get_type_hints(kind)
     made: dict[str, Any] = {}
     for field_name, value in values.items():
