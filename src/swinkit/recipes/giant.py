@@ -19,9 +19,10 @@ LR, DECAY, NORM = 1.4e-3, 0.1, 100.0
 def giant_pretraining(variant: str) -> Recipe:
     """First step of SwinV2-G: masked image modelling on ImageNet-22K-ext, 20 epochs.
 
-    `swinkit train simmim-swinv2-g data=imagenet-22k-ext out=runs/giant-1 --processes 128`
+    `swinkit train simmim-swinv2-g data=imagenet-22k-ext out=runs/giant-1`
 
-    Hardware: not published; a batch is 9,216 pictures. Hours: 150,000 of one V100 (estimated). What it is
+    Hardware: not published; a batch is 9,216 pictures, 72 for each of 128 GPUs, as `torchrun --nnodes 16
+    --nproc-per-node 8 -m swinkit train ...` starts them. Hours: 150,000 of one V100 (estimated). What it is
     worth is published after the third step.
     """
     schedule = Schedule(epochs=20, warmup_epochs=30_000 / STEPS, final_lr=0.0)
@@ -37,7 +38,7 @@ def giant_with_labels(variant: str) -> Recipe:
 
     `swinkit train 22k-ext-swinv2-g data=imagenet-22k-ext out=runs/giant-2 init=runs/giant-1/best`
 
-    Hardware: not published; a batch is 9,216 pictures. Hours: 220,000 of one V100 (estimated). What it is
+    Hardware: not published; a batch is 9,216 pictures, 72 for each of 128 GPUs, started as in the first step. Hours: 220,000 of one V100 (estimated). What it is
     worth is published after the third step.
     """
     return Recipe(
@@ -55,7 +56,7 @@ def giant_at_640_pixels(variant: str) -> Recipe:
 
     `swinkit train 22k-ext-1k-swinv2-g data=imagenet out=runs/giant-3 init=runs/giant-2/best`
 
-    Hardware: not published; a batch is 576 pictures. Hours: 17,000 of one V100 (estimated). Published top-1:
+    Hardware: not published; a batch is 576 pictures, 9 for each of 64 GPUs, started as in the first step. Hours: 17,000 of one V100 (estimated). Published top-1:
     90.17.
     """
     return Recipe(

@@ -94,10 +94,11 @@ def from_22k_to_1k(variant: str, init: str) -> Recipe:
 def experts_on_22k(variant: str) -> Recipe:
     """A Swin-MoE, or the dense model that it is compared with, from scratch on ImageNet-22k, 90 epochs.
 
-    `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e --processes 32`
+    `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e`
 
-    Hardware: 32 GPUs, 64 for 64 experts; an expert has room for its share of the pictures of one GPU, so what
-    is learned depends on how many there are. Hours: 57 to 100 on 32 V100s (estimated), without what experts
+    Hardware: 32 GPUs, 64 for 64 experts, such as `torchrun --nnodes 4 --nproc-per-node 8 -m swinkit train ...`
+    starts them on machines of 8; an expert has room for its share of the pictures of one GPU, so what is
+    learned depends on how many there are. Hours: 57 to 100 on 32 V100s (estimated), without what experts
     exchange. Published top-1 on ImageNet-22k: S dense 35.5, 8 experts 36.8, 16 experts 37.6, 32 experts 37.4,
     with cosine routers 37.2; B dense 37.3, 8 experts 38.1, 16 experts 38.7, 32 experts 38.6, with cosine
     routers 38.5.

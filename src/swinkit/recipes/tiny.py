@@ -38,7 +38,7 @@ def on_cifar10(variant: str) -> Recipe:
 def on_few(variant: str, init: str) -> Recipe:
     """What knows CIFAR-10 already, on any other small set of small pictures, 20 epochs.
 
-    `swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0`
+    `swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0 run.precision=bf16`
 
     Hardware: two CPU cores; the weights that it begins with come with swinkit. Time: under five minutes for
     1,000 pictures. Result: docs/training.md tells of scikit-learn's digits (`examples/digits.py`), and of

@@ -161,8 +161,8 @@ def from_json(kind: type[Settings], values: object, name: str = "recipe") -> Set
     wrong += [f"{name}.{field} is not known" for field in sorted(set(values) - known)]
     if wrong:
         raise DataError(
-            f"{', '.join(wrong)}: it was written by another version of swinkit, or by hand; correct it, or go on "
-            "with that version (the run's env.json names it)"
+            f"{', '.join(wrong)}: it was written by another version of swinkit, or by hand; correct it, or "
+            "go on with that version (the run's env.json names it)"
         )
     kinds = get_type_hints(kind)
     made: dict[str, Any] = {}
