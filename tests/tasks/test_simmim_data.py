@@ -11,8 +11,8 @@ from swinkit.data.folders import find_folders
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
-from swinkit.tasks.simmim.data import VIEW, Hiding
-from swinkit.tasks.simmim.masking import Masking
+from swinkit.tasks.simmim.data import Hiding
+from swinkit.tasks.simmim.masking import VIEW, Masking
 from tests.data.pictures import numbered
 
 FIT = Preprocess(crop=(16, 24), resize=24, interpolation="bilinear")

@@ -36,7 +36,7 @@ class Arrays(Samples):
     channels: int
 
     def load(self, index: int) -> Tensor:
-        """(C, *P): uint8 as it is stored, other types as float32, those of 16 bits in [0, 1].
+        """(C, *P): uint8 as it is stored, uint16 as float32 in [0, 1], floats as float32.
 
         Raises:
             ImageError: the file cannot be read, or holds something else.

@@ -40,7 +40,7 @@ class Tolerant(Reader):
         self.bad: list[Bad] = []
 
     def load(self, index: int) -> Tensor:
-        """(3, h, w) uint8 of this picture, or of another of its class.
+        """(C, *P) of this picture, or of another of its class.
 
         Raises:
             DataError: none of several others can be read either.

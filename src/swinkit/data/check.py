@@ -115,7 +115,7 @@ def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
         raise DataError(
             f"{path}: no data set: looked for {', '.join(SPLITS)} as folders SPLIT/CLASS/picture, as lists "
             "SPLIT.csv or SPLIT.parquet, as tables SPLIT-*.parquet or a DatasetDict saved there, and as "
-            "shards SPLIT-*.tar"
+            "shards SPLIT-*.tar (`swinkit pretrain` needs no classes, nor this check)"
         )
     return found, problems
 

@@ -27,10 +27,6 @@ MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb;
 WHITE = (255, 255, 255)
 REMOTE = "swinkit reads local files; download it first"
 
-# Of RGB in [0, 1], over ImageNet's training images, as in timm and torchvision.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
 
 TURNS = {  # EXIF tag 0x0112: what turns the stored picture upright

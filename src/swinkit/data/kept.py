@@ -20,7 +20,7 @@ class Kept(Reader):
         self.pictures: dict[int, Tensor] = {}
 
     def load(self, index: int) -> Tensor:
-        """(3, h, w) uint8; not to be changed in place.
+        """(C, *P); not to be changed in place.
 
         Raises:
             ImageError: the picture cannot be read.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.spec import Size
 from ..errors import DataError, UsageError, require
-from .images import IMAGENET_MEAN, IMAGENET_STD
+from .published import MEAN, STD
 
 Interpolation = Literal["bicubic", "bilinear"]
 LONGEST = 16  # times the shorter side is resized at most: what lies beyond is cut off afterwards anyway
@@ -34,8 +34,8 @@ class Preprocess:
     crop: Size
     resize: int | None
     interpolation: Interpolation = "bicubic"
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """The pictures of a data set, in a stable order: what they are called, what they show, how to read one.
 
-Shapes: N samples, h, w pixels.
+Shapes: N samples, C channels, *P size in pixels: h, w, of clips and volumes frames before them.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ class Readable(Protocol):
         ...
 
     def load(self, index: int) -> Tensor:
-        """(3, h, w) uint8."""
+        """(C, *P): uint8, or float32 of which 1 is brightest."""
         ...
 
 
@@ -105,7 +105,7 @@ class Reader(ABC):
 
     @abstractmethod
     def load(self, index: int) -> Tensor:
-        """(3, h, w) uint8."""
+        """(C, *P): uint8, or float32 of which 1 is brightest."""
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ def giant_with_labels(variant: str) -> Recipe:
 
     `swinkit train 22k-ext-swinv2-g data=imagenet-22k-ext out=runs/giant-2 init=runs/giant-1/best`
 
-    Hardware: not published; a batch is 9,216 pictures, 72 for each of 128 GPUs, started as in the first step. Hours: 220,000 of one V100 (estimated). What it is
-    worth is published after the third step.
+    Hardware: not published; a batch is 9,216 pictures, 72 for each of 128 GPUs, started as in the first step.
+    Hours: 220,000 of one V100 (estimated). What it is worth is published after the third step.
     """
     return Recipe(
         variant=variant,
@@ -56,8 +56,8 @@ def giant_at_640_pixels(variant: str) -> Recipe:
 
     `swinkit train 22k-ext-1k-swinv2-g data=imagenet out=runs/giant-3 init=runs/giant-2/best`
 
-    Hardware: not published; a batch is 576 pictures, 9 for each of 64 GPUs, started as in the first step. Hours: 17,000 of one V100 (estimated). Published top-1:
-    90.17.
+    Hardware: not published; a batch is 576 pictures, 9 for each of 64 GPUs, started as in the first step.
+    Hours: 17,000 of one V100 (estimated). Published top-1: 90.17.
     """
     return Recipe(
         variant=variant,

@@ -5,11 +5,10 @@ recipe. What it trains with everywhere is the default of `Optimiser` and `Augmen
 cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothing.
 """
 
+from ..data.published import MEAN, STD, resized
 from ..models.specs import VARIANTS
 from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's training images
-UNCUT = 384  # pixels from which on pictures are squeezed for evaluation, not cut
 SCRATCH_DROP_PATH = {"t": 0.2, "s": 0.3, "b": 0.5}  # by the size of the model
 LATER_DROP_PATH = {"t": 0.1, "s": 0.2, "b": 0.2, "l": 0.2}
 
@@ -96,7 +95,7 @@ def experts_on_22k(variant: str) -> Recipe:
 
     `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e`
 
-    Hardware: 32 GPUs, 64 for 64 experts, such as `torchrun --nnodes 4 --nproc-per-node 8 -m swinkit train ...`
+    Hardware: 32 GPUs, 64 for 64 experts, as `torchrun --nnodes 4 --nproc-per-node 8 -m swinkit train ...`
     starts them on machines of 8; an expert has room for its share of the pictures of one GPU, so what is
     learned depends on how many there are. Hours: 57 to 100 on 32 V100s (estimated), without what experts
     exchange. Published top-1 on ImageNet-22k: S dense 35.5, 8 experts 36.8, 16 experts 37.6, 32 experts 37.4,
@@ -117,8 +116,7 @@ def experts_on_22k(variant: str) -> Recipe:
 def pictures(variant: str) -> Data:
     """Pictures of the size that a variant is published for, cut as Microsoft evaluates."""
     height, width = VARIANTS[variant].size
-    resize = None if height >= UNCUT else int(256 / 224 * height)
-    return Data(size=(height, width), resize=resize, mean=MEAN, std=STD, workers=8)
+    return Data(size=(height, width), resize=resized(height), mean=MEAN, std=STD, workers=8)
 
 
 def size_of(variant: str) -> str:

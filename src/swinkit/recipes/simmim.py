@@ -6,11 +6,11 @@ stand as they are for the batch of the recipe.
 
 from dataclasses import replace
 
-from ..data.augmentation import Augmentation
+from ..data.published import MEAN, STD, resized
 from ..models.catalogue import find
-from ..tasks.simmim.masking import published_masking
+from ..tasks.simmim.masking import VIEW, published_masking
 from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
-from .imagenet import MEAN, STD, pictures
+from .imagenet import pictures
 
 SMALL = 64  # pixels below which pictures are not cut at the borders in validation
 LONG = Schedule(kind="multistep", epochs=800, warmup_epochs=10, warmup_lr=2e-6, at=(700,))
@@ -53,7 +53,7 @@ def any_pretraining(variant: str) -> Recipe:
     size = chosen.size
     recipe = masked(name, 0.0, 4e-4, replace(SHORT, warmup_lr=2e-6, final_lr=2e-5))
     side = max(size[-2:])
-    resize = side if side < SMALL else int(256 / 224 * side)
+    resize = side if side < SMALL else resized(side)
     return replace(
         recipe,
         data=replace(recipe.data, size=size, resize=resize, workers=0),
@@ -67,10 +67,10 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Rec
         task="simmim",
         variant=variant,
         drop_path=drop_path,
-        data=Data(size=(192, 192), resize=219, mean=MEAN, std=STD, interpolation="bilinear", workers=8),
-        augmentation=Augmentation(
-            scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0
+        data=Data(
+            size=(192, 192), resize=resized(192), mean=MEAN, std=STD, interpolation="bilinear", workers=8
         ),
+        augmentation=VIEW,
         masking=published_masking(find(variant)[1].spec),
         optimiser=Optimiser(lr=lr, weight_decay=0.05, rule="simmim-pretrain"),
         schedule=schedule,

@@ -50,7 +50,10 @@ class Checkpoints:
         try:
             for old in self.folder.glob(".*.partial"):
                 shutil.rmtree(old)
-            partial.mkdir(parents=True)
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True)
+                sync(self.folder.parent)
+            partial.mkdir()
             write(partial, {**state, PROGRESS: vars(progress)})
             if target.exists():  # a damaged one: a whole one would have been resumed
                 shutil.rmtree(target)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
+from ..files.disk import sync
 from ..files.folder import read_json
 from .changes import Change, changes_of
 from .checkpoints import Checkpoints
@@ -135,7 +136,7 @@ class RunFolder:
             ) from None
 
     def replace(self, name: str, text: str) -> None:
-        """Write a file beside the one of this name; once it is on the disk, it takes the name."""
+        """Write a file beside the one of this name; once it is on the disk, it takes the name, for good."""
         partial = self.path / f".{name}.partial"
         with self.writing():
             with partial.open("w", encoding="utf-8") as file:
@@ -143,6 +144,7 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self.path / name)
+            sync(self.path)
 
     def log(self, event: str, updates: int, **facts: Any) -> None:
         """Add a line to the log: what happened after so many optimiser steps."""

@@ -1,4 +1,4 @@
-"""What a task is: the four things a training loop and a user need from a model.
+"""What a task is: what a training loop and a user need from a model.
 
 Pure torch, no trainer inside: any loop can train a task, and the loop knows tasks only by this.
 """

@@ -10,7 +10,7 @@ ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it w
 
 
 def why_over(progress: Progress, recipe: Recipe) -> str:
-    """Why no step follows, or nothing; an epoch that has begun is brought to its end."""
+    """Why no step follows, or nothing, as in an epoch that has begun, unless the time's end cut it short."""
     run = recipe.run
     if progress.epoch >= recipe.schedule.epochs:
         return "all epochs are done"

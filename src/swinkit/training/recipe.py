@@ -86,7 +86,7 @@ class Run:
     seed: int = 0
     save_every: int = 1000  # optimiser steps between checkpoints; one is written after every epoch as well
     patience: int | None = None  # epochs without a better score after which it stops
-    hours: float | None = None  # of training, after which it stops
+    hours: float | None = None  # of steps, after which the epoch is measured as it is, and it stops
     bad_steps: int = 20  # steps in a row without a finite loss and gradient after which it stops
     trackers: tuple[Tracker, ...] = ()  # where else it can be followed: `training/trackers.py`
 

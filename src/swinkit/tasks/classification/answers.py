@@ -60,7 +60,8 @@ class Answers:
     def of(cls, logits: Tensor, labels: Tensor) -> "Answers":
         """(B, K) and (B,) -> the answers to one batch; probabilities in at least fp32."""
         order, right = first_answers(logits), labels.cpu()
-        logarithms = logits.float().log_softmax(1).cpu()
+        wide = torch.promote_types(logits.dtype, torch.float32)
+        logarithms = logits.to(wide).log_softmax(1).cpu()
         return cls(
             labels=right,
             first=order[:, 0],

@@ -10,6 +10,7 @@ from ...core.spec import Size, Spec
 from ...data.classes import class_names
 from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
+from ...data.published import resized
 from ...errors import DataError, UsageError, listed, require
 from ...files.state import State
 from ...files.tensors import Contents, read_contents
@@ -30,7 +31,6 @@ from ..simmim.model import SimMIM
 from .model import Classifier
 
 USUAL_SIZE = (224, 224)
-SQUEEZED_FROM = 384  # pixels from which the official evaluation resizes without cropping
 DECODER = "head.decoder.weight"
 NOTHING = Facts()
 
@@ -221,5 +221,4 @@ def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], s
 def published_preprocess(size: Size) -> Preprocess:
     """As Microsoft evaluates: shorter side to 256/224 of the size, middle crop; from 384 pixels squeezed."""
     crop = size[-2:]
-    squeezed = min(crop) >= SQUEEZED_FROM
-    return Preprocess(crop=crop, resize=None if squeezed else int(256 / 224 * min(crop)))
+    return Preprocess(crop=crop, resize=resized(min(crop)))

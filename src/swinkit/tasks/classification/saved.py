@@ -5,13 +5,14 @@ from typing import Any
 
 from ... import __version__
 from ...data.samples import Samples
-from ...errors import DataError
+from ...errors import DataError, listed
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
 from ..saved import config_of, preprocess_in, rebuilt, tensors_of
 from .model import Classifier
 
 TASK = "classification"
+SHOWN = 20  # classes that a card names; labels.json has them all
 
 
 def write_classifier(
@@ -49,7 +50,7 @@ def training_card(variant: str, training: Samples, held_out: Samples, top1: floa
     """A card for a model that has just been trained; `top1` in [0, 1], on the pictures held out."""
     return f"""# {variant}, trained by swinkit {__version__}
 
-{len(training.classes)} classes: {", ".join(training.classes)}.
+{len(training.classes)} classes: {listed(training.classes, SHOWN)}.
 
 Trained on the {len(training)} pictures of `{training.root.name}` ({training.split}); {top1:.2%} top-1 on
 the {len(held_out)} of {held_out.split}, which were watched in training. The recipe is in the run's

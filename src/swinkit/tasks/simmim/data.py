@@ -21,7 +21,6 @@ from ...errors import require
 from .masking import Masking
 from .masks import draw_masks
 
-VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0, mixup=0, cutmix=0, smoothing=0)  # SimMIM's
 OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
 OF_RGB = ("operations", "colour")  # what looks at red, green and blue
 
@@ -73,7 +72,7 @@ class Hiding:
         return Batch(self.preprocess.normalise(torch.stack(images)), mask)
 
     def seen(self, image: Tensor, name: str, epoch: int) -> Tensor:
-        """(3, h, w) uint8 -> (3, *crop) uint8."""
+        """(C, *P) -> (C, *crop), of the same type."""
         if self.augmentation is None:
             return self.preprocess.fit(image)
         return augmented(image, self.augmentation, self.preprocess, draws(self.seed, epoch, name, "augment"))

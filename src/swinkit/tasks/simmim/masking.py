@@ -10,10 +10,14 @@ import math
 from dataclasses import dataclass
 
 from ...core.spec import Size, Spec
+from ...data.augmentation import Augmentation
 from ...errors import require
 from ...kinds import require_kinds
 from ...models.families import SpecV2
 
+VIEW = Augmentation(
+    scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0
+)  # published
 PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 

@@ -19,6 +19,7 @@ from ...core.tiles import crop
 from ...data.draws import draws
 from ...data.images import Picture
 from ...data.preprocess import Preprocess
+from ...data.published import resized
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
 from ..pictures import answered, evaluating, require_pictures
@@ -30,7 +31,7 @@ from .masking import Masking
 from .masks import draw_masks
 from .metrics import Errors
 
-PUBLISHED = Preprocess(crop=(192, 192), resize=192, interpolation="bilinear")
+PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bilinear")
 
 
 class SimMIM(Task):
