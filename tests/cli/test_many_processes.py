@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from swinkit.cli.launch import launched
 from swinkit.cli.main import main
 from swinkit.errors import UsageError
+from swinkit.files.tensors import read_torch
 from swinkit.runs.lock import Lock
 from tests.training.processes import PATIENCE
 
@@ -46,7 +48,10 @@ def free_port():
         return str(free.getsockname()[1])
 
 
-def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
+@pytest.mark.parametrize(
+    "fields", [[], ["run.sharding=full", "optimiser.kind=adamw", "run.precision=bf16"]], ids=["none", "full"]
+)
+def test_torchrun_and_accelerate_train_what_processes_does(fields, pictures, tmp_path):
     here = [sys.executable, "-m"]
     starters = {
         "processes": [*here, "swinkit"],
@@ -57,7 +62,7 @@ def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
     starters["accelerate"] += ["--main_process_port", free_port(), "-m", "swinkit"]
     running = {}
     for name, starter in starters.items():
-        words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / name}", *WORDS]
+        words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / name}", *WORDS, *fields]
         words += ["--processes=2"] if name == "processes" else []
         running[name] = subprocess.Popen(
             [*starter, *words],
@@ -74,7 +79,8 @@ def test_torchrun_and_accelerate_train_what_processes_does(pictures, tmp_path):
         weights = load_file(tmp_path / name / "last" / "model.safetensors")
         assert all(torch.equal(value, weights[key]) for key, value in expected.items()), name
         config = json.loads((tmp_path / name / "config.json").read_text())
-        assert config["recipe"]["run"]["sharding"] == "none"
+        assert config["recipe"]["run"]["sharding"] == ("full" if fields else "none")
+        assert said[name].count("parameters in this process") == bool(fields)
 
 
 def test_shared_out_weights_train_as_whole_ones_do(pictures, tmp_path, capfd):
@@ -142,6 +148,27 @@ def test_a_terminal_has_one_bar_and_closing_it_stops_all(going):
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == 129
     assert freed(out) | {"updates": 0} == {"event": "stopped", "updates": 0, "signal": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [(lambda _, terminal: os.write(terminal, b"\x03"), 2), (lambda launcher, _: os.kill(launcher, 15), 15)],
+)
+def test_asked_to_stop_all_finish_the_step_and_save(asked, number, going):
+    """By Ctrl-C in the terminal, or by SIGTERM to the command."""
+    launcher, out, terminal, _ = going
+    asked(launcher, terminal)
+    while not (over := os.waitpid(launcher, os.WNOHANG))[0]:
+        if select.select([terminal], [], [], 0.05)[0]:
+            with suppress(OSError):
+                os.read(terminal, 4096)
+    assert os.waitstatus_to_exitcode(over[1]) == 128 + number
+    stopped = freed(out)
+    assert (stopped["event"], stopped["signal"]) == ("stopped", number)
+    (checkpoint,) = (out / "checkpoints").glob("epoch-*")
+    with (checkpoint / "state.pt").open("rb") as file:
+        assert read_torch(checkpoint, file)["progress"]["updates"] == stopped["updates"]
+    os.close(terminal)
 
 
 def test_without_their_launcher_all_stop(going):

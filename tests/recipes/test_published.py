@@ -130,8 +130,14 @@ def test_simmim_is_pretrained_with_the_released_numbers(facts: dict[str, Any], n
             assert schedule.final_lr == pytest.approx(told["min_lr_per_512"] * times)
             assert not schedule.after_warmup
         changed = recipe.augmentation
-        assert list(changed.scale) == common["augment"]["random_resized_crop"]["scale"]
+        crop = common["augment"]["random_resized_crop"]
+        assert list(changed.scale) == crop["scale"]
+        assert list(changed.ratio) == pytest.approx(crop["ratio"], abs=1e-4)
+        assert changed.flip == common["augment"]["hflip"]
         assert recipe.data.interpolation == "bilinear"
+        mask = common["mask"]
+        assert (recipe.masking.patch, recipe.masking.ratio) == (mask["patch"], mask["ratio"])
+        require_optimiser(recipe, common)
         assert {changed.operations, changed.erase, changed.mixup, changed.cutmix} == {0}
         assert recipe.drop_path == (0.1 if "v2" in recipe.variant else 0.0)
 
@@ -156,6 +162,35 @@ def test_simmim_is_finetuned_with_the_released_numbers(facts: dict[str, Any]) ->
         assert schedule.final_lr == pytest.approx(told["min_lr_per_512"] * times)
         assert (schedule.epochs, schedule.warmup_epochs) == (told["epochs"], told["warmup_epochs"])
         assert (recipe.run.batch_size, recipe.optimiser.weight_decay) == (2048, told["weight_decay"])
+        require_optimiser(recipe, told)
+        size, model = recipe.data.size[0], re.sub(r"_\d+ep", "", key)
+        window = told["windows"][model][str(size) if str(size) in told["windows"][model] else size]
+        assert VARIANTS[recipe.variant].spec.window_sizes[0] == (window, window)
+
+
+def require_optimiser(recipe: Recipe, told: dict[str, Any]) -> None:
+    """What all of SimMIM's have in common."""
+    optimiser = told["optimizer"]
+    assert (recipe.optimiser.kind, recipe.optimiser.eps) == (optimiser["name"].lower(), optimiser["eps"])
+    assert list(recipe.optimiser.betas) == optimiser["betas"]
+    assert recipe.optimiser.clip_norm == told["clip_grad_norm"]
+
+
+def test_experts_are_as_released(facts: dict[str, Any]) -> None:
+    told = facts["cls_moe_in22k"]["moe"]
+    blocks = tuple(tuple(block for block in stage if block >= 0) for stage in told["blocks"])
+    for _, recipe in described(r"imagenet-22k-swin-moe-.*"):
+        spec = VARIANTS[recipe.variant].spec
+        assert spec.mlp_output_bias == told["mlp_fc2_bias"]
+        if recipe.variant.endswith("-dense"):
+            assert spec.initial_std == told["dense_init_std"]
+            continue
+        assert spec.moe_blocks == blocks
+        assert (spec.top_k, spec.capacity_factor) == (told["top_k"], told["capacity_factor"])
+        assert (spec.router_noise, spec.router_dim) == (told["gate_noise"], told["cosine_router"]["dim"])
+        assert (spec.batch_prioritised, spec.normalise_gates) == (told["bpr"], told["normalize_gate"])
+        assert (spec.balance_weight, spec.expert_dropout) == (told["aux_loss_weight"], told["moe_drop"])
+        assert spec.initial_std == told["init_std"]
 
 
 @pytest.mark.parametrize(("name", "step"), GIANT_STEPS.items())

@@ -4,6 +4,8 @@
 """
 
 import errno
+import io
+import math
 import multiprocessing
 import os
 import signal
@@ -48,6 +50,7 @@ class Numbers:
     split: str = "train"
     classes: tuple[str, ...] = CLASSES
     bad: int | None = None  # the one that cannot be read
+    poisoned: int | None = None  # the one that is not finite
 
     def __len__(self) -> int:
         return self.count
@@ -65,7 +68,8 @@ class Numbers:
             raise DataError(f"{self.ids[index]} of {self.split} cannot be read")
         generator = torch.Generator().manual_seed(index)
         picture = torch.randint(0, 128, (3, SIZE, SIZE), generator=generator)
-        return (picture + 127 * (index % 2)).to(torch.uint8)
+        picture = (picture + 127 * (index % 2)).to(torch.uint8)
+        return picture * math.nan if index == self.poisoned else picture
 
 
 def prepare(samples: Any, indices: Sequence[int], epoch: int) -> Batch:
@@ -88,8 +92,8 @@ def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
     )
 
 
-def job(recipe: Recipe, *, count: int = 24, bad: int | None = None, bad_watched: int | None = None) -> Job:
-    """A tiny V1 with every kind of dropout on `Numbers`, of which one may be bad."""
+def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **faults: int | None) -> Job:
+    """A tiny V1 with every kind of dropout on `Numbers`, of which one may have one of its `faults`."""
     torch.manual_seed(recipe.run.seed)
     rates = {"drop_path": recipe.drop_path, "dropout": recipe.drop_path}
     swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
@@ -98,7 +102,7 @@ def job(recipe: Recipe, *, count: int = 24, bad: int | None = None, bad_watched:
     workers = recipe.data.workers
 
     def loader(micro_batch: int) -> Loader[Batch]:
-        samples: Any = Numbers(count, bad=bad)
+        samples: Any = Numbers(count, **faults)
         return Loader(samples, prepare, micro_batch=micro_batch, seed=recipe.run.seed, workers=workers)
 
     watched: Any = Numbers(9, split="val", bad=bad_watched)
@@ -122,7 +126,9 @@ def run_job(
     workers: int = 0,
     dies_at: int = 0,
     full_at: int = 0,
+    dies_inside: float = 0.0,
     bad: int | None = None,
+    poisoned: int | None = None,
     bad_watched: int | None = None,
     seconds: float = 0.0,
     environment: dict[str, str] | None = None,
@@ -132,9 +138,10 @@ def run_job(
     """Train in a process of its own, which adds a byte to `PATH.steps` after each step.
 
     `dies_at` kills it before the so many-th change of the disk; from the `full_at`-th time on that something
-    is forced there, it is full; `bad` and `bad_watched` are samples that cannot be read; `seconds` is how
-    long it rests after a step; `environment` makes it one of several processes. An error adds a line to
-    `PATH.errors`.
+    is forced there, it is full; `dies_inside` kills it while it writes a checkpoint, 2.5 in the middle of the
+    third; `bad` and `bad_watched` are samples that cannot be read, `poisoned` one that is not finite;
+    `seconds` is how long it rests after a step; `environment` makes it one of several processes. An error
+    adds a line to `PATH.errors`.
     """
     torch.set_num_threads(1)
     os.environ.update(environment or {})
@@ -144,6 +151,8 @@ def run_job(
     steps = os.open(f"{path}.steps", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     if dies_at:
         die_before_change(dies_at)
+    if dies_inside:
+        die_inside(dies_inside)
     if full_at:
         sync, times = os.fsync, count(1)
         os.fsync = lambda file: sync(file) if next(times) < full_at else refused()
@@ -156,7 +165,7 @@ def run_job(
                 time.sleep(0.01)
 
     try:
-        training = job(chosen, bad=bad, bad_watched=bad_watched)
+        training = job(chosen, bad=bad, poisoned=poisoned, bad_watched=bad_watched)
         train(training, chosen, RunFolder(Path(path)), allow_changes=allow_changes, reporting=reporting)
     except KeyboardInterrupt:  # as cli/main.py ends
         sys.exit(130)
@@ -180,6 +189,22 @@ def die_before_change(number: int) -> None:
 
     for name in ("fsync", "replace", "rename", "unlink", "rmdir"):
         setattr(os, name, counted(getattr(os, name)))
+
+
+def die_inside(moment: float) -> None:
+    """Kill this process while it writes a checkpoint, once as much of it is written as `moment` says."""
+    times, save, (whole, share) = count(), torch.save, (int(moment), moment % 1)
+
+    def saved(state: Any, file: Any) -> None:
+        content = io.BytesIO()
+        save(state, content)
+        last = next(times) == whole
+        file.write(content.getvalue()[: int(share * len(content.getvalue())) if last else None])
+        if last:
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.save = saved
 
 
 def refused() -> None:

@@ -27,7 +27,7 @@ from swinkit.training.schedule import Schedule
 
 from ..data.pictures import numbered
 from .jobs import Numbers, job, prepare, recipe
-from .states import read_state
+from .states import assert_same, last_state, read_state
 
 OPTIMISERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 EPOCHS, STEPS, SEED, CLIP, DECAY = 3, 6, 5, 2.5, 0.5
@@ -123,6 +123,27 @@ def test_a_training_is_what_a_plain_loop_comes_to(tmp_path, monkeypatch, kind, s
     reported = [each.loss for each in said if isinstance(each, Report)]
     assert reported == pytest.approx(losses, rel=1e-5, nan_ok=True)
     assert not scaled or state["scaler"]["scale"] == SCALE / 2**EPOCHS  # half for each step skipped
+
+
+def test_the_scale_of_losses_goes_on_with_the_rest(tmp_path, monkeypatch):
+    """A run that stops after a step that was skipped, and so halved the scale, is resumed to the same."""
+    scaling(monkeypatch)
+    poisoned = {"poisoned": 7}
+    saving = recipe(save_every=1)
+    loop.train(job(saving, **poisoned), saving, RunFolder(tmp_path / "whole"))
+    skipped = [
+        event["updates"] for event in RunFolder(tmp_path / "whole").events() if event["event"] == "skipped"
+    ]
+
+    def stop(said):
+        if isinstance(said, Report) and said.epoch == 1 and said.step == skipped[0] + 1:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        loop.train(job(saving, **poisoned), saving, RunFolder(tmp_path / "run"), reporting=stop)
+    assert read_state(tmp_path / "run")["scaler"]["scale"] == SCALE / 2
+    loop.train(job(saving, **poisoned), saving, RunFolder(tmp_path / "run"))
+    assert_same(last_state(tmp_path / "run"), last_state(tmp_path / "whole"))
 
 
 def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):

@@ -80,6 +80,30 @@ def test_two_processes_compute_what_one_does_with_twice_the_accumulation(alone, 
     assert_close(last_state(together[1]), alone)
 
 
+@pytest.mark.parametrize("sharding", ["none", "full"])
+def test_a_step_that_is_not_finite_in_one_process_is_skipped_by_both(sharding, tmp_path):
+    one, both = tmp_path / "one", tmp_path / "both"
+    assert ended(started(one, micro_batch=1, poisoned=7)) == 0
+    assert run_together(both, sharding=sharding, poisoned=7) == [0, 0]
+    assert_close(last_state(both), last_state(one))
+    expected, found = (
+        [event["samples"] for event in RunFolder(run).events() if event["event"] == "skipped"]
+        for run in (one, both)
+    )
+    assert found == expected
+    assert [len(samples) for samples in found] == [4, 4]  # one step of each epoch, with the names of all
+
+
+@pytest.mark.parametrize("sharding", ["none", "full"])
+def test_two_processes_compute_in_bf16_what_one_does(sharding, tmp_path):
+    one, both = tmp_path / "one", tmp_path / "both"
+    assert ended(started(one, micro_batch=1, precision="bf16")) == 0
+    assert run_together(both, sharding=sharding, precision="bf16") == [0, 0]
+    ours, theirs = last_state(both), last_state(one)
+    for name, value in theirs["model"].items():
+        torch.testing.assert_close(ours["model"][name], value, rtol=1e-3, atol=1e-4)
+
+
 def test_two_processes_find_one_micro_batch_for_both(tmp_path):
     """Of a batch of four each takes two, which surely fit, as one process that takes two at a time."""
     run = tmp_path / "run"

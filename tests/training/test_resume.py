@@ -56,6 +56,19 @@ def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, worke
     assert not [path for path in run.rglob("*") if path.name[0] == "." and path.name != LOCK]
 
 
+@pytest.mark.parametrize(
+    "moment", [0.0, random.Random(SEED).uniform(0, 1), random.Random(SEED).uniform(1, 6)]
+)
+def test_kill_9_inside_of_a_checkpoint_changes_nothing(whole, moment, tmp_path):
+    """After any byte of it."""
+    run = tmp_path / "run"
+    assert ended(started(run, dies_inside=moment or 1e-9)) == -signal.SIGKILL
+    assert [path for path in (run / "checkpoints").iterdir() if path.name[0] == "."]
+    assert ended(started(run)) == 0
+    assert_same(last_state(run), whole)
+    assert not [path for path in run.rglob("*") if path.name[0] == "." and path.name != LOCK]
+
+
 @pytest.mark.parametrize("seed", [SEED])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_asked_to_stop_it_finishes_the_step_and_saves(whole, number, code, seed, tmp_path):

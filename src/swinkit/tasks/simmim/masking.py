@@ -15,9 +15,8 @@ from ...errors import require
 from ...kinds import require_kinds
 from ...models.families import SpecV2
 
-VIEW = Augmentation(
-    scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0
-)  # published
+# What of a picture is seen in training, as published.
+VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0)
 PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 
