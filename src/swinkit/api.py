@@ -27,10 +27,10 @@ from .recipes.catalogue import find as find_recipe
 from .runs.folder import BEST, RunFolder
 from .runs.report import Reporting, logged
 from .tasks.classification.evaluation import Evaluation, measured, pictures_for
-from .tasks.classification.foreign import load_file
 from .tasks.classification.model import Classifier
 from .tasks.classification.published import Claims, publication
 from .tasks.evaluations import Watching
+from .tasks.foreign import load_file
 from .tasks.known import read_model, write_model
 from .tasks.simmim.evaluation import MaskedEvaluation, inputs_in
 from .tasks.simmim.evaluation import measured as measured_masked

@@ -168,8 +168,8 @@ def test_too_many_pictures_of_training_that_cannot_be_read(layout, tmp_path, cap
     )
     assert trained(data, tmp_path / "run", capsys) == (3, said)
     told = (
-        "!corrupt: 1 of 8 pictures of train cannot be read (training allows 0.1%); mend them, or take them "
-        f"out: `{name}: {NO_PICTURE}`"
+        "!corrupt: 1 of 8 pictures of train cannot be read (training allows 0.1% by default); mend them, or "
+        f"take them out: `{name}: {NO_PICTURE}`"
     )
     assert checked(data, capsys) == (3, [told])
 

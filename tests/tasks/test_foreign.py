@@ -15,14 +15,14 @@ from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
-from swinkit.tasks.classification.foreign import (
+from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.foreign import (
     architecture,
     load_file,
     published_preprocess,
     routed,
     usual_size,
 )
-from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.buffers import coordinates
 from swinkit.weights.dialect import Reading

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from swinkit.errors import DataError, UsageError
-from swinkit.tasks.classification.foreign import load_file
+from swinkit.tasks.foreign import load_file
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.load import export_weights, load_weights
 from swinkit.zoo.facts import Facts

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from ..data.images import ImageError, find_images, load_image
+from ..data.images import ImageError, load_image
+from ..data.paths import find_images
 from ..errors import DataError
 from ..tasks.classification.model import Classifier
 from ..tasks.results import Classification

@@ -205,7 +205,11 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
             continue
         total = sum(of_class.values())
         blocking = split != "train" or len(bad) > MAX_BAD_FRACTION * total
-        rule = f"training allows {MAX_BAD_FRACTION:.1%}" if split == "train" else "evaluation allows none"
+        rule = (
+            f"training allows {MAX_BAD_FRACTION:.1%} by default"
+            if split == "train"
+            else "evaluation allows none"
+        )
         message = (
             f"{len(bad)} of {total} pictures of {split} cannot be read ({rule}); mend them, or take them out"
         )

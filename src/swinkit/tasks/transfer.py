@@ -15,8 +15,8 @@ from ..models.build import build
 from ..models.catalogue import find
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
-from .classification.foreign import published_preprocess
 from .classification.model import Classifier
+from .foreign import published_preprocess
 from .saved import tensors_of
 from .simmim.model import SimMIM
 

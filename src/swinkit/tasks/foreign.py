@@ -5,30 +5,30 @@ from pathlib import Path
 
 import torch
 
-from ...core.backbone import Swin
-from ...core.spec import Size, Spec
-from ...data.classes import class_names
-from ...data.imagenet import CLASSES_1K
-from ...data.preprocess import Preprocess
-from ...data.published import resized
-from ...errors import DataError, UsageError, listed, require
-from ...files.state import State
-from ...files.tensors import Contents, read_contents
-from ...heads.pyramid import Pyramid
-from ...models.build import build
-from ...models.catalogue import alike, canonical, find, outline
-from ...models.config import family_of
-from ...models.families import Continuous, SpecMoE
-from ...models.specs import VARIANTS
-from ...weights.dialect import Dialect, Reading
-from ...weights.dialects import detect, dialect_named
-from ...weights.infer import infer
-from ...weights.load import load_weights
-from ...weights.rank_files import is_ranked, read_ranks
-from ...zoo.facts import Facts
-from ..simmim.masking import published_masking
-from ..simmim.model import SimMIM
-from .model import Classifier
+from ..core.backbone import Swin
+from ..core.spec import Size, Spec
+from ..data.classes import class_names
+from ..data.imagenet import CLASSES_1K
+from ..data.preprocess import Preprocess
+from ..data.published import resized
+from ..errors import DataError, UsageError, listed, require
+from ..files.state import State
+from ..files.tensors import Contents, read_contents
+from ..heads.pyramid import Pyramid
+from ..models.build import build
+from ..models.catalogue import alike, canonical, find, outline
+from ..models.config import family_of
+from ..models.families import Continuous, SpecMoE
+from ..models.specs import VARIANTS
+from ..weights.dialect import Dialect, Reading
+from ..weights.dialects import detect, dialect_named
+from ..weights.infer import infer
+from ..weights.load import load_weights
+from ..weights.rank_files import is_ranked, read_ranks
+from ..zoo.facts import Facts
+from .classification.model import Classifier
+from .simmim.masking import published_masking
+from .simmim.model import SimMIM
 
 USUAL_SIZE = (224, 224)
 DECODER = "head.decoder.weight"
