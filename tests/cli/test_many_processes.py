@@ -150,14 +150,14 @@ def test_a_terminal_has_one_bar_and_closing_it_stops_all(going):
     assert freed(out) | {"updates": 0} == {"event": "stopped", "updates": 0, "signal": 1}
 
 
-@pytest.mark.parametrize(
-    ("asked", "number"),
-    [(lambda _, terminal: os.write(terminal, b"\x03"), 2), (lambda launcher, _: os.kill(launcher, 15), 15)],
-)
-def test_asked_to_stop_all_finish_the_step_and_save(asked, number, going):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_all_finish_the_step_and_save(number, going):
     """By Ctrl-C in the terminal, or by SIGTERM to the command."""
     launcher, out, terminal, _ = going
-    asked(launcher, terminal)
+    if number == signal.SIGINT:
+        os.write(terminal, b"\x03")
+    else:
+        os.kill(launcher, number)
     while not (over := os.waitpid(launcher, os.WNOHANG))[0]:
         if select.select([terminal], [], [], 0.05)[0]:
             with suppress(OSError):

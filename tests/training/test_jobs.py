@@ -67,5 +67,5 @@ def test_a_run_that_goes_on_no_longer_needs_what_it_began_with(data, tmp_path, c
     assert capsys.readouterr().err == ""
     with pytest.raises(DataError, match="given: no such file or folder"):
         swinkit.train(short, data, tmp_path / "another")
-    with pytest.raises(UsageError, match=r"holds a run that differs: `init was .*given\", now null"):
+    with pytest.raises(UsageError, match="holds a run that differs: `init was "):
         swinkit.train(replace(short, init=None), data, tmp_path / "run")
