@@ -3,7 +3,7 @@
 1,797 pictures of 8 x 8 pixels, which lie in its wheel, so that no network is needed: the first half in
 `train/`, the second in `val/`, as scikit-learn's own example cuts them. Then
 
-    swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0
+    swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0 run.precision=bf16
 """
 
 import argparse

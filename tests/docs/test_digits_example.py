@@ -1,5 +1,6 @@
 """The digits of scikit-learn become folders of pictures that the recipe for them can be trained on."""
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from swinkit.cli.main import main
 from swinkit.data.layouts import find_samples
 from swinkit.recipes.catalogue import find
 from swinkit.training.jobs import job_of
@@ -34,6 +36,16 @@ def test_the_first_half_is_to_learn_from_and_the_second_to_be_watched(example, t
         assert np.array_equal(np.asarray(Image.open(path)), (pictures[i].reshape(8, 8) * 255 / 16).round())
     job = job_of(find("cifar10-swin-pico"), tmp_path / "digits")
     assert "898 pictures of 10 classes" in job.title
+
+
+def test_the_weights_in_the_package_learn_them_at_once(example, tmp_path):
+    """One epoch of twenty; from nothing, a quarter is known by then."""
+    example["main"]([str(tmp_path / "digits")])
+    words = ["train", "finetune-swin-pico", f"data={tmp_path / 'digits'}", f"out={tmp_path / 'run'}"]
+    short = ["schedule.epochs=1", "schedule.warmup_epochs=0.1"]
+    assert main([*words, "augmentation.flip=0", *short]) == 0
+    scores = json.loads((tmp_path / "run" / "best" / "metrics.json").read_text())
+    assert scores["top1"] > 0.8
 
 
 def test_what_is_there_is_not_written_over(example, tmp_path, capsys):

@@ -18,7 +18,7 @@ from swinkit.exporting import proof as proving
 from swinkit.exporting.convert import convert_model
 from swinkit.exporting.libraries import Library
 from swinkit.exporting.proof import Proof
-from swinkit.tasks.classification import foreign
+from swinkit.tasks import foreign
 from swinkit.weights.configs import torchvision_arguments
 from swinkit.zoo.facts import Facts
 
