@@ -39,7 +39,7 @@ class Answers:
 
     def accuracy(self, num_classes: int) -> Accuracy:
         """What they come to."""
-        return Accuracy.of_answers(num_classes, self.labels, self.first, int(self.among5.sum()))
+        return Accuracy.of(num_classes, self.labels, self.first, int(self.among5.sum()))
 
     def worst(self, count: int) -> list[int]:
         """Up to `count` pictures, those of the highest loss first."""

@@ -1,8 +1,8 @@
-"""Accuracy from counted pairs of class and answer: exact integers, in any order, over any number of batches.
+"""Accuracy from counted pairs of class and answer: exact integers, whatever the order.
 
 Only pairs that occurred are kept, so 21,841 classes cost no more than 10.
 
-Shapes: B batch, K classes, M of them, N different pairs.
+Shapes: B samples, K classes, M of them, N different pairs.
 """
 
 from collections.abc import Sequence
@@ -112,32 +112,13 @@ class Accuracy:
                 found[place[truth], place[answer]] = count
         return found
 
-    def __add__(self, other: "Accuracy") -> "Accuracy":
-        """Counts of both, of the same classes."""
-        both = torch.cat((self.pairs, other.pairs))
-        pairs, places = both.unique(return_inverse=True)
-        counts = self.counted(places, torch.cat((self.counts, other.counts)), len(pairs))
-        return Accuracy(self.num_classes, pairs, counts, self.hits5 + other.hits5)
-
     @staticmethod
     def counted(places: Tensor, counts: Tensor, length: int) -> Tensor:
         """(N,) places in [0, length) and (N,) counts -> (length,) the sum of the counts at each."""
         return torch.zeros(length, dtype=torch.long, device="cpu").index_add_(0, places, counts)
 
     @classmethod
-    def empty(cls, num_classes: int) -> "Accuracy":
-        """Nothing counted yet."""
-        nothing = torch.zeros(0, dtype=torch.long, device="cpu")
-        return cls(num_classes, nothing, nothing, 0)
-
-    @classmethod
-    def of(cls, logits: Tensor, labels: Tensor) -> "Accuracy":
-        """(B, K) and (B,) -> counts."""
-        order, labels = first_answers(logits), labels.cpu()
-        return cls.of_answers(logits.shape[1], labels, order[:, 0], int((order == labels[:, None]).sum()))
-
-    @classmethod
-    def of_answers(cls, num_classes: int, labels: Tensor, answers: Tensor, hits5: int) -> "Accuracy":
+    def of(cls, num_classes: int, labels: Tensor, answers: Tensor, hits5: int) -> "Accuracy":
         """(B,) classes and (B,) first answers -> counts."""
         pairs, counts = (labels * num_classes + answers).unique(return_counts=True)
         return cls(num_classes, pairs, counts, hits5)
