@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 GLOO = "/gloo/"  # in its messages: the file that one comes from
 
 
-class Reading(Generic[Item]):
+class Supply(Generic[Item]):
     """The batches of one process; in the place of one that cannot be read, the last one once more.
 
     So this process takes its part in the step that all are in; `signals` hold the error, and after the step

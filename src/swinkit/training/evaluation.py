@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..tasks.task import Task
-from .company import Reading
+from .company import Supply
 from .exchange import allotted, first_code, in_order
 from .job import Batches
 from .signals import Signals
@@ -21,7 +21,7 @@ def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Tensor
     last = len(validation) - 1
     numbers, observed = allotted(len(validation)), []
     answers = validation.batches([min(number, last) for number in numbers])
-    batches = Reading(zip(numbers, answers, strict=True), signals)
+    batches = Supply(zip(numbers, answers, strict=True), signals)
     stop = batches.begin()
     for _ in () if stop else numbers:
         number, batch = batches.next()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..runs.progress import Length, Progress
 from ..runs.report import Stopwatch
 from .blocks import compiler_explained
-from .company import Reading
+from .company import Supply
 from .job import MicroBatches
 from .objective import seed_micro_batch
 from .plan import Plan
@@ -64,7 +64,7 @@ class Learner:
             group["lr"] = learning_rate(step, self.length.steps, peak, self.recipe.schedule)
 
     def gradient(
-        self, batches: Reading[tuple[int, Any]], progress: Progress, watch: Stopwatch
+        self, batches: Supply[tuple[int, Any]], progress: Progress, watch: Stopwatch
     ) -> tuple[float, float]:
         """Gather the gradient of the step to come over its micro-batches, and clip it.
 

@@ -29,7 +29,7 @@ from ..tasks.precision import exact_convolutions
 from ..tasks.task import Task
 from .averaging import Average
 from .blocks import unwrap_blocks
-from .company import Reading, company, same_everywhere
+from .company import Supply, company, same_everywhere
 from .evaluation import evaluated
 from .exchange import agreed, first_code, take_leave
 from .header import header, row
@@ -97,7 +97,7 @@ def train(
             # ---- 3. Step ---------------------------------------------------------------------------------
             trained.task.train()
             start, watch = progress.step * plan.group, Stopwatch()
-            batches = Reading(loader.micro_batches(progress.epoch, start, rank, plan.ranks), signals)
+            batches = Supply(loader.micro_batches(progress.epoch, start, rank, plan.ranks), signals)
             with watch.waiting():
                 stop = batches.begin()
             while progress.step < steps and not stop and not out_of_time(progress, run):
