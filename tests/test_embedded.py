@@ -1,4 +1,4 @@
-"""The model in the package: small, whole, and as good as its card says."""
+"""The models in the package: small, whole, and as good as their cards say."""
 
 import json
 import re
@@ -12,41 +12,55 @@ from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
 from swinkit.zoo.checkpoints import DEFAULT, published
 
-FOLDER = published()[DEFAULT].folder or Path()
+EMBEDDED = {name: row.folder for name, row in published().items() if row.folder is not None}
+each = pytest.mark.parametrize("name", EMBEDDED)
 
 
-def stated(name: str) -> float:
-    """A share that the card states, such as `**81.23 %** top-1`."""
-    found = re.search(rf"([\d.]+) %(?:\*\*)? {name}", (FOLDER / "README.md").read_text())
+def stated(name: str, what: str) -> float:
+    """A share that a card states, such as `**81.23 %** top-1`."""
+    found = re.search(rf"([\d.]+) %(?:\*\*)? {what}", (EMBEDDED[name] / "README.md").read_text())
     assert found is not None
     return float(found[1]) / 100
 
 
-def test_it_takes_at_most_six_megabytes() -> None:
-    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 6e6
+def test_they_are_a_v1_and_a_v2_of_which_the_first_is_the_default() -> None:
+    assert list(EMBEDDED) == [DEFAULT, "swinv2-pico/cifar-10"]
 
 
-def test_it_is_the_variant_of_its_name() -> None:
-    assert swinkit.load().backbone.spec == VARIANTS["swin-pico"].spec
+@each
+def test_it_takes_at_most_six_megabytes(name: str) -> None:
+    assert sum(file.stat().st_size for file in EMBEDDED[name].iterdir()) < 6e6
 
 
-def test_the_card_states_at_least_82_percent() -> None:
-    assert stated("top-1") >= 0.82
+@each
+def test_it_is_the_variant_of_its_name(name: str) -> None:
+    assert swinkit.load(name).backbone.spec == VARIANTS[name.partition("/")[0]].spec
 
 
-def test_the_command_of_the_card_gives_its_numbers(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@each
+def test_the_card_states_at_least_82_percent(name: str) -> None:
+    assert stated(name, "top-1") >= 0.82
+    assert published()[name].reported == {"top1": pytest.approx(100 * stated(name, "top-1"))}
+
+
+@each
+def test_the_command_of_the_card_gives_its_numbers(
+    name: str, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """On all 10,000 test pictures, which takes half a minute."""
-    assert main(["evaluate", DEFAULT, f"data={shared / 'data' / 'cifar10.zip'}", "split=test", "--json"]) == 0
-    found, kept = json.loads(capsys.readouterr().out), json.loads((FOLDER / "metrics.json").read_text())
+    assert main(["evaluate", name, f"data={shared / 'data' / 'cifar10.zip'}", "split=test", "--json"]) == 0
+    found, kept = (
+        json.loads(capsys.readouterr().out),
+        json.loads((EMBEDDED[name] / "metrics.json").read_text()),
+    )
     assert found["pictures"] == kept["pictures"] == 10_000
     assert found["data"]["sha256"] == kept["data"]["sha256"]
     assert found["loss"] == pytest.approx(kept["val_loss"], abs=1e-4)
-    for name, told in (("top1", stated("top-1")), ("top5", stated("top-5"))):
-        assert found[name] == pytest.approx(told, abs=2e-4), (
-            name
-        )  # two pictures: sums differ between machines
+    for score, told in (("top1", stated(name, "top-1")), ("top5", stated(name, "top-5"))):
+        assert found[score] == pytest.approx(told, abs=2e-4), score  # two pictures: sums differ by machine
 
 
-def test_it_answers_any_size_of_pixels() -> None:
+@each
+def test_it_answers_any_size_of_pixels(name: str) -> None:
     with torch.inference_mode():
-        assert swinkit.load()(torch.randn(1, 3, 45, 70)).isfinite().all()
+        assert swinkit.load(name)(torch.randn(1, 3, 45, 70)).isfinite().all()

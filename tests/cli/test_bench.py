@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_growth_has_a_table_and_a_picture_of_its_own(tmp_path: Path, capsys) -> 
     assert not (tmp_path / "out" / "ratios.png").exists()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends this process, even where a shell began the tests in its background, where it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_what_was_measured_is_kept_when_it_is_stopped(number, code, tmp_path, capsys, monkeypatch) -> None:
     def rounds(contenders, row, *rest):

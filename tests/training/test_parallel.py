@@ -141,7 +141,7 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(together, tmp_pa
             3,
             "sample-2 of val cannot be read",
         ),  # in the second batch: of the second process
-        ({"full_at": 12}, 4, "cannot be written (No space left on device)"),
+        ({"full_at": 12}, 4, "No space left on device"),
     ],
 )
 def test_an_error_of_one_process_stops_both_in_order_and_is_told_once(fault, code, told, together, tmp_path):
