@@ -82,6 +82,29 @@ def test_what_is_made_is_freed_before_the_backward_pass():
     answer.sum().backward()
 
 
+class NotingProduct(nn.Linear):
+    """Notes what it answers, as no hook does."""
+
+    def __init__(self, width: int, hidden: int):
+        super().__init__(width, hidden)
+        self.made = list[weakref.ref[torch.Tensor]]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer = super().forward(x)
+        self.made.append(weakref.ref(answer))
+        return answer
+
+
+def test_a_checkpoint_keeps_nothing_of_the_hidden_layer():
+    mlp = MLP(8, 32)
+    mlp.fc1 = NotingProduct(8, 32)
+    answer = checkpoint(mlp, X.clone().requires_grad_(), use_reentrant=False)
+    assert isinstance(answer, torch.Tensor)
+    assert [made() for made in mlp.fc1.made] == [None]
+    answer.sum().backward()
+    assert [made() for made in mlp.fc1.made] == [None, None]
+
+
 def of_one(mlp: MLP, hook: Callable[..., None]) -> RemovableHandle:
     return mlp.activation.register_forward_hook(hook)
 

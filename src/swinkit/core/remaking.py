@@ -38,6 +38,7 @@ def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor],
     keep, find = watching()
     kind, numbers = x.device.type, whose(made)  # not `made` itself, or the graph would hold it after all
     version = made._version  # noqa: SLF001  torch has no public name for it
+    source = [x]
     autocast = torch.autocast(
         kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
     )
@@ -45,7 +46,7 @@ def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor],
     def pack(tensor: Tensor) -> Any:
         unchanged = tensor._version == version  # noqa: SLF001
         if unchanged and tensor.is_contiguous() and whose(tensor) == numbers:
-            return Again(keep(x), tensor.shape)
+            return Again(keep(*source), tensor.shape)
         return keep(tensor)
 
     def unpack(kept: Any) -> Tensor:
@@ -55,7 +56,9 @@ def through(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor],
             return make(find(kept.source)).view(kept.shape)
 
     with saved_tensors_hooks(pack, unpack):
-        return use(made)
+        used = use(made)
+    source.clear()  # torch holds `pack` as long as the graph; a checkpoint that keeps no `x` must free it
+    return used
 
 
 def may_be_made_again(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
