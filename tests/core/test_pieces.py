@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit.core import pieces
-from swinkit.core.block import DropPath
-from swinkit.core.pieces import by_token, in_pieces
+from swinkit.core.block import MLP, DropPath
+from swinkit.core.pieces import by_token, in_pieces, learned_by_token
 
 from ..models.small import pixels, small
 
@@ -113,3 +113,78 @@ def test_for_what_fits_one_piece_no_module_is_visited(noted, monkeypatch):
     monkeypatch.setattr(pieces, "goes_in_pieces", lambda *_: pytest.fail("visited"))
     for way in (in_pieces, by_token):
         assert torch.equal(way(noted, noted, X[:2]), X[:2] * 2)
+
+
+class NotedMLP(MLP):
+    """Notes how many tokens it was given."""
+
+    def __init__(self, dropout: float = 0.0):
+        super().__init__(8, 32, dropout)
+        self.given: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.given.append(len(x))
+        return super().forward(x)
+
+
+@pytest.fixture
+def small_lessons(monkeypatch):
+    monkeypatch.setattr(pieces, "LEARNED_PIECE", 20)
+
+
+@pytest.mark.usefixtures("small_lessons")
+def test_with_gradients_tokens_go_a_few_at_a_time_where_none_sees_another():
+    mlp = NotedMLP()
+    learned_by_token([mlp], mlp, X.clone().requires_grad_())
+    assert mlp.given == [2, 2, 2, 1]
+    mlp.given.clear()
+    learned_by_token([mlp], mlp, X[:2])
+    with torch.no_grad():  # as `by_token` has smaller pieces then
+        learned_by_token([mlp], mlp, X)
+    assert mlp.given == [2, 7]
+
+
+def with_dropout() -> MLP:
+    return NotedMLP(0.5)
+
+
+def with_statistics() -> MLP:
+    mlp = NotedMLP()
+    mlp.fc1 = nn.Sequential(mlp.fc1, nn.BatchNorm1d(32))
+    return mlp
+
+
+def watched() -> MLP:
+    mlp = NotedMLP()
+    mlp.fc2.register_forward_hook(lambda *_: None)
+    return mlp
+
+
+@pytest.mark.usefixtures("small_lessons")
+@pytest.mark.parametrize("made", [with_dropout, with_statistics, watched])
+def test_with_gradients_what_draws_or_looks_across_or_is_watched_is_called_once(made):
+    mlp = made()
+    learned_by_token([nn.LayerNorm(8), mlp], mlp, X)
+    assert mlp.given == [7]
+
+
+def learned(model: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """The answers of a model that drops whole images at random, and the gradients of its weights."""
+    torch.manual_seed(1)
+    ends = model(x)
+    return [*ends, *torch.autograd.grad(sum(end.square().sum() for end in ends), list(model.parameters()))]
+
+
+@pytest.mark.parametrize("family", ["v1", "v2", "mlp", "moe", "video"])
+def test_a_model_learns_alike(family, monkeypatch):
+    """Experts see the whole batch; three of the four blocks have some."""
+    model, x = small(family, drop_path=0.5).double().train(), pixels(family).double()
+    monkeypatch.setattr(pieces, "LEARNED_PIECE", 200)
+    with monkeypatch.context() as patch:
+        asked, ask = list[bool](), pieces.learns_in_pieces
+        patch.setattr(pieces, "learns_in_pieces", lambda *given: asked.append(ask(*given)) or asked[-1])
+        found = learned(model, x)
+    assert sum(asked) == (1 if family == "moe" else 4)
+    monkeypatch.setattr(pieces, "LEARNED_PIECE", 10**9)
+    for a, b in zip(found, learned(model, x), strict=True):
+        torch.testing.assert_close(a, b)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .pieces import by_token
+from .pieces import by_token, learned_by_token
 from .remaking import through
 
 
@@ -30,6 +30,8 @@ class DropPath(nn.Module):
 
 class MLP(nn.Module):
     """(..., C) -> (..., C), by way of `hidden` channels."""
+
+    looks_at_one_token = True
 
     def __init__(self, dim: int, hidden: int, dropout: float = 0.0, *, output_bias: bool = True):
         super().__init__()
@@ -71,7 +73,12 @@ class PreNormBlock(Block):
 
     def mix_channels(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        return x + self.drop_path(through(self.norm2, x, self.channel_mixer))
+        parts = self.norm2, self.channel_mixer
+        return x + self.drop_path(learned_by_token(parts, self.change_channels, x))
+
+    def change_channels(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C): what the residual joins."""
+        return through(self.norm2, x, self.channel_mixer)
 
 
 class PostNormBlock(Block):
@@ -99,4 +106,9 @@ class PostNormBlock(Block):
 
     def mix_channels(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        return self.main_norm(x + self.drop_path(self.norm2(self.channel_mixer(x))))
+        parts = self.channel_mixer, self.norm2
+        return self.main_norm(x + self.drop_path(learned_by_token(parts, self.change_channels, x)))
+
+    def change_channels(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C): what the residual joins."""
+        return self.norm2(self.channel_mixer(x))
