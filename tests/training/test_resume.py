@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -37,9 +38,10 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_kill_9_at_random_moments_changes_nothing(whole, workers, seed, tmp_path):
     draw, run = random.Random(f"{seed} {workers}"), tmp_path / "run"
-    for _ in range(3):
+    steps = sorted(draw.sample(range(1, 7), 3))  # of twelve: until it is killed it may take one or two more
+    for before, step in pairwise([0, *steps]):
         process = started(run, workers=workers)
-        after_steps(run, process, draw.randint(1, 4))
+        after_steps(run, process, step - before)
         time.sleep(draw.uniform(0, STEP))
         process.kill()
         assert ended(process) == -signal.SIGKILL

@@ -80,7 +80,7 @@ def add_options(reader: ArgumentParser) -> None:
     """What can be asked for."""
     add = reader.add_argument
     add("--quick", action="store_true", help="the most important rows, in about ten minutes (the default)")
-    add("--full", action="store_true", help="all rows and all candidates: hours, as compiling is slow")
+    add("--full", action="store_true", help="all rows and all candidates, in about two hours")
     add(
         "--rows",
         type=str,
