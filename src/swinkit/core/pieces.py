@@ -13,18 +13,14 @@ from torch import Tensor, nn
 from .eager import is_watched, runs_at_once
 
 PIECE = 2**19  # numbers; with the hidden layer, at four times the width, about what caches hold
-LEARNED_PIECE = (
-    2**20
-)  # as each piece adds its own share to the gradients of all weights, fewer and larger ones
+LEARNED_PIECE = 2**20  # larger, as each piece adds its share to the gradients of all weights
 
 
 def in_pieces(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`forward(x)` of `part`, for the B images or tokens of `x`, (B, ...)."""
-    return (
-        piece_by_piece(forward, x, PIECE)
-        if exceeds_a_piece(x, PIECE) and goes_in_pieces(part, x)
-        else forward(x)
-    )
+    if not (exceeds_a_piece(x, PIECE) and goes_in_pieces(part, x)):
+        return forward(x)
+    return piece_by_piece(forward, x, PIECE)
 
 
 def by_token(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -44,7 +40,7 @@ def learned_by_token(parts: Sequence[nn.Module], forward: Callable[[Tensor], Ten
 def piece_by_piece(forward: Callable[[Tensor], Tensor], x: Tensor, piece: int) -> Tensor:
     """`forward(x)`, for as many of the B rows of `x`, (B, ...), at a time as have `piece` numbers."""
     rows = max(1, piece * len(x) // max(1, x.numel()))
-    return forward(x) if len(x) <= rows else torch.cat([forward(piece) for piece in x.split(rows)])
+    return forward(x) if len(x) <= rows else torch.cat([forward(some) for some in x.split(rows)])
 
 
 def exceeds_a_piece(x: Tensor, piece: int) -> bool:
