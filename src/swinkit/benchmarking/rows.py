@@ -99,10 +99,7 @@ CPU = (
     Row(variant="video-swin-t", size=CLIP, batch=1),
     Row(variant="swin-t", size=square(224), batch=8, work=LEARN, quick=True),
     Row(variant="swin-t", size=square(224), batch=8, work=LEARN_LEAN),
-    *(
-        Row(variant="swin-t", size=square(side), batch=1, work=GROW, quick=side in (224, 448))
-        for side in GROWTH
-    ),
+    *(Row(variant="swin-t", size=square(side), batch=1, work=GROW) for side in GROWTH),
 )
 GPU = (
     *(

@@ -22,9 +22,7 @@ from .work import finished
 FIRST = 2  # calls: a training step has all its memory only in the second
 STEADY = 0.05  # share by which two calls in a row may differ when a candidate is warm
 MOST_WARM = 10.0  # seconds after which it is warm in any case
-SHORT = (
-    1.0  # seconds of a call; shorter ones are made once untimed, so that the caches are this process's again
-)
+SHORT = 1.0  # seconds of a call; shorter ones are made once untimed, for caches that are this process's again
 
 
 class Worker:

@@ -79,7 +79,7 @@ def command(arguments: Sequence[str]) -> int:
 def add_options(reader: ArgumentParser) -> None:
     """What can be asked for."""
     add = reader.add_argument
-    add("--quick", action="store_true", help="the most important rows, in about ten minutes (the default)")
+    add("--quick", action="store_true", help="the most important rows, in under ten minutes (the default)")
     add("--full", action="store_true", help="all rows and all candidates, in about two hours")
     add(
         "--rows",
