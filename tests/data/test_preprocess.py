@@ -6,7 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.transforms import v2 as transforms
 
+from swinkit.data import preprocess
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, UsageError
 
@@ -109,6 +111,22 @@ def test_a_picture_of_the_right_size_is_only_normalised():
     assert torch.equal(pixels, image / 255)
 
 
+@pytest.mark.parametrize("size", [(24, 32), (7, 90), (90, 7), (301, 200), (64, 3000), (40, 41)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("frames", [(), (2,)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_pixels_are_those_of_torchvision(size, interpolation, frames, dtype):
+    image = torch.randint(0, 256, (3, *frames, *size), dtype=torch.uint8).to(dtype)
+    how = {"interpolation": transforms.InterpolationMode(interpolation), "antialias": True}
+    settings = {"crop": (*frames, 25, 32), "interpolation": interpolation}
+    whole = transforms.functional.resize(image, [25, 32], **how)
+    assert torch.equal(Preprocess(resize=None, **settings).fit(image), whole)
+    longest = [min(side, 16 * min(size)) for side in size]
+    middle = transforms.functional.center_crop(image, longest)
+    middle = transforms.functional.center_crop(transforms.functional.resize(middle, [41], **how), [25, 32])
+    assert torch.equal(Preprocess(resize=41, **settings).fit(image), middle)
+
+
 def test_the_middle_is_kept():
     """Left half black, right half white, a white middle stripe: the crop sees the stripe's neighbourhood."""
     image = torch.zeros(3, 20, 60, dtype=torch.uint8)
@@ -122,15 +140,13 @@ def test_the_middle_is_kept():
 
 def test_a_line_of_pixels_takes_no_more_memory_than_it_must(monkeypatch):
     """Resizing 1 x 100,000 to a shorter side of 32 would make 100 million values to keep a thousand of."""
-    from torchvision.transforms.v2 import functional
+    resized, seen = preprocess.resized, []
 
-    resize, seen = functional.resize, []
-
-    def watched(image, *arguments, **options):
+    def watched(image, *arguments):
         seen.append(tuple(image.shape))
-        return resize(image, *arguments, **options)
+        return resized(image, *arguments)
 
-    monkeypatch.setattr(functional, "resize", watched)
+    monkeypatch.setattr(preprocess, "resized", watched)
     image = torch.zeros(3, 1, 100_000, dtype=torch.uint8)
     image[:, :, 50_000 - 8 : 50_000 + 8] = 200
     fitted = Preprocess(crop=(4, 4), resize=4).fit(image)

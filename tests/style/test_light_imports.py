@@ -84,6 +84,17 @@ def test_facts_import_without_torch(module: str):
     assert not HEAVY & set(json.loads(run(code)[-1]))
 
 
+def test_a_prediction_does_not_wait_for_torchvision():
+    """It takes longer than torch to import; of use for names of ImageNet's classes, and in training."""
+    code = """
+import sys, swinkit
+from PIL import Image
+swinkit.load("swin-pico/cifar-10").predict(Image.new("RGB", (40, 50)))
+print("torchvision" in sys.modules)
+"""
+    assert run(code) == ["False"]
+
+
 def test_the_public_names_are_listed_before_they_are_imported():
     code = "import sys, swinkit; print(set(swinkit.__all__) <= set(dir(swinkit)), 'torch' in sys.modules)"
     assert run(code) == ["True False"]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.spec import Size
@@ -66,22 +67,15 @@ class Preprocess:
 
     def fit(self, image: Tensor) -> Tensor:
         """(C, h, w) or (C, t, h, w) -> (C, *crop) of the same type, antialiased."""
-        # Imported for the first picture, as any part of torchvision takes longer than torch to import.
-        from torchvision.transforms.v2 import InterpolationMode
-        from torchvision.transforms.v2 import functional as F
-
-        plane = list(self.crop[-2:])
-        if len(self.crop) > len(plane):
-            image = image[:, middles(image.shape[1], self.crop[0])]
+        *frames, height, width = self.crop
+        if frames:
+            image = image[:, middles(image.shape[1], *frames)]
         if self.resize is None:
-            return F.resize(image, plane, interpolation=InterpolationMode(self.interpolation), antialias=True)
+            return resized(image, (height, width), self.interpolation)
         shorter = min(image.shape[-2:])
-        image = F.center_crop(image, [min(side, shorter * LONGEST) for side in image.shape[-2:]])
-        if shorter != self.resize:
-            image = F.resize(
-                image, [self.resize], interpolation=InterpolationMode(self.interpolation), antialias=True
-            )
-        return F.center_crop(image, plane)
+        image = middle(image, *(min(side, shorter * LONGEST) for side in image.shape[-2:]))
+        sides = (self.resize * side // shorter for side in image.shape[-2:])
+        return middle(resized(image, tuple(sides), self.interpolation), height, width)
 
     def normalise(self, images: Tensor) -> Tensor:
         """(..., C, *crop) uint8, or floats of which 1 is brightest -> float32, of zero mean and unit spread.
@@ -134,6 +128,23 @@ class Preprocess:
             return cls(**arguments)
         except UsageError as error:
             raise DataError(f"preprocess.json: {error}") from None
+
+
+def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
+    """(..., h, w), with at least one axis before -> (..., *size) of the same type, antialiased.
+
+    To the pixel as by torchvision, which a prediction would wait for: it takes longer than torch to import.
+    """
+    if image.shape[-2:] == size:
+        return image
+    found = F.interpolate(image.reshape(-1, *image.shape[-3:]), size, mode=interpolation, antialias=True)
+    return found.reshape(*image.shape[:-2], *size)
+
+
+def middle(image: Tensor, height: int, width: int) -> Tensor:
+    """(..., h, w) -> (..., height, width), of which neither is larger."""
+    top, left = (round((side - cut) / 2) for side, cut in zip(image.shape[-2:], (height, width), strict=True))
+    return image[..., top : top + height, left : left + width]
 
 
 def middles(frames: int, count: int) -> list[int]:

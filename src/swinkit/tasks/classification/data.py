@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data import batch
-from ...data.augment import augmented, erased
 from ...data.augmentation import Augmentation
 from ...data.draws import draws
 from ...data.mixing import UNMIXED, mix_of
@@ -41,6 +40,9 @@ class PrepareTraining:
 
     def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
         """The batch of these samples in this epoch."""
+        # Imported for training alone, as torchvision takes longer than torch to import.
+        from ...data.augment import augmented, erased
+
         streams = [draws(self.seed, epoch, samples.ids[i], "augment") for i in indices]
         images = torch.stack(
             [

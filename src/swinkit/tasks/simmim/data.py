@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.spec import Size
 from ...data import batch
-from ...data.augment import Augmentation, augmented
+from ...data.augmentation import Augmentation
 from ...data.draws import draws
 from ...data.loader import Readable
 from ...data.preprocess import Preprocess
@@ -75,4 +75,7 @@ class Hiding:
         """(C, *P) -> (C, *crop), of the same type."""
         if self.augmentation is None:
             return self.preprocess.fit(image)
+        # Imported for training alone, as torchvision takes longer than torch to import.
+        from ...data.augment import augmented
+
         return augmented(image, self.augmentation, self.preprocess, draws(self.seed, epoch, name, "augment"))
