@@ -1,11 +1,16 @@
 """Preprocessing is a fact of the weights: it is kept exactly, and nothing else is taken for it."""
 
 import json
+import os
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.testing import assert_close
 from torchvision.transforms import v2 as transforms
 
 from swinkit.data import preprocess
@@ -15,6 +20,8 @@ from swinkit.errors import DataError, UsageError
 GOOD = Preprocess(
     crop=(24, 32), resize=40, interpolation="bilinear", mean=(0.1, 0.2, 0.3), std=(1, 0.5, 0.25)
 )
+ARM = platform.machine() in ("aarch64", "arm64")
+AVX2 = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 unit = st.floats(0, 1, allow_subnormal=False)
 positive = st.floats(1e-3, 10)
 
@@ -114,17 +121,42 @@ def test_a_picture_of_the_right_size_is_only_normalised():
 @pytest.mark.parametrize("size", [(24, 32), (7, 90), (90, 7), (301, 200), (64, 3000), (40, 41)])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("frames", [(), (2,)])
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.int16, torch.float32, torch.float64, torch.float16, torch.bfloat16]
+)
 def test_pixels_are_those_of_torchvision(size, interpolation, frames, dtype):
     image = torch.randint(0, 256, (3, *frames, *size), dtype=torch.uint8).to(dtype)
     how = {"interpolation": transforms.InterpolationMode(interpolation), "antialias": True}
     settings = {"crop": (*frames, 25, 32), "interpolation": interpolation}
+    by_floats = dtype == torch.uint8 and interpolation == "bilinear" and not (AVX2 or ARM)
+    levels = 1 if by_floats else 0  # see the next test
     whole = transforms.functional.resize(image, [25, 32], **how)
-    assert torch.equal(Preprocess(resize=None, **settings).fit(image), whole)
+    assert_close(Preprocess(resize=None, **settings).fit(image), whole, rtol=0, atol=levels)
     longest = [min(side, 16 * min(size)) for side in size]
     middle = transforms.functional.center_crop(image, longest)
     middle = transforms.functional.center_crop(transforms.functional.resize(middle, [41], **how), [25, 32])
-    assert torch.equal(Preprocess(resize=41, **settings).fit(image), middle)
+    assert_close(Preprocess(resize=41, **settings).fit(image), middle, rtol=0, atol=levels)
+
+
+def test_every_processor_gives_the_same_bytes(tmp_path):
+    """Torch has code of its own for those without AVX2, on which torchvision resizes bilinear by floats."""
+    code = """
+import sys, torch
+from torchvision.transforms.v2.functional import resize
+from swinkit.data.preprocess import resized
+image = torch.load(sys.argv[1], weights_only=True)
+ours = [resized(image, (40, 120), how) for how in ("bicubic", "bilinear")]
+torch.save([*ours, resize(image, [40, 120], antialias=True)], sys.argv[2])
+"""
+    torch.save(image := torch.randint(0, 256, (3, 77, 91), dtype=torch.uint8), tmp_path / "image.pt")
+    arguments = [str(tmp_path / "image.pt"), str(tmp_path / "resized.pt")]
+    plain = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
+    subprocess.run([sys.executable, "-c", code, *arguments], env=plain, check=True)
+    bicubic, bilinear, theirs = torch.load(tmp_path / "resized.pt", weights_only=True)
+    assert torch.equal(preprocess.resized(image, (40, 120), "bicubic"), bicubic)
+    assert torch.equal(preprocess.resized(image, (40, 120), "bilinear"), bilinear)
+    assert torch.equal(theirs, bilinear) == ARM
+    assert_close(theirs, bilinear, rtol=0, atol=1)
 
 
 def test_the_middle_is_kept():

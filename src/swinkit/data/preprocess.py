@@ -73,9 +73,9 @@ class Preprocess:
         if self.resize is None:
             return resized(image, (height, width), self.interpolation)
         shorter = min(image.shape[-2:])
-        image = middle(image, *(min(side, shorter * LONGEST) for side in image.shape[-2:]))
+        image = center_crop(image, *(min(side, shorter * LONGEST) for side in image.shape[-2:]))
         sides = (self.resize * side // shorter for side in image.shape[-2:])
-        return middle(resized(image, tuple(sides), self.interpolation), height, width)
+        return center_crop(resized(image, tuple(sides), self.interpolation), height, width)
 
     def normalise(self, images: Tensor) -> Tensor:
         """(..., C, *crop) uint8, or floats of which 1 is brightest -> float32, of zero mean and unit spread.
@@ -133,15 +133,24 @@ class Preprocess:
 def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
     """(..., h, w), with at least one axis before -> (..., *size) of the same type, antialiased.
 
-    To the pixel as by torchvision, which a prediction would wait for: it takes longer than torch to import.
+    As torchvision's `resize`, for which a prediction would wait: it takes longer than torch to import. To the
+    pixel, but for bilinear bytes on processors without AVX2, where torchvision takes the way through floats
+    and this gives the same bytes as on every other processor.
     """
     if image.shape[-2:] == size:
         return image
-    found = F.interpolate(image.reshape(-1, *image.shape[-3:]), size, mode=interpolation, antialias=True)
-    return found.reshape(*image.shape[:-2], *size)
+    pixels = image.reshape(-1, *image.shape[-3:])
+    # Of other types, and of bytes on a GPU, torch makes none.
+    if image.dtype not in (torch.float32, torch.float64) and (image.dtype != torch.uint8 or not image.is_cpu):
+        pixels = pixels.float()
+    pixels = F.interpolate(pixels, size, mode=interpolation, antialias=True)
+    if pixels.is_floating_point() and not image.is_floating_point():
+        ends = torch.iinfo(image.dtype)
+        pixels = pixels.round().clamp(ends.min, ends.max)  # bicubic curves overshoot
+    return pixels.to(image.dtype).reshape(*image.shape[:-2], *size)
 
 
-def middle(image: Tensor, height: int, width: int) -> Tensor:
+def center_crop(image: Tensor, height: int, width: int) -> Tensor:
     """(..., h, w) -> (..., height, width), of which neither is larger."""
     top, left = (round((side - cut) / 2) for side, cut in zip(image.shape[-2:], (height, width), strict=True))
     return image[..., top : top + height, left : left + width]
