@@ -21,6 +21,7 @@ from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.evaluation import evaluated
+from swinkit.training.exchange import everyones, lent, returned
 from swinkit.training.objective import Objective, seed_micro_batch
 from swinkit.training.recipe import Sharding
 from swinkit.training.sharding import clipped, gathered, placed
@@ -46,6 +47,18 @@ def tell(path: str, found: Any) -> None:
     Path(f"{path}-{os.environ.get('RANK', '0')}.json").write_text(json.dumps(found))
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def borrow(path: str, *, environment: dict[str, str], times: int = 200) -> None:
+    """How many tensors each exchange was of, and how many were still held when all should be back."""
+    joined(environment)
+    counts, held = set[int](), 0
+    for _ in range(times):
+        everyones(torch.zeros(5, device="cpu"), CPU)
+        returned()
+        counts.add(len(lent))
+        held += sum(tensor() is not None for tensor in lent)
+    tell(path, {"counts": sorted(counts), "held": held})
 
 
 def measure(path: str, *, environment: dict[str, str] | None = None, sharding: Sharding = "none") -> None:

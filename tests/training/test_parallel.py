@@ -23,7 +23,7 @@ from tests.models.small import PIXELS
 from .jobs import Numbers, job, prepare, recipe
 from .moments import SEED
 from .processes import after_steps, ended, started, started_together
-from .sharing import measure, step
+from .sharing import borrow, measure, step
 from .states import assert_same, last_state
 
 
@@ -175,6 +175,14 @@ def test_one_that_is_left_alone_says_so_in_one_line(tmp_path):
 def errors(run):
     """What the processes of a run complained of, a line each."""
     return Path(f"{run}.errors").read_text().splitlines()
+
+
+def test_whoever_leaves_waits_until_no_other_thread_holds_what_was_exchanged(tmp_path):
+    path = tmp_path / "found"
+    assert [ended(each) for each in started_together(path, 2, borrow)] == [0, 0]
+    for rank in range(2):
+        found = json.loads(Path(f"{path}-{rank}.json").read_text())
+        assert found == {"counts": [3], "held": 0}  # its own and both answers
 
 
 def test_one_process_goes_on_with_what_several_began(alone, tmp_path):

@@ -3,11 +3,16 @@
 Shapes: R processes, N rows, M numbers in each.
 """
 
+import time
+import weakref
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+PATIENCE = 1.0  # seconds to wait at most for gloo, which as a rule takes none
+lent: list[weakref.ref[Tensor]] = []  # what the last exchange was of: a tensor lives while gloo holds it
 
 
 def processes() -> int:
@@ -23,7 +28,19 @@ def rank() -> int:
 def take_leave() -> None:
     """Of the other processes, unless that was done."""
     if dist.is_initialized():
+        returned()
         dist.destroy_process_group()
+
+
+def returned() -> None:
+    """Wait until gloo's threads, which go on for a moment after an exchange, have let go of its tensors.
+
+    They need the interpreter for that, and abort the process if they meet one that is ending. To destroy the
+    group would end these threads, but once there was DDP, torch keeps the group.
+    """
+    until = time.monotonic() + PATIENCE
+    while any(tensor() is not None for tensor in lent) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def allotted(count: int) -> range:
@@ -35,8 +52,9 @@ def everyones(value: Tensor, device: torch.device) -> Tensor:
     """(*S), of one shape in all processes -> (R, *S) on the CPU, by rank; sent from `device`."""
     if processes() == 1:
         return value[None]
-    values = [torch.empty_like(value, device=device) for _ in range(processes())]
-    dist.all_gather(values, value.to(device))
+    own, values = value.to(device), [torch.empty_like(value, device=device) for _ in range(processes())]
+    lent[:] = map(weakref.ref, (own, *values))
+    dist.all_gather(values, own)
     return torch.stack(values).cpu()
 
 
