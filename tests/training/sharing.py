@@ -21,7 +21,7 @@ from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.evaluation import evaluated
-from swinkit.training.exchange import everyones, lent, returned
+from swinkit.training.exchange import everyones, lent, wait_for_lent
 from swinkit.training.objective import Objective, seed_micro_batch
 from swinkit.training.recipe import Sharding
 from swinkit.training.sharding import clipped, gathered, placed
@@ -49,13 +49,13 @@ def tell(path: str, found: Any) -> None:
         dist.destroy_process_group()
 
 
-def borrow(path: str, *, environment: dict[str, str], times: int = 200) -> None:
+def borrow(path: str, *, environment: dict[str, str]) -> None:
     """How many tensors each exchange was of, and how many were still held when all should be back."""
     joined(environment)
     counts, held = set[int](), 0
-    for _ in range(times):
+    for _ in range(200):
         everyones(torch.zeros(5, device="cpu"), CPU)
-        returned()
+        wait_for_lent()
         counts.add(len(lent))
         held += sum(tensor() is not None for tensor in lent)
     tell(path, {"counts": sorted(counts), "held": held})

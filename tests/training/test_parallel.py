@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,12 +179,25 @@ def errors(run):
     return Path(f"{run}.errors").read_text().splitlines()
 
 
-def test_whoever_leaves_waits_until_no_other_thread_holds_what_was_exchanged(tmp_path):
+def test_after_the_wait_no_other_thread_holds_what_was_exchanged(tmp_path):
     path = tmp_path / "found"
     assert [ended(each) for each in started_together(path, 2, borrow)] == [0, 0]
     for rank in range(2):
         found = json.loads(Path(f"{path}-{rank}.json").read_text())
         assert found == {"counts": [3], "held": 0}  # its own and both answers
+
+
+def test_a_process_does_not_end_while_another_thread_holds_what_was_exchanged():
+    code = """
+import atexit, threading, time, weakref, torch
+atexit.register(lambda: print("held:", len(held)))  # called last, since it is registered first
+from swinkit.training.exchange import lent
+held = [torch.zeros(1)]
+lent.append(weakref.ref(held[0]))
+threading.Thread(target=lambda: (time.sleep(0.3), held.clear()), daemon=True).start()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "held: 0\n"
 
 
 def test_one_process_goes_on_with_what_several_began(alone, tmp_path):

@@ -3,6 +3,7 @@
 Shapes: R processes, N rows, M numbers in each.
 """
 
+import atexit
 import time
 import weakref
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-PATIENCE = 1.0  # seconds to wait at most for gloo, which as a rule takes none
+PATIENCE = 1.0  # seconds to wait at most for gloo, which takes some milliseconds if any
 lent: list[weakref.ref[Tensor]] = []  # what the last exchange was of: a tensor lives while gloo holds it
 
 
@@ -28,11 +29,11 @@ def rank() -> int:
 def take_leave() -> None:
     """Of the other processes, unless that was done."""
     if dist.is_initialized():
-        returned()
         dist.destroy_process_group()
 
 
-def returned() -> None:
+@atexit.register  # whoever made the group
+def wait_for_lent() -> None:
     """Wait until gloo's threads, which go on for a moment after an exchange, have let go of its tensors.
 
     They need the interpreter for that, and abort the process if they meet one that is ending. To destroy the
