@@ -25,7 +25,9 @@ from swinkit.core.borders import clip
 from swinkit.core.kernels import fused
 from swinkit.core.spec import places
 from swinkit.core.windows import RolledLayout
-from swinkit.engine.gpu import support, tuning, twin
+from swinkit.engine.gpu import fallback as support
+from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import tuning
 from swinkit.errors import EnvironmentProblem, SwinkitError
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecV2

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, spread, table
 from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
+from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.job import Job
 from swinkit.training.jobs import job_of
-from swinkit.training.recipe import Recipe
 from swinkit.viz.curves import FINE, GAP, HEAD, LEFT, PANEL, Axes, apart, axes_of, framed, gridded, stroke
 from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL
 from swinkit.viz.text import font

@@ -28,12 +28,12 @@ from PIL import Image
 import swinkit
 from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, table
 from swinkit.api import prepared
-from swinkit.data.layouts import find_samples
+from swinkit.data.find_dataset import find_samples
 from swinkit.recipes.catalogue import find, find_pretraining
 from swinkit.runs.folder import BEST, LAST
+from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.evaluation import Evaluation
-from swinkit.tasks.known import read_model
-from swinkit.training.recipe import Recipe
+from swinkit.tasks.registry import read_model
 
 SHARE = 0.05  # of the training pictures that keep their labels
 WATCHED = 500  # training pictures that choose the rate and the best epoch

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from zipfile import ZipFile
 
-from swinkit.data.layouts import find_samples
+from swinkit.data.find_dataset import find_samples
 
 IN_CLASS = 650  # samples, as of ImageNet-22k's 14.2 million in 21,841 classes
 FEW = 1000  # with which a process first imports what it needs

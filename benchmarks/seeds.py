@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from swinkit.cli.console import line
-from swinkit.cli.meter import Meter
+from swinkit.cli.progress_bar import Meter
 from swinkit.errors import SwinkitError
 from swinkit.runs.folder import METRICS, RunFolder
+from swinkit.settings.recipe import Recipe
 from swinkit.training.job import Job
 from swinkit.training.loop import train
-from swinkit.training.recipe import Recipe
 
 INTERRUPTED = 130  # as shells have it
 

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from swinkit.data.augmentation import Augmentation
 from swinkit.errors import UsageError
-from swinkit.kinds import require_kinds
-from swinkit.tasks.simmim.masking import Masking
-from swinkit.training.recipe import Data, Optimiser, Run
-from swinkit.training.schedule import Schedule
+from swinkit.settings.augmentation import Augmentation
+from swinkit.settings.recipe import Data, Optimiser, Run
+from swinkit.settings.schedule import Schedule
+from swinkit.tasks.simmim.settings import Masking
+from swinkit.type_check import require_kinds
 
 
 @dataclass

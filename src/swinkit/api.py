@@ -13,7 +13,7 @@ from typing import Any
 from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
-from .data.layouts import lies_in_split
+from .data.find_dataset import lies_in_split
 from .engine.attach import Model, attached
 from .engine.cpu.build import build as build_engine
 from .errors import EnvironmentProblem, UsageError, require
@@ -25,27 +25,27 @@ from .models.plausible import require_plausible
 from .models.specs import VARIANTS, Variant
 from .recipes.catalogue import find as find_recipe
 from .runs.folder import BEST, RunFolder
-from .runs.report import Reporting, logged
+from .runs.step_report import Reporting, logged
+from .settings.recipe import Recipe
 from .tasks.classification.evaluation import Evaluation, measured, pictures_for
+from .tasks.classification.hub_repo import Claims, publication
 from .tasks.classification.model import Classifier
-from .tasks.classification.published import Claims, publication
 from .tasks.evaluations import Watching
-from .tasks.foreign import load_file
-from .tasks.known import read_model, write_model
+from .tasks.from_checkpoint import load_file
+from .tasks.registry import read_model, write_model
 from .tasks.simmim.evaluation import MaskedEvaluation, inputs_in
 from .tasks.simmim.evaluation import measured as measured_masked
 from .tasks.simmim.model import SimMIM
 from .tasks.transfer import begun_anew
+from .training.batch_plan import EVALUATED
 from .training.job import Job
 from .training.jobs import job_of, model_so_far
 from .training.loop import train as run_loop
-from .training.plan import EVALUATED
-from .training.recipe import Recipe
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
 from .zoo.hub_data import located
-from .zoo.sources import find_source
+from .zoo.resolve import find_source
 
 logger = logging.getLogger(__name__)
 

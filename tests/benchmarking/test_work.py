@@ -111,10 +111,10 @@ def test_fused_attention_takes_part_where_triton_is_installed(
 ) -> None:
     row, attached = replace(V1, work=work), []
     monkeypatch.setattr("swinkit.engine.gpu.attach.attach", attached.append)
-    monkeypatch.setattr("swinkit.engine.gpu.support.installed", lambda: True)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: True)
     assert disagreement("swinkit-fused", row) < AGREED
     assert len(attached) == 1
-    monkeypatch.setattr("swinkit.engine.gpu.support.installed", lambda: False)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: False)
     with pytest.raises(EnvironmentProblem, match="not installed: triton"):
         disagreement("swinkit-fused", row)
 

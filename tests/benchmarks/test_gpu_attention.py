@@ -6,7 +6,8 @@ import torch
 from benchmarks import gpu_attention
 from benchmarks.gpu_attention import Stage, by_sdpa, floors, main, stages
 from swinkit.core.windows import PadThenRoll
-from swinkit.engine.gpu import tuning, twin
+from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import tuning
 
 SMALL = Stage("small", 1, PadThenRoll((8, 8), (4, 4), (2, 2)), heads=2, channels=32, cosine=True, batch=2)
 

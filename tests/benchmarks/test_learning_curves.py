@@ -14,10 +14,10 @@ from benchmarks.learning_curves import PAIRS, RECIPE, THEIRS, job_for, main, pag
 from swinkit.core.block import DropPath
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.report import Report
+from swinkit.runs.step_report import Report
+from swinkit.settings.recipe import Recipe
 from swinkit.training.loop import train
 from swinkit.training.optimiser import parameter_groups
-from swinkit.training.recipe import Recipe
 from swinkit.weights.load import export_weights
 
 LARGE = 1000  # elements, of which the spread is known within a few percent

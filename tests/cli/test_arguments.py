@@ -10,7 +10,7 @@ import torch
 from swinkit.cli.main import VERBS, main
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.dialects import DIALECTS
+from swinkit.weights.dialect_table import DIALECTS
 
 TORCH = """
 import sys

@@ -9,7 +9,7 @@ import torch
 from swinkit.cli.main import main
 from swinkit.zoo.cache import beside, fetch
 from swinkit.zoo.checkpoints import published
-from swinkit.zoo.places import place
+from swinkit.zoo.paths import place
 
 NAME = "swin-t/imagenet-1k"
 OTHER = "swin-s/imagenet-1k"

@@ -71,7 +71,7 @@ def test_there_and_back_through_a_file_that_tells_no_windows(
 
     backbone = build(VARIANTS["swinv2-t"].spec)
     state = {f"backbone.{name}": tensor for name, tensor in backbone.state_dict().items()}
-    from swinkit.weights.dialects import DIALECTS
+    from swinkit.weights.dialect_table import DIALECTS
 
     torch.save(DIALECTS["timm"].write(state), tmp_path / "v2.pth")
     arguments = (str(tmp_path / "v2.pth"), str(tmp_path / "ms.pth"), "--to", "microsoft", "--no-check")

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 import pytest
 
-from swinkit.cli.meter import Meter, pieces
-from swinkit.runs.report import Report
+from swinkit.cli.progress_bar import Meter, pieces
+from swinkit.runs.step_report import Report
 
 REPORT = Report(2, 9, 3, 7, 0.51234, 1e-3, 812.4, 0.071, 3 * 2**29, 3725.0)
 LARGE = Report(217, 300, 3214, 9800, 10.51234, 1.25e-5, 12345.6, 0.99, 141 * 2**30, 999 * 3600.0)
 
 
 def test_a_pipe_gets_a_line_now_and_then(capsys, monkeypatch):
-    monkeypatch.setattr("swinkit.cli.meter.EVERY", 0.0)
+    monkeypatch.setattr("swinkit.cli.progress_bar.EVERY", 0.0)
     with Meter() as meter:
         meter.show("the beginning")
         meter.show(REPORT)
@@ -60,7 +60,7 @@ def test_the_bar_is_never_wider_than_the_terminal(said):
 TERMINAL = """
 import sys, time
 from tests.cli.test_meter import LARGE, REPORT
-from swinkit.cli.meter import Meter
+from swinkit.cli.progress_bar import Meter
 with Meter() as meter:
     for said in (REPORT, LARGE, "epoch 2 of 9  loss 0.1", LARGE):
         meter.show(said)

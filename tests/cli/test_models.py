@@ -9,7 +9,7 @@ import pytest
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
 from swinkit.zoo.checkpoints import Checkpoint, published
-from swinkit.zoo.places import place
+from swinkit.zoo.paths import place
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.recipes.catalogue import RECIPES, find
-from swinkit.training.recipe import Recipe, from_json
+from swinkit.settings.recipe import Recipe, from_json
 
 
 def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

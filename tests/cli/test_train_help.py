@@ -2,8 +2,8 @@
 
 import pytest
 
-from swinkit.cli.fields import FIRST, WORDS, leaves
 from swinkit.cli.main import main
+from swinkit.cli.recipe_options import FIRST, WORDS, leaves
 from swinkit.recipes.catalogue import RECIPES
 
 MOST = 30  # keys on the first screen

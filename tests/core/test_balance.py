@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from swinkit.core.balance import gshard, load_importance
+from swinkit.core.moe.balance import gshard, load_importance
 
 
 def test_load_compares_a_score_with_the_logit_of_the_last_choice():

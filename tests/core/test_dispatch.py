@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.core.dispatch import Policy, dispatch
+from swinkit.core.moe.dispatch import Policy, dispatch
 
 policies = st.builds(
     Policy,

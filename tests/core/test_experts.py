@@ -11,10 +11,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.balance import BALANCES
-from swinkit.core.dispatch import Policy
-from swinkit.core.experts import ExpertMLPs, Experts
-from swinkit.core.routers import CosineRouter, LinearRouter
+from swinkit.core.moe.balance import BALANCES
+from swinkit.core.moe.dispatch import Policy
+from swinkit.core.moe.experts import ExpertMLPs, Experts
+from swinkit.core.moe.routers import CosineRouter, LinearRouter
 
 from ..models.small import stirred
 

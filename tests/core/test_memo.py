@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from swinkit.core.attention import WindowAttention
-from swinkit.core.memo import ENTRIES, LARGEST, Memo
+from swinkit.core.fast.weight_cache import ENTRIES, LARGEST, Memo
 
 from ..models.small import pixels, small
 

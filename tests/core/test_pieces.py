@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from swinkit.core import pieces
 from swinkit.core.block import MLP, DropPath
-from swinkit.core.pieces import by_token, in_pieces, learned_by_token
+from swinkit.core.fast import chunking as pieces
+from swinkit.core.fast.chunking import by_token, in_pieces, learned_by_token
 
 from ..models.small import pixels, small
 

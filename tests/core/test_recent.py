@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from swinkit.core import recent
+from swinkit.core.fast import table_cache as recent
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.checkpoint import checkpoint
 from torch.utils.hooks import RemovableHandle
 
-from swinkit.core import block, remaking
+from swinkit.core import block
 from swinkit.core.backbone import Swin
 from swinkit.core.block import MLP, Block
+from swinkit.core.fast import recompute as remaking
 
 from ..models.small import pixels, small
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from swinkit.core import attention as module
-from swinkit.core import streaming
 from swinkit.core.borders import BORDERS
+from swinkit.core.fast import chunked_attention as streaming
 
 from .mixers import mixer
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.alike import BITS, NEAR, look_alikes, look_of
+from swinkit.data.near_duplicates import BITS, NEAR, look_alikes, look_of
 
 skimage = pytest.importorskip("skimage.data")
 

@@ -8,8 +8,8 @@ import torch
 from numpy.lib import format as npy
 
 from swinkit.data.arrays import read_array
+from swinkit.data.find_dataset import find_inputs
 from swinkit.data.images import ImageError
-from swinkit.data.layouts import find_inputs
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
 

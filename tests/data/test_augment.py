@@ -16,10 +16,10 @@ from timm.data.random_erasing import RandomErasing
 from torchvision.transforms import ColorJitter, RandomResizedCrop
 
 from swinkit.data.augment import augmented, crop_of, erased, jittered, shifted
-from swinkit.data.augmentation import Augmentation
-from swinkit.data.draws import draws
 from swinkit.data.preprocess import Preprocess
+from swinkit.data.rng import draws
 from swinkit.errors import UsageError
+from swinkit.settings.augmentation import Augmentation
 
 DRAWN = 400
 NOTHING = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0}

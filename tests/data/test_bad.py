@@ -6,12 +6,12 @@ from dataclasses import fields
 import pytest
 import torch
 
-from swinkit.data.bad import COLUMNS, Bad, BadPictures, Tolerant
+from swinkit.data.corrupt import COLUMNS, Bad, BadPictures, Tolerant
 from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.images import ImageError
 from swinkit.data.loader import MAX_BAD_FRACTION, InOrder, Loader
 from swinkit.errors import DataError, EnvironmentProblem
-from swinkit.training.recipe import Data
+from swinkit.settings.recipe import Data
 
 from .pictures import numbered
 

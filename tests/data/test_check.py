@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from swinkit.data.check import repeated, report_on, splits_of
-from swinkit.data.readings import Reading, readings
+from swinkit.data.scan import Reading, readings
 from swinkit.errors import DataError
 
 from .pictures import numbered

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from swinkit.data.augment import augmented
-from swinkit.data.augmentation import Augmentation
+from swinkit.data.find_dataset import find_inputs
 from swinkit.data.images import ImageError
-from swinkit.data.layouts import find_inputs
 from swinkit.data.preprocess import Preprocess, middles
 from swinkit.errors import DataError
+from swinkit.settings.augmentation import Augmentation
 
 from .layouts import zipped
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from swinkit.data.layouts import find_pictures, find_samples
+from swinkit.data.find_dataset import find_pictures, find_samples
 from swinkit.errors import DataError, EnvironmentProblem
 
 from .pictures import numbered

@@ -13,11 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinkit.data.draws import draws
 from swinkit.data.folders import find_folders
-from swinkit.data.kept import KEPT_BYTES, Kept
+from swinkit.data.image_cache import KEPT_BYTES, Kept
 from swinkit.data.loader import InOrder, Loader
-from swinkit.data.workers import Ahead
+from swinkit.data.prefetch import Ahead
+from swinkit.data.rng import draws
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 
 from .pictures import numbered

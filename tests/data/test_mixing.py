@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from timm.data.mixup import Mixup, mixup_target, rand_bbox
 
-from swinkit.data.augmentation import Augmentation
-from swinkit.data.mixing import UNMIXED, Mix, boxed, mix_of
+from swinkit.data.mixup import UNMIXED, Mix, boxed, mix_of
+from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.classification.losses import cross_entropy
 
 SIZE = (12, 20)

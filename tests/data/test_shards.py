@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from swinkit.data.cache import root as cache_root
+from swinkit.data.find_dataset import find_samples
 from swinkit.data.images import ImageError
-from swinkit.data.layouts import find_samples
 from swinkit.data.loader import Loader
 from swinkit.errors import DataError
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from swinkit.data import images
+from swinkit.data.find_dataset import find_pictures, find_samples, layout_of
 from swinkit.data.images import ImageError
-from swinkit.data.layouts import find_pictures, find_samples, layout_of
 from swinkit.data.loader import Loader
 from swinkit.errors import DataError, EnvironmentProblem
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from swinkit.cli.main import main
-from swinkit.data.layouts import find_samples
+from swinkit.data.find_dataset import find_samples
 from swinkit.recipes.catalogue import find
 from swinkit.training.jobs import job_of
 

@@ -21,7 +21,8 @@ from swinkit.core.backbone import Stage, Swin
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Size
 from swinkit.engine.attach import attached
-from swinkit.engine.cpu import snapshot, windows
+from swinkit.engine.cpu import packed_module as snapshot
+from swinkit.engine.cpu import windows
 from tests.models.small import PICTURE, small
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.engine.attach import attached, stages
-from swinkit.engine.cpu import refusals
+from swinkit.engine.cpu import fallback as refusals
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
 from swinkit.heads.pyramid import Pyramid

@@ -5,8 +5,8 @@ import mmap
 import pytest
 import torch
 
-from swinkit.engine.cpu import pages
-from swinkit.engine.cpu.pages import CHUNK, LINE, Pages
+from swinkit.engine.cpu import huge_pages as pages
+from swinkit.engine.cpu.huge_pages import CHUNK, LINE, Pages
 
 
 @pytest.fixture(params=[True, False], ids=["large", "usual"])

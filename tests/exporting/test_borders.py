@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from swinkit.core.spec import Size
-from swinkit.exporting import proof as proving
+from swinkit.exporting import verify as proving
 from swinkit.exporting.convert import convert_model
-from swinkit.exporting.subject import Subject
+from swinkit.exporting.source import Subject
 from swinkit.exporting.targets import dialect_for
 from swinkit.weights.agreement import differing_stages
-from swinkit.weights.dialects import dialect_named
+from swinkit.weights.dialect_table import dialect_named
 
 from .models import classifier
 

@@ -14,13 +14,13 @@ from torchvision.models import swin_transformer as torchvision_pictures
 from swinkit import api
 from swinkit.errors import DataError, UsageError
 from swinkit.exporting import convert as converting
-from swinkit.exporting import proof as proving
+from swinkit.exporting import verify as proving
 from swinkit.exporting.convert import convert_model
 from swinkit.exporting.libraries import Library
-from swinkit.exporting.proof import Proof
-from swinkit.tasks import foreign
+from swinkit.exporting.verify import Proof
+from swinkit.tasks import from_checkpoint as foreign
 from swinkit.weights.configs import torchvision_arguments
-from swinkit.zoo.facts import Facts
+from swinkit.zoo.metadata import Facts
 
 from ..parity.libraries import CLOSE, difference
 from .models import CUT, LABELS, THREE, classifier, pyramid, reconstructor

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from swinkit import api
 from swinkit.errors import UsageError
-from swinkit.exporting.proof import Proof
+from swinkit.exporting.verify import Proof
 from swinkit.weights.load import export_weights
 
 from .models import classifier

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from swinkit.errors import DataError, UsageError
 from swinkit.files.tensors import read_contents, read_state
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.load import canonical, export_weights, load_weights
 
 from ..weights.models import classifier

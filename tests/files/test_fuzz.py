@@ -18,7 +18,7 @@ from torch import Tensor
 import swinkit
 from swinkit.errors import SwinkitError
 from swinkit.tasks.classification.model import Classifier
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.load import canonical, export_weights, load_weights
 
 from ..weights.models import classifier

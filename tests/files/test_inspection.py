@@ -3,7 +3,7 @@
 import pytest
 
 from swinkit.errors import DataError
-from swinkit.files.inspection import inspect
+from swinkit.files.pickle_allowlist import inspect
 
 from ..security.attacks.pickled import number, text
 

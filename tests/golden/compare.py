@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swinkit.core.routers import Router
+from swinkit.core.moe.routers import Router
 from swinkit.errors import DataError, SwinkitError
 from swinkit.heads.classify import average_probabilities, average_scores
 from swinkit.weights.load import load_weights

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from swinkit.errors import DataError
 from swinkit.models.build import build
+from swinkit.settings.recipe import Optimiser, Rule
+from swinkit.settings.schedule import Schedule, learning_rate
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import parameter_groups
-from swinkit.training.recipe import Optimiser, Rule
-from swinkit.training.schedule import Schedule, learning_rate
 from swinkit.weights.dialect import taken_once
-from swinkit.weights.dialects import dialect_named
+from swinkit.weights.dialect_table import dialect_named
 
 from . import microsoft, microsoft_moe, openmmlab
 from .case import Case, NotCovered

@@ -15,7 +15,7 @@ from swinkit.core.borders import BORDERS
 from swinkit.core.spec import Size, places
 from swinkit.data.imagenet import CLASSES_1K, MAPPABLE
 from swinkit.errors import DataError
-from swinkit.weights.dialects import DIALECTS, detect
+from swinkit.weights.dialect_table import DIALECTS, detect
 from swinkit.weights.load import BACKBONE, canonical, export_weights, load_weights
 
 from . import microsoft, naming, openmmlab

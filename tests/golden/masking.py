@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from swinkit.errors import DataError
-from swinkit.tasks.simmim.masking import Masking
-from swinkit.tasks.simmim.masks import masks_of
+from swinkit.tasks.simmim.mask_generator import masks_of
+from swinkit.tasks.simmim.settings import Masking
 
 from .case import Case, NotCovered, description, tensors
 from .options import complete

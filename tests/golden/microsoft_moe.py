@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from swinkit.core.backbone import Swin
-from swinkit.core.dispatch import Dispatch
-from swinkit.core.experts import Experts
+from swinkit.core.moe.dispatch import Dispatch
+from swinkit.core.moe.experts import Experts
 from swinkit.models.build import build
 from swinkit.models.families import SpecMoE
 

@@ -10,8 +10,8 @@ from swinkit.core.spec import Spec
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.tasks.simmim.losses import locally_normed
-from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.settings import Masking
 
 from . import microsoft
 from .case import Case, NotCovered

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swinkit.training.schedule import learning_rate
+from swinkit.settings.schedule import learning_rate
 
 from .compare import ERROR, FAILED, NOT_COVERED, OK, check
 from .learning import schedule_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from swinkit.core.dispatch import Policy, dispatch
+from swinkit.core.moe.dispatch import Policy, dispatch
 from swinkit.models.families import SpecMoE
 from tests.golden.compare import FAILED, NOT_COVERED, OK, check
 from tests.golden.microsoft_moe import moe, settled

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.experts import Experts
 from swinkit.core.init import initialise
-from swinkit.core.routers import CosineRouter, LinearRouter
+from swinkit.core.moe.experts import Experts
+from swinkit.core.moe.routers import CosineRouter, LinearRouter
 from swinkit.models.build import build
 
 from .small import pixels, small, spec

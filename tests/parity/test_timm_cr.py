@@ -13,7 +13,7 @@ from swinkit.core.position import log_offsets, pairs, printed_offsets
 from swinkit.core.spec import Size
 from swinkit.models.families import SpecCR
 from swinkit.models.specs import VARIANTS
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.load import export_weights, load_weights
 
 from .libraries import CLASSES, CLOSE, difference, loud, twin

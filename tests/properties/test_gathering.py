@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.core import attention, recent
+from swinkit.core import attention
 from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
-from swinkit.core.gathering import Gathered, kinds, rows
+from swinkit.core.fast import table_cache as recent
+from swinkit.core.fast.window_gather import Gathered, kinds, rows
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Place
 from swinkit.core.viewing import Viewed

@@ -12,9 +12,9 @@ import yaml
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.recipes.catalogue import RECIPES, find
+from swinkit.settings.recipe import Recipe
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import parameter_groups
-from swinkit.training.recipe import Recipe
 from swinkit.zoo.checkpoints import published
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"

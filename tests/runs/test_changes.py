@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from swinkit.runs.changes import FREE, PICTURES, PLACE, RECIPE, abridged, changes_of
+from swinkit.runs.config_diff import FREE, PICTURES, PLACE, RECIPE, abridged, changes_of
 
 from ..training.jobs import job, recipe
 from ..training.states import assert_same, last_state

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from swinkit.runs.report import Stopwatch, clock, memory_used
+from swinkit.runs.step_report import Stopwatch, clock, memory_used
 
 
 def test_hours_minutes_and_seconds():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from swinkit.cli.train import taken
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.results import number, over, place, results_of
+from swinkit.runs.plots import number, over, place, results_of
 from swinkit.viz.curves import ACCENT, OTHER, PANEL
 
 from ..training.jobs import job, recipe

@@ -6,11 +6,11 @@ import logging
 import pytest
 
 from swinkit.errors import EnvironmentProblem, UsageError
-from swinkit.runs import diary
+from swinkit.runs import logger as diary
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
 from swinkit.runs.trackers import Trackers, beginning, flat, require_trackers
-from swinkit.training.recipe import Run
+from swinkit.settings.recipe import Run
 
 from ..training.jobs import recipe
 from ..training.states import set_back

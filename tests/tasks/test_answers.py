@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from swinkit.tasks.classification.answers import Answers
+from swinkit.tasks.classification.predictions import Answers
 
 LOGITS, LABELS = torch.randn(30, 7, generator=torch.Generator().manual_seed(3)), torch.arange(30) % 7
 

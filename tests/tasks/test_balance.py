@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from swinkit.core.experts import Experts
+from swinkit.core.moe.experts import Experts
 from swinkit.data.preprocess import Preprocess
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from swinkit.data.augmentation import Augmentation
 from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
+from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.classification.data import PrepareEvaluation, PrepareTraining
 
 from ..data.pictures import numbered

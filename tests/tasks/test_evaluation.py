@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from swinkit.data.classes import of_pictures
+from swinkit.data.find_dataset import find_samples
 from swinkit.data.imagenet import ids
-from swinkit.data.layouts import find_samples
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.tasks.classification.answers import Answers
 from swinkit.tasks.classification.evaluation import Evaluation, measured, pictures_for
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.predictions import Answers
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from swinkit.core.backbone import Swin
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.weights.dialects import DIALECTS
+from swinkit.weights.dialect_table import DIALECTS
 from swinkit.weights.load import backbone_of, canonical, export_weights
 
 from ..weights.test_dialects import HELD, MAKERS

@@ -16,18 +16,12 @@ from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.foreign import (
-    architecture,
-    load_file,
-    published_preprocess,
-    routed,
-    usual_size,
-)
+from swinkit.tasks.from_checkpoint import architecture, load_file, published_preprocess, routed, usual_size
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.buffers import coordinates
 from swinkit.weights.dialect import Reading
 from swinkit.weights.load import canonical, export_weights
-from swinkit.zoo.facts import Facts
+from swinkit.zoo.metadata import Facts
 
 from ..weights.models import classifier as five_classes
 

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from swinkit.core.spec import Spec
 from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
-from swinkit.tasks.classification.answers import Answers
 from swinkit.tasks.classification.losses import cross_entropy
 from swinkit.tasks.classification.metrics import Accuracy
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.predictions import Answers
 
 LOGITS = torch.tensor([[9.0, 1, 2, 3, 4, 5, 6], [0, 9, 1, 2, 3, 4, 5], [9, 8, 7, 6, 5, 4, 3]])
 LABELS = torch.tensor([0, 0, 5])  # the best answer; the last; the sixth

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from swinkit.errors import DataError, UsageError
-from swinkit.tasks.foreign import load_file
+from swinkit.tasks.from_checkpoint import load_file
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.load import export_weights, load_weights
-from swinkit.zoo.facts import Facts
+from swinkit.zoo.metadata import Facts
 
 from ..models.small import pixels, small, spec, stirred
 from ..weights.models import classifier

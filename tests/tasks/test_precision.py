@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.tasks.pictures import evaluating
 from swinkit.tasks.precision import exact_convolutions
+from swinkit.tasks.predictor import evaluating
 
 
 def setting():

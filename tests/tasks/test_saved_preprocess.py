@@ -11,8 +11,8 @@ import swinkit
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.settings import Masking
 from tests.models.small import small
 
 FIT = Preprocess(crop=(32, 64), resize=70)

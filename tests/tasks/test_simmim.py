@@ -8,8 +8,8 @@ from torch import Tensor
 
 import swinkit
 from swinkit.tasks.simmim.losses import locally_normed, masked_l1
-from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.settings import Masking
 from swinkit.weights.load import export_weights, load_weights
 from tests.models.small import PIXELS, pixels, small, spec
 from tests.weights.models import classifier, reconstructor

@@ -12,7 +12,7 @@ from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
 from swinkit.tasks.simmim.data import Hiding
-from swinkit.tasks.simmim.masking import VIEW, Masking
+from swinkit.tasks.simmim.settings import VIEW, Masking
 from tests.data.pictures import numbered
 
 FIT = Preprocess(crop=(16, 24), resize=24, interpolation="bilinear")

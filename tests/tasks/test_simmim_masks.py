@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinkit.data.draws import draws
+from swinkit.data.rng import draws
 from swinkit.errors import UsageError
-from swinkit.tasks.simmim.masking import Masking
-from swinkit.tasks.simmim.masks import draw_masks, masks_of
+from swinkit.tasks.simmim.mask_generator import draw_masks, masks_of
+from swinkit.tasks.simmim.settings import Masking
 
 RATIOS = st.floats(0.01, 1.0)
 

@@ -27,14 +27,14 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.report import Report
+from swinkit.runs.step_report import Report
+from swinkit.settings.recipe import Data, Optimiser, Recipe, Run
+from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.classification.saved import write_classifier
+from swinkit.tasks.classification.serialization import write_classifier
 from swinkit.training.job import Job
 from swinkit.training.loop import train
-from swinkit.training.recipe import Data, Optimiser, Recipe, Run
-from swinkit.training.schedule import Schedule
 from tests.models.small import spec
 
 SIZE = 16

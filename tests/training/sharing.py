@@ -15,17 +15,17 @@ from torch.distributed.tensor import DTensor
 
 from swinkit.data.loader import InOrder
 from swinkit.data.preprocess import Preprocess
+from swinkit.settings.recipe import Sharding
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.data import Hiding
-from swinkit.tasks.simmim.masking import Masking
 from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.settings import Masking
 from swinkit.training.evaluation import evaluated
 from swinkit.training.exchange import everyones, lent, wait_for_lent
 from swinkit.training.objective import Objective, seed_micro_batch
-from swinkit.training.recipe import Sharding
 from swinkit.training.sharding import clipped, gathered, placed
-from swinkit.training.signals import Signals
+from swinkit.training.stopping import Signals
 from tests.models.small import PIXELS, pixels, small
 
 from .jobs import CLASSES, SIZE, Numbers, recipe

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.training.averaging import Average
+from swinkit.training.ema import Average
 
 
 @pytest.fixture

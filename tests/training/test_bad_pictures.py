@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from swinkit import api
-from swinkit.data.bad import Bad, write
+from swinkit.data.corrupt import Bad, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.report import Report
+from swinkit.runs.step_report import Report
 
 from ..data.privileges import unprivileged
 from .processes import ended, started_together

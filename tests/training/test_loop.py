@@ -12,7 +12,7 @@ import swinkit
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.runs.checkpoints import write
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.report import Report
+from swinkit.runs.step_report import Report
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.blocks import compiler_explained
 from swinkit.training.loop import train
@@ -204,7 +204,7 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkey
 
 
 def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
-    monkeypatch.setattr("swinkit.runs.diary.LOGGED_EVERY", 1)
+    monkeypatch.setattr("swinkit.runs.logger.LOGGED_EVERY", 1)
     monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
     trained(tmp_path, recipe())
     lines = (tmp_path / "log.jsonl").read_text().splitlines()

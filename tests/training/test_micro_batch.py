@@ -9,12 +9,12 @@ import torch
 
 from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.runs.folder import RunFolder
+from swinkit.settings.recipe import Run
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training import memory, micro_batch
 from swinkit.training.loop import train
 from swinkit.training.memory import memory_explained
 from swinkit.training.micro_batch import Trying, estimated, halvings, tried
-from swinkit.training.recipe import Run
 
 from .jobs import job, recipe
 from .states import assert_same, last_state

@@ -13,9 +13,9 @@ from swinkit.heads.classify import ClassificationHead
 from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecV2
 from swinkit.recipes.catalogue import find
+from swinkit.settings.recipe import Optimiser
 from swinkit.training.muon import MATRICES, MOMENTUM, orthogonal
 from swinkit.training.optimiser import optimiser_of, parameter_groups
-from swinkit.training.recipe import Optimiser
 
 MUON = Optimiser(kind="muon", lr=0.01, weight_decay=0.1)
 SMALL = {"embed_dim": 8, "depths": (1, 1), "num_heads": (2, 2), "window_sizes": ((2, 2),) * 2}

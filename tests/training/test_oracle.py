@@ -13,17 +13,17 @@ from accelerate.utils import AutocastKwargs
 from torch import nn
 
 import swinkit
-from swinkit.data.augmentation import Augmentation
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.report import Report
+from swinkit.runs.step_report import Report
+from swinkit.settings.augmentation import Augmentation
+from swinkit.settings.recipe import Run
+from swinkit.settings.schedule import Schedule
 from swinkit.training import loop
 from swinkit.training.job import draw_nothing
 from swinkit.training.jobs import job_of
 from swinkit.training.muon import Muon
 from swinkit.training.optimiser import parameter_groups
-from swinkit.training.recipe import Run
-from swinkit.training.schedule import Schedule
 
 from ..data.pictures import numbered
 from .jobs import Numbers, job, prepare, recipe

@@ -15,11 +15,11 @@ import swinkit
 from swinkit.core.block import Block
 from swinkit.errors import UsageError
 from swinkit.runs.folder import RunFolder
+from swinkit.settings.recipe import Run
+from swinkit.training.batch_plan import Plan
 from swinkit.training.blocks import blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.loop import train
 from swinkit.training.objective import Objective
-from swinkit.training.plan import Plan
-from swinkit.training.recipe import Run
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe

@@ -8,8 +8,8 @@ import pytest
 
 from swinkit.errors import DataError, UsageError
 from swinkit.recipes.catalogue import RECIPES, find
-from swinkit.training.recipe import Optimiser, Recipe, Run, from_json
-from swinkit.training.schedule import Schedule
+from swinkit.settings.recipe import Optimiser, Recipe, Run, from_json
+from swinkit.settings.schedule import Schedule
 
 PICO = find("cifar10-swin-pico")
 

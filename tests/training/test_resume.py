@@ -15,7 +15,7 @@ import pytest
 
 from swinkit.runs.checkpoints import is_whole
 from swinkit.runs.lock import LOCK
-from swinkit.training.signals import ECHO
+from swinkit.training.stopping import ECHO
 
 from .disks import small_disk
 from .moments import SEED, moments

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from swinkit.errors import UsageError
-from swinkit.training.schedule import Schedule, learning_rate
+from swinkit.settings.schedule import Schedule, learning_rate
 
 EPOCH = 10  # steps
 SCHEDULE = Schedule(epochs=10, warmup_epochs=2, warmup_lr=0.0, final_lr=0.1)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from swinkit.errors import DataError
 from swinkit.files.state import State
 from swinkit.files.tensors import read_contents
-from swinkit.weights.dialects import DIALECTS, detect
+from swinkit.weights.dialect_table import DIALECTS, detect
 from swinkit.weights.load import canonical, export_weights, load_weights
 
 from .models import classifier, pyramid

@@ -7,7 +7,7 @@ import torch
 
 from swinkit.errors import DataError, UsageError
 from swinkit.files.state import State
-from swinkit.weights.dialects import DIALECTS, detect, dialect_named
+from swinkit.weights.dialect_table import DIALECTS, detect, dialect_named
 from swinkit.weights.load import canonical, export_weights, load_weights
 
 from ..models.small import small

@@ -5,7 +5,7 @@ import torch
 
 from swinkit.errors import DataError, UsageError
 from swinkit.models.families import SpecMoE
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.infer import infer
 from swinkit.weights.load import export_weights, load_weights
 

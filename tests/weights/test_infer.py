@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from swinkit.weights.dialect_table.microsoft import MICROSOFT
 
 from swinkit.core.spec import Spec
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.weights.buffers import log_coordinates, relative_index
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.infer import infer, table_window
 from swinkit.weights.load import canonical, export_weights
-from swinkit.weights.names.microsoft import MICROSOFT
 
 from .models import Whole, classifier, reconstructor
 

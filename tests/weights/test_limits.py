@@ -23,9 +23,9 @@ from swinkit.models.config import family_of
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.weights.configs import timm_arguments, torchvision_arguments, transformers_arguments, uncut_size
-from swinkit.weights.dialects import DIALECTS
-from swinkit.weights.limits import follow, smallest_grid
+from swinkit.weights.dialect_table import DIALECTS
 from swinkit.weights.load import export_weights
+from swinkit.weights.unsupported import follow, smallest_grid
 
 from ..models.small import spec, stirred
 from ..parity.libraries import CLASSES, CLOSE, difference, twin

@@ -5,7 +5,7 @@ A border or a way of tables that is wrong by itself changes answers, and no tens
 
 import pytest
 
-from swinkit.weights.dialects import DIALECTS
+from swinkit.weights.dialect_table import DIALECTS
 
 # border, way with tables of another window, slice of a clipped bias; and where that is to be read
 WAYS = {

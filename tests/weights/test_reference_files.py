@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from swinkit.files.state import State
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 from swinkit.weights.infer import infer
 
 CASES = {

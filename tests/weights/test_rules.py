@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from swinkit.weights.parts import apart, map_positions, on_grid, token_positions, with_k, without_k
 from swinkit.weights.rules import LastStage, Move, Pattern, Rename, Together
+from swinkit.weights.shared_rules import apart, map_positions, on_grid, token_positions, with_k, without_k
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from transformers.models.donut.modeling_donut_swin import DonutSwinModel
 from transformers.models.maskformer.modeling_maskformer_swin import MaskFormerSwinBackbone
 
 from swinkit.files.tensors import read_state
-from swinkit.weights.dialects import detect
+from swinkit.weights.dialect_table import detect
 
 SMALL = {"image_size": 64, "embed_dim": 12, "depths": [1, 1], "num_heads": [2, 4], "window_size": 4}
 OUTPUTS = {"out_features": ["stage1", "stage2"]}

@@ -25,7 +25,7 @@ from swinkit.weights.load import export_weights
 from swinkit.zoo import cache
 from swinkit.zoo.cache import Record, address_of, entries, fetch, locked, remove
 from swinkit.zoo.checkpoints import Checkpoint, published
-from swinkit.zoo.places import is_cached, place, root
+from swinkit.zoo.paths import is_cached, place, root
 
 from .server import Behaviour, serving
 

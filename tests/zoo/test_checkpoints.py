@@ -19,7 +19,7 @@ from swinkit.models.catalogue import ALIASES
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.weights.dialects import DIALECTS
+from swinkit.weights.dialect_table import DIALECTS
 from swinkit.weights.load import canonical
 from swinkit.zoo.checkpoints import Checkpoint, aliases, locate, published
 

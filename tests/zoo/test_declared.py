@@ -17,9 +17,9 @@ from swinkit.models.config import spec_from_json, spec_to_json
 from swinkit.models.families import SpecCR, SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.weights.configs import timm_cannot, timm_config, transformers_config
-from swinkit.zoo.declared_timm import HEEDED, LEFT_ALONE, from_timm
-from swinkit.zoo.declared_transformers import from_transformers
-from swinkit.zoo.facts import Facts
+from swinkit.zoo.hub_configs_timm import HEEDED, LEFT_ALONE, from_timm
+from swinkit.zoo.hub_configs_transformers import from_transformers
+from swinkit.zoo.metadata import Facts
 
 PUBLISHED = {  # as timm writes it for its own checkpoints
     "architecture": "swin_base_patch4_window12_384",

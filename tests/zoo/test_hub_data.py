@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 
 from swinkit.cli.main import main
-from swinkit.data.layouts import find_samples
+from swinkit.data.find_dataset import find_samples
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.zoo.hub_data import located
 

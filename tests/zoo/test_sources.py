@@ -8,8 +8,8 @@ import pytest
 from swinkit.errors import DataError, UsageError
 from swinkit.zoo import hub
 from swinkit.zoo.checkpoints import published
-from swinkit.zoo.facts import Facts
-from swinkit.zoo.sources import Source, find_source
+from swinkit.zoo.metadata import Facts
+from swinkit.zoo.resolve import Source, find_source
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..weights.dialects import dialect_named
+from ..weights.dialect_table import dialect_named
 from .given import classifier, whole_patches
 from .rows import Row
 from .work import Answer, Learn

@@ -76,7 +76,7 @@ def with_kernels(model: Classifier) -> Classifier:
         EnvironmentProblem: Triton is not installed.
     """
     from ..engine.gpu.attach import attach
-    from ..engine.gpu.support import installed
+    from ..engine.gpu.fallback import installed
 
     if not installed():
         raise EnvironmentProblem("not installed: triton")

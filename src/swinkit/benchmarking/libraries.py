@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..models.specs import VARIANTS
 from ..weights.configs import timm_arguments, torchvision_arguments, transformers_arguments
 from ..weights.dialect import Dialect
-from ..weights.dialects import dialect_named
+from ..weights.dialect_table import dialect_named
 from ..weights.load import export_weights
 from .given import Classifier, classifier
 from .rows import LEARN_LEAN, Row

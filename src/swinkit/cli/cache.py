@@ -9,7 +9,7 @@ from ..models.catalogue import did_you_mean
 from ..zoo.cache import Entry, entries, hash_of, remove
 from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
-from ..zoo.places import root
+from ..zoo.paths import root
 from .arguments import parse, parser
 from .console import complain, note
 from .table import table

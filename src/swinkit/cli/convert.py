@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exporting.forms import TARGETS
-from ..zoo.names import require_known
+from ..exporting.formats import TARGETS
+from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import line, note
 
 if TYPE_CHECKING:
     from ..exporting.convert import Conversion
-    from ..exporting.proof import Proof
+    from ..exporting.verify import Proof
 
 
 def command(arguments: Sequence[str]) -> int:

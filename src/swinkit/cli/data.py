@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..benchmarking.machine import cores
 from ..data.check import Report, report_on, splits_of
-from ..data.readings import readings
-from ..data.sizes import shapes, sides, span
+from ..data.scan import readings
+from ..data.size_stats import shapes, sides, span
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page

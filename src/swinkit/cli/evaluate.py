@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import Namespace
 
 from ..errors import UsageError
-from ..zoo.names import require_known
+from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import block, note, progress
 from .table import table

@@ -11,7 +11,7 @@ from ..models.catalogue import canonical, find
 from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
 from ..zoo.checkpoints import Checkpoint, locate, of_variant
-from ..zoo.places import is_cached
+from ..zoo.paths import is_cached
 from .arguments import parse, parser
 from .table import table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical
-from ..zoo.names import require_known
+from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import line
 

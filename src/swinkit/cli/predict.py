@@ -9,7 +9,7 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from ..errors import DataError, UsageError
-from ..zoo.names import require_known
+from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, READING, add_reading, parse, parser, ways
 from .console import line, note, progress
 from .output import ROWS, OutputFolder

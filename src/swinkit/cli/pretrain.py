@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..recipes.catalogue import find_pretraining
 from .arguments import parser
+from .dry_run import rehearsed
 from .launch import launched
-from .rehearsal import rehearsed
 from .train import ALL, begun_with, carried_out, taken
 
 DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import Namespace
 
 from ..errors import UsageError
-from ..zoo.names import require_known
+from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, add_reading, parse, parser, ways
 from .console import block, note
 
 if TYPE_CHECKING:
-    from ..tasks.classification.published import Publication
+    from ..tasks.classification.hub_repo import Publication
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -22,8 +22,8 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     require_known(options.model)
     from .. import api
+    from ..tasks.classification.hub_repo import Claims, publication
     from ..tasks.classification.model import Classifier
-    from ..tasks.classification.published import Claims, publication
     from ..zoo.hub import writable
 
     writable(options.name)  # a dry run finds out too, and nobody waits for the model first

@@ -10,10 +10,10 @@ from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..recipes.catalogue import RECIPES, Entry, entry
 from ..recipes.hours import hours_of, told
-from ..training.recipe import Recipe
+from ..settings.recipe import Recipe
 from ..zoo.checkpoints import published
 from .arguments import parse, parser
-from .fields import add_fields, chosen, leaves
+from .recipe_options import add_fields, chosen, leaves
 from .table import table
 
 ACTIONS = ("list", "show")

@@ -12,12 +12,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
-from ..training.recipe import Recipe, from_json
+from ..settings.recipe import Recipe, from_json
 from .arguments import helped, parse, parser
 from .console import INTERRUPTED, line, unless_hung_up
-from .fields import add_fields, chosen
+from .dry_run import rehearsed
 from .launch import FAILED, RANK, launched, started, watched
-from .rehearsal import rehearsed
+from .recipe_options import add_fields, chosen
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
 
@@ -60,7 +60,7 @@ def carried_out(order: Order) -> int:
     """Train in this process, the only one or one of several, of which the first speaks; the exit code."""
     from .. import api
     from ..runs.folder import BEST
-    from .meter import Meter
+    from .progress_bar import Meter
 
     speaks = os.environ.get(RANK, "0") == "0"
     try:
@@ -126,7 +126,7 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
         UsageError: an unknown option, or a value that the recipe refuses.
         DataError: the folder holds no run.
     """
-    from ..runs.changes import PLACE, RECIPE
+    from ..runs.config_diff import PLACE, RECIPE
     from ..runs.folder import recorded_config
 
     config = recorded_config(run)
@@ -152,7 +152,7 @@ def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
     require(options.processes >= 1, "processes", options.processes, "1 or more")
     how = (options.processes, options.allow_changes, options.dry_run)
     order = Order(chosen(recipe, options), data, out, *how)
-    from ..training.plan import Plan  # and torch: whatever can be refused without is refused by now
+    from ..training.batch_plan import Plan  # and torch: whatever can be refused without is refused by now
 
     Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
     return order

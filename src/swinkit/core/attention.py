@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .borders import Border
-from .eager import runs_at_once
-from .gathering import Gathered
+from .fast.chunked_attention import attend_in_turn
+from .fast.chunking import goes_in_pieces
+from .fast.eager import runs_at_once
+from .fast.weight_cache import Memo
+from .fast.window_gather import Gathered
 from .kernels import FUSED_FROM
-from .memo import Memo
-from .pieces import goes_in_pieces
 from .position import RelativeBias
 from .spec import Place
-from .streaming import attend_in_turn
 from .viewing import Viewed
 from .windows import RolledLayout
 

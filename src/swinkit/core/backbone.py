@@ -9,8 +9,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from .block import Block
+from .fast.chunking import in_pieces
 from .patches import PatchEmbed
-from .pieces import in_pieces
 from .position import AbsolutePosition
 from .spec import Place, Size, Spec, places
 

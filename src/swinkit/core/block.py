@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .pieces import by_token, learned_by_token
-from .remaking import through
+from .fast.chunking import by_token, learned_by_token
+from .fast.recompute import through
 
 
 class DropPath(nn.Module):

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from .attention import KeylessBiasLinear, ScaledCosine
 from .backbone import Swin
 from .block import PostNormBlock
-from .experts import ExpertMLPs
 from .mixing import WindowMixing
+from .moe.experts import ExpertMLPs
+from .moe.routers import CosineRouter
 from .position import AbsolutePosition, LearnedBias
-from .routers import CosineRouter
 
 
 def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .eager import runs_at_once
-from .memo import Memo
+from .fast.eager import runs_at_once
+from .fast.weight_cache import Memo
 from .spec import Size
 
 

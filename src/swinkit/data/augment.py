@@ -15,10 +15,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from .augmentation import Augmentation
-from .draws import generator
+from ..settings.augmentation import Augmentation
 from .preprocess import Preprocess
 from .randaugment import Drawn, rand_augmented
+from .rng import generator
 
 PLANE = 2  # axes that are cut and turned; a clip has one before them
 ATTEMPTS = 10  # at a rectangle that fits

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..core.spec import Size
 from ..errors import DataError, listed, printable
-from .alike import look_alikes
+from .find_dataset import NoSuchSplit, find_samples, layout_of
 from .folders import is_hidden, is_picture, list_names, parts_of
-from .layouts import NoSuchSplit, find_samples, layout_of
 from .loader import MAX_BAD_FRACTION
-from .readings import Reading
+from .near_duplicates import look_alikes
 from .samples import HELD_OUT, Samples
-from .sizes import shapes, sides, span
+from .scan import Reading
+from .size_stats import shapes, sides, span
 
 SPLITS = ("train", *HELD_OUT)
 VERSION = 1  # of the JSON

@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import DataError, UsageError
-from .modes import to_rgb
+from .pixel_formats import to_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")

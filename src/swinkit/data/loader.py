@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, require
-from .bad import Bad, BadPictures, Tolerant
-from .draws import draws, generator
-from .kept import HELD_OUT_BYTES, TRAINING_BYTES, Kept
+from .corrupt import Bad, BadPictures, Tolerant
+from .image_cache import HELD_OUT_BYTES, TRAINING_BYTES, Kept
+from .prefetch import Ahead
+from .rng import draws, generator
 from .samples import Readable, Samples
-from .workers import Ahead
 
 MAX_BAD_FRACTION = 0.001
 

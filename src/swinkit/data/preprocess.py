@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.spec import Size
 from ..errors import DataError, UsageError, require
-from .published import MEAN, STD
+from .normalisation import MEAN, STD
 
 Interpolation = Literal["bicubic", "bilinear"]
 LONGEST = 16  # times the shorter side is resized at most: what lies beyond is cut off afterwards anyway

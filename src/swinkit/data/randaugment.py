@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
-from .augmentation import LARGEST
+from ..settings.augmentation import LARGEST
 from .preprocess import Interpolation
 
 F: Any = functional  # typed for tensors alone, though it takes Pillow's pictures, too

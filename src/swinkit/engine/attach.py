@@ -9,7 +9,7 @@ from torch import nn
 
 from ..core.backbone import Stage, Swin
 from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
-from .cpu import refusals
+from .cpu import fallback as refusals
 from .cpu.blocks import NativeBlocks, blocks_of
 from .cpu.reduction import NativeReduction
 from .gpu import attach as fused

@@ -11,18 +11,18 @@ from ..core.spec import Size
 from ..errors import DataError
 from ..files.folder import CONFIG, WEIGHTS
 from ..files.state import State
-from ..tasks.known import Model, write_model
-from ..tasks.pictures import evaluating
+from ..tasks.predictor import evaluating
+from ..tasks.registry import Model, write_model
 from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
-from ..weights.dialects import dialect_named
-from ..weights.limits import text
+from ..weights.dialect_table import dialect_named
 from ..weights.ranks import write_ranks
+from ..weights.unsupported import text
 from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
-from .forms import require_form
-from .proof import Proof, proof_size, prove
-from .subject import Subject
+from .formats import require_form
+from .source import Subject
 from .targets import Target, require_known, target_of
+from .verify import Proof, proof_size, prove
 
 CUT_BY_SIZE = ("microsoft", "timm", "transformers")  # libraries that cut windows to the size of the pictures
 ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one window

@@ -26,7 +26,7 @@ from ..weights.configs import (
     transformers_arguments,
     transformers_config,
 )
-from .subject import Subject, every_second
+from .source import Subject, every_second
 
 Answers = Callable[[Tensor], list[Tensor]]
 Load = Callable[[Subject, Path, Size], Answers]

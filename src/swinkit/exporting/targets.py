@@ -7,9 +7,9 @@ from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..models.config import family_of
 from ..weights.configs import BACKBONE, CLASSIFIER, RECONSTRUCTION
-from ..weights.dialects import DIALECTS
-from .forms import SUFFIXES, TARGETS, require_form
-from .subject import Subject
+from ..weights.dialect_table import DIALECTS
+from .formats import SUFFIXES, TARGETS, require_form
+from .source import Subject
 
 WRAPPERS = {
     "microsoft": "model",

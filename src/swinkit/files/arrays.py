@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, listed
-from .opcodes import Allowance, Machine, Made, Maker, Name
+from .pickle_vm import Allowance, Machine, Made, Maker, Name
 
 DAMAGED = (ValueError, LookupError, TypeError, EOFError, OverflowError, struct.error, RuntimeError)
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from ..errors import DataError, listed
 from .archives import pickled
 from .arrays import read_arrays
-from .inspection import inspect, inspect_legacy
-from .standins import standing_in
+from .pickle_allowlist import inspect, inspect_legacy
+from .pickle_stubs import standing_in
 from .state import State
 from .wrappers import Contents, plain_tensors, unwrapped
 

@@ -7,14 +7,14 @@ from torch import nn
 
 from ..core.attention import ScaledDot, WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.balance import BALANCES
 from ..core.block import MLP, PreNormBlock
 from ..core.borders import BORDERS
-from ..core.dispatch import Policy
-from ..core.experts import ExpertMLPs, Experts
+from ..core.moe.balance import BALANCES
+from ..core.moe.dispatch import Policy
+from ..core.moe.experts import ExpertMLPs, Experts
+from ..core.moe.routers import CosineRouter, LinearRouter, Router
 from ..core.patches import NormThenReduce
 from ..core.position import ContinuousBias
-from ..core.routers import CosineRouter, LinearRouter, Router
 from ..core.spec import Place
 from .families import SpecMoE
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UsageError
 from ..models.catalogue import did_you_mean
 from ..models.catalogue import find as find_variant
-from ..training.recipe import Recipe
+from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
 from .simmim import any_pretraining, finetuning, pretraining, short_pretraining

@@ -7,7 +7,7 @@ are told here in epochs of 70 million pictures.
 
 from dataclasses import replace
 
-from ..training.recipe import Optimiser, Recipe, Run, Schedule
+from ..settings.recipe import Optimiser, Recipe, Run, Schedule
 from .imagenet import pictures
 from .simmim import masked
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..models.catalogue import find
 from ..models.counts import num_macs
-from ..training.recipe import Recipe
+from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
 from .simmim import finetuning, pretraining, short_pretraining

@@ -5,9 +5,9 @@ recipe. What it trains with everywhere is the default of `Optimiser` and `Augmen
 cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothing.
 """
 
-from ..data.published import MEAN, STD, resized
+from ..data.normalisation import MEAN, STD, resized
 from ..models.specs import VARIANTS
-from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
 
 SCRATCH_DROP_PATH = {"t": 0.2, "s": 0.3, "b": 0.5}  # by the size of the model
 LATER_DROP_PATH = {"t": 0.1, "s": 0.2, "b": 0.2, "l": 0.2}

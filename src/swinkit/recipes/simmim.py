@@ -6,10 +6,10 @@ stand as they are for the batch of the recipe.
 
 from dataclasses import replace
 
-from ..data.published import MEAN, STD, resized
+from ..data.normalisation import MEAN, STD, resized
 from ..models.catalogue import find
-from ..tasks.simmim.masking import VIEW, published_masking
-from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..tasks.simmim.settings import VIEW, published_masking
 from .imagenet import pictures
 
 SMALL = 64  # pixels below which pictures are not cut at the borders in validation

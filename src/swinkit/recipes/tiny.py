@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from ..data.augmentation import Augmentation
-from ..training.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..settings.augmentation import Augmentation
+from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
 
 SEEN = Data(
     size=(32, 32),

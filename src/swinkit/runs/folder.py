@@ -25,8 +25,8 @@ from typing import Any
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
 from ..files.disk import sync
 from ..files.folder import read_json
-from .changes import Change, changes_of
 from .checkpoints import Checkpoints
+from .config_diff import Change, changes_of
 from .environment import environment
 from .lock import Lock
 from .progress import Progress

@@ -22,7 +22,7 @@ from ..data.samples import Samples
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.disk import sync
 from ..files.folder import read_json, take_name
-from .pictures import evaluating
+from .predictor import evaluating
 from .task import Task
 
 METRICS, CLASSES, PREDICTIONS = "metrics.json", "per_class.csv", "predictions.csv"

@@ -16,8 +16,8 @@ from ..models.catalogue import find
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
 from .classification.model import Classifier
-from .foreign import published_preprocess
-from .saved import tensors_of
+from .from_checkpoint import published_preprocess
+from .serialization import tensors_of
 from .simmim.model import SimMIM
 
 

@@ -11,7 +11,7 @@ from torch import distributed as dist
 from ..errors import SwinkitError, UsageError
 from ..runs.progress import Progress
 from .exchange import everyones, first_code
-from .signals import Signals
+from .stopping import Signals
 
 Item = TypeVar("Item")
 GLOO = "/gloo/"  # in its messages: the file that one comes from

@@ -7,7 +7,7 @@ from ..tasks.task import Task
 from .company import Supply
 from .exchange import allotted, first_code, in_order
 from .job import Batches
-from .signals import Signals
+from .stopping import Signals
 
 
 @torch.no_grad()

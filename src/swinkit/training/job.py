@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ..data.bad import BadPictures
+from ..data.corrupt import BadPictures
 from ..tasks.task import Task
 
 

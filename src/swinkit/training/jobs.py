@@ -10,33 +10,33 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Spec
-from ..data.layouts import find_inputs, find_samples
+from ..data.find_dataset import find_inputs, find_samples
 from ..data.loader import InOrder, Loader
 from ..data.preprocess import Preprocess
 from ..data.samples import ALL, HELD_OUT, TRAIN, Samples, require_every_class
 from ..errors import DataError, UsageError
 from ..models.build import build
 from ..models.catalogue import find
-from ..runs.changes import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
+from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
-from ..runs.report import spelled
-from ..tasks.classification.answers import Answers
+from ..runs.step_report import spelled
+from ..settings.recipe import Recipe
 from ..tasks.classification.data import PrepareEvaluation, PrepareTraining
+from ..tasks.classification.figures import draw_evaluation
 from ..tasks.classification.model import Classifier
-from ..tasks.classification.saved import training_card, write_classifier
-from ..tasks.classification.shown import draw_evaluation
+from ..tasks.classification.predictions import Answers
+from ..tasks.classification.serialization import training_card, write_classifier
 from ..tasks.evaluations import protocol
-from ..tasks.known import Model, read_model
+from ..tasks.registry import Model, read_model
 from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
+from ..tasks.simmim.figures import write_reconstructions
 from ..tasks.simmim.model import SimMIM
-from ..tasks.simmim.saved import pretraining_card, write_simmim
-from ..tasks.simmim.shown import write_reconstructions
+from ..tasks.simmim.serialization import pretraining_card, write_simmim
 from ..tasks.transfer import classifier_from, match_head
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
 from ..zoo.hub_data import located
 from .job import Job
-from .recipe import Recipe
 
 
 def model_so_far(recipe: Recipe, out: Path) -> Model | None:

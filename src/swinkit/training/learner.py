@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from ..runs.progress import Length, Progress
-from ..runs.report import Stopwatch
+from ..runs.step_report import Stopwatch
+from ..settings.recipe import Recipe
+from ..settings.schedule import learning_rate
+from .batch_plan import Plan
 from .blocks import compiler_explained
 from .company import Supply
 from .job import MicroBatches
 from .objective import seed_micro_batch
-from .plan import Plan
-from .recipe import Recipe
-from .schedule import learning_rate
 from .sharding import clipped
 from .state import Trained
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..runs.progress import Progress
-from .recipe import Recipe, Run
+from ..settings.recipe import Recipe, Run
 
 ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 

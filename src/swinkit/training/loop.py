@@ -19,20 +19,21 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ..errors import EnvironmentProblem, UsageError
-from ..runs.changes import Change
-from ..runs.diary import Diary
+from ..runs.config_diff import Change
 from ..runs.folder import BEST, LAST, RunFolder
+from ..runs.logger import Diary
 from ..runs.progress import Length, Progress
-from ..runs.report import Reporting, Stopwatch, logged
+from ..runs.step_report import Reporting, Stopwatch, logged
 from ..runs.trackers import Trackers, require_trackers
+from ..settings.recipe import AUTO, Recipe, Run
 from ..tasks.precision import exact_convolutions
 from ..tasks.task import Task
-from .averaging import Average
+from .batch_plan import Plan
 from .blocks import unwrap_blocks
 from .company import Supply, company, same_everywhere
+from .ema import Average
 from .evaluation import evaluated
 from .exchange import agreed, first_code, take_leave
-from .header import header, row
 from .job import Job
 from .learner import Learner
 from .limits import out_of_time, refuse_divergence, refuse_more, why_over
@@ -40,12 +41,11 @@ from .memory import memory_explained
 from .micro_batch import found_micro_batch
 from .objective import Objective
 from .optimiser import optimiser_of
-from .plan import Plan
 from .precision import fp32_kept
-from .recipe import AUTO, Recipe, Run
 from .sharding import bring_home, kept_here, placed
-from .signals import OFFSET, Signals, is_failure
 from .state import Trained
+from .stopping import OFFSET, Signals, is_failure
+from .summary import header, row
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

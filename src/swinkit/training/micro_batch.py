@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import EnvironmentProblem
 from ..runs.folder import RunFolder
+from ..settings.recipe import Recipe
 from .blocks import unwrap_blocks, wrap_blocks
 from .exchange import everyones, processes, rank
 from .job import Job
@@ -23,7 +24,6 @@ from .memory import available, is_full, peak, resident
 from .objective import Objective
 from .optimiser import optimiser_of
 from .precision import fp32_kept
-from .recipe import Recipe
 
 MICRO_BATCH = "micro_batch"  # its name among what is found of a run
 SPARE = 0.1  # of an accelerator's memory, that is left for what trials do not show

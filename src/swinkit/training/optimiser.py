@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..settings.recipe import Optimiser, Rule
 from .muon import MATRICES, Muon
-from .recipe import Optimiser, Rule
 from .roles import Role, Standing, standings
 
 

@@ -8,10 +8,10 @@ from torch import nn
 
 from ..core.attention import ScaledCosine
 from ..core.backbone import Stage, Swin
-from ..core.experts import ExpertMLPs
 from ..core.mixing import WindowMixing
+from ..core.moe.experts import ExpertMLPs
+from ..core.moe.routers import CosineRouter
 from ..core.position import AbsolutePosition, LearnedBias, RelativeBias
-from ..core.routers import CosineRouter
 from ..heads.classify import ClassificationHead
 from ..heads.pyramid import Pyramid
 from ..heads.reconstruct import ReconstructionHead

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..settings.recipe import Run
 from ..tasks.task import Task
 from .blocks import blocks, wrap_blocks
 from .exchange import processes
-from .recipe import Run
 
 
 def placed(task: Task, device: torch.device, run: Run) -> Task:

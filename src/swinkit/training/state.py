@@ -9,7 +9,7 @@ from ..errors import DataError
 from ..runs.checkpoints import Checkpoints
 from ..runs.progress import Progress
 from ..tasks.task import Task
-from .averaging import Average
+from .ema import Average
 from .muon import MATRICES
 from .sharding import gathered, part_like
 

@@ -12,7 +12,7 @@ from PIL import Image
 from ..data.check import Problem, Report
 from ..data.images import ImageError
 from ..data.samples import Samples
-from ..data.sizes import shapes, sides, span
+from ..data.size_stats import shapes, sides, span
 
 SIDE = 96  # pixels of a thumbnail's longer side
 EACH = 8  # thumbnails of a class

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.spec import Size, Spec
 from ..models.config import family_of
 from ..models.families import SpecV2
-from . import limits
+from . import unsupported as limits
 
 TIMM_ENTRIES = {  # of timm's registry; the arguments beside them replace every default
     "v1": "swin_tiny_patch4_window7_224",

@@ -8,8 +8,8 @@ from ..core.spec import Spec
 from ..errors import DataError, UsageError, listed
 from ..files.state import State
 from .buffers import Buffer
-from .limits import Limit, anything
 from .rules import Move, Pattern, Rule
+from .unsupported import Limit, anything
 
 EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")

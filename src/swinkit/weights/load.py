@@ -12,7 +12,7 @@ from ..errors import DataError, UsageError, listed
 from ..files.state import State
 from ..models.catalogue import named
 from .dialect import EMBED, Reading
-from .dialects import detect, dialect_named
+from .dialect_table import detect, dialect_named
 from .fit import Fitted, Ways, fit
 from .report import LoadReport
 

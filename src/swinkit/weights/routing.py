@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .parts import BLOCK
 from .rules import Pattern
+from .shared_rules import BLOCK
 
 EXPERTS = Pattern(f"{BLOCK}channel_mixer.experts.fc1")
 DENSE_BIAS = Pattern(f"{BLOCK}channel_mixer.fc2.bias")

@@ -21,7 +21,7 @@ from ..files.disk import sync
 from ..files.structure import require_weights
 from .checkpoints import Checkpoint, published
 from .download import USUAL, Mark, Patience, Watch, download, size_of, told
-from .places import DRIVE, offline, place
+from .paths import DRIVE, offline, place
 
 logger = logging.getLogger(__name__)
 

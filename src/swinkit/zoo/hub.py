@@ -18,10 +18,10 @@ from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..files.settings import LARGEST_FILE
-from .facts import Facts
 from .hub_errors import LOG_IN, Unreachable, explained
-from .layout import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
-from .places import offline
+from .metadata import Facts
+from .paths import offline
+from .repo_files import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
-from swinkit.engine.gpu import attention, launch, operator, support, twin
+from swinkit.engine.gpu import attention, launch, operator
+from swinkit.engine.gpu import fallback as support
+from swinkit.engine.gpu import reference as twin
 from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
 from swinkit.models.catalogue import find

@@ -13,7 +13,8 @@ from torch import nn
 from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import BORDERS
 from swinkit.core.windows import PadThenRoll, RolledLayout
-from swinkit.engine.gpu import support, twin
+from swinkit.engine.gpu import fallback as support
+from swinkit.engine.gpu import reference as twin
 from tests.core.mixers import mixer
 
 HERE = Path(__file__).parent

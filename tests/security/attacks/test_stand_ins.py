@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from swinkit.errors import DataError
-from swinkit.files.standins import MAPPINGS, OBJECTS, Mapping, Object, standing_in
+from swinkit.files.pickle_stubs import MAPPINGS, OBJECTS, Mapping, Object, standing_in
 from swinkit.files.tensors import read_contents
 
 from .pickled import torch_zip

@@ -13,12 +13,13 @@ from ...core.attention import WindowAttention
 from ...core.backbone import Stage
 from ...core.block import Block
 from ...core.spec import Size
-from . import library, refusals
+from . import fallback as refusals
+from . import library
+from .huge_pages import Pages
 from .library import Library
 from .native import Native
+from .packed_module import GRIDS, Snapshot
 from .packing import Kept, offsets, packed_block
-from .pages import Pages
-from .snapshot import GRIDS, Snapshot
 from .windows import Tables, tables
 
 

@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from . import refusals
+from . import fallback as refusals
 from .build import ready
 from .library import Library
-from .snapshot import Snapshot
+from .packed_module import Snapshot
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from ...core.attention import ScaledCosine, ScaledDot, WindowAttention
 from ...core.block import MLP, Block, PostNormBlock
 from ...core.spec import Size
 from . import library
+from .huge_pages import Pages
 from .library import Shape
-from .pages import Pages
 from .windows import widened
 
 NEVER = -1e30  # the bias of a key that is none: it only fills up a vector

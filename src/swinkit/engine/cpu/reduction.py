@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
 from ...core.spec import Size
 from ...core.tiles import pad_to, round_up
-from . import library, refusals
+from . import fallback as refusals
+from . import library
 from .library import Library
 from .native import Native
+from .packed_module import Snapshot
 from .packing import packed_reduction
-from .snapshot import Snapshot
 from .windows import KEPT
 
 

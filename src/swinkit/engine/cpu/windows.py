@@ -1,7 +1,7 @@
 """Where the tokens of every window lie, as tables that native code can follow.
 
-They are the plain path's own (`core/gathering.py`): so they are right for every border policy, any padding
-and any number of axes, of which native code then knows nothing.
+They are the plain path's own (`core/fast/window_gather.py`): so they are right for every border policy, any
+padding and any number of axes, of which native code then knows nothing.
 
 Shapes: W windows in a grid, N tokens in a window, K kinds of windows.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...core.gathering import kinds
+from ...core.fast.window_gather import kinds
 from ...core.windows import RolledLayout
 from . import library
 

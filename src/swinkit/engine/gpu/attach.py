@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.attention import WindowAttention
-from ...core.eager import runs_at_once
+from ...core.fast.eager import runs_at_once
 from ...core.windows import RolledLayout
-from .support import installed, interpreted, refusal
+from .fallback import installed, interpreted, refusal
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ D channels per head, C = H * D, G programs that share out the windows, P = G * s
 import triton
 import triton.language as tl
 
-from .strips import (
+from .tiles import (
     before_comparable,
     comparable,
     compare,

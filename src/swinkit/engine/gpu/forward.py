@@ -12,7 +12,7 @@ D channels per head, C = H * D.
 import triton
 import triton.language as tl
 
-from .strips import comparable, compare, find, locate, product, read_bias, read_qkv, write
+from .tiles import comparable, compare, find, locate, product, read_bias, read_qkv, write
 
 
 @triton.jit

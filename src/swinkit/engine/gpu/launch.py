@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .plan import AXES, Plan, power_of_two
+from .kernel_config import AXES, Plan, power_of_two
 from .tuning import LONGEST_STRIP, tuning
 
 

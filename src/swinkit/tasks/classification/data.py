@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data import batch
-from ...data.augmentation import Augmentation
-from ...data.draws import draws
-from ...data.mixing import UNMIXED, mix_of
+from ...data.mixup import UNMIXED, mix_of
 from ...data.preprocess import Preprocess
+from ...data.rng import draws
 from ...data.samples import Readable
 from ...errors import DataError
+from ...settings.augmentation import Augmentation
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from ...data.classes import of_pictures
+from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
-from ...data.layouts import find_samples, layout_of
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...data.samples import HELD_OUT, Samples
@@ -34,13 +34,13 @@ from ..evaluations import (
     summary,
     write_evaluation,
 )
-from ..pictures import require_pictures
-from .answers import Answers
+from ..predictor import require_pictures
 from .comparison import Comparison
 from .data import PrepareEvaluation
+from .figures import confusion_of, worst_of
 from .metrics import Accuracy
 from .model import Classifier
-from .shown import confusion_of, worst_of
+from .predictions import Answers
 
 MOST_CONFUSED = 1000  # classes of which JSON has the confusion; of 21,841 it would take a gigabyte
 

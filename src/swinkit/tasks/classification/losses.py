@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...core.experts import Experts
+from ...core.moe.experts import Experts
 from ...models.families import SpecMoE
 
 

@@ -16,12 +16,12 @@ from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
-from ..pictures import answered, evaluating, require_pictures
+from ..predictor import answered, evaluating, require_pictures
 from ..results import Classification, best
 from ..task import HELD_OUT_LOSS, Task
-from .answers import Answers
 from .data import Batch
 from .losses import balance, cross_entropy
+from .predictions import Answers
 
 
 class Classifier(Task):

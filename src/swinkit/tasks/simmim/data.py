@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ...core.spec import Size
 from ...data import batch
-from ...data.augmentation import Augmentation
-from ...data.draws import draws
 from ...data.loader import Readable
 from ...data.preprocess import Preprocess
+from ...data.rng import draws
 from ...errors import require
-from .masking import Masking
-from .masks import draw_masks
+from ...settings.augmentation import Augmentation
+from .mask_generator import draw_masks
+from .settings import Masking
 
 OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
 OF_RGB = ("operations", "colour")  # what looks at red, green and blue

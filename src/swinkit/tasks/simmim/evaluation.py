@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.layouts import find_inputs
+from ...data.find_dataset import find_inputs
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...data.samples import Samples
 from ...errors import DataError
 from ..evaluations import METRICS, RECONSTRUCTIONS, Watching, observed, protocol, summary, write_evaluation
 from .data import Hiding
-from .masking import Masking
+from .figures import drawn
 from .model import SimMIM
-from .shown import drawn
+from .settings import Masking
 
 SEED = 0  # of what is hidden of measured pictures: the same for every model, so that scores compare
 

@@ -16,20 +16,20 @@ from torch import Tensor, nn
 from ...core.backbone import Swin
 from ...core.init import truncated_normal
 from ...core.tiles import crop
-from ...data.draws import draws
 from ...data.images import Picture
+from ...data.normalisation import resized
 from ...data.preprocess import Preprocess
-from ...data.published import resized
+from ...data.rng import draws
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
-from ..pictures import answered, evaluating, require_pictures
+from ..predictor import answered, evaluating, require_pictures
 from ..results import Reconstruction
 from ..task import Task
 from .data import Batch
 from .losses import locally_normed, masked_l1, surroundings
-from .masking import Masking
-from .masks import draw_masks
+from .mask_generator import draw_masks
 from .metrics import Errors
+from .settings import Masking
 
 PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bilinear")
 

@@ -1,0 +1,119 @@
+"""When native code must not stand in for the plain path: each function gives the reason, or None."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from ...core.block import MLP, DropPath, PostNormBlock, PreNormBlock
+from ...core.fast.eager import all_are_watched, runs_at_once
+from ...core.position import ContinuousBias, LearnedBias, PrintedBias
+
+FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits
+LEAST_AXES = 3  # of what any part is given: images, channels and at least one more
+GRADIENTS = "gradients are wanted (torch.inference_mode() says that they are not)"
+
+
+def of_block(block: nn.Module) -> str | None:
+    """Why a block, as it is built, is none that native code knows."""
+    if type(block) not in (PreNormBlock, PostNormBlock):
+        return f"a {type(block).__name__} is unknown to it"
+    mixer, mlp = block.token_mixer, block.channel_mixer
+    for part, kind in ((mixer, WindowAttention), (mlp, MLP)):
+        if type(part) is not kind:
+            return f"a {type(part).__name__} is unknown to it"
+    assert isinstance(mixer, WindowAttention)
+    assert isinstance(mlp, MLP)
+    known = (
+        (mixer.qkv, (nn.Linear, KeylessBiasLinear)),
+        (mixer.proj, (nn.Linear,)),
+        (mixer.similarity, (ScaledDot, ScaledCosine)),
+        (mixer.bias, (LearnedBias, ContinuousBias, PrintedBias)),
+        (mixer.dropout, (nn.Dropout, nn.Identity)),
+        (mlp.fc1, (nn.Linear,)),
+        (mlp.fc2, (nn.Linear,)),
+        (mlp.activation, (nn.GELU,)),
+        (mlp.dropout, (nn.Dropout, nn.Identity)),
+        (block.drop_path, (DropPath, nn.Identity)),
+        (block.norm1, (nn.LayerNorm,)),
+        (block.norm2, (nn.LayerNorm,)),
+        (getattr(block, "main_norm", None), (nn.LayerNorm, nn.Identity, type(None))),
+    )
+    return next((reason for part, kinds in known if (reason := of_part(part, kinds))), None)
+
+
+def of_reduction(part: nn.Module) -> str | None:
+    """The same of a patch embedding or merging."""
+    norms, products = (nn.LayerNorm, nn.Identity), (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    known = ((inner, norms if name == "norm" else products) for name, inner in part.named_children())
+    return next((reason for inner, kinds in known if (reason := of_part(inner, kinds))), None)
+
+
+def of_part(part: object, kinds: Sequence[type]) -> str | None:
+    """Why a part is none of `kinds`, or has a setting that native code does not know."""
+    if type(part) not in kinds:
+        return f"a {type(part).__name__} stands where it knows a {kinds[0].__name__}"
+    if isinstance(part, nn.LayerNorm) and (part.weight is None or part.bias is None or part.weight.ndim > 1):
+        return "a norm has not one weight and one bias for each channel"
+    if isinstance(part, nn.GELU) and part.approximate != "none":
+        return f"it does not know GELU's approximation {part.approximate!r}"
+    if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not cuts_patches(part):
+        return "a convolution does more than to cut its input into patches"
+    return None
+
+
+def cuts_patches(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> bool:
+    """Whether every number of the input goes into one patch."""
+    plain = not any(layer.padding) and set(layer.dilation) == {1} and layer.groups == 1
+    return plain and layer.stride == layer.kernel_size
+
+
+def of_call(x: Tensor) -> str | None:
+    """Why this call needs the plain path, whatever the weights."""
+    if not runs_at_once(x) or _get_current_dispatch_mode() is not None:
+        return "torch records or watches every operation"
+    if all_are_watched():
+        return "a hook watches all modules"
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return f"it is given {x.dtype} on {x.device}"
+    if x.ndim < LEAST_AXES or not 0 < x[:1].numel() < FARTHEST or len(x) >= FARTHEST:
+        return f"it is given a tensor of shape {tuple(x.shape)}"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast asks for another precision"
+    if torch.is_grad_enabled() and x.requires_grad:
+        return GRADIENTS
+    return None
+
+
+def of_weights(parameters: Sequence[Tensor]) -> str | None:
+    """Why these weights, as they are now, need the plain path."""
+    for parameter in parameters:
+        if torch.is_grad_enabled() and parameter.requires_grad:
+            return GRADIENTS
+        if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+            return f"its weights are {parameter.dtype} on {parameter.device}"
+        if type(parameter.data) is not Tensor:
+            return f"a weight is a {type(parameter.data).__name__}"
+        if parameter.is_inference():
+            return "its weights were made in inference mode, so that changes could not be noticed"
+    return None
+
+
+def of_modules(modules: Iterable[nn.Module]) -> str | None:
+    """Why these modules, which would not be called, must be."""
+    for module in modules:
+        if module.training:
+            return "it is in training mode"
+        if module._forward_hooks or module._forward_pre_hooks:  # noqa: SLF001  there is no public way to ask
+            return f"a hook watches a {type(module).__name__} inside of it"
+    return None
+
+
+def of_forwards(modules: Iterable[nn.Module]) -> str | None:
+    """Why these modules, which would not be called, do otherwise than their class says."""
+    for module in modules:
+        if "forward" in vars(module):
+            return f"a {type(module).__name__} inside of it has a forward of its own"
+    return None

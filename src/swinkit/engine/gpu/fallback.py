@@ -1,0 +1,70 @@
+"""When the kernels can take the place of their twin. Without Triton, so that it answers anywhere."""
+
+import math
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+
+from ...core.attention import ScaledCosine, ScaledDot
+from ...core.fast.eager import runs_at_once
+from ...core.windows import PadThenRoll, RolledLayout, RollThenPad
+from .kernel_config import AXES
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float32)
+WIDEST = 128  # channels of a head: a strip of them is held in registers
+PRESENT = find_spec("triton") is not None
+OLDEST = (8, 0)  # compute capability: Ampere, the first that multiplies bf16
+FARTHEST = 2**31  # numbers of one grid, which the kernels count in 32 bits
+
+
+def refusal(
+    qkv: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float = 0.0
+) -> str | None:
+    """Why the kernels cannot answer, in a few words for the log; None if they can.
+
+    qkv is (B, *S, 3 * C); `dropout` is that of the attention's weights, 0 when it does not train.
+    """
+    return next(refusals(qkv, layout, num_heads, similarity, dropout), None)
+
+
+def refusals(
+    qkv: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float
+) -> Iterator[str]:
+    """All reasons, one after the other as they are asked for."""
+    if qkv.device.type != "cuda" and not interpreted():
+        yield f"tensors are on the {qkv.device.type}, not on a GPU"
+    if not installed():
+        yield "Triton is not installed"
+    if not (torch.compiler.is_compiling() or runs_at_once(qkv)):
+        yield "torch records or transforms every operation"
+    if qkv.device.type == "cuda" and torch.cuda.get_device_capability(qkv.device) < OLDEST:
+        yield f"the GPU is older than compute capability {OLDEST[0]}.{OLDEST[1]}"
+    if qkv.dtype not in DTYPES:
+        yield f"the kernels do not know {qkv.dtype}"
+    if type(similarity) not in (ScaledDot, ScaledCosine):
+        yield f"they do not know {type(similarity).__name__}"
+    if type(layout) not in (PadThenRoll, RollThenPad):
+        yield f"they do not know {type(layout).__name__}"
+    if any(s >= w for s, w in zip(layout.shift, layout.window, strict=True)):
+        yield f"a window of {layout.window} is shifted by {layout.shift}, further than its size"
+    if len(layout.grid) > AXES:
+        yield f"the grid has {len(layout.grid)} axes, more than {AXES}"
+    if (width := qkv.shape[-1] // (3 * num_heads)) > WIDEST:
+        yield f"a head has {width} channels, more than {WIDEST}"
+    if (numbers := math.prod(qkv.shape[1:])) >= FARTHEST:
+        yield f"a grid holds {numbers} numbers, {FARTHEST} or more"
+    if dropout:
+        yield "the attention's weights are dropped at random"
+
+
+def installed() -> bool:
+    """Whether there is a Triton."""
+    return PRESENT
+
+
+def interpreted() -> bool:
+    """Whether Triton runs kernels on the CPU, to test them (`TRITON_INTERPRET=1`)."""
+    return os.environ.get("TRITON_INTERPRET") == "1"

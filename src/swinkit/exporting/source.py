@@ -1,0 +1,97 @@
+"""What another library must be told of a model: its numbers, its kind of answer, its usual pictures."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.spec import Size, Spec
+from ..files.state import State
+from ..models.catalogue import alike
+from ..tasks.classification.model import Classifier
+from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
+from ..weights.load import backbone_of, canonical
+from ..weights.unsupported import smallest_grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model to be converted. `kind` is one of those of `weights.configs`; `size` its usual pixels per axis.
+
+    `num_classes` is 0 without a classifier, `outputs` the stages that a pyramid gives out.
+    """
+
+    model: nn.Module
+    state: State
+    spec: Spec
+    kind: str
+    size: Size
+    num_classes: int = 0
+    labels: tuple[str, ...] = ()
+    preprocess: Mapping[str, Any] | None = None
+    outputs: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Subject":
+        """The facts of a model.
+
+        Raises:
+            UsageError: it is no Swin and has none.
+        """
+        spec, state = backbone_of(model).spec, canonical(model)
+        classifier = state.get("head.classifier.weight")
+        fits = model.preprocess if isinstance(model, Classifier) else None
+        return cls(
+            model=model,
+            state=state,
+            spec=spec,
+            kind=kind_of(state),
+            size=usual_size(spec, fits.crop if fits is not None else None),
+            num_classes=0 if classifier is None else classifier.shape[0],
+            labels=model.labels if isinstance(model, Classifier) else (),
+            preprocess=fits.to_json() if fits is not None else None,
+            outputs=tuple(sorted({int(name.split(".")[1]) for name in state if name.startswith("norms.")})),
+        )
+
+    @property
+    def masks(self) -> bool:
+        """Whether its model wants to be told which patches are masked."""
+        return self.kind == RECONSTRUCTION
+
+    def answers(self, model: nn.Module, pixels: Tensor) -> list[Tensor]:
+        """(B, in_channels, *P) -> what it answers, as a list.
+
+        [(B, K)] logits; a pyramid's maps; the [(B, in_channels, *P)] that a masked image model makes of every
+        second patch; or [(B, *S, C)] of the last stage.
+        """
+        with torch.inference_mode():
+            made = model(pixels, every_second(pixels, self.spec)) if self.masks else model(pixels)
+        if self.kind == BARE:
+            return [made[-1]]
+        return list(made) if isinstance(made, list | tuple) else [made]
+
+
+def every_second(pixels: Tensor, spec: Spec) -> Tensor:
+    """(B, in_channels, *P) -> (B, *S), 1 for every second patch."""
+    grid = tuple(side // patch for side, patch in zip(pixels.shape[2:], spec.patch, strict=True))
+    return (torch.arange(math.prod(grid)) % 2).reshape(1, *grid).expand(len(pixels), *grid)
+
+
+def kind_of(state: State) -> str:
+    """What a model with these tensors answers with."""
+    if "mask_token" in state:
+        return RECONSTRUCTION
+    if any(name.startswith("norms.") for name in state):
+        return BACKBONE
+    return CLASSIFIER if "head.classifier.weight" in state else BARE
+
+
+def usual_size(spec: Spec, crop: Size | None) -> Size:
+    """Pixels per axis: those of its pictures, else of the variant with these numbers, else the fewest."""
+    if crop is not None and len(crop) == len(spec.patch):
+        return crop
+    known = alike(spec)
+    return known.size if known else times(smallest_grid(spec.window_sizes, spec.merge), spec.patch)

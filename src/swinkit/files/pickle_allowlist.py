@@ -1,0 +1,270 @@
+"""What a file of torch may ask for: one table, and the walk along a file that holds it to that.
+
+Torch's reader runs no code (`weights_only`), but what it allows can be used to reserve any amount of memory,
+or to compare keys for years. So a file's instructions are followed first, as data; what does not stand in
+`CALLS`, in `VALUES` or among the stand-ins (`standins`) is refused, and torch never sees the file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import torch
+
+from ..errors import DataError, listed
+from .pickle_stubs import MAPPINGS, OBJECTS
+from .pickle_vm import LONGEST_NAME, Allowance, Machine, Made, Maker, Name, check_key
+
+LEGACY_PICKLES = 5  # magic number, version, machine, values, the order of what follows: the storages
+MOST_AXES = 64
+
+NUMBERS = (
+    *("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"),
+    *("ComplexFloat", "ComplexDouble"),
+)
+STORAGES = {*(f"torch.{kind}Storage" for kind in NUMBERS), "torch.storage.UntypedStorage"}
+TYPES = {str(value) for value in vars(torch).values() if isinstance(value, torch.dtype)}
+CLASSES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
+VALUES = STORAGES | TYPES | CLASSES  # may stand in a file, but not be called
+
+NO_ARRAYS = {  # real tensors, but none of a model of ours
+    "torch._utils._rebuild_sparse_tensor",
+    "torch._utils._rebuild_qtensor",
+    "torch._utils._rebuild_meta_tensor_no_storage",
+    "torch._utils._rebuild_wrapper_subclass",
+}
+
+
+@dataclass(frozen=True)
+class Stored(Made):
+    """A storage: its kind, and how many numbers of that kind it has."""
+
+    kind: str
+    count: int
+
+
+class Array(Made):
+    """A tensor."""
+
+
+Call = Callable[[tuple[Any, ...], Allowance], object]  # gives None for arguments that no file of weights has
+
+
+def tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """A view of a storage that lies within it."""
+    match arguments:
+        case (Stored() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
+            len(size) == len(stride) <= MOST_AXES
+            and all(type(number) is int and number >= 0 for number in (offset, *size, *stride))
+            and (not all(size) or offset + reach(size, stride) <= stored.count)
+        ):
+            match rest:
+                case [] | [bool(), dict() | None] | [bool(), dict() | None, Name()]:
+                    return Array()
+    return None
+
+
+def reach(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
+    """How many numbers lie from the first to the last of a view."""
+    return 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+
+
+def parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """A tensor as a parameter, perhaps with attributes."""
+    match arguments:
+        case (Array(), bool(), dict() | None):
+            return Array()
+        case (Array(), bool(), dict() | None, state) if copied(state, allowance):
+            return Array()
+    return None
+
+
+def attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """A tensor with attributes: how it is made, its class, the arguments, and the attributes."""
+    match arguments:
+        case (Name(how), Name(kind), tuple(inner), state) if how in TENSORS and kind in CLASSES:
+            return TENSORS[how](inner, allowance) if copied(state, allowance) else None
+    return None
+
+
+def copied(state: Any, allowance: Allowance) -> bool:
+    """Whether these can be an object's attributes: a dictionary, or two, whose entries are copied."""
+    parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+    allowance.take(sum(len(part) for part in parts if isinstance(part, dict)))
+    return all(part is None or isinstance(part, dict) for part in parts)
+
+
+def mapping(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """An empty dictionary, to be filled."""
+    return {} if not arguments else None
+
+
+def counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Counts (the milestones of a schedule) as a dictionary, whose keys are checked by now."""
+    match arguments:
+        case () | (dict(),):
+            allowance.take(sum(map(len, arguments)))
+            return {}
+    return None
+
+
+def collection(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """A set of names and numbers."""
+    match arguments:
+        case (list(members),):
+            allowance.take(len(members))
+            for member in members:
+                check_key(member)
+            return Made()
+    return None
+
+
+def encoded(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Bytes, as protocol 2 writes them. Other encodings than this can take time that grows as the square."""
+    match arguments:
+        case (str(text), "latin1"):
+            allowance.take(len(text))
+            return text.encode("latin-1")
+    return None
+
+
+def size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """The shape of a tensor."""
+    match arguments:
+        case (tuple(lengths),) if len(lengths) <= MOST_AXES and all(type(x) is int for x in lengths):
+            return Made()
+    return None
+
+
+def device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """`cuda` or `cuda`, 0."""
+    match arguments:
+        case (str(kind),) | (str(kind), int()) if len(kind) <= LONGEST_NAME:
+            return Made()
+    return None
+
+
+TENSORS: dict[str, Call] = {
+    "torch._utils._rebuild_tensor": tensor,
+    "torch._utils._rebuild_tensor_v2": tensor,
+    "torch._utils._rebuild_tensor_v3": tensor,
+    "torch._utils._rebuild_parameter": parameter,
+    "torch._utils._rebuild_parameter_with_state": parameter,
+}
+CALLS: dict[str, Call] = TENSORS | {
+    "torch._tensor._rebuild_from_type_v2": attributed,
+    "torch.Size": size,
+    "torch.device": device,
+    "collections.OrderedDict": mapping,
+    "collections.Counter": counter,
+    "builtins.set": collection,
+    "_codecs.encode": encoded,
+}
+ALLOWED = {*VALUES, *CALLS, *MAPPINGS, *OBJECTS}
+
+
+class Inspection(Maker):
+    """Checks every call, state and storage of a file. `length` is that of its pickles, `size` that of all."""
+
+    def __init__(self, length: int, size: int):
+        self.allowance = Allowance(length)
+        self.room = size
+        self.stored: dict[str, Stored] = {}
+
+    def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
+        """What stands for what a call gives."""
+        self.allowance.take(len(arguments))
+        if name in MAPPINGS:
+            return {}
+        if name in OBJECTS or name not in ALLOWED:  # what is not allowed is refused at the end, by all names
+            return Made()
+        made = CALLS[name](arguments, self.allowance) if name in CALLS else None
+        if made is None:
+            raise DataError(f"it calls {listed([str(name)])} in a way that no file of weights needs")
+        return made
+
+    def fill(self, made: Any, state: Any) -> None:
+        """A dictionary copies its attributes; a stand-in keeps nothing."""
+        if type(made) is not Made and not (isinstance(made, dict) and isinstance(state, dict)):
+            raise DataError("it gives a state to what has none, which no file of weights needs")
+        if isinstance(made, dict):
+            self.allowance.take(len(state))
+
+    def refer(self, reference: Any) -> object:
+        """A storage; a key has only one, and together they have no more numbers than the file has bytes."""
+        match reference:
+            case ("storage", Name(kind), str(key), str(), int(count), *view) if (
+                kind in STORAGES and len(key) <= LONGEST_NAME and count >= 0
+            ):
+                stored = Stored(str(kind), count)
+            case _:
+                raise DataError("it refers to what is no storage")
+        if key not in self.stored:
+            self.room -= count
+        known = self.stored.setdefault(key, stored)
+        if self.room < 0 or (known != stored and known.count + count > 0):
+            raise DataError("its storages claim more than it holds")
+        match view:
+            case [] | [None]:
+                return stored
+            case [(str(), int(begin), int(length))] if 0 <= begin <= begin + length <= count:
+                return Stored(str(kind), length)
+        raise DataError("it refers to a part of a storage that is none")
+
+
+def inspect(content: bytes, size: int) -> None:
+    """Follow the pickle of a zipped file of `size` bytes, as torch would, and refuse all that is not allowed.
+
+    Raises:
+        DataError: it asks for something else.
+        ValueError, LookupError, TypeError, EOFError: it is damaged.
+    """
+    follow(BytesIO(content), Inspection(len(content), size))
+
+
+def inspect_legacy(content: bytes) -> None:
+    """Follow the pickles of a file as torch wrote it before 1.6.
+
+    Raises:
+        DataError, ValueError, LookupError, TypeError, EOFError: as `inspect`.
+    """
+    stream, inspection = BytesIO(content), Inspection(len(content), len(content))
+    *_, order = [follow(stream, inspection) for _ in range(LEGACY_PICKLES)]
+    if not (
+        isinstance(order, list)
+        and all(type(key) is str and key in inspection.stored for key in order)
+        and len(set(order)) == len(order)
+    ):
+        raise DataError("what it lists as its storages are others")
+
+
+def follow(stream: BytesIO, inspection: Inspection) -> object:
+    """What stands for the next pickle's value. Names that are not allowed are told before all else."""
+    machine = Machine(inspection)
+    try:
+        followed = machine.follow(stream)
+    except DataError:
+        refuse_others(machine.names)
+        raise
+    refuse_others(machine.names)
+    return followed
+
+
+def refuse_others(names: set[str]) -> None:
+    """Name all that is not allowed.
+
+    Raises:
+        DataError: there is any.
+    """
+    others = sorted(names - ALLOWED)
+    arrays = [name for name in others if name in NO_ARRAYS]
+    if arrays and all(name.startswith("torch.") for name in others):
+        raise DataError(f"it holds tensors that are no plain arrays ({listed(arrays)}); save dense ones")
+    if others:
+        raise DataError(
+            f"it holds more than tensors: {listed(others)}. Loading these could run code of whoever made the "
+            "file. If you trust its maker, convert it on a machine that you can spare: load it there with "
+            "torch.load(path, weights_only=False), keep only the dictionary of tensors, and save that with "
+            "safetensors.torch.save_file; then load the new file."
+        )

@@ -1,0 +1,148 @@
+"""What a training tells while it runs: to the log of its folder, to trackers, and to whoever watches."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import torch
+
+from ..errors import listed
+from .config_diff import Change
+from .folder import RESUME, RunFolder, how_to_resume
+from .plots import draw_results
+from .progress import Length, Progress, counted
+from .step_report import Report, Reporting, Stopwatch, memory_used, spelled
+from .trackers import Trackers
+
+LOGGED_EVERY = 50  # steps
+TRACKED = {"loss": "loss", "rate": "lr", "images_per_second": "images_per_second", "waiting": "waiting"}
+
+
+class Diary:
+    """Of several processes, one `writes`, and the others are silent."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        trackers: Trackers,
+        reporting: Reporting,
+        length: Length,
+        device: torch.device,
+        *,
+        writes: bool,
+    ):
+        self.folder, self.trackers, self.reporting = folder, trackers, reporting
+        self.length, self.device, self.writes = length, device, writes
+        self.stepped = time.perf_counter()  # when the latest step was done
+        self.between = 0.0  # seconds from an epoch's last step to its scores
+
+    def open(
+        self,
+        title: str,
+        header: Sequence[str],
+        notes: Mapping[str, str],
+        progress: Progress,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """The training begins, or goes on, with `changes` since it began.
+
+        `title` and `header` are lines for people, `notes` what is logged of how it begins.
+
+        Raises:
+            EnvironmentProblem: the folder cannot be written, or a tracker cannot begin.
+        """
+        if not self.writes:
+            return
+        self.folder.rewind(progress)
+        self.reporting(f"{title}: {self.length}")
+        if progress.ended:
+            early = progress.epoch < self.length.epochs
+            more = "; with a larger bound and --allow-changes it goes on" if early else ""
+            self.reporting(f"nothing is left to do: {progress.ended}{more}")
+            return
+        for line in header:
+            self.reporting(line)
+        self.folder.replace(RESUME, how_to_resume(self.folder.path))
+        if not progress.updates:
+            self.folder.log("began", 0, **notes)
+        else:
+            place = {"epoch": progress.epoch + 1, "step": progress.step, "steps": self.length.steps}
+            self.folder.log("resumed", progress.updates, **place)
+            self.reporting(resuming(progress, self.length, changes))
+        self.trackers.open(progress)
+
+    def step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
+        """One step is done."""
+        if not self.writes:
+            return
+        self.stepped = time.perf_counter()
+        epochs, steps = self.length.epochs, self.length.steps
+        to_come = epochs - progress.epoch  # epochs that are still to end
+        report = Report(
+            epoch=progress.epoch + 1,
+            epochs=epochs,
+            step=progress.step,
+            steps=steps,
+            loss=loss,
+            rate=rate,
+            images_per_second=self.length.batch_size / watch.step,
+            waiting=min(1.0, watch.wait / watch.step),
+            memory=memory_used(self.device),
+            seconds_left=(to_come * steps - progress.step) * watch.step + to_come * self.between,
+        )
+        self.reporting(report)
+        if progress.updates % LOGGED_EVERY == 0:
+            facts = asdict(report)
+            self.folder.log("step", progress.updates, **spelled(facts))
+            numbers = {name: facts[field] for field, name in TRACKED.items()}
+            self.trackers.log("step", progress.updates, numbers)
+
+    def skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
+        """A step was not taken, for want of a finite loss and gradient."""
+        if not self.writes:
+            return
+        self.folder.log(
+            "skipped",
+            progress.updates,
+            epoch=progress.epoch + 1,
+            step=progress.step,
+            samples=list(samples),
+            **spelled({"loss": loss, "gradient_norm": norm}),
+        )
+
+    def epoch(
+        self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
+    ) -> None:
+        """An epoch is over, and `progress` at the beginning of the next; so many pictures were `bad`."""
+        if not self.writes:
+            return
+        self.between = time.perf_counter() - self.stepped
+        numbers = spelled({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
+        counts = {"epoch": progress.epoch, "skipped": progress.skipped, "bad": bad}
+        self.folder.log("epoch", progress.updates, **counts, **numbers)
+        self.folder.tabulate()
+        draw_results(self.folder)
+        self.trackers.log("epoch", progress.updates, {"loss": loss, **scores})
+        values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
+        replaced = f"  {counted(bad, 'bad picture')} replaced" if bad else ""
+        self.reporting(f"epoch {progress.epoch} of {self.length.epochs}  {values}{replaced}")
+        if progress.ended:
+            self.folder.log("ended", progress.updates, why=progress.ended)
+            self.reporting(progress.ended)
+
+    def stopped(self, progress: Progress, signal: int) -> None:
+        """It was asked to stop, and has saved."""
+        if self.writes:
+            self.folder.log("stopped", progress.updates, signal=signal)
+
+
+def resuming(progress: Progress, length: Length, changes: Sequence[Change]) -> str:
+    """Where a training goes on, and whether it is the one that was stopped."""
+    seen, every = (count * length.batch_size for count in (progress.step, length.steps))
+    state = (
+        f"changed: {listed([change.text for change in changes])}"
+        if changes
+        else "configuration unchanged, data unchanged"
+    )
+    where = f"epoch {progress.epoch + 1} of {length.epochs}, step {progress.step} of {length.steps}"
+    return f"resuming at {where}, data position {seen:,} of {every:,}; {state}"

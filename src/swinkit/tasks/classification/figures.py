@@ -1,0 +1,69 @@
+"""An evaluation of a classifier as two pictures: what it confuses, and where it errs most."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ...data.samples import Samples
+from ...viz.confusion import ALL, SOME, confusion_matrix
+from ...viz.gallery import Tile, gallery
+from ..evaluations import CONFUSION, WORST
+from ..results import save_picture
+from .metrics import Accuracy
+from .predictions import Answers
+
+WORST_SHOWN = 24  # pictures
+IN_TRAINING = (CONFUSION, f"val_{WORST}")  # in the folder of a run
+
+
+def draw_evaluation(answers: Answers, samples: Samples, labels: Sequence[str], run: Path) -> None:
+    """Draw the answers to the pictures that a training watches into the folder of its run.
+
+    Raises:
+        ImageError: a picture cannot be read any more.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    counts = answers.accuracy(len(labels))
+    title = f"top-1 {counts.top1:.2%}, the best of {run.absolute().name}"
+    drawn = (confusion_of(counts, labels, title=title), worst_of(answers, samples, labels))
+    for picture, name in zip(drawn, IN_TRAINING, strict=True):
+        save_picture(picture, run / name)
+
+
+def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Image.Image:
+    """The confusion matrix; of many classes, the part with those that are confused most often."""
+    every = len(labels) <= ALL
+    chosen = list(range(len(labels))) if every else counts.most_confused(SOME)
+    part = "" if every else f", the {len(chosen)} of them that are confused most often"
+    return confusion_matrix(
+        counts.among(chosen),
+        counts.totals[chosen],
+        {i: labels[i] for i in chosen},
+        title=title,
+        subtitle=f"{counts.total} pictures of {len(labels)} classes{part}",
+    )
+
+
+def worst_of(answers: Answers, samples: Samples, labels: Sequence[str]) -> Image.Image:
+    """The pictures whose right class the classifier held for least likely.
+
+    Raises:
+        ImageError: one of them cannot be read.
+    """
+
+    def shown(number: float, score: float) -> tuple[int, str, float]:
+        return int(number), labels[int(number)], score
+
+    chosen, tiles = answers.worst(WORST_SHOWN), []
+    for i, row in zip(chosen, answers.rows[chosen].tolist(), strict=True):
+        label, first, _, score, loss = row
+        truth, answer = shown(label, math.exp(-loss)), shown(first, score)
+        tiles.append(Tile(image=samples.load(i), name=samples.ids[i], truth=truth, answer=answer))
+    wrong = int((~answers.right).sum())
+    return gallery(
+        tiles,
+        title=f"The {len(tiles)} of {len(samples)} pictures with the highest loss",
+        subtitle=f"{wrong} of all are answered wrongly. Below each: the answer, what is right, the file",
+    )

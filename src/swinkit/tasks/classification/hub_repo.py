@@ -1,0 +1,126 @@
+"""A classifier as the folder of a repository on the Hugging Face hub.
+
+Where timm has the model, the weights stand under timm's names and config.json is timm's, so that timm, and
+transformers through it, read the repository too; our own entry in it says the rest, to the bit.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import __version__
+from ...errors import require
+from ...files.folder import SavedModel, write_folder
+from ...models.config import family_of
+from ...models.counts import num_parameters
+from ...weights.agreement import differing_stages
+from ...weights.configs import timm_cannot, timm_config
+from ...weights.load import export_weights
+from .model import Classifier
+from .serialization import described
+
+TIMM_DIALECTS = {"v1": "timm", "v2": "timm", "v2-cr": "timm-cr"}  # by family
+PIPELINES = {2: "image-classification", 3: "video-classification"}  # the hub's tasks, by axes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What a person says of a model that is published; nothing of it can be read from the weights.
+
+    Raises:
+        UsageError: a result without its data, or the reverse, or one that is no fraction.
+    """
+
+    licence: str | None = None  # the hub's short name, such as "mit"
+    dataset: str | None = None
+    top1: float | None = None  # in [0, 1], measured on `dataset`
+    card: str | None = None  # Markdown, instead of the plain one
+
+    def __post_init__(self) -> None:
+        """Refuse what could not have been meant."""
+        together = (self.dataset is None) == (self.top1 is None)
+        require(together, "top1", self.top1, "given together with the dataset that it was measured on")
+        require(self.top1 is None or 0 <= self.top1 <= 1, "top1", self.top1, "a fraction from 0 to 1")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A repository to be: its files, who can read it, and what a reader must know."""
+
+    saved: SavedModel
+    readers: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def write(self, folder: Path) -> None:
+        """The files of the repository, as `folder`."""
+        write_folder(folder, self.saved)
+
+
+def publication(model: Classifier, name: str, claims: Claims) -> Publication:
+    """What `model` becomes as the repository `name` (org/name) of the hub."""
+    spec, size = model.backbone.spec, model.preprocess.crop
+    labels, preprocess = list(model.labels), model.preprocess.to_json()
+    own, notes = described(model), []
+    reason = timm_cannot(spec, size)
+    if reason is None:
+        dialect = TIMM_DIALECTS[family_of(spec)]
+        shared = timm_config(spec, size, labels, preprocess)
+        config = {**shared, "swinkit": {**own, "dialect": dialect}}
+        if differing_stages(spec, "roll-first", "middle", size):
+            notes.append(
+                f"timm answers otherwise: its windows do not fit at {size[0]} x {size[1]} pixels, and its "
+                f"borders are not {spec.border!r}"
+            )
+    else:
+        dialect, config = "swinkit", own
+        notes.append(f"only swinkit reads it: timm cannot hold this model: {reason}")
+    readers = ("swinkit",) if reason else ("swinkit", "timm", "transformers")
+    card = claims.card or ""
+    if not card.startswith("---\n"):
+        card = header(model, name, readers, claims) + (card or text(model, name, readers, notes, claims))
+    state = {key: tensor.contiguous() for key, tensor in export_weights(model, dialect).items()}
+    return Publication(SavedModel(config, preprocess, labels, state, card), readers, tuple(notes))
+
+
+def header(model: Classifier, name: str, readers: tuple[str, ...], claims: Claims) -> str:
+    """The metadata that the hub reads at the top of a card. JSON values are YAML too."""
+    task = PIPELINES.get(len(model.backbone.spec.patch))
+    facts: dict[str, object] = {"library_name": "timm" if "timm" in readers else "swinkit"}
+    facts["tags"] = ["swin-transformer", *readers]
+    if task is not None:
+        facts["pipeline_tag"] = task
+    if claims.licence is not None:
+        facts["license"] = claims.licence
+    if claims.dataset is not None:
+        metric = {"type": "accuracy", "name": "Top-1 accuracy", "value": claims.top1}
+        data = {"name": claims.dataset, "type": claims.dataset}
+        result = {"task": {"type": task or "other"}, "dataset": data, "metrics": [metric]}
+        facts["model-index"] = [{"name": name.split("/")[-1], "results": [result]}]
+    lines = [f"{key}: {json.dumps(value)}" for key, value in facts.items()]
+    return "\n".join(["---", *lines, "---", ""])
+
+
+def text(model: Classifier, name: str, readers: tuple[str, ...], notes: list[str], claims: Claims) -> str:
+    """A card for people."""
+    spec, size = model.backbone.spec, model.preprocess.crop
+    parameters = num_parameters(spec, len(model.labels)) / 1e6
+    ways = {
+        "swinkit": f'swinkit.load("hf:{name}")',
+        "timm": f'timm.create_model("hf-hub:{name}", pretrained=True)',
+        "transformers": f'transformers.AutoModelForImageClassification.from_pretrained("{name}")',
+    }
+    calls = "\n".join(ways[reader] for reader in readers)
+    measured = "" if claims.top1 is None else f"\nReported: {claims.top1:.2%} top-1 on {claims.dataset}.\n"
+    remarks = "".join(f"\nNote: {note}.\n" for note in notes)
+    licence = "not stated by whoever published it" if claims.licence is None else claims.licence
+    return f"""# {name.split("/")[-1]}
+
+A Swin Transformer ({family_of(spec)}): {parameters:.1f} M parameters, {len(model.labels)} classes,
+{size[0]} x {size[1]} pixels; published by swinkit {__version__}.
+{measured}{remarks}
+```python
+{calls}
+```
+
+Training data, intended use and limits: not stated by whoever published it. Licence: {licence}.
+"""

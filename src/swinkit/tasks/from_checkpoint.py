@@ -1,0 +1,224 @@
+"""A file of another library's weights -> the model in it, told from what is known of it and its tensors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..core.backbone import Swin
+from ..core.spec import Size, Spec
+from ..data.classes import class_names
+from ..data.imagenet import CLASSES_1K
+from ..data.normalisation import resized
+from ..data.preprocess import Preprocess
+from ..errors import DataError, UsageError, listed, require
+from ..files.state import State
+from ..files.tensors import Contents, read_contents
+from ..heads.pyramid import Pyramid
+from ..models.build import build
+from ..models.catalogue import alike, canonical, find, outline
+from ..models.config import family_of
+from ..models.families import Continuous, SpecMoE
+from ..models.specs import VARIANTS
+from ..weights.dialect import Dialect, Reading
+from ..weights.dialect_table import detect, dialect_named
+from ..weights.infer import infer
+from ..weights.load import load_weights
+from ..weights.rank_files import is_ranked, read_ranks
+from ..zoo.metadata import Facts
+from .classification.model import Classifier
+from .simmim.model import SimMIM
+from .simmim.settings import published_masking
+
+USUAL_SIZE = (224, 224)
+DECODER = "head.decoder.weight"
+NOTHING = Facts()
+
+Model = Classifier | Pyramid | SimMIM | Swin
+
+
+def load_file(
+    path: Path,
+    facts: Facts = NOTHING,
+    *,
+    head: str = "same",
+    tables: str | None = None,
+    entry: str | None = None,
+    precision: str = "fp32",
+) -> tuple[Model, str]:
+    """The model in a file of weights, in eval mode, and a report of what became of every tensor.
+
+    What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
+    `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of
+    `read_contents`. `precision` is "fp32", or "file" for that of the file's tensors.
+
+    Raises:
+        DataError: the file is damaged, or holds tensors that cannot be explained.
+        UsageError: the file does not tell its architecture, or the labels do not fit its classes.
+    """
+    require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
+    if is_ranked(path):
+        require(entry is None, "entry", entry, "left out: files of ranks hold one set of weights")
+        contents = Contents(read_ranks(path))
+    else:
+        contents = read_contents(path, entry)
+    try:
+        model, report = model_of(contents, path, facts, head, tables)
+    except (DataError, UsageError) as error:
+        raise type(error)(f"{path}: {error}") from None
+    notes = take_precision(model, contents.state, precision)
+    return model, "\n  ".join([report, *notes])
+
+
+def take_precision(model: Model, state: State, precision: str) -> list[str]:
+    """Put `model` into fp32, or the one precision of its file; for the report, what the file has but fp32."""
+    found = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    if found <= {torch.float32}:
+        return []
+    told = listed(sorted(str(dtype).removeprefix("torch.") for dtype in found - {torch.float32}))
+    if precision == "fp32":
+        model.float()
+        return [f"precision: {told} in the file, fp32 here"]
+    if len(found) == 1:
+        model.to(next(iter(found)))
+    return [f"precision: {told} in the file, kept"]
+
+
+def model_of(
+    contents: Contents, path: Path, facts: Facts, head: str, tables: str | None
+) -> tuple[Model, str]:
+    """As `load_file`, from what the file held."""
+    dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
+    reading = dialect.read(contents.state)
+    spec, size, told_by = architecture(reading, path, facts)
+    notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
+    notes += [*other_windows(reading, spec), *routed(spec, told_by)]
+    if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
+        spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
+        notes.append(trained_under(dialect))
+    # What stays new must have values; all else takes over the file's tensors without a copy.
+    with torch.device("meta" if head == "same" else "cpu"):
+        model, answers = shell(reading, spec, facts, size, head)
+    report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
+    lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
+    return model.eval(), "\n".join(lines)
+
+
+def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+    """Spec, usual size in pixels, and who told: the facts, else the tensors, else the file's name."""
+    if facts.variant is not None:
+        name, chosen = find(facts.variant)
+        return chosen.spec, chosen.size, f"the name {name}"
+    stem = canonical(path.name)
+    if facts.spec is not None:
+        return facts.spec, usual_size(facts.spec, stem), "its configuration"
+    try:
+        spec = infer(reading.state, reading.buffers)
+    except UsageError:
+        if stem is None:
+            raise
+        chosen = VARIANTS[stem]
+        return chosen.spec, chosen.size, f"the file's name ({stem})"
+    if isinstance(spec, SpecMoE) and stem is not None and outline(VARIANTS[stem].spec) == outline(spec):
+        return VARIANTS[stem].spec, VARIANTS[stem].size, f"the tensors and the file's name ({stem})"
+    return spec, usual_size(spec, stem), "the tensors"
+
+
+def usual_size(spec: Spec, stem: str | None) -> Size:
+    """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
+    known = alike(spec)
+    if known is not None:
+        return known.size
+    return VARIANTS[stem].size if stem else USUAL_SIZE
+
+
+def other_windows(reading: Reading, spec: Spec) -> list[str]:
+    """For the report: that the coordinates which the file kept tell other windows than the model was told.
+
+    No parameter depends on these, so nothing else would show it.
+    """
+    try:
+        own = infer(reading.state, reading.buffers)
+    except (UsageError, DataError):  # it kept none
+        return []
+    if not isinstance(own, Continuous) or not isinstance(spec, Continuous):
+        return []
+    kept, told = ((each.window_sizes, each.reference_windows) for each in (own, spec))
+    if kept == told:
+        return []
+    return [
+        f"windows {told[0]}, pre-trained with {told[1]}; but the file was saved with {kept[0]} and {kept[1]}"
+    ]
+
+
+def routed(spec: Spec, told_by: str) -> list[str]:
+    """For the report: how experts are chosen, which no tensor tells, where nothing else told it either."""
+    if told_by != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
+        return []
+    fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
+    values = ", ".join(f"{field} {getattr(spec, field)}" for field in fields)
+    return [
+        f"experts are chosen as is usual, for no tensor tells how: {values}; another way needs the variant"
+    ]
+
+
+def opened(contents: Contents) -> list[str]:
+    """For the report: the dictionaries around the tensors, and what else lay in them."""
+    beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
+    return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
+
+
+def trained_under(dialect: Dialect) -> str:
+    """For the report: which published borders were switched in."""
+    index = ", clipped bias of the published slice" if dialect.clipped_bias == "leading" else ""
+    return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
+
+
+def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> tuple[Model, list[str]]:
+    """The module that the names ask for, without weights yet, and what to say of it."""
+    swin = build(spec)
+    classifier = reading.state.get("head.classifier.weight")
+    asked = head == "new" and facts.labels is not None
+    if classifier is None and not asked:
+        return headless(reading, swin, size)
+    if classifier is not None and classifier.ndim != 2:
+        raise DataError(f"a classifier of shape {tuple(classifier.shape)}; it must be (classes, channels)")
+    names, origin = labels_of(facts, 0 if classifier is None else classifier.shape[0], head)
+    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
+    how = f"squeezed to {fit.crop}" if fit.resize is None else f"shorter side {fit.resize}, middle {fit.crop}"
+    whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
+    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
+    return Classifier(swin, names, fit), notes
+
+
+def headless(reading: Reading, swin: Swin, size: Size) -> tuple[Model, list[str]]:
+    """The module for weights without a classifier."""
+    stages = map(str, range(len(swin.stages)))
+    outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in reading.state]
+    if outputs:
+        return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
+    if DECODER in reading.state and "mask_token" in reading.state:
+        masking, fit = published_masking(swin.spec), published_preprocess(size)
+        model = SimMIM(swin, masking, replace(fit, interpolation="bilinear"))
+        return model, ["mask token and decoder of masked pre-training"]
+    return swin, ["no head"]
+
+
+def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], str]:
+    """The names of the model's classes, given how many the file has, and where they are from.
+
+    Raises:
+        UsageError: they are not as many as the head will have.
+    """
+    classes = CLASSES_1K if head == "mapped" else classes
+    if facts.labels is None:
+        return class_names(classes)
+    if len(facts.labels) != classes and head != "new":
+        raise UsageError(f"{len(facts.labels)} labels were given, but the file has {classes} classes")
+    return facts.labels, "given"
+
+
+def published_preprocess(size: Size) -> Preprocess:
+    """As Microsoft evaluates: shorter side to 256/224 of the size, middle crop; from 384 pixels squeezed."""
+    crop = size[-2:]
+    return Preprocess(crop=crop, resize=resized(min(crop)))

@@ -1,0 +1,73 @@
+"""How much is hidden of a picture or a clip, and in what pieces. Torch-free.
+
+The last two axes are covered by square cells, from the near corner on; cells that reach beyond the far end
+count as any other, and what of them lies outside is cut off. A share of the cells is hidden.
+
+Shapes: *P size in pixels.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ...core.spec import Size, Spec
+from ...errors import require
+from ...models.families import SpecV2
+from ...settings.augmentation import Augmentation
+from ...type_check import require_kinds
+
+# What of a picture is seen in training, as published.
+VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0)
+PLANE = 2  # axes over which cells are drawn; a signal has but one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+    """What is hidden, and what is asked for in its place. What is written here is SimMIM's for V1.
+
+    Raises:
+        UsageError: a field that describes no mask.
+    """
+
+    patch: int = 32  # side of a cell, in pixels
+    ratio: float = 0.6  # of the cells
+    target_window: int | None = None  # pixels around each whose mean and spread are taken out of it; V2: 47
+
+    def __post_init__(self) -> None:
+        """Refuse what could not have been meant."""
+        require_kinds(self, "masking.")
+        require(self.patch >= 1, "masking.patch", self.patch, "1 pixel or more")
+        require(0 < self.ratio <= 1, "masking.ratio", self.ratio, "above 0 and at most 1")
+        window = self.target_window
+        odd = window is None or (window > 1 and window % 2 == 1)
+        require(odd, "masking.target_window", window, "None, or an odd number of pixels above 1")
+
+    def cells(self, size: Size) -> Size:
+        """*P -> how many cells cover the last two axes."""
+        return tuple(-(-side // self.patch) for side in size[-PLANE:])
+
+    def hidden_of(self, cells: int) -> int:
+        """How many of so many cells are hidden: the share, rounded up."""
+        return math.ceil(cells * self.ratio)
+
+    def require_fits(self, size: Size, patch: Size) -> None:
+        """Check pictures of `size` for a model of patches of `patch` pixels.
+
+        Raises:
+            UsageError: a cell is not made of whole patches, or nothing would be left to be seen.
+        """
+        whole = all(self.patch % side == 0 for side in patch[-PLANE:])
+        require(whole, "masking.patch", self.patch, f"a multiple of the model's patches, {patch[-PLANE:]}")
+        cells = math.prod(self.cells(size))
+        left = self.hidden_of(cells) < cells
+        shown = " x ".join(map(str, size))
+        rule = f"small enough for a picture of {shown} pixels to have cells that are not hidden"
+        require(left, "masking.patch", self.patch, f"{rule}: {self.ratio} of {cells} are all")
+
+
+def published_masking(spec: Spec) -> Masking:
+    """As SimMIM's authors pre-train: V2 by pixels normed by those around them, the others by plain ones.
+
+    A cell is what one token of the last stage stands for: 32 pixels in all models that they trained.
+    """
+    window = 47 if isinstance(spec, SpecV2) else None
+    return Masking(patch=math.lcm(*spec.strides[-1][-PLANE:]), target_window=window)

@@ -1,0 +1,64 @@
+"""How the batches of an epoch are cut into micro-batches, and who computes which."""
+
+from dataclasses import dataclass
+
+from ..errors import DataError, UsageError
+from ..settings.recipe import Run
+from .job import MicroBatches
+
+EVALUATED = 64  # samples of an evaluation that are measured at a time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an epoch is cut: optimiser step s takes micro-batches s * group to (s + 1) * group - 1."""
+
+    micro_batch: int  # samples
+    accumulation: int  # micro-batches of one step in one process
+    ranks: int
+    evaluated: int = EVALUATED  # fewer where the recipe tells how many fit; the same for any number of ranks
+
+    @classmethod
+    def of(cls, run: Run, ranks: int) -> "Plan":
+        """The plan for so many processes.
+
+        Raises:
+            UsageError: the batch cannot be shared out evenly, or there is nobody to share the weights with.
+        """
+        if run.sharding == "full" and ranks == 1:
+            raise UsageError(
+                "run.sharding=full shares the weights out among processes, and this is one; start more, "
+                "as by --processes 2, or choose run.sharding=none"
+            )
+        given = run.micro_batch if isinstance(run.micro_batch, int) else None
+        micro = given or max(run.batch_size // ranks, 1)
+        if run.batch_size % (micro * ranks):
+            parts = f" in micro-batches of {given}" if given else ""
+            raise UsageError(
+                f"run.batch_size={run.batch_size} cannot be shared by {ranks} processes{parts}; "
+                f"choose a multiple of {(given or 1) * ranks}"
+            )
+        return cls(micro, run.batch_size // (micro * ranks), ranks, min(given or EVALUATED, EVALUATED))
+
+    @property
+    def group(self) -> int:
+        """Micro-batches of one step over all processes."""
+        return self.accumulation * self.ranks
+
+    def steps(self, loader: MicroBatches) -> int:
+        """Optimiser steps of an epoch; micro-batches too few for another are left out.
+
+        Raises:
+            DataError: there is not one.
+        """
+        if len(loader) < self.group:
+            raise DataError(
+                f"{len(loader.samples)} training samples are fewer than one batch of "
+                f"{self.group * self.micro_batch}; add samples, or choose a smaller run.batch_size"
+            )
+        return len(loader) // self.group
+
+    def ids(self, loader: MicroBatches, epoch: int, step: int) -> list[str]:
+        """The names of the samples of one step, over all processes."""
+        numbers = range(step * self.group, (step + 1) * self.group)
+        return [loader.samples.ids[i] for number in numbers for i in loader.indices(epoch, number)]

@@ -1,0 +1,55 @@
+"""What is said at the start of a training: what will be computed, on what, and where it is written down."""
+
+from pathlib import Path
+
+import torch
+
+from ..runs.folder import CONFIG
+from ..settings.recipe import Recipe
+from ..tasks.task import Task
+from .batch_plan import Plan
+from .job import Job
+
+WIDTH = 14  # of the names
+
+
+def header(
+    job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path, *, resumed: bool = False
+) -> list[str]:
+    """A line each; a run that is resumed has left the weights that it began with."""
+    rows = {
+        "configuration": str(folder / CONFIG),
+        **({"weights": "as this run left them"} if resumed else job.notes),
+        "parameters": parameters(job.task),
+        "batch": factored(plan),
+        "computes": f"{recipe.run.precision} on {described(device)}",
+    }
+    return [row(name, text) for name, text in rows.items()]
+
+
+def row(name: str, text: str) -> str:
+    """A line of it."""
+    return f"  {name:<{WIDTH}} {text}"
+
+
+def factored(plan: Plan) -> str:
+    """The batch of a step as the product that it is."""
+    whole = plan.micro_batch * plan.group
+    parts = (f"{plan.ranks} processes", plan.ranks), (f"{plan.accumulation} in turn", plan.accumulation)
+    factors = [f"{plan.micro_batch} at a time", *(text for text, count in parts if count > 1)]
+    return f"{whole} = {' x '.join(factors)}" if len(factors) > 1 else f"{whole}, all at a time"
+
+
+def parameters(task: Task) -> str:
+    """How many, and how many of them are trained."""
+    every = sum(each.numel() for each in task.parameters())
+    trained = sum(each.numel() for each in task.parameters() if each.requires_grad)
+    return f"{every:,}, all trained" if trained == every else f"{every:,}, of which {trained:,} are trained"
+
+
+def described(device: torch.device) -> str:
+    """A device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"the CPU, {count} thread{'s' * (count != 1)}" if device.type == "cpu" else str(device)

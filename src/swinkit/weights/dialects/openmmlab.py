@@ -1,0 +1,174 @@
+"""OpenMMLab's names: upstream's (mmpretrain, mmdetection, mmsegmentation, mmaction2) and those of the forks.
+
+The forks are by Swin's authors: of mmdetection and mmsegmentation (dense), and of mmaction (Video Swin).
+Upstream's picture models merge by `nn.Unfold`, whose channels lie in another order than the published ones.
+A norm bears the number of its stage: a classifier has that of the last stage, a dense backbone one for each
+stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`, ...) is no part of a
+backbone: it is reported as unused.
+"""
+
+from torch import Tensor
+
+from .. import unsupported as limits
+from ..buffers import Buffer, coordinates, square_index
+from ..dialect import Dialect
+from ..rules import LastStage, Rename, Reshape, Rule
+from ..shared_rules import (
+    BLOCK,
+    MERGE,
+    blocks,
+    embedding,
+    map_positions,
+    merges,
+    own_biases,
+    reconstruction,
+    token_positions,
+    window_buffers,
+)
+
+MLP = ("mlp.fc1", "mlp.fc2")
+BLOCKS = "layers.{i}.blocks.{j}."
+STAGES = "stages.{i}.blocks.{j}."
+ATTENTION = "attn.w_msa."
+REST = (
+    "neck.**",
+    "rpn_head.**",
+    "roi_head.**",
+    "bbox_head.**",
+    "mask_head.**",
+    "decode_head.**",
+    "auxiliary_head.**",
+)
+
+
+def unfolded(x: Tensor) -> Tensor:
+    """(..., 4 * C) channels of a merge as published, [column, row, c] -> upstream's, [c, row, column]."""
+    return x.unflatten(-1, (2, 2, x.shape[-1] // 4)).transpose(-3, -1).flatten(-3).contiguous()
+
+
+def published(x: Tensor) -> Tensor:
+    """(..., 4 * C) channels of a merge, upstream's -> as published. Inverse of `unfolded`."""
+    return x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).transpose(-3, -1).flatten(-3).contiguous()
+
+
+def unfolding(theirs: str, ours: str) -> Rule:
+    """A tensor whose last axis is the four merged tokens."""
+    return Reshape(theirs, ours, lambda x, _: published(x), unfolded)
+
+
+def upstream(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Upstream's picture models, with the rules of their merges."""
+    return (
+        Rename("patch_embed.projection.*", "backbone.embed.proj.*"),
+        Rename("patch_embed.norm.*", "backbone.embed.norm.*"),
+        token_positions(),
+        *blocks(STAGES, ("ffn.layers.0.0", "ffn.layers.1"), attention=ATTENTION),
+        *merge,
+    )
+
+
+V1 = upstream(
+    (
+        unfolding("stages.{i}.downsample.norm.*", f"{MERGE}norm.*"),
+        unfolding("stages.{i}.downsample.reduction.*", f"{MERGE}reduction.*"),
+    )
+)
+V2 = (
+    *own_biases(STAGES, attention=ATTENTION),
+    *upstream(
+        (
+            Rename("stages.{i+1}.downsample.norm.*", f"{MERGE}norm.*"),
+            unfolding("stages.{i+1}.downsample.reduction.*", f"{MERGE}reduction.*"),
+        )
+    ),
+    Rename(f"{STAGES}norm3.*", f"{BLOCK}main_norm.*"),
+)
+
+
+def last_norm(theirs_blocks: str) -> Rule:
+    """A classifier's norm; first among the rules, for it counts the stages."""
+    return LastStage("norm{i}.*", "head.norm.*", f"{theirs_blocks}**", f"{BLOCK}**")
+
+
+CLASSIFIER: tuple[Rule, ...] = (
+    Rename("norm.*", "head.norm.*"),  # in files that were converted from Microsoft's
+    Rename("head.fc.*", "head.classifier.*"),
+    *reconstruction("mask_token", "neck.decoder.0"),
+)
+
+OPENMMLAB = Dialect(
+    "openmmlab",
+    (last_norm(STAGES), *V1, *CLASSIFIER),
+    buffers=(
+        *window_buffers(STAGES, square_index, attention=ATTENTION),
+        Buffer(f"{STAGES}attn.attn_mask", f"{BLOCK}mask"),  # in mmclassification's first files
+    ),
+    axes=(2,),
+    border="square",
+    tables="geometric",
+    prefix="backbone.",
+    beside=("head.", "neck."),
+    cannot=limits.OPENMMLAB,
+)
+OPENMMLAB_V2 = Dialect(
+    "openmmlab-v2",
+    (last_norm(STAGES), *V2, *CLASSIFIER),
+    buffers=window_buffers(STAGES, square_index, coordinates, attention=ATTENTION),
+    axes=(2,),
+    border="square",
+    prefix="backbone.",
+    beside=("head.", "neck."),
+    cannot=limits.OPENMMLAB_V2,
+)
+OPENMMLAB_DENSE = Dialect(
+    "openmmlab-dense",
+    (*V1, Rename("norm{i}.*", "norms.{i}.*")),
+    buffers=window_buffers(STAGES, square_index, attention=ATTENTION),
+    unused=REST,
+    axes=(2,),
+    border="pad",
+    prefix="backbone.",
+    cannot=limits.DENSE,
+)
+FORK: tuple[Rule, ...] = (
+    *embedding("patch_embed."),
+    map_positions(),
+    *blocks(BLOCKS, MLP),
+    *merges("layers.{i}.downsample."),
+    Rename("norm{i}.*", "norms.{i}.*"),
+)
+OPENMMLAB_FORK = Dialect(
+    "openmmlab-fork",
+    FORK,
+    buffers=window_buffers(BLOCKS, square_index),
+    unused=REST,
+    axes=(2,),
+    border="pad",
+    cannot=limits.DENSE,
+)
+
+
+def video(name: str, norms: tuple[Rule, ...], prefix: str) -> Dialect:
+    """Video Swin's names; `norms` are the rules of the last norm, which is our head's."""
+    return Dialect(
+        name,
+        (
+            *norms,
+            *embedding("patch_embed."),
+            *blocks(BLOCKS, MLP),
+            *merges("layers.{i}.downsample."),
+            Rename("cls_head.fc_cls.*", "head.classifier.*"),
+        ),
+        buffers=window_buffers(BLOCKS, square_index),
+        axes=(3,),
+        clipped_bias="leading",
+        prefix=prefix,
+        beside=("cls_head.",),
+        cannot=limits.OPENMMLAB_VIDEO,
+    )
+
+
+FORK_NORM = (Rename("norm.*", "head.norm.*"),)
+OPENMMLAB_VIDEO = video("openmmlab-video", FORK_NORM, prefix="backbone.")
+OPENMMLAB_VIDEO_BACKBONE = video("openmmlab-video-backbone", FORK_NORM, prefix="")
+MMACTION2 = video("mmaction2", (last_norm(BLOCKS),), prefix="backbone.")

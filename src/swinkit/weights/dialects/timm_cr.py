@@ -1,0 +1,88 @@
+"""timm's names for its V2-CR models, which have blocks, bias and norms of their own.
+
+A patch merging stands at the start of the next stage. The norm that ends the last stage is our head's. The
+files of 2022 hold temperatures as divisors, `tau`, and call the classifier `head`.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...core.spec import Spec
+from .. import unsupported as limits
+from ..dialect import Dialect
+from ..rules import Move, Pattern, Rename, Reshape, Rule, unchanged
+from ..shared_rules import BLOCK, MIXER, embedding, merges
+
+BLOCKS = "stages.{i}.blocks.{j}."
+
+
+@dataclass(frozen=True)
+class LastNorm(Rule):
+    """The norm after the last block of all is `ours`; first among the rules that know `norm`."""
+
+    norm: str
+    ours: str
+
+    def apply(self, names: Collection[str]) -> list[Move]:
+        """Theirs -> ours."""
+        found = self._standing(names, BLOCKS)
+        return [Move((theirs,), (ours,), unchanged) for theirs, ours in found if theirs in names]
+
+    def invert(self, names: Collection[str]) -> list[Move]:
+        """Ours -> theirs."""
+        found = self._standing(names, BLOCK)
+        return [Move((ours,), (theirs,), unchanged) for theirs, ours in found if ours in names]
+
+    def _standing(self, names: Collection[str], block: str) -> list[tuple[str, str]]:
+        """Both names of the norm's two parameters, by the last place that `block` finds in `names`."""
+        member = Pattern(f"{block}**")
+        places = [(int(v["i"]), int(v["j"])) for name in names if (v := member.match(name)) is not None]
+        if not places:
+            return []
+        stage, index = max(places)
+        last = Pattern(BLOCKS).fill({"i": stage, "j": index})
+        return [(f"{last}{self.norm}.{part}", f"{self.ours}.{part}") for part in ("weight", "bias")]
+
+
+def per_head(into: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Spec | None], Tensor]:
+    """Their (H) as our (H, 1, 1), changed by `into`."""
+    return lambda x, _: into(x).reshape(-1, 1, 1)
+
+
+TIMM_CR = Dialect(
+    "timm-cr",
+    (
+        *embedding("patch_embed."),
+        LastNorm("norm3", "head.norm"),
+        Rename(f"{BLOCKS}norm1.*", f"{BLOCK}norm1.*"),
+        Rename(f"{BLOCKS}norm2.*", f"{BLOCK}norm2.*"),
+        Rename(f"{BLOCKS}norm3.*", f"{BLOCK}main_norm.*"),
+        Rename(f"{BLOCKS}attn.qkv.*", f"{MIXER}qkv.*"),
+        Rename(f"{BLOCKS}attn.proj.*", f"{MIXER}proj.*"),
+        Rename(f"{BLOCKS}attn.meta_mlp.fc1.*", f"{MIXER}bias.mlp.0.*"),
+        Rename(f"{BLOCKS}attn.meta_mlp.fc2.*", f"{MIXER}bias.mlp.2.*"),
+        Reshape(
+            f"{BLOCKS}attn.logit_scale",
+            f"{MIXER}similarity.log_scale",
+            per_head(lambda x: x),
+            lambda x: x.reshape(-1),
+        ),
+        Reshape(  # the same temperature: one is at most 100, the other at least 0.01
+            f"{BLOCKS}attn.tau",
+            f"{MIXER}similarity.log_scale",
+            per_head(lambda x: -x.clamp(min=0.01).log()),
+            lambda x: x.clamp(max=math.log(100)).neg().exp().reshape(-1),
+        ),
+        Rename(f"{BLOCKS}mlp.fc1.*", f"{BLOCK}channel_mixer.fc1.*"),
+        Rename(f"{BLOCKS}mlp.fc2.*", f"{BLOCK}channel_mixer.fc2.*"),
+        *merges("stages.{i+1}.downsample."),
+        Rename("head.fc.*", "head.classifier.*"),
+        Rename("head.*", "head.classifier.*"),
+    ),
+    axes=(2,),
+    border="roll-first",
+    cannot=limits.TIMM_CR,
+)

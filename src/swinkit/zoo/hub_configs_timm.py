@@ -1,0 +1,125 @@
+"""What timm's config.json on the hub says of a model -> facts. Nothing named in it is run. Torch-free.
+
+`configs.py` writes what is read here.
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from ..core.spec import Size, Spec
+from ..errors import DataError
+from ..files.settings import MOST_CLASSES, Settings
+from ..models.catalogue import canonical
+from ..models.families import SpecCR, SpecV2
+from ..models.specs import VARIANTS
+from .hub_configs import plain_preprocess, references, spec_with
+from .metadata import Facts
+
+LEFT_ALONE = {  # arguments of timm's constructors that change nothing in an evaluation
+    *("num_classes", "drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"),
+    *("strict_img_size", "dynamic_img_size", "weight_init", "init_values"),
+}
+HEEDED = {
+    *("img_size", "patch_size", "in_chans", "embed_dim", "depths", "num_heads", "window_size", "mlp_ratio"),
+    *("qkv_bias", "pretrained_window_sizes", "extra_norm_period", "extra_norm_stage", "global_pool"),
+}
+CR_RATIO = 8  # of timm's V2-CR: the grid of the first stage is so many windows wide
+
+
+def from_timm(config: Settings) -> Facts:
+    """Facts from timm's layout, also from the flat one of its first years."""
+    architecture = config.text("architecture", "")
+    variant = canonical(architecture)
+    if variant is None:
+        raise DataError(f"{config.name}: {architecture!r} is no Swin of timm's that swinkit knows")
+    arguments = config.part("model_args")
+    unknown = sorted(set(arguments.values) - LEFT_ALONE - HEEDED)
+    if unknown:
+        raise DataError(f"{arguments.name}: {', '.join(unknown)} would build a model that swinkit has not")
+    published = config.part("pretrained_cfg") if "pretrained_cfg" in config.values else config
+    for settings in (config, arguments):
+        pool = settings.text("global_pool", "avg")
+        settings.require(pool == "avg", "global_pool", "'avg', as the heads of swinkit pool")
+    shape = published.listed("input_size", (3, *VARIANTS[variant].size))
+    published.require(len(shape) == 3, "input_size", "three numbers, (channels, height, width)")
+    size = arguments.size("img_size", published.pair("input_size", shape[1:]))
+    return Facts(
+        spec=timm_spec(VARIANTS[variant].spec, VARIANTS[variant].size, arguments, size),
+        preprocess=timm_preprocess(published, size),
+        labels=timm_labels(config, published),
+    )
+
+
+def timm_spec(base: Spec, usual: Size, arguments: Settings, size: Size) -> Spec:
+    """`base` with what `arguments` change, built as timm builds it for inputs of `size` pixels."""
+    depths = arguments.integers("depths", base.depths)
+    patch = arguments.size("patch_size", base.patch)
+    same = size == usual and depths == base.depths and patch == base.patch
+    changes: dict[str, Any] = {
+        "patch": patch,
+        "in_channels": arguments.integer("in_chans", base.in_channels),
+        "embed_dim": arguments.integer("embed_dim", base.embed_dim),
+        "depths": depths,
+        "num_heads": arguments.integers("num_heads", base.num_heads),
+        "mlp_ratio": arguments.number("mlp_ratio", base.mlp_ratio, above=0),
+        "qkv_bias": arguments.flag("qkv_bias", base.qkv_bias),
+    }
+    if not same or "window_size" in arguments.values:
+        changes["window_sizes"] = timm_windows(base, arguments, size, patch, len(depths))
+    if isinstance(base, SpecV2) and "pretrained_window_sizes" in arguments.values:
+        windows = changes.get("window_sizes", base.window_sizes)
+        changes["pretrained_window_sizes"] = references(arguments, windows)
+    if isinstance(base, SpecCR):
+        period = arguments.integer("extra_norm_period", base.norm_every or 0, least=0)
+        changes["norm_every"] = period or None
+        changes["norm_stages"] = arguments.flag("extra_norm_stage", base.norm_stages)
+    return spec_with(lambda: replace(base, **changes), arguments.name)
+
+
+def timm_windows(base: Spec, arguments: Settings, size: Size, patch: Size, stages: int) -> tuple[Size, ...]:
+    """The windows of each stage, cut to its grid as timm cuts them when it builds."""
+    grid = tuple(s // p for s, p in zip(size, patch, strict=True))
+    largest = max(base.window_sizes)
+    if isinstance(base, SpecCR):
+        largest = tuple(max(1, side // CR_RATIO) for side in grid)
+    asked = arguments.sizes("window_size", largest, stages)
+    return cut(asked, grid)
+
+
+def cut(windows: list[Size], grid: Size) -> tuple[Size, ...]:
+    """Each window, no wider than the grid of its stage; `grid` is that of the first."""
+    found = []
+    for window in windows:
+        found.append(tuple(min(w, g) for w, g in zip(window, grid, strict=True)))
+        grid = tuple((side + 1) // 2 for side in grid)
+    return tuple(found)
+
+
+def timm_labels(config: Settings, published: Settings) -> tuple[str, ...] | None:
+    """The names of the classes; their descriptions, if there are any (ImageNet's are numbers of WordNet)."""
+    holder = config if "label_names" in config.values else published
+    names = holder.get("label_names", None)
+    if names is None:
+        return None
+    if isinstance(names, dict):
+        names = holder.by_number("label_names", names)
+    told = holder.part("label_descriptions").values
+    holder.require(isinstance(names, list) and len(names) <= MOST_CLASSES, "label_names", "a list of texts")
+    holder.require(all(isinstance(name, str) for name in names), "label_names", "a list of texts")
+    return tuple(str(told.get(name, name)) for name in names)
+
+
+def timm_preprocess(published: Settings, size: Size) -> dict[str, Any] | None:
+    """The fields of a `Preprocess`; None, and a warning, if it cannot say what timm does."""
+    mode = published.text("crop_mode", "center")
+    fraction = published.number("crop_pct", 0.875, above=0, most=100)
+    fields = {
+        "crop": size,
+        "resize": None if mode == "squash" else math.floor(min(size) / fraction),
+        "interpolation": published.text("interpolation", "bicubic"),
+        "mean": published.colours("mean", (0.485, 0.456, 0.406)),
+        "std": published.colours("std", (0.229, 0.224, 0.225), above=0),
+    }
+    known = (mode == "squash" and fraction == 1) or (mode == "center" and size[0] == size[1])
+    return plain_preprocess(fields, known, published.name)

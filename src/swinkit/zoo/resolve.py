@@ -1,0 +1,113 @@
+"""From what a user names to a file or folder on this machine, and what is known of it."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import DataError, UsageError, printable
+from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
+from ..weights.rank_files import is_ranked
+from . import cache, hub
+from .checkpoint_names import is_path, refuse_run
+from .checkpoints import DEFAULT, Checkpoint, aliases, locate
+from .metadata import Facts
+from .progress import shown
+from .repo_files import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
+
+NOTHING = Facts()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of weights, or a saved model's folder, on this machine; `said` by its publishers, for people."""
+
+    path: Path
+    facts: Facts = NOTHING
+    said: tuple[str, ...] = ()
+
+
+def find_source(name: str | os.PathLike[str] | None) -> Source:
+    """The file, folder, checkpoint or repository (`hf:org/name`) of that name; None: what comes with swinkit.
+
+    Raises:
+        DataError: it is not there, or not what it should be.
+        UsageError: an unknown name.
+        EnvironmentProblem: it cannot be downloaded.
+    """
+    if name is None:
+        return of_checkpoint(locate(DEFAULT))
+    if isinstance(name, str) and name.startswith(hub.PREFIX):
+        path, facts = hub.fetch(name)
+        return Source(path, facts)
+    path = Path(name)
+    try:
+        if path.exists():
+            return of_path(path)
+    except OSError as error:  # a name too long, a link to itself, a folder that may not be entered
+        raise DataError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
+    if is_path(path):
+        known = aliases().get(path.stem)
+        hint = f"; a checkpoint of this name is {known!r}" if known else ""
+        raise DataError(f"{path}: no such file or folder{hint}")
+    return of_checkpoint(locate(path.as_posix()))
+
+
+def of_path(path: Path) -> Source:
+    """A file or folder of this machine, and what a config.json of another library says of it.
+
+    Raises:
+        DataError: the config.json is damaged, or tells of no Swin that swinkit has.
+        UsageError: the weights of a saved model, without the rest.
+    """
+    if path.is_dir():
+        return of_folder(path)
+    if path.name not in (WEIGHTS, OLD_WEIGHTS):
+        return Source(path)
+    find, where = inside(path.parent), f"{path.parent}{os.sep}"
+    config = settings_of(find, CONFIG, where)
+    if config is not None and is_ours(config):
+        raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
+    if config is None or not is_known(config):
+        return Source(path)
+    return Source(path, declared(config, find, where))
+
+
+def of_folder(folder: Path) -> Source:
+    """A saved model, files of ranks, or what timm or transformers wrote: then its file of weights.
+
+    Raises:
+        DataError: it is another library's, and damaged or of no Swin that swinkit has.
+        UsageError: it is a run.
+    """
+    refuse_run(folder)
+    if is_ranked(folder):
+        return Source(folder)
+    find, where = inside(folder), f"{folder}{os.sep}"
+    config = settings_of(find, CONFIG, where)
+    if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):
+        return Source(folder)  # whose reader tells what is missing
+    facts = NOTHING if config is None else declared(config, find, where)
+    weights = weights_in(find, str(folder))
+    if weights is None and config is not None:
+        raise DataError(f"{folder} has no {WEIGHTS} and no {OLD_WEIGHTS} beside {CONFIG}; put one there")
+    return Source(folder) if weights is None else Source(weights, facts)
+
+
+def of_checkpoint(checkpoint: Checkpoint) -> Source:
+    """A published checkpoint, downloaded if it is not here."""
+    if checkpoint.folder is not None:
+        return Source(checkpoint.folder)
+    said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *reported(checkpoint))
+    if checkpoint.repository is not None:
+        path, facts = hub.fetch(hub.PREFIX + checkpoint.repository)
+        return Source(path, replace(facts, preprocess=checkpoint.preprocess or facts.preprocess), said)
+    with shown(f"downloading {checkpoint.name}") as watch:
+        path = cache.fetch(checkpoint, watch)
+    facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
+    return Source(path, facts, said)
+
+
+def reported(checkpoint: Checkpoint) -> list[str]:
+    """What was measured by those who published it, and their remark."""
+    numbers = ", ".join(f"{metric} {value:g}" for metric, value in checkpoint.reported.items())
+    return [f"reported: {numbers}"] * bool(numbers) + [f"note: {checkpoint.note}"] * bool(checkpoint.note)
