@@ -2,13 +2,12 @@
 
 import signal
 import time
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-
-from jsonargparse import ArgumentParser, Namespace
 
 from ..benchmarking.candidates import candidates_for, require_candidates
 from ..benchmarking.judge import Patience, Terms, Told, measure
@@ -30,9 +29,10 @@ from ..benchmarking.report import (
 from ..benchmarking.rows import require_rows, rows_for
 from ..data.cache import root
 from ..errors import EnvironmentProblem, UsageError
-from .arguments import parse, parser
+from .arguments import Parser, parse
 from .console import INTERRUPTED, block, note
 from .table import table
+from .values import Value
 
 QUICK, FULL = 12.0, 90.0  # seconds for the rounds of a row, once six are done
 TERMINATED = 143  # the exit code after SIGTERM
@@ -47,9 +47,9 @@ left out with a line that says so; `pip install "swinkit[bench]"` installs all."
 
 def command(arguments: Sequence[str]) -> int:
     """Measure, print a table for each row as it is done, and keep all in a folder."""
-    reader = parser("bench", DESCRIPTION)
-    add_options(reader)
-    options = parse(reader, arguments)
+    parser = Parser("bench", DESCRIPTION)
+    add_options(parser)
+    options = parse(parser, arguments)
     if options.quick and options.full:
         raise UsageError("choose --quick or --full")
     if options.threads is not None and options.threads < 1:
@@ -76,22 +76,38 @@ def command(arguments: Sequence[str]) -> int:
     return code
 
 
-def add_options(reader: ArgumentParser) -> None:
+def add_options(parser: Parser) -> None:
     """What can be asked for."""
-    add = reader.add_argument
+    add = parser.add_argument
     add("--quick", action="store_true", help="the most important rows, in under ten minutes (the default)")
     add("--full", action="store_true", help="all rows and all candidates, in about two hours")
     add(
         "--rows",
-        type=str,
+        type=Value(str),
         nargs="+",
         metavar="NAME",
         help="only these, such as swin-t-224-b1, or those whose names begin so, such as growth",
     )
-    add("--peers", type=str, nargs="+", metavar="NAME", help="of the candidates beside swinkit, only these")
-    add("--device", type=Literal["cpu", "cuda"], default=None, help="cpu or cuda; a GPU if there is one")
-    add("--threads", type=int, metavar="N", help="of the processor; else as many as PyTorch takes")
-    add("--out", type=Path, metavar="FOLDER", help="for bench.json and the pictures; else bench-DATE-TIME")
+    add(
+        "--peers",
+        type=Value(str),
+        nargs="+",
+        metavar="NAME",
+        help="of the candidates beside swinkit, only these",
+    )
+    add(
+        "--device",
+        type=Value(Literal["cpu", "cuda"]),
+        metavar="{cpu,cuda}",
+        help="cpu or cuda; a GPU if there is one",
+    )
+    add("--threads", type=Value(int), metavar="N", help="of the processor; else as many as PyTorch takes")
+    add(
+        "--out",
+        type=Value(Path),
+        metavar="FOLDER",
+        help="for bench.json and the pictures; else bench-DATE-TIME",
+    )
 
 
 def begun(ceiling: Process, words: str) -> Record:
