@@ -20,6 +20,7 @@ from ..errors import DataError
 from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.folder import read_json
 from ..version import __version__
+from .observed import Observed
 from .predictor import evaluating
 from .task import Task
 
@@ -31,19 +32,22 @@ FILES = (METRICS, CLASSES, PREDICTIONS, CONFUSION, WORST, RECONSTRUCTIONS)
 Watching = Callable[[Sequence[int]], AbstractContextManager[Iterable[int]]]
 
 
-def observed(model: Task, prepared: InOrder[Any], watching: Watching) -> Tensor:
-    """(N, M) the rows that `model`, on the device where it is, observes of every batch.
+def observed(model: Task, prepared: InOrder[Any], watching: Watching) -> Observed:
+    """Return what `model`, on the device where it is, observes of every batch.
 
     Raises:
         DataError: a picture cannot be read; none is left out.
     """
-    weight, rows = next(model.parameters()), []
+    weight = next(model.parameters())
     with evaluating(model), torch.inference_mode(), watching(range(len(prepared.samples))) as numbers:
         passing = iter(numbers)
-        for batch in prepared.batches():
-            rows.append(model.observe(beside(batch, weight)))
+
+        def observe(number: int, batch: Any) -> Observed:
+            part = model.observe(beside(batch, weight)).at(number * prepared.size)
             deque(islice(passing, len(batch.pixels)), maxlen=0)
-    return torch.cat(rows)
+            return part
+
+        return Observed.sum(observe(number, batch) for number, batch in enumerate(prepared.batches()))
 
 
 def beside(batch: Any, weight: Tensor) -> Any:
