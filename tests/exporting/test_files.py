@@ -15,6 +15,8 @@ from swinkit.files.tensors import read_state
 
 from .models import classifier
 
+pytestmark = pytest.mark.slow
+
 FORMS = ("out.pth", "out.safetensors", "out")
 
 
