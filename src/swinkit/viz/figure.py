@@ -72,7 +72,7 @@ def render(draw: "Callable[[Figure], None]", width: int, height: int) -> Image.I
         canvas = FigureCanvasAgg(figure)
         draw(figure)
         canvas.draw()
-    return Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+    return Image.frombytes("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba())).convert("RGB")
 
 
 @contextmanager
