@@ -28,6 +28,8 @@ from .processes import after_steps, ended, started, started_together
 from .sharing import borrow, measure, step
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
