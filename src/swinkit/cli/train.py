@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
-from ..settings.recipe import Recipe, from_json
+from ..settings.recipe import Recipe
 from .arguments import Parser, parse, split_option
 from .console import INTERRUPTED, line, unless_hung_up
 from .dry_run import rehearsed
@@ -122,9 +122,10 @@ def resumed(run: Path, words: Sequence[str]) -> Order:
     """
     from ..runs.config_diff import PLACE, RECIPE
     from ..runs.folder import recorded_config
+    from ..tasks.registry import recipe_in
 
     config = recorded_config(run)
-    recipe = from_json(Recipe, config.get(RECIPE))
+    recipe = recipe_in(config.get(RECIPE))
     options = parsed(recipe, words, Parser("train --resume RUN", DESCRIPTION))
     place = options.data or config.get(PLACE)
     if not isinstance(place, str | Path):
