@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from swinkit.core.block import MLP, DropPath
+from swinkit.core.drop_path import DropPath
 from swinkit.core.fast import chunking as pieces
 from swinkit.core.fast.chunking import by_token, in_pieces, learned_by_token
+from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.position import AbsolutePosition, ContinuousBias, PrintedBias, resize
+from swinkit.core.absolute_position import AbsolutePosition, resize
+from swinkit.core.position import ContinuousBias, PrintedBias
 
 
 @pytest.mark.parametrize("size", [(5, 9), (12, 3), (6, 8), (6, 11)])

@@ -14,8 +14,9 @@ from torch.utils.hooks import RemovableHandle
 
 from swinkit.core import block
 from swinkit.core.backbone import Swin
-from swinkit.core.block import MLP, Block
+from swinkit.core.block import Block
 from swinkit.core.fast import recompute as remaking
+from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 

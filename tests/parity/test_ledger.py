@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from swinkit.core.viewing import Viewed
 from timm.models.swin_transformer import SwinTransformer as TimmV1
 from timm.models.swin_transformer_v2 import SwinTransformerV2 as TimmV2
 from torch import Tensor, nn
@@ -13,7 +14,6 @@ from torchvision.models.video.swin_transformer import SwinTransformer3d
 
 from swinkit.core.position import log_offsets
 from swinkit.core.spec import Spec
-from swinkit.core.viewing import Viewed
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2

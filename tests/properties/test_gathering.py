@@ -4,15 +4,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from swinkit.core.viewing import Viewed
 
 from swinkit.core import attention
-from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
+from swinkit.core.attention import WindowAttention
 from swinkit.core.borders import BORDERS
 from swinkit.core.fast import table_cache as recent
 from swinkit.core.fast.window_gather import Gathered, kinds, rows
 from swinkit.core.position import LearnedBias
-from swinkit.core.spec import Place
-from swinkit.core.viewing import Viewed
+from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.spec import BlockSpec
 
 from ..models.small import stirred
 from .geometry import cuts, labelled
@@ -66,7 +67,7 @@ def test_windows_come_in_two_kinds_for_each_shifted_axis_at_most(policy, cut):
 def test_attention_and_all_its_gradients_are_those_of_the_plain_twin(policy, similarity, cut, batch):
     grid, window, shift = cut
     module = WindowAttention(
-        Place(stage=0, index=0, dim=8, num_heads=2, window=window, shift=shift, hidden=8, drop_path=0.0),
+        BlockSpec(stage=0, index=0, dim=8, num_heads=2, window=window, shift=shift, hidden=8, drop_path=0.0),
         BORDERS[policy],
         qkv=torch.nn.Linear(8, 24),
         similarity=similarity(),
