@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from swinkit.core.attention import WindowAttention
 from swinkit.core.borders import clip
+from swinkit.core.fast.forwards import padding_of
 from swinkit.core.position import LearnedBias
 from swinkit.core.qkv import KeylessBiasLinear
 from swinkit.core.similarity import ScaledCosine, ScaledDot
@@ -103,11 +104,15 @@ def test_padding_is_what_becomes_of_zeros(qkv):
     attention.qkv = qkv
     x = torch.randn(1, 5, 7, 8)
     expected = qkv(torch.zeros(8))
-    assert torch.equal(attention.padding(x), expected)
+    layout = attention.border((5, 7), (4, 4), (2, 2))
+    assert torch.equal(padding_of(attention, x, x.dtype, layout), expected)
     filled = F.pad(qkv(x), (0, 0, 0, 1, 0, 3))
     filled[:, 5:] = filled[:, :, 7:] = expected
     whole = PadThenRoll((8, 8), (4, 4), (2, 2))
-    answer = attention.proj(attention.mix(filled, None, whole))[:, :5, :7]
+    attention.qkv = torch.nn.Identity()
+    answer = attention.attend(whole.partition(filled), whole)
+    answer = attention.proj(whole.merge(answer))[:, :5, :7]
+    attention.qkv = qkv
     torch.testing.assert_close(attention(x), answer, atol=1e-4, rtol=1e-4)
 
 

@@ -1,6 +1,6 @@
 """The `forward` that fused kernels compute for window attention on a GPU.
 
-Every call decides anew by what it is given, so a model may be moved, trained, compiled and exported as before.
+Every call decides anew by its input, so a model may be moved, trained, compiled and exported as before.
 """
 
 import logging
