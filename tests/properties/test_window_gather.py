@@ -112,9 +112,7 @@ def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
     assert found.nbytes == 2 * 4 * 99 * 8 * 3 * 2
     assert len(rows_of.tables) > 1
     monkeypatch.setattr(table_cache, "CAPACITY", 0)
-    assert (
-        rows_of(layouts[0], CPU, 1, 3, 2).cut.numel() == 8 * 3 * 2
-    )  # larger than all room: made nevertheless
+    assert rows_of(layouts[0], CPU, 1, 3, 2).cut.numel() == 8 * 3 * 2  # larger than the cache
     assert len(rows_of.tables) == 1
 
 
@@ -134,8 +132,7 @@ def test_tables_are_made_on_the_cpu_whatever_the_default_device():
     rows_of.tables.clear()
     kinds_of.tables.clear()
     qkv = torch.randn(1, 6, 6, 3)
+    windows = GatheredWindows(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     with torch.device("meta"):
-        found = GatheredWindows(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1).split(
-            qkv, torch.zeros(3, device="cpu")
-        )
+        found = windows.split(qkv, torch.zeros(3, device="cpu"))
     assert found.device == CPU

@@ -133,9 +133,8 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_answer_and_gradients_equal_the_twins(case: Case):
-    assert (
-        support.refusal(case.sources()[0].chunk(3, -1)[0], case.layout, case.heads, case.similarity()) is None
-    )
+    x = case.sources()[0].chunk(3, -1)[0]
+    assert support.refusal(x, case.layout, case.heads, case.similarity()) is None
     assert max(case.errors(attention.attention, torch.float32, torch.float32)) < PRECISION
 
 

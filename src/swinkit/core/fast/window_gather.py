@@ -128,7 +128,7 @@ class GatheredWindows:
     heads: int
 
     def split(self, qkv: Tensor, padding: Tensor | None) -> Tensor:
-        """Cut into windows, `padding`, (3 * H * D), beyond the grid: (B, *S, 3 * H * D) -> (3, W, B, H, N, D)."""
+        """Cut into windows, with `padding` beyond the grid: (B, *S, 3 * H * D) -> (3, W, B, H, N, D)."""
         batch, depth = len(qkv), qkv.shape[-1] // (3 * self.heads)
         table = rows_of(self.layout, qkv.device, batch, 3, self.heads)
         filling = None if padding is None else padding.reshape(-1, depth)
