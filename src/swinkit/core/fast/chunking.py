@@ -1,8 +1,8 @@
 """Run a module on a few images or tokens at a time, so that intermediates fit in the CPU's cache.
 
-This is faster on a CPU only, and without gradients only, since then nothing has to outlive the next operation.
-With gradients it saves memory: intermediates of the backward pass, and of what a checkpoint recomputes, exist
-for one chunk at a time.
+This is faster on a CPU only, and without gradients only, since then nothing outlives the next operation. With
+gradients it saves memory: intermediates of the backward pass, and of what a checkpoint recomputes, exist for
+one chunk at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,7 +55,8 @@ def can_split_batch(module: nn.Module, x: Tensor) -> bool:
 def answers_by_image(module: nn.Module) -> bool:
     """Return whether `module` may be given a part of a batch.
 
-    It may not if it draws at random for each image, as in training, mixes images, as experts do, or has hooks.
+    It may not if it draws at random for each image, as in training, if it mixes images, as experts do, or if
+    it has hooks.
     """
     return not (module.training or has_hooks(module) or getattr(module, "mixes_images", False))
 

@@ -104,8 +104,8 @@ def window_attention(attention: Any, x: Tensor) -> Tensor:
 def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayout) -> Tensor | None:
     """Return query, key and value of a token of zeros, (3 * C); None where nothing is padded.
 
-    Of a linear layer it is the bias. A product with zeros would read all weights again, which takes as long as
-    the product of a small image.
+    Of a linear layer it is the bias, since a product with zeros would read all weights again, which takes as
+    long as the product of a small image.
     """
     if layout.padded == layout.grid:
         return None

@@ -1,7 +1,7 @@
 """Private names of torch, all in this file, because no public function answers these questions.
 
-Torch may rename or change any of them. Then the function concerned gives its cautious answer, with one line in
-the log: the fast paths that depend on it are off, and the plain path computes instead.
+Torch may rename or change any of them. Then the function concerned gives its cautious answer, with one line
+in the log: the fast paths that depend on it are off, and the plain path computes instead.
 """
 
 import logging
@@ -65,7 +65,7 @@ def is_dispatch_watched() -> bool:
 
 @guarded(cautious=True)
 def has_hooks(module: nn.Module) -> bool:
-    """Return whether a hook sees the calls of `module`, which then must be called once with its whole input."""
+    """Return whether a hook sees the calls of `module`, so that it must get its whole input in one call."""
     return bool(module._forward_hooks or module._forward_pre_hooks) or has_global_hooks()  # noqa: SLF001
 
 

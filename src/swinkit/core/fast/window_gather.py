@@ -1,8 +1,8 @@
 """Windows by one gather each way, grouped by the mask that they need.
 
 One gather pads, rolls, cuts into windows and separates the heads, as `WindowLayout.partition` and reshaping
-do in several steps. Only windows at the far end of a shifted axis straddle the seam and need a mask, so in two
-dimensions there are at most four kinds of windows, in three eight.
+do in several steps. Only windows at the far end of a shifted axis straddle the seam and need a mask, so in
+two dimensions there are at most four kinds of windows, in three eight.
 
 Shapes: B batch, *S grid size, L = prod(S) tokens, W windows, N tokens in a window, K kinds, P parts (query,
 key and value, or their mix), H heads, D channels of a head.
@@ -39,7 +39,7 @@ class WindowKinds:
 
 @dataclass(frozen=True, eq=False)
 class GatherRows:
-    """The source row of every D channels, between (B, L, P, H, D) on the grid and (P, W, B, H, N, D) in windows."""
+    """Row numbers of D channels each, on the grid, (B, L, P, H, D), and in windows, (P, W, B, H, N, D)."""
 
     cut: Tensor  # (P * W * B * H * N): for each row in windows, the row on the grid; any for padding
     uncut: Tensor  # (B * L * P * H): for each row on the grid, the row in windows
@@ -48,7 +48,7 @@ class GatherRows:
 
     @property
     def nbytes(self) -> int:
-        """The memory that they take: 8 bytes for every token, head and part of a batch, and more for padding."""
+        """The memory that they take, in bytes: 8 for every token, head and part of a batch, more for padding."""
         return sum(x.nbytes for x in (self.cut, self.uncut, self.holes, self.fill))
 
 
@@ -84,7 +84,7 @@ def rows_of(layout: RolledLayout, device: torch.device, batch: int, parts: int, 
 
 
 class CutWindows(Function):
-    """Cut the grid, (B * L * P * H, D), into windows, (P * W * B * H * N, D), with padding out of (P * H, D)."""
+    """Cut the grid, (B * L * P * H, D), into windows, (P * W * B * H * N, D); padding is (P * H, D)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, padding: Tensor | None, rows: GatherRows) -> Tensor:
