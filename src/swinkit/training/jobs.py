@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..core.spec import Spec
 from ..data.find_dataset import find_inputs, find_samples
@@ -26,12 +25,15 @@ from ..tasks.classification.figures import draw_evaluation
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.predictions import Answers
 from ..tasks.classification.serialization import training_card, write_classifier
+from ..tasks.classification.settings import ClassificationRecipe
 from ..tasks.evaluations import protocol
+from ..tasks.observed import Observed
 from ..tasks.registry import Model, read_model
 from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.figures import write_reconstructions
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.serialization import pretraining_card, write_simmim
+from ..tasks.simmim.settings import SimMIMRecipe
 from ..tasks.transfer import classifier_from, match_head
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
@@ -85,6 +87,7 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             notes["head"] = report.mapped["head.classifier.weight"]
         elif isinstance(initial, Classifier):
             notes["head"] = match_head(task, initial)
+    assert isinstance(recipe, ClassificationRecipe)
     task.smoothing = recipe.augmentation.smoothing
     prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed)
 
@@ -93,8 +96,8 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
         stated = protocol(recipe.task, held_out, preprocess)
         write_classifier(task, folder, card, {**stated, **spelled(scores), "pictures": len(held_out)})
 
-    def draw(run: Path, observed: Tensor) -> None:
-        draw_evaluation(Answers.of_rows(observed), held_out, task.labels, run)
+    def draw(run: Path, observed: Observed) -> None:
+        draw_evaluation(Answers.of_records(observed.records), held_out, task.labels, run)
 
     splits = Splits(training, held_out, prepare, PrepareEvaluation(preprocess))
     return job_with(recipe, data, task, splits, save, draw, notes)
@@ -109,7 +112,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its folder "
             f"{TRAIN}, or give a folder without {held_out.split}"
         )
-    assert recipe.masking is not None  # as recipes of this task are checked
+    assert isinstance(recipe, SimMIMRecipe)
     task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
     if initial is not None:
@@ -123,7 +126,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
         stated = MaskedEvaluation(task, held_out, scores).to_json()
         write_simmim(task, folder, card, stated | spelled(scores))
 
-    def draw(run: Path, observed: Tensor) -> None:  # noqa: ARG001  what it makes of pictures says more
+    def draw(run: Path, observed: Observed) -> None:  # noqa: ARG001  what it makes of pictures says more
         write_reconstructions(task, held_out, run)
 
     return job_with(recipe, data, task, Splits(training, held_out, prepare, hiding), save, draw, notes)
@@ -145,7 +148,7 @@ def job_with(
     task: Model,
     splits: Splits,
     save: Callable[[Path, dict[str, float]], None],
-    draw: Callable[[Path, Tensor], None],
+    draw: Callable[[Path, Observed], None],
     notes: Mapping[str, str],
 ) -> Job:
     """What all tasks have in common."""
