@@ -48,7 +48,7 @@ class GatherRows:
 
     @property
     def nbytes(self) -> int:
-        """The memory that they take, in bytes: 8 for each token, head and part of a batch, more for padding."""
+        """The memory that they take, in bytes: 8 for each token, head and part, and more for padding."""
         return sum(x.nbytes for x in (self.cut, self.uncut, self.holes, self.fill))
 
 
