@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from .. import __version__
+from ..data.dataset import Dataset
 from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
-from ..data.samples import Samples
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.disk import sync
 from ..files.folder import read_json, take_name
@@ -54,7 +54,7 @@ def beside(batch: Any, weight: Tensor) -> Any:
     return replace(batch, **tensors | {"pixels": tensors["pixels"].to(weight.dtype)})
 
 
-def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, Any]:
+def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
     """What was measured, and how, as `metrics.json` states it."""
     return {
         "swinkit": __version__,
@@ -69,7 +69,7 @@ def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, A
     }
 
 
-def summary(samples: Samples, preprocess: Preprocess) -> str:
+def summary(samples: Dataset, preprocess: Preprocess) -> str:
     """The same in one line for people."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
