@@ -20,6 +20,8 @@ from swinkit.training.loop import train
 from swinkit.training.optimiser import parameter_groups
 from swinkit.weights.load import export_weights
 
+pytestmark = pytest.mark.slow
+
 LARGE = 1000  # elements, of which the spread is known within a few percent
 
 

@@ -21,6 +21,8 @@ from swinkit.weights.load import load_weights
 from tests.golden.trace import Headed
 from tests.models.small import stirred
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4)}
 TIMM = {**SMALL, "num_classes": 5}
 TORCHVISION = {**SMALL, "num_classes": 5, "patch_size": [4, 4], "window_size": [4, 4]}

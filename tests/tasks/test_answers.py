@@ -1,4 +1,4 @@
-"""Answers picture by picture: what they say, what they come to, and as rows that processes hand on."""
+"""Answers picture by picture: what they say, what they come to, and as records that processes hand on."""
 
 import pytest
 import torch
@@ -23,12 +23,12 @@ def test_they_come_to_the_shares_that_the_logits_give():
     assert counts.top5 == pytest.approx(hits[:, :5].sum(1).mean().item())
 
 
-def test_rows_hold_all_of_them():
+def test_records_hold_all_of_them():
     found = Answers.of(LOGITS, LABELS)
-    again = Answers.of_rows(found.rows)
+    again = Answers.of_records(found.records)
     for name in ("labels", "first", "among5", "scores", "losses", "right"):
         assert torch.equal(getattr(found, name), getattr(again, name)), name
-    assert found.rows.dtype == torch.float64
+        assert getattr(found, name).dtype == getattr(again, name).dtype, name
 
 
 def test_the_worst_are_those_of_the_highest_loss_and_ties_stay_in_order():

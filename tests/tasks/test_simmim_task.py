@@ -92,7 +92,7 @@ def test_a_few_steps_lower_the_loss_and_raise_the_score():
 def test_scores_are_of_all_batches():
     model = model_of()
     first, second = batch_of(size=(40, 56)), batch_of(size=(32, 32))
-    scores = model.scores(torch.cat([model.observe(batch) for batch in (first, second)]))
+    scores = model.scores(model.observe(first) + model.observe(second).at(2))
     assert list(scores) == ["explained", "l1"]
     with torch.no_grad():
         parts = [

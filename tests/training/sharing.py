@@ -18,6 +18,8 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.settings.recipe import Sharding
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.observed import Observed
+from swinkit.tasks.simmim.data import Batch as Hidden
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
@@ -61,6 +63,14 @@ def borrow(path: str, *, environment: dict[str, str]) -> None:
     tell(path, {"counts": sorted(counts), "held": held})
 
 
+class Masks(SimMIM):
+    """What is hidden, as counts and as records of tensors."""
+
+    def observe(self, batch: Hidden) -> Observed:
+        """How often each patch is hidden, and the patches of each picture."""
+        return Observed({"hidden": batch.mask.long().sum(0)}, dict(enumerate(batch.mask)))
+
+
 def measure(path: str, *, environment: dict[str, str] | None = None, sharding: Sharding = "none") -> None:
     """Score SimMIM on nine pictures in batches of two; its sums depend on the order of adding.
 
@@ -75,7 +85,16 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     watched = InOrder(pictures, hiding, batch_size=2)
     task = placed(model, CPU, recipe(sharding=sharding).run)
     observed, _ = evaluated(task, watched, Signals(CPU))
-    tell(path, {"observed": observed.tolist(), "scores": model.scores(observed)})
+    masks, _ = evaluated(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))
+    tell(
+        path,
+        {
+            "observed": list(observed.records.values()),
+            "scores": model.scores(observed),
+            "hidden": masks.counts["hidden"].tolist(),
+            "masks": [[number, mask.tolist()] for number, mask in masks.records.items()],
+        },
+    )
 
 
 def step(path: str, *, environment: dict[str, str]) -> None:

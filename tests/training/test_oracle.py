@@ -19,6 +19,7 @@ from swinkit.runs.step_report import Report
 from swinkit.settings.augmentation import Augmentation
 from swinkit.settings.recipe import Run
 from swinkit.settings.schedule import Schedule
+from swinkit.tasks.observed import Observed
 from swinkit.training import loop
 from swinkit.training.job import draw_nothing
 from swinkit.training.jobs import job_of
@@ -151,8 +152,11 @@ def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):
     made = replace(job(dropping), draw=lambda run, observed: shown.append(observed))
     loop.train(made, dropping, RunFolder(tmp_path))
     saved = swinkit.load(tmp_path / "best")
-    rows = torch.cat([saved.observe(batch) for batch in made.validation(2).batches()])
-    torch.testing.assert_close(shown[0], rows, rtol=0, atol=1e-6)
+    observed = Observed.sum(
+        saved.observe(batch).at(2 * i) for i, batch in enumerate(made.validation(2).batches())
+    )
+    assert list(shown[0].records) == list(observed.records) == list(range(9))
+    torch.testing.assert_close(shown[0].records, observed.records, rtol=0, atol=1e-6)
 
 
 def test_the_first_loss_is_of_labels_as_smooth_as_the_recipe_says(tmp_path):

@@ -28,6 +28,8 @@ from .processes import after_steps, ended, started, started_together
 from .sharing import borrow, measure, step
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
@@ -231,6 +233,8 @@ def test_several_processes_measure_what_one_does_to_the_bit(tmp_path):
     assert len(found) == 5
     assert [len(each["observed"]) for each in found] == [5] * 5
     assert all(each == found[0] for each in found)
+    assert [number for number, _ in found[0]["masks"]] == list(range(9))
+    assert torch.tensor([mask for _, mask in found[0]["masks"]]).sum(0).tolist() == found[0]["hidden"]
 
 
 def test_weights_of_every_family_are_shared_out_and_learn_as_alone(tmp_path):

@@ -32,10 +32,10 @@ def command(arguments: Sequence[str]) -> int:
             require_known(name)
     from .. import api
     from ..tasks.classification.evaluation import Evaluation
-    from ..tasks.evaluations import refuse_to_replace
+    from ..tasks.evaluations import refuse_output
 
     if options.save is not None:
-        refuse_to_replace(options.save)
+        refuse_output(options.save)
     found = evaluation(api.load(options.model, **ways(options)), options.model, options)
     comparison = None
     if options.compare is not None:

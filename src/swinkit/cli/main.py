@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .. import __version__
 from ..errors import EnvironmentProblem, SwinkitError, UsageError
 from ..models.catalogue import did_you_mean
+from ..version import __version__
 from .console import INTERRUPTED, complain, note
 
 VERBS = {

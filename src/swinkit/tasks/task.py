@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .observed import Observed
+
 HELD_OUT_LOSS = "val_loss"  # among the scores: the mean loss of the pictures that are watched
 
 
@@ -24,12 +26,12 @@ class Task(nn.Module, ABC):
         """
 
     @abstractmethod
-    def observe(self, batch: Any) -> Tensor:
-        """What is seen of one validation batch, (N, M) float64: as many rows as it takes, M numbers each."""
+    def observe(self, batch: Any) -> Observed:
+        """Return what is to be scored of one validation batch; records are numbered by position in it."""
 
     @abstractmethod
-    def scores(self, observed: Tensor) -> dict[str, float]:
-        """(N, M) the rows of all batches, in their order -> the metrics, the one to rank by first.
+    def scores(self, observed: Observed) -> dict[str, float]:
+        """Return the metrics of all that was observed, the one to rank by first.
 
         What is comparable with the losses of training is called `HELD_OUT_LOSS`.
         """

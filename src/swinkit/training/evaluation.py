@@ -1,33 +1,41 @@
-"""What a task makes of all data held out; each process measures some of the batches."""
+"""The evaluation of a task on all held-out data; each process computes some of the batches."""
+
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
+from ..tasks.observed import Observed
 from ..tasks.task import Task
 from .company import Supply
-from .exchange import allotted, first_code, in_order
+from .exchange import allotted, first_code, observed_by_all
 from .job import Batches
 from .stopping import Signals
 
 
 @torch.no_grad()
-def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Tensor | None, int]:
-    """What is observed of all batches, in fp32, as `swinkit evaluate` does: (N, M) float64, and 0.
+def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Observed | None, int]:
+    """Return what `task` observes of all batches, in fp32 as `swinkit evaluate` does, and 0.
 
-    Each process knows the rows of all, and so without asking whether to stop early. Asked to stop, or if one
-    fails, all do after the same batch: then nothing is observed, and the exit code to leave with is told.
+    Each process gets what all observed, and so knows without asking whether to stop early. If one fails or is
+    asked to stop, all stop after the same batch, and return None and the exit code to leave with.
     """
     task.eval()
     last = len(validation) - 1
-    numbers, observed = allotted(len(validation)), []
-    answers = validation.batches([min(number, last) for number in numbers])
-    batches = Supply(zip(numbers, answers, strict=True), signals)
+    numbers = allotted(len(validation))
+    found = validation.batches([min(number, last) for number in numbers])
+    batches = Supply(zip(numbers, found, strict=True), signals)
     stop = batches.begin()
-    for _ in () if stop else numbers:
-        number, batch = batches.next()
-        rows = task.observe(batch.to(signals.device))
-        observed.append(rows if number <= last else rows[:0])  # seen for the company alone
-        stop = first_code(signals.code, signals.device)
-        if stop:
-            break
-    return (None, stop) if stop else (in_order(numbers, observed, signals.device), 0)
+
+    def parts() -> Iterator[Observed]:
+        nonlocal stop
+        for _ in () if stop else numbers:
+            number, batch = batches.next()
+            part = task.observe(batch.to(signals.device))
+            if number <= last:  # past it, a batch is computed only so that all processes do the same
+                yield part.at(number * validation.size)
+            stop = first_code(signals.code, signals.device)
+            if stop:
+                return
+
+    observed = Observed.sum(parts())
+    return (None, stop) if stop else (observed_by_all(observed, signals.device), 0)

@@ -1,16 +1,17 @@
 """What the processes of one training tell each other; a process alone tells it to itself.
 
-Shapes: R processes, N rows, M numbers in each.
+Shapes: R processes.
 """
 
 import atexit
 import time
 import weakref
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+from ..tasks.observed import Observed
 
 PATIENCE = 1.0  # seconds to wait at most for gloo, which takes some milliseconds if any
 lent: list[weakref.ref[Tensor]] = []  # what the last exchange was of: a tensor lives while gloo holds it
@@ -77,19 +78,13 @@ def first_code(code: int, device: torch.device) -> int:
     return agreed(0.0, 0.0, code, 0, device)[2]
 
 
-def in_order(numbers: Sequence[int], observed: Sequence[Tensor], device: torch.device) -> Tensor:
-    """What all processes observed, in the order of the batches: (N, M) float64, the same in each of them.
-
-    `numbers` are those of this process's batches, `observed` the rows of each, (N, M).
-    """
-    numbered = [
-        torch.cat((each.new_full((len(each), 1), number), each), 1)
-        for number, each in zip(numbers, observed, strict=True)
-    ]
-    rows = torch.cat(numbered)
-    lengths = everyones(torch.tensor(len(rows), device="cpu"), device)
-    padded = rows.new_zeros(int(lengths.max()), rows.shape[1])
-    padded[: len(rows)] = rows
-    gathered = everyones(padded, device)
-    found = torch.cat([some[:n] for some, n in zip(gathered, lengths.tolist(), strict=True)])
-    return found[found[:, 0].argsort(stable=True), 1:]
+def observed_by_all(observed: Observed, device: torch.device) -> Observed:
+    """Return the sum of what the processes observed: the same in each of them, sent from `device`."""
+    if processes() == 1:
+        return observed
+    own = observed.encode()
+    lengths = everyones(torch.tensor(len(own), device="cpu"), device)
+    padded = own.new_zeros(int(lengths.max()))
+    padded[: len(own)] = own
+    contents = zip(everyones(padded, device), lengths.tolist(), strict=True)
+    return Observed.sum(Observed.decode(content[:length]) for content, length in contents)

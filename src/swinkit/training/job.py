@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import Tensor
-
 from ..data.corrupt import BadPictures
+from ..tasks.observed import Observed
 from ..tasks.task import Task
 
 
@@ -42,6 +41,11 @@ class MicroBatches(Protocol):
 class Batches(Protocol):
     """The data of one evaluation: `data.loader.InOrder`."""
 
+    @property
+    def size(self) -> int:
+        """Samples of a batch; the last may have fewer."""
+        ...
+
     def __len__(self) -> int:
         """How many."""
         ...
@@ -51,7 +55,7 @@ class Batches(Protocol):
         ...
 
 
-def draw_nothing(run: Path, observed: Tensor) -> None:
+def draw_nothing(run: Path, observed: Observed) -> None:
     """Of tasks without pictures."""
 
 
@@ -72,4 +76,4 @@ class Job:
     config: dict[str, Any]
     save: Callable[[Path, dict[str, float]], None]
     notes: Mapping[str, str] = field(default_factory=dict)
-    draw: Callable[[Path, Tensor], None] = draw_nothing
+    draw: Callable[[Path, Observed], None] = draw_nothing

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..core.spec import Spec
 from ..data.dataset import ALL, HELD_OUT, TRAIN, ImageDataset, require_every_class
@@ -27,6 +26,7 @@ from ..tasks.classification.model import Classifier
 from ..tasks.classification.predictions import Answers
 from ..tasks.classification.serialization import training_card, write_classifier
 from ..tasks.evaluations import protocol
+from ..tasks.observed import Observed
 from ..tasks.registry import Model, read_model
 from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.figures import write_reconstructions
@@ -93,8 +93,8 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
         stated = protocol(recipe.task, held_out, preprocess)
         write_classifier(task, folder, card, {**stated, **spelled(scores), "pictures": len(held_out)})
 
-    def draw(run: Path, observed: Tensor) -> None:
-        draw_evaluation(Answers.of_rows(observed), held_out, task.labels, run)
+    def draw(run: Path, observed: Observed) -> None:
+        draw_evaluation(Answers.of_records(observed.records), held_out, task.labels, run)
 
     splits = Splits(training, held_out, prepare, PrepareEvaluation(preprocess))
     return job_with(recipe, data, task, splits, save, draw, notes)
@@ -123,7 +123,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
         stated = MaskedEvaluation(task, held_out, scores).to_json()
         write_simmim(task, folder, card, stated | spelled(scores))
 
-    def draw(run: Path, observed: Tensor) -> None:  # noqa: ARG001  what it makes of pictures says more
+    def draw(run: Path, observed: Observed) -> None:  # noqa: ARG001  what it makes of pictures says more
         write_reconstructions(task, held_out, run)
 
     return job_with(recipe, data, task, Splits(training, held_out, prepare, hiding), save, draw, notes)
@@ -145,7 +145,7 @@ def job_with(
     task: Model,
     splits: Splits,
     save: Callable[[Path, dict[str, float]], None],
-    draw: Callable[[Path, Tensor], None],
+    draw: Callable[[Path, Observed], None],
     notes: Mapping[str, str],
 ) -> Job:
     """What all tasks have in common."""

@@ -1,10 +1,14 @@
 """What ends a training: all that was to be learned is, time or patience is over, or steps come to nothing."""
 
-from torch import Tensor
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError
 from ..runs.progress import Progress
 from ..settings.recipe import Recipe, Run
+from ..tasks.observed import Observed
 
 ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 
@@ -40,14 +44,23 @@ def refuse_more(progress: Progress, run: Run) -> None:
         )
 
 
-def refuse_divergence(progress: Progress, observed: Tensor) -> None:
+def refuse_divergence(progress: Progress, observed: Observed) -> None:
     """Stop a training whose weights have grown out of all bounds.
 
     Raises:
-        DataError: of what was `observed` of the held-out pictures, a row each, none is finite.
+        DataError: there are records of held-out samples, and none of them is finite.
     """
-    if not observed.isfinite().flatten(1).all(1).any():
+    if observed.records and not any(map(is_finite, observed.records.values())):
         raise DataError(
             f"after epoch {progress.epoch} the model has no finite answer to any held-out picture, with "
             f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
         )
+
+
+def is_finite(record: Any) -> bool:
+    """Return whether all numbers and tensors in a record, nested or not, are finite."""
+    return all(
+        bool(torch.as_tensor(leaf).isfinite().all())
+        for leaf in tree_leaves(record)
+        if isinstance(leaf, float | torch.Tensor)
+    )

@@ -15,7 +15,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 from torch import distributed as dist
 
 from ..errors import EnvironmentProblem, UsageError
@@ -26,6 +25,7 @@ from ..runs.progress import Length, Progress
 from ..runs.step_report import Reporting, Stopwatch, logged
 from ..runs.trackers import Trackers, require_trackers
 from ..settings.recipe import AUTO, Recipe, Run
+from ..tasks.observed import Observed
 from ..tasks.precision import exact_convolutions
 from ..tasks.task import Task
 from .batch_plan import Plan
@@ -214,7 +214,7 @@ def tell_step(
 
 
 def finish_epoch(
-    learner: Learner, job: Job, folder: RunFolder, diary: Diary, progress: Progress, observed: Tensor
+    learner: Learner, job: Job, folder: RunFolder, diary: Diary, progress: Progress, observed: Observed
 ) -> None:
     """Write down what an epoch came to: its scores, the models, and pictures if it is the best so far.
 

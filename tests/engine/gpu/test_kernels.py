@@ -17,6 +17,8 @@ from swinkit.engine.gpu import fallback as support
 from swinkit.engine.gpu import reference as twin
 from tests.core.mixers import mixer
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 

@@ -189,7 +189,7 @@ def measured(
     """
     require_pictures(model.backbone.spec)
     prepared = InOrder(samples, PrepareEvaluation(model.preprocess), batch_size=batch_size, workers=workers)
-    answers = Answers.of_rows(observed(model, prepared, watching))
+    answers = Answers.of_records(observed(model, prepared, watching).records)
     if not answers.losses.isfinite().all():
         raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
     return Evaluation(model.labels, samples, model.preprocess, answers)

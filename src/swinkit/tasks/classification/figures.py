@@ -56,9 +56,9 @@ def worst_of(answers: Answers, samples: ImageDataset, labels: Sequence[str]) -> 
     def shown(number: float, score: float) -> tuple[int, str, float]:
         return int(number), labels[int(number)], score
 
-    chosen, tiles = answers.worst(WORST_SHOWN), []
-    for i, row in zip(chosen, answers.rows[chosen].tolist(), strict=True):
-        label, first, _, score, loss = row
+    records, tiles = answers.records, []
+    for i in answers.worst(WORST_SHOWN):
+        label, first, _, score, loss = records[i]
         truth, answer = shown(label, math.exp(-loss)), shown(first, score)
         tiles.append(Tile(image=samples[i].image, name=samples.ids[i], truth=truth, answer=answer))
     wrong = int((~answers.right).sum())

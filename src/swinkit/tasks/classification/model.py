@@ -16,6 +16,7 @@ from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
+from ..observed import Observed
 from ..predictor import answered, evaluating, require_pictures
 from ..results import Classification, best
 from ..task import HELD_OUT_LOSS, Task
@@ -53,13 +54,13 @@ class Classifier(Task):
         return {"cross_entropy": loss, **balance(self.backbone)}
 
     @torch.no_grad()
-    def observe(self, batch: Batch) -> Tensor:
-        """(B, 5) the `Answers.rows` of one batch to be measured."""
-        return Answers.of(self(batch.pixels), batch.targets).rows
+    def observe(self, batch: Batch) -> Observed:
+        """Return a record of the `Answers` for each picture of a batch."""
+        return Observed(records=Answers.of(self(batch.pixels), batch.targets).records)
 
-    def scores(self, observed: Tensor) -> dict[str, float]:
-        """(N, 5) of N samples -> `top1` in [0, 1], of many classes `top5` too, and the mean cross-entropy."""
-        answers = Answers.of_rows(observed)
+    def scores(self, observed: Observed) -> dict[str, float]:
+        """Return `top1` and, of more than five classes, `top5`, in [0, 1], and the mean cross-entropy."""
+        answers = Answers.of_records(observed.records)
         return {**answers.accuracy(len(self._labels)).shares, HELD_OUT_LOSS: answers.loss}
 
     @overload

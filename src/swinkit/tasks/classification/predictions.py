@@ -3,6 +3,7 @@
 Shapes: B batch, K classes, N pictures.
 """
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 import torch
@@ -46,14 +47,16 @@ class Answers:
         return self.losses.argsort(descending=True, stable=True)[:count].tolist()
 
     @property
-    def rows(self) -> Tensor:
-        """(N, 5) float64: the five as columns, in which processes hand them on."""
-        return torch.stack([column.double() for column in astuple(self)], dim=1)
+    def records(self) -> dict[int, list[float]]:
+        """The five numbers of each picture, by its position: the records of `Observed`."""
+        rows = torch.stack([column.double() for column in astuple(self)], dim=1)
+        return dict(enumerate(rows.tolist()))
 
     @classmethod
-    def of_rows(cls, rows: Tensor) -> "Answers":
-        """(N, 5) -> the answers that had these rows."""
-        labels, first, among5, scores, losses = rows.unbind(1)
+    def of_records(cls, records: Mapping[int, list[float]]) -> "Answers":
+        """Return the answers that have these records, in their order."""
+        rows = torch.tensor(list(records.values()), dtype=torch.float64, device="cpu")
+        labels, first, among5, scores, losses = rows.reshape(-1, 5).unbind(1)
         return cls(labels.long(), first.long(), among5.bool(), scores, losses)
 
     @classmethod

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...data.dataset import ImageDataset
 from ...errors import DataError, listed
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
+from ...version import __version__
 from ..serialization import config_of, preprocess_in, rebuilt, tensors_of
 from .model import Classifier
 

@@ -22,6 +22,7 @@ from ...data.preprocess import Preprocess
 from ...data.rng import draws
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
+from ..observed import Observed
 from ..predictor import answered, evaluating, require_pictures
 from ..results import Reconstruction
 from ..task import Task
@@ -83,18 +84,19 @@ class SimMIM(Task):
         return crop(mask.unsqueeze(-1), tuple(pixels.shape[2:])).movedim(-1, 1).to(pixels.dtype)
 
     @torch.no_grad()
-    def observe(self, batch: Batch) -> Tensor:
-        """(1, 3) the sums of one validation batch, as `Errors` names them."""
+    def observe(self, batch: Batch) -> Observed:
+        """Return the sums of one validation batch, in the order of `Errors`, as its first sample's record."""
         hidden = self.pixel_mask(batch.mask, batch.pixels)
         errors = Errors.of(self(batch.pixels, batch.mask), self.target(batch.pixels), hidden)
-        return torch.tensor([[errors.error, errors.spread, errors.count]], dtype=torch.float64, device="cpu")
+        return Observed(records={0: [errors.error, errors.spread, errors.count]})
 
-    def scores(self, observed: Tensor) -> dict[str, float]:
-        """(N, 3) of N batches -> `explained`, at most 1; the mean absolute error `l1` in the target's units.
+    def scores(self, observed: Observed) -> dict[str, float]:
+        """Return `explained`, at most 1, and the mean absolute error `l1` in the target's units.
 
-        Summed up in the order of the batches, so that they are the same to the bit whoever observed them.
+        The sums of the batches are added in order, so that the scores are the same to the bit for any number
+        of processes.
         """
-        errors = sum((Errors(row[0], row[1], int(row[2])) for row in observed.tolist()), Errors())
+        errors = sum((Errors(*record) for record in observed.records.values()), Errors())
         return {"explained": errors.explained, "l1": errors.l1}
 
     @overload

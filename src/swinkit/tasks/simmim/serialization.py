@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...data.dataset import ALL, ImageDataset
 from ...errors import DataError, UsageError
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
+from ...version import __version__
 from ..serialization import config_of, preprocess_in, rebuilt, tensors_of
 from .model import SimMIM
 from .settings import Masking

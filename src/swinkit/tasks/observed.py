@@ -1,0 +1,72 @@
+"""What a task observed of held-out data, to be scored: the same for any number of processes.
+
+Shapes: N bytes.
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Counts, which are summed, and records of samples, which are put in the order of the samples.
+
+    `counts` are integer tensors, such as confusion matrices, since sums of floating-point numbers depend on
+    their order. `records` are plain values and tensors by the number of a sample, such as answers, boxes and
+    losses. `Task.observe` numbers them by their position in the batch; the evaluation, by `at`, in the data
+    set.
+
+    Raises:
+        TypeError: a count is a floating-point number.
+    """
+
+    counts: dict[str, Tensor] = field(default_factory=dict)
+    records: dict[int, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse counts whose sum depends on the order."""
+        for name, count in self.counts.items():
+            if count.is_floating_point() or count.is_complex():
+                raise TypeError(f"counts[{name!r}] must be integers, got {count.dtype}; put it into records")
+
+    def __add__(self, other: "Observed") -> "Observed":
+        """Add the counts, and put the records in order."""
+        return Observed.sum((self, other))
+
+    def at(self, first: int) -> "Observed":
+        """Return this with the records numbered from `first`, the number of the batch's first sample."""
+        return Observed(self.counts, {first + place: record for place, record in self.records.items()})
+
+    @staticmethod
+    def sum(parts: Iterable["Observed"]) -> "Observed":
+        """Add all parts, of which only one at a time is held beside the sum.
+
+        Raises:
+            ValueError: two parts have a record of the same sample.
+        """
+        counts, records, total = dict[str, Tensor](), dict[int, Any](), 0
+        for part in parts:
+            for name, count in part.counts.items():
+                counts[name] = counts[name] + count if name in counts else count
+            records |= part.records
+            total += len(part.records)
+        if len(records) < total:
+            raise ValueError("two records are of the same sample; each sample must be observed once")
+        return Observed(counts, dict(sorted(records.items())))
+
+    def encode(self) -> Tensor:
+        """Return this as bytes, (N,) uint8, to be sent to another process."""
+        content = io.BytesIO()
+        torch.save((self.counts, self.records), content)
+        return torch.frombuffer(content.getbuffer(), dtype=torch.uint8)
+
+    @staticmethod
+    def decode(content: Tensor) -> "Observed":
+        """Return what `encode` wrote as (N,) bytes, on the CPU; only tensors and plain values are read."""
+        file = io.BytesIO(content.numpy().tobytes())
+        return Observed(*torch.load(file, map_location="cpu", weights_only=True))
