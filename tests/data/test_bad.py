@@ -11,7 +11,7 @@ from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.images import ImageError
 from swinkit.data.loader import MAX_BAD_FRACTION, InOrder, Loader
 from swinkit.errors import DataError, EnvironmentProblem
-from swinkit.settings.recipe import Data
+from swinkit.settings.data import Data
 
 from .pictures import numbered
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 
-from swinkit.data.augment import Augmentation
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.data.sample import Sample
@@ -28,11 +27,16 @@ from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
-from swinkit.settings.recipe import Data, Optimiser, Recipe, Run
+from swinkit.settings.augmentation import Augmentation
+from swinkit.settings.data import Data
+from swinkit.settings.optimiser import Optimiser
+from swinkit.settings.recipe import Recipe
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.serialization import write_classifier
+from swinkit.tasks.classification.settings import ClassificationRecipe
 from swinkit.training.job import Job
 from swinkit.training.loop import train
 from tests.models.small import spec
@@ -76,9 +80,9 @@ def prepare(samples: Iterable[Sample], epoch: int) -> Batch:
     return Batch(pixels, torch.tensor([sample.target["label"] for sample in read]))
 
 
-def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
+def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationRecipe:
     """Six steps an epoch; `dropout` is the rate of drop-path, too."""
-    return Recipe(
+    return ClassificationRecipe(
         variant="swin-t",
         drop_path=dropout,
         data=Data(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),

@@ -17,7 +17,7 @@ from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.settings.augmentation import Augmentation
-from swinkit.settings.recipe import Run
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop

@@ -25,6 +25,7 @@ from ..tasks.classification.figures import draw_evaluation
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.predictions import Answers
 from ..tasks.classification.serialization import training_card, write_classifier
+from ..tasks.classification.settings import ClassificationRecipe
 from ..tasks.evaluations import protocol
 from ..tasks.observed import Observed
 from ..tasks.registry import Model, read_model
@@ -32,6 +33,7 @@ from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.figures import write_reconstructions
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.serialization import pretraining_card, write_simmim
+from ..tasks.simmim.settings import SimMIMRecipe
 from ..tasks.transfer import classifier_from, match_head
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
@@ -85,6 +87,7 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             notes["head"] = report.mapped["head.classifier.weight"]
         elif isinstance(initial, Classifier):
             notes["head"] = match_head(task, initial)
+    assert isinstance(recipe, ClassificationRecipe)
     task.smoothing = recipe.augmentation.smoothing
     prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed, len(training.classes))
 
@@ -109,7 +112,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its folder "
             f"{TRAIN}, or give a folder without {held_out.split}"
         )
-    assert recipe.masking is not None  # as recipes of this task are checked
+    assert isinstance(recipe, SimMIMRecipe)
     task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
     if initial is not None:
