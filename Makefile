@@ -6,7 +6,15 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test kill-tests sanitize kernels check format clean
+.PHONY: help demo test-fast test nightly kill-tests sanitize kernels check format clean
+
+# Python may keep what it compiles, whatever the machine says: everything lies below this folder, and `make clean`
+# removes it. Else every start of Python would compile swinkit and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --no-header
+PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) --numprocesses $(WORKERS) --no-loadscope-reorder
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -14,19 +22,25 @@ help: ## list the targets
 demo: .venv/ready-demo ## predict real photographs with the model in the package
 	@$(BIN)/python examples/demo.py
 
-test: .venv/ready-dev ## run all tests; closes with pytest's summary
-	@$(BIN)/python -m pytest --no-header
+test-fast: .venv/ready-dev ## run the unit tests, while you think
+	@$(PARALLEL) -m "not slow and not processes and not nightly"
+
+test: .venv/ready-dev ## run every test that proves the product; closes with pytest's summary
+	@$(PARALLEL) --durations 25
+
+nightly: kill-tests sanitize kernels ## run what is too long for every change
+	@$(PARALLEL) --durations 25 -m nightly
 
 kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other moments each time
 	@for seed in 0 1 2 3 4 5 6 7 8 9; do \
-	  KILL_SEED=$$seed $(BIN)/python -m pytest --no-header --quiet tests/training/test_resume.py tests/training/test_parallel.py \
+	  KILL_SEED=$$seed $(PYTEST) --quiet tests/training/test_resume.py tests/training/test_parallel.py \
 	    tests/cli/test_train_killed.py -k "kill or asked or second or signal or disk or left_alone or go_on or goes_on" || exit 1; done
 
 sanitize: .venv/ready-dev ## a thousand random models through the engine's C++ under sanitizers, and as ARM's
-	@$(BIN)/python -m pytest --no-header -rs tests/engine/test_sanitized.py
+	@$(PYTEST) -rs tests/engine/test_sanitized.py
 
 kernels: .venv/ready-dev ## the GPU kernels, interpreted on the CPU: what `test` tries, and every reference
-	@TRITON_INTERPRET=1 EVERY_CASE=1 $(BIN)/python -m pytest --no-header tests/engine/gpu/cases.py
+	@TRITON_INTERPRET=1 EVERY_CASE=1 $(PYTEST) tests/engine/gpu/cases.py
 
 check: .venv/ready-dev ## lint, formatting, types, import order; then the sizes of the code
 	@$(BIN)/ruff check --quiet --output-format concise .
@@ -58,7 +72,8 @@ clean: ## remove the environment and everything that was built
 	  cache=$$($(BIN)/uv cache dir) && mkdir -p "$$cache"; \
 	  device() { df -P "$$1" | awk 'NR == 2 { print $$1 }'; }; \
 	  if [ "$$(device .venv)" != "$$(device "$$cache")" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi; \
-	  $(BIN)/uv pip install --python $(BIN)/python --editable '.[$*]'
+	  $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --editable '.[$*]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/bin/uv:

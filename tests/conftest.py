@@ -1,7 +1,15 @@
-"""What all tests share: where the reference data lie, fixed seeds, one thread."""
+"""Share what every test needs, and divide the tests into tiers.
+
+A file names its tier in one line, `pytestmark = pytest.mark.slow` (or `processes`, or `nightly`). A file
+without that line holds unit tests. CONTRIBUTING.md says what belongs where.
+"""
 
 import os
+import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -11,6 +19,73 @@ hypothesis.settings.register_profile("swinkit", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("swinkit")
 
 ROOT = Path(__file__).resolve().parents[1]
+TIER = re.compile(r"^pytestmark = \[?pytest\.mark\.(processes|slow|nightly)\b", re.MULTILINE)
+ORDER = (
+    "processes",
+    "slow",
+    "nightly",
+    "",
+)  # what takes longest begins first, so that no worker waits at the end
+BUDGET = 2.0  # seconds of CPU time that a unit test may take
+
+
+@cache
+def tier(path: Path) -> str:
+    """Return the tier that a test file names, "" for a file of unit tests."""
+    found = TIER.search(path.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Ignore a file of a tier that `-m` excludes, so that the libraries it needs are not imported."""
+    if collection_path.suffix != ".py" or not tier(collection_path):
+        return None
+    return f"not {tier(collection_path)}" in config.getoption("markexpr") or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest tiers first where several workers share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: ORDER.index(tier(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, and all that start processes to one, so that these never overlap."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "processes" if tier(ROOT / path) == "processes" else path
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note the CPU time of a test and its child processes, which hardly depends on the machine's load."""
+    before = sum(os.times()[:4])
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("cpu", sum(os.times()[:4]) - before))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the unit tests that take longer than `BUDGET`."""
+    above = [
+        (seconds, report.nodeid)
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call" and not {"processes", "slow", "nightly"} & report.keywords.keys()
+        if (seconds := dict(report.user_properties).get("cpu", 0.0)) > BUDGET
+    ]
+    if above:
+        terminalreporter.section(
+            f"unit tests above {BUDGET:g} s of CPU time: make them quicker, or mark their file slow"
+        )
+        for seconds, name in sorted(above, reverse=True):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")
 
 
 @pytest.fixture(scope="session")
@@ -33,19 +108,19 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """The models of the tests are too small for more, and one thread adds numbers up in one order."""
+    """Compute in one thread, since the models are too small for more and one thread adds in one order."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Every test draws the same numbers, whichever ran before."""
+    """Let every test draw the same numbers, whichever ran before."""
     torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _away_from_the_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test uses the network or the user's downloads; those of downloading allow themselves a server."""
+    """Keep tests from the network and from the user's downloads."""
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("SWINKIT_MIRROR", raising=False)

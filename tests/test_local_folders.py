@@ -20,6 +20,8 @@ from swinkit.tasks.classification.model import Classifier
 from .exporting.models import LABELS, classifier, pyramid
 from .models.small import stirred
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 2e-5  # of logits of size 1 in float32, by another order of the same sums
 TIMM = ("swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "swinv2_cr_tiny_ns_224")
 SMALL = {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 4), "window_size": 4}

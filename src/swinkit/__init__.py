@@ -5,6 +5,8 @@ The public surface is resolved at first use, so that `import swinkit` costs noth
 
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .api import backbone as backbone
     from .api import checkpoints as checkpoints
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from .api import save as save
     from .api import train as train
     from .api import variants as variants
-
-__version__ = "0.1.0"
 __all__ = [
     "backbone",
     "checkpoints",

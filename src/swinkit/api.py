@@ -10,14 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import __version__
 from .core.backbone import Swin
 from .core.spec import Spec
 from .data.find_dataset import lies_in_split
 from .engine.attach import Model, attached
 from .engine.cpu.build import build as build_engine
 from .errors import EnvironmentProblem, UsageError, require
-from .exporting.convert import Conversion, before_loading, convert_model
+from .exporting.convert import Conversion, check_request, convert_model
 from .heads.pyramid import Pyramid
 from .models.build import build
 from .models.catalogue import did_you_mean, find
@@ -41,6 +40,7 @@ from .training.batch_plan import EVALUATED
 from .training.job import Job
 from .training.jobs import job_of, model_so_far
 from .training.loop import train as run_loop
+from .version import __version__
 from .weights.rank_files import is_ranked
 from .zoo.checkpoints import Checkpoint, of_variant, published
 from .zoo.hub import upload
@@ -220,7 +220,7 @@ def convert(
             ending that tells what to write.
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
-    before_loading(source, Path(out), to, ranks=ranks, force=force)
+    check_request(source, Path(out), to, ranks=ranks, force=force)
     model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 

@@ -10,6 +10,8 @@ import torch
 from swinkit import api
 from swinkit.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 MODEL = "swin-pico/cifar-10"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from swinkit.cli.launch import joined, launched
 
+pytestmark = pytest.mark.processes
+
 
 def sleeping(code, seconds=30):
     """A process that would rather sleep, and ends with `code` when it is asked to."""

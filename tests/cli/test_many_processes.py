@@ -25,6 +25,8 @@ from swinkit.files.tensors import read_torch
 from swinkit.runs.lock import Lock
 from tests.training.processes import PATIENCE
 
+pytestmark = pytest.mark.processes
+
 WORDS = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
 LONG = ["schedule.epochs=500", *WORDS[1:], "run.save_every=1"]
 

@@ -14,6 +14,8 @@ from swinkit.models.specs import VARIANTS
 from swinkit.recipes.catalogue import find_pretraining
 from swinkit.tasks.simmim.model import SimMIM
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
 
 

@@ -9,6 +9,8 @@ from PIL import Image
 
 from swinkit.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
 
 

@@ -18,6 +18,8 @@ from tests.training.moments import SEED
 from tests.training.processes import PATIENCE, ended
 from tests.training.states import assert_same, last_state
 
+pytestmark = pytest.mark.processes
+
 SHORT = [
     "schedule.epochs=3",
     "schedule.warmup_epochs=0",

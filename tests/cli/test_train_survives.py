@@ -21,6 +21,8 @@ from tests.training.disks import small_disk
 from tests.training.processes import PATIENCE, ended
 from tests.training.states import set_back
 
+pytestmark = pytest.mark.processes
+
 NOBODY = 65534
 RECIPE = "cifar10-swin-pico"
 SHORT = ["schedule.epochs=2", "schedule.warmup_epochs=0", "run.batch_size=4", "run.save_every=1"]

@@ -17,6 +17,8 @@ from swinkit.training.jobs import job_of
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def example(root: Path) -> dict[str, Any]:

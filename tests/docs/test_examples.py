@@ -15,6 +15,8 @@ from swinkit.cli.main import main
 
 from .markdown import ROOT, Block, Command, blocks, commands, pages, without_timings
 
+pytestmark = pytest.mark.slow
+
 LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PHOTOGRAPHS = {"cat.jpg": "chelsea.png", "photos/coffee.jpg": "coffee.png", "photos/rocket.jpg": "rocket.jpg"}
 

@@ -13,6 +13,8 @@ from swinkit.engine.cpu import build
 from swinkit.engine.cpu.library import Library
 from swinkit.errors import EnvironmentProblem
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

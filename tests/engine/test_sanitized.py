@@ -11,6 +11,8 @@ from swinkit.engine.cpu.build import FLAGS, INSTRUCTION_SETS
 
 from .conftest import instruction_sets
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parent / "sanitize.cpp"
 PLAIN = [flag for flag in FLAGS if flag not in ("-O3", "-fPIC", "-shared")]
 ARM_COMPILER, ARM_EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"

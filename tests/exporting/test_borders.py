@@ -15,6 +15,8 @@ from swinkit.weights.dialect_table import dialect_named
 
 from .models import classifier
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("changes", "to", "crop", "warnings"),

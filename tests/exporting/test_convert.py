@@ -25,6 +25,8 @@ from swinkit.zoo.metadata import Facts
 from ..parity.libraries import CLOSE, difference
 from .models import CUT, LABELS, THREE, classifier, pyramid, reconstructor
 
+pytestmark = pytest.mark.slow
+
 ROWS: dict[str, tuple[Callable[[], nn.Module], str, str, str]] = {  # model, --to, dialect, proved by
     "v1 to microsoft": (classifier, "microsoft", "microsoft", "swinkit, read back"),
     "v1 to timm": (classifier, "timm", "timm", "timm"),

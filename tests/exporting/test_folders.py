@@ -15,6 +15,8 @@ from swinkit.exporting.convert import convert_model
 from ..parity.libraries import CLOSE, difference
 from .models import LABELS, classifier, pyramid
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("family", ["v1", "v2", "v2-cr"])
 def test_timm_builds_the_model_from_the_folder_alone(family: str, tmp_path: Path):

@@ -13,6 +13,8 @@ from swinkit.weights.load import export_weights
 
 from .models import classifier
 
+pytestmark = pytest.mark.slow
+
 HALVES = [torch.bfloat16, torch.float16]
 
 

@@ -18,6 +18,8 @@ from tests.models.small import stirred
 from .compare import NOT_COVERED, OK, check
 from .write import write
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4]}
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 

@@ -23,6 +23,8 @@ from tests.models.small import stirred
 from .compare import NOT_COVERED, check
 from .test_unseen import SMALL, case, holds
 
+pytestmark = pytest.mark.slow
+
 FLOATING = ("regression", "multi_label_classification")
 V1 = (SwinConfig, SwinForImageClassification)
 V2 = (Swinv2Config, Swinv2ForImageClassification)

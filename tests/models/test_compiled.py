@@ -8,6 +8,8 @@ from swinkit.core.spec import Size
 
 from .small import PIXELS, pixels, small
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = sorted(PIXELS)
 SLOTS = {"moe": {"capacity_factor": 2.0}}  # else how many there are follows from what the tokens hold
 

@@ -11,6 +11,8 @@ from tests.models.small import stirred
 from .libraries import CLOSE, twin
 from .transformers_models import CLASSIFIERS, gap, library, logits, spec_of
 
+pytestmark = pytest.mark.slow
+
 
 def ours_of(theirs: nn.Module, family: str, size: tuple[int, int], **changes: object) -> nn.Module:
     """Our model with their weights."""

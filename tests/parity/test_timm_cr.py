@@ -18,6 +18,8 @@ from swinkit.weights.load import export_weights, load_weights
 
 from .libraries import CLASSES, CLOSE, difference, loud, twin
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = {"embed_dim": 16, "depths": (2, 3, 2), "num_heads": (2, 4, 4)}
 SIZES: dict[str, Size] = {
     "square": (64, 64),

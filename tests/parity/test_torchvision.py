@@ -14,6 +14,8 @@ from swinkit.weights.load import export_weights, load_weights
 
 from .libraries import CLASSES, CLOSE, difference, loud, twin
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = {"embed_dim": 16, "depths": (2, 2, 2), "num_heads": (2, 4, 4)}
 VIDEO = {**NUMBERS, "patch": (2, 4, 4), "merge": (1, 2, 2), "window_sizes": ((4, 4, 4),) * 3}
 SPECS: dict[str, Spec] = {

@@ -31,6 +31,8 @@ from .transformers_models import (
     spec_of,
 )
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = {"out_features": ["stage1", "stage2", "stage3"]}
 SIZES: dict[str, tuple[str, Size]] = {
     "v1 square": ("v1", (64, 64)),

@@ -22,6 +22,8 @@ from .moments import SEED, moments
 from .processes import after_steps, ended, started
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.processes
+
 CHANGES = 105  # of the disk, by a run, at least: what it forces there, renames and removes
 STEP = 0.05  # seconds; about as long as a step takes
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from swinkit.weights.dialect_table.microsoft import MICROSOFT
 
 from swinkit.core.spec import Spec
 from swinkit.errors import DataError, UsageError
@@ -12,6 +11,7 @@ from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.weights.buffers import log_coordinates, relative_index
 from swinkit.weights.dialect_table import detect
+from swinkit.weights.dialects.microsoft import MICROSOFT
 from swinkit.weights.infer import infer, table_window
 from swinkit.weights.load import canonical, export_weights
 

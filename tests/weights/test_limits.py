@@ -31,6 +31,8 @@ from ..models.small import spec, stirred
 from ..parity.libraries import CLASSES, CLOSE, difference, twin
 from .refused import REFUSED
 
+pytestmark = pytest.mark.slow
+
 TWO = {"depths": (2, 2), "num_heads": (2, 4)}
 
 

@@ -5,13 +5,13 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
-from swinkit.weights.dialect_table.openmmlab import published, unfolded
 from torch import Tensor
 
 from swinkit.core.patches import NormThenReduce, ReduceThenNorm
 from swinkit.errors import DataError
 from swinkit.files.state import State
 from swinkit.weights.dialect_table import DIALECTS, detect
+from swinkit.weights.dialects.openmmlab import published, unfolded
 from swinkit.weights.load import canonical, export_weights
 
 from ..models.small import stirred

@@ -23,6 +23,8 @@ from transformers.models.maskformer.modeling_maskformer_swin import MaskFormerSw
 from swinkit.files.tensors import read_state
 from swinkit.weights.dialect_table import detect
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"image_size": 64, "embed_dim": 12, "depths": [1, 1], "num_heads": [2, 4], "window_size": 4}
 OUTPUTS = {"out_features": ["stage1", "stage2"]}
 FOUR = {"depths": [1] * 4, "num_heads": [2] * 4, "out_features": [f"stage{i}" for i in range(1, 5)]}

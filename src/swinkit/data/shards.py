@@ -7,7 +7,6 @@ field `label`. The index of a shard is kept in swinkit's cache, never beside the
 import hashlib
 import json
 import logging
-import os
 import tarfile
 from array import array
 from collections.abc import Sequence
@@ -19,12 +18,13 @@ from sys import intern
 import torch
 from torch import Tensor
 
-from ..errors import DataError, listed
+from ..errors import DataError, EnvironmentProblem, listed
+from ..files.atomic import atomic_write
 from .cache import root as cache_root
+from .dataset import Content, ImageDataset
 from .ids import Texts
 from .images import SUFFIXES, ImageError
 from .labels import numbered
-from .samples import Content, Samples
 
 LONGEST_LABEL = 2**20  # bytes of a .cls or .json
 VERSION = 1  # of the index
@@ -80,7 +80,7 @@ def shards_of(root: Path, split: str) -> list[Path]:
     )
 
 
-def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> Samples:
+def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
     """The pictures of these shards.
 
     Raises:
@@ -105,7 +105,7 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
         )
     numbers, names = numbered(labels, ids, root, classes)
     content = Shards(ids, root, tuple(paths), torch.frombuffer(spots, dtype=torch.int64).view(-1, 3))
-    return Samples(root, split, numbers, names, content)
+    return ImageDataset(root, split, content, names, numbers)
 
 
 def index_of(path: Path) -> list[Row]:
@@ -122,12 +122,11 @@ def index_of(path: Path) -> list[Row]:
     except (OSError, ValueError, TypeError):  # not there, or cut short
         rows = scan(path)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(rows))
-        partial.replace(kept)
-    except OSError as error:
-        logger.warning("the index of %s cannot be kept: %s", path, error.strerror)
+        with atomic_write(kept, "it is built again next time") as partial:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(rows))
+    except EnvironmentProblem as problem:
+        logger.warning("the index of %s: %s", path, problem)
     return rows
 
 

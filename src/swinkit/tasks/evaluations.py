@@ -1,8 +1,6 @@
 """What the evaluations of all tasks share: how they observe, what they state, the folder they fill."""
 
 import json
-import shutil
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,13 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import __version__
+from ..data.dataset import Dataset
 from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
-from ..data.samples import Samples
-from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from ..files.disk import sync
-from ..files.folder import read_json, take_name
+from ..errors import DataError
+from ..files.atomic import atomic_write, refuse_to_replace
+from ..files.folder import read_json
+from ..version import __version__
 from .observed import Observed
 from .predictor import evaluating
 from .task import Task
@@ -58,7 +56,7 @@ def beside(batch: Any, weight: Tensor) -> Any:
     return replace(batch, **tensors | {"pixels": tensors["pixels"].to(weight.dtype)})
 
 
-def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, Any]:
+def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
     """What was measured, and how, as `metrics.json` states it."""
     return {
         "swinkit": __version__,
@@ -73,7 +71,7 @@ def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, A
     }
 
 
-def summary(samples: Samples, preprocess: Preprocess) -> str:
+def summary(samples: Dataset, preprocess: Preprocess) -> str:
     """The same in one line for people."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
@@ -83,20 +81,13 @@ def summary(samples: Samples, preprocess: Preprocess) -> str:
     )
 
 
-def refuse_to_replace(folder: Path) -> None:
+def refuse_output(folder: Path) -> None:
     """Check, before anything is measured, that an evaluation may be written as `folder`.
 
     Raises:
         UsageError: it is a file, or holds anything but an earlier evaluation.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UsageError(f"{folder} is no folder; choose another name for the evaluation")
-    found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    strangers = [name for name in found if name not in FILES]
-    if found and not strangers and not is_ours(folder / METRICS):
-        strangers = found
-    if strangers:
-        raise UsageError(f"{folder} holds {listed(strangers)}, which would be lost; choose another folder")
+    refuse_to_replace(folder, FILES if is_ours(folder / METRICS) else (), "evaluation")
 
 
 def is_ours(metrics: Path) -> bool:
@@ -114,25 +105,11 @@ def write_evaluation(folder: Path, content: Mapping[str, dict[str, Any] | str | 
         UsageError: `folder` holds something else.
         EnvironmentProblem: it cannot be written; what stood there is kept.
     """
-    path = folder.absolute()
-    refuse_to_replace(path)
-    token = uuid.uuid4().hex[:8]
-    partial, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("partial", "old"))
-    try:
+    refuse_output(folder)
+    with atomic_write(folder) as partial:
         partial.mkdir(parents=True)
         for name, value in content.items():
             write_file(partial / name, value)
-            sync(partial / name)
-        sync(partial)
-        take_name(partial, path, old)
-    except OSError as error:
-        reason = error.strerror or error
-        raise EnvironmentProblem(
-            f"{folder} cannot be written ({reason}); nothing there was changed"
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_file(path: Path, value: dict[str, Any] | str | Image.Image) -> None:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from .. import __version__
 from ..core.backbone import Swin
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
@@ -17,6 +16,7 @@ from ..files.folder import SavedModel, read_folder
 from ..files.state import State
 from ..models.build import build
 from ..models.config import family_of, spec_from_json, spec_to_json
+from ..version import __version__
 from ..weights.dialect_table import DIALECTS
 from ..weights.load import load_weights
 

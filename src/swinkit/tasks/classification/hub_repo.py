@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import __version__
 from ...errors import require
 from ...files.folder import SavedModel, write_folder
 from ...models.config import family_of
 from ...models.counts import num_parameters
+from ...version import __version__
 from ...weights.agreement import differing_stages
 from ...weights.configs import timm_cannot, timm_config
 from ...weights.load import export_weights
