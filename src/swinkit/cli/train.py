@@ -80,7 +80,7 @@ def describe(order: Order) -> int:
     plan = Plan.of(recipe.run, max(order.processes, process_count()))
     steps = plan.steps(job.loader(plan.micro_batch))
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    line(f"{job.title}: {Length(recipe.schedule.epochs, steps, recipe.run.batch_size)}")
+    line(f"{job.title}: {Length.of(recipe, steps)}")
     for text in header(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
         line(text)
     block(settings(recipe))
