@@ -1,7 +1,7 @@
 """The commands that train, killed on real pictures however they learn, go on to the very same weights.
 
-The moments are drawn from $KILL_SEED, as those of `tests/training/test_resume.py`; every other way is tried by
-night.
+The moments are drawn from $KILL_SEED, as those of `tests/training/test_resume.py`; by day every
+other way to learn is tried.
 """
 
 import random
