@@ -63,7 +63,7 @@ def test_files_are_compared_if_asked(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["cache", "list", "--check"]) == 3
     out, err = capsys.readouterr()
     assert "NOT what it was" in out
-    assert f"error: {NAME} is not what was downloaded any more" in err
+    assert f"error: {NAME} differs from what was downloaded" in err
 
 
 def test_one_checkpoint_is_deleted_or_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -387,7 +387,6 @@ def test_the_command_stops_quietly_when_its_reader_has_seen_enough(photos):
 import sys
 from swinkit import api
 from swinkit.cli.main import main
-from swinkit.errors import escaped
 from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS

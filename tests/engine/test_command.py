@@ -27,7 +27,7 @@ def test_a_wrong_answer_is_an_error(engine, monkeypatch, capsys):
     run = Library.run
     monkeypatch.setattr(Library, "run", lambda self, *given: run(self, *given) * 1.01)
     assert main(["optimize", "swin-pico"]) == 4
-    assert "the engine answers otherwise than plain PyTorch" in capsys.readouterr().err
+    assert "the engine's answers differ from PyTorch's" in capsys.readouterr().err
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch, capsys):

@@ -45,12 +45,12 @@ def command(arguments: Sequence[str]) -> int:
     note(f"{len(rows)} {'file' if len(rows) == 1 else 'files'} {verb}, {total}, in {root()}")
     damaged = [row["name"] for row in rows if row["intact"] is False]
     for name in damaged:
-        complain(f"{name} is not what was downloaded any more; remove it with `swinkit cache clear {name}`")
+        complain(f"{name} differs from what was downloaded; remove it with `swinkit cache clear {name}`")
     return DataError.exit_code if damaged else 0
 
 
 def facts(entry: Entry, *, check: bool) -> dict[str, Any]:
-    """One file; `whole` is false while its download has not ended, `intact` null unless it was compared."""
+    """Return one file as JSON; `whole` is false during its download, `intact` null unless it was compared."""
     record = entry.record
     return {
         "name": entry.name,
@@ -66,7 +66,7 @@ def facts(entry: Entry, *, check: bool) -> dict[str, Any]:
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """One file's line."""
+    """Return one file's row of the table."""
     if not row["whole"]:
         return row["name"], megabytes(row["size"]), "not ended", "-"
     origin = "as published" if row["published_sha256"] else "of the first download"

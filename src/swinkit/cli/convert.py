@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Convert, and print what was written and how it was proved."""
+    """Convert a model, and print what was written and how its answers were compared."""
     parser = Parser(
         "convert", "Write a model in the layout of another library, and prove that it answers alike."
     )
@@ -58,15 +58,15 @@ def command(arguments: Sequence[str]) -> int:
     if options.json:
         line(json.dumps(as_json(done)))
         return 0
-    line(headline(done))
-    line(f"  {proved(done.proof)}")
+    line(output_line(done))
+    line(f"  {comparison_line(done.proof)}")
     for warning in done.warnings:
         note(f"  warning: {warning}")
     return 0
 
 
-def headline(done: "Conversion") -> str:
-    """What was written, or would be."""
+def output_line(done: "Conversion") -> str:
+    """Return a line about what was written, or would be."""
     verb = "wrote" if done.written else "would write"
     size = "x".join(map(str, done.size))
     millions = done.parameters / 1e6
@@ -76,8 +76,8 @@ def headline(done: "Conversion") -> str:
     )
 
 
-def proved(proof: "Proof | str") -> str:
-    """How the answers were compared, in one line."""
+def comparison_line(proof: "Proof | str") -> str:
+    """Return a line about how the answers were compared."""
     if isinstance(proof, str):
         return proof
     how = "equal bit for bit" if proof.difference == 0 else f"differ by {proof.difference:.1e} at most"
@@ -86,7 +86,7 @@ def proved(proof: "Proof | str") -> str:
 
 
 def as_json(done: "Conversion") -> dict[str, Any]:
-    """The same for programs; `check` is null where nothing was compared, and `note` says why."""
+    """Return the same as JSON; `check` is null where nothing was compared, and `note` is the reason."""
     proof = done.proof
     compared = None
     if not isinstance(proof, str):

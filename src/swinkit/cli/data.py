@@ -17,7 +17,7 @@ from .console import block, note, progress, table
 from .values import Value
 
 ACTIONS = ["check"]
-SHOWN = 3  # pictures of each problem
+SHOWN = 3  # examples of each problem
 SHOWN_CLASSES = 30
 
 
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Run one of the actions; the code is 3 if what was found would stop a training."""
+    """Run an action; return exit code 3 if the data set has a problem that would stop a training."""
     words = list(arguments)
     helped = {"--help", "-h"} & set(words)
     if words and words[0] in ACTIONS:
@@ -35,7 +35,7 @@ def command(arguments: Sequence[str]) -> int:
     elif not helped:
         wrong = f"unknown action {words[0]!r}{did_you_mean(words[0], ACTIONS)}" if words else "say what to do"
         raise UsageError(f"{wrong}; for example `swinkit data check PATH`")
-    parser = Parser("data check", "Read every picture of a data set and tell what is wrong with it.")
+    parser = Parser("data check", "Read every picture of a data set and report what is wrong with it.")
     parser.add_argument(
         "path", help="folder or zip of SPLIT/CLASS/picture, lists, tables or shards; hf:org/name"
     )
@@ -62,12 +62,12 @@ def command(arguments: Sequence[str]) -> int:
     report = report_on(path, splits, found, problems)
     if options.html:
         write_page(options.html, page(report, splits))
-    block(json.dumps(report.to_json()) if options.json else shown(report))
+    block(json.dumps(report.to_json()) if options.json else report_text(report))
     return DataError.exit_code if report.blocking else 0
 
 
 def write_page(path: Path, text: str) -> None:
-    """The page as a file.
+    """Write the page to a file.
 
     Raises:
         EnvironmentProblem: it cannot be written.
@@ -79,15 +79,15 @@ def write_page(path: Path, text: str) -> None:
     note(f"wrote {path}")
 
 
-def shown(report: Report) -> str:
-    """The report for people."""
+def report_text(report: Report) -> str:
+    """Return the report as lines of text."""
     parts = [f"{report.path}: {report.layout}, told by {report.evidence}", *split_table(report)]
     everything = [size for sizes in report.sizes.values() for size in sizes]
     for what, measure in (("shorter side, pixels", sides), ("width to height", shapes)):
         of_split = {split: measure(sizes) for split, sizes in report.sizes.items()}
-        parts += counted(what, measure(everything), of_split)
+        parts += count_table(what, measure(everything), of_split)
     modes = dict.fromkeys(mode for counts in report.modes.values() for mode in counts)
-    parts += counted("stored as", modes, report.modes)
+    parts += count_table("stored as", modes, report.modes)
     if any(report.turned.values()):
         told = ", ".join(f"{count} of {split}" for split, count in report.turned.items() if count)
         parts.append(f"turned upright as their EXIF data say: {told}")
@@ -102,7 +102,7 @@ def shown(report: Report) -> str:
 
 
 def split_table(report: Report) -> list[str]:
-    """A row for each split; as all of these tables, left out where it would have none."""
+    """Return a table with a row for each split; like the tables below, nothing without rows."""
     rows = []
     for split, counts in report.counts.items():
         measured = span(report.sizes[split])
@@ -116,14 +116,14 @@ def split_table(report: Report) -> list[str]:
     return [table(head, rows, right=("pictures", "classes"))] if rows else []
 
 
-def counted(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """A row for each kind, and a column for each split."""
+def count_table(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return a table with a row for each kind, and a column for each split."""
     rows = [[kind, *(str(counts.get(kind, 0)) for counts in of_split.values())] for kind in kinds]
     return [table([what, *of_split], rows, right=tuple(of_split))] if rows else []
 
 
 def class_table(report: Report) -> list[str]:
-    """A row for each class, of the first so many."""
+    """Return a table with a row for each of the first `SHOWN_CLASSES` classes."""
     classes = sorted({name for counts in report.counts.values() for name in counts})
     rows = [
         [name, *(str(counts.get(name, 0)) for counts in report.counts.values())]

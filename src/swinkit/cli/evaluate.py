@@ -56,7 +56,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:
-    """What the user asked for.
+    """Parse the arguments.
 
     Raises:
         UsageError: an option is unknown or missing, or of a wrong type.

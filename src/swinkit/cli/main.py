@@ -1,4 +1,4 @@
-"""`swinkit VERB ...`: runs the verb, and turns errors into one line and an exit code. Imports no torch."""
+"""`swinkit VERB ...`: run the verb, and turn errors into one line and an exit code. Imports no torch."""
 
 import errno
 import importlib
@@ -27,7 +27,7 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 ok, 2 usage, 3 data, 4 environment, 130 interrupted."""
+    """Run one command; return its exit code: 0 ok, 2 usage, 3 data, 4 environment, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--offline"]:
         os.environ["SWINKIT_OFFLINE"] = "1"
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(verb: str, arguments: list[str]) -> int:
-    """One verb, imported when it is called.
+    """Import the module of a command, and run it.
 
     Raises:
         UsageError: there is no such verb.
@@ -71,7 +71,7 @@ def run(verb: str, arguments: list[str]) -> int:
 
 
 def overview() -> str:
-    """What `swinkit --help` prints."""
+    """Return the page that `swinkit --help` prints."""
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
     return f"""usage: swinkit COMMAND ...

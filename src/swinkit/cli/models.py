@@ -1,4 +1,4 @@
-"""`swinkit models`: what can be built by name, and the published weights of it. Imports no torch."""
+"""`swinkit models`: the models that can be built by name, and their published weights. Imports no torch."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from .arguments import Parser, parse
 from .console import table
 from .values import Value
 
-NONE = {"reported": {}, "licence": "-"}  # for a model of which nothing is published
+NONE = {"reported": {}, "licence": "-"}  # stands for the checkpoint of a model without any
 FACTOR = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 FILTERS = ("task", "family", "max_params")
-WIDTH = 100  # of lines that can be broken
+WIDTH = 100  # columns of lines that can be broken
 DATASETS = {  # by how their names begin; accuracy on ImageNet-1k goes without saying
     "imagenet-22k-1k": "",
     "imagenet-1k": "",
@@ -46,7 +46,7 @@ def command(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "name",
         nargs="?",
-        help="list the weights of this model, or tell of these weights",
+        help="list the weights of this model, or describe these weights",
     )
     parser.add_argument("--task", type=Value(str), metavar="NAME", help="only models for this task")
     parser.add_argument(
@@ -65,9 +65,9 @@ def command(arguments: Sequence[str]) -> int:
             if getattr(options, key) is not None:
                 option = key.replace("_", "-")
                 raise UsageError(f"--{option} is for the list of all models; leave it or {options.name} out")
-        print(told(options.name, as_json=options.json))
+        print(checkpoint_text(options.name, as_json=options.json))
         return 0
-    rows = [row(name, variant) for name, variant in VARIANTS.items()]
+    rows = [variant_json(name, variant) for name, variant in VARIANTS.items()]
     for key in ("task", "family"):
         wanted = getattr(options, key)
         known = sorted({value[key] for value in rows})
@@ -75,32 +75,32 @@ def command(arguments: Sequence[str]) -> int:
             raise UsageError(f"no model has the {key} {wanted!r} (known: {', '.join(known)})")
         rows = [value for value in rows if wanted is None or value[key] == wanted]
     if options.max_params is not None:
-        most = quantity(options.max_params)
+        most = parse_quantity(options.max_params)
         rows = [value for value in rows if value["params"] <= most]
-    print(json.dumps(rows, indent=1) if options.json else table_of_models(rows))
+    print(json.dumps(rows, indent=1) if options.json else model_table(rows))
     return 0
 
 
-def told(name: str, *, as_json: bool) -> str:
-    """The checkpoints of the variant of that name, or the one checkpoint.
+def checkpoint_text(name: str, *, as_json: bool) -> str:
+    """Return the checkpoints of the variant of that name, or the one checkpoint, as text.
 
     Raises:
         UsageError: neither has this name.
     """
     alone = "/" in name and canonical(name) is None
-    files = [weights(row) for row in ([locate(name)] if alone else of_variant(find(name)[0]))]
+    files = [checkpoint_json(row) for row in ([locate(name)] if alone else of_variant(find(name)[0]))]
     if as_json:
         return json.dumps(files, indent=1)
-    return page(files[0]) if alone else table_of_weights(files)
+    return checkpoint_page(files[0]) if alone else checkpoint_table(files)
 
 
 def families() -> list[str]:
-    """All that there are."""
+    """Return the names of all families."""
     return sorted({variant.family for variant in VARIANTS.values()})
 
 
-def row(name: str, variant: Variant) -> dict[str, Any]:
-    """One variant's facts; `params` with its usual classes, `macs` for one input of its usual size."""
+def variant_json(name: str, variant: Variant) -> dict[str, Any]:
+    """Return one variant as JSON: `params` with its usual classes, `macs` for an input of its usual size."""
     return {
         "name": name,
         "family": variant.family,
@@ -109,25 +109,25 @@ def row(name: str, variant: Variant) -> dict[str, Any]:
         "macs": num_macs(variant.spec, variant.size, variant.num_classes),
         "input": list(variant.size),
         "num_classes": variant.num_classes,
-        "weights": [weights(checkpoint) for checkpoint in of_variant(name)],
+        "weights": [checkpoint_json(checkpoint) for checkpoint in of_variant(name)],
         "source": variant.source,
         "aliases": list(variant.aliases),
     }
 
 
-def weights(checkpoint: Checkpoint) -> dict[str, Any]:
-    """One checkpoint's facts, and whether it is on this machine."""
+def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return one checkpoint as JSON; `cached` if its file is on this machine."""
     return {**vars(checkpoint), "cached": is_cached(checkpoint)}
 
 
-def table_of_models(rows: list[dict[str, Any]]) -> str:
-    """A line a model."""
+def model_table(rows: list[dict[str, Any]]) -> str:
+    """Return a table with a row for each model."""
     head = ("name", "params", "GMACs", "input", "top-1", "licence", "weights")
     return table(head, [cells(row) for row in rows], right=("params", "GMACs"))
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """One model's line."""
+    """Return one model's row of the table."""
     files = row["weights"]
     here = sum(file["cached"] for file in files)
     best = max(files, key=lambda file: file["reported"].get("top1", 0), default=NONE)
@@ -135,76 +135,82 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         f"{row['params'] / 1e6:.1f} M",
         f"{row['macs'] / 1e9:.2f}",
-        by(row["input"]),
-        f"{best['reported']['top1']:.1f} {measured_on(best)}".rstrip() if "top1" in best["reported"] else "-",
+        size_text(row["input"]),
+        f"{best['reported']['top1']:.1f} {dataset_suffix(best)}".rstrip()
+        if "top1" in best["reported"]
+        else "-",
         best["licence"],
         f"{len(files)}, {here} here" if here else str(len(files) or "-"),
     )
 
 
-def measured_on(file: dict[str, Any]) -> str:
-    """The data set of a checkpoint's accuracy, in short; "" for ImageNet-1k."""
+def dataset_suffix(file: dict[str, Any]) -> str:
+    """Return the short name of the data set of a checkpoint's accuracy; "" for ImageNet-1k."""
     dataset = file["name"].partition("/")[2]
     return next(short for begin, short in DATASETS.items() if dataset.startswith(begin))
 
 
-def table_of_weights(files: list[dict[str, Any]]) -> str:
-    """A line a checkpoint."""
+def checkpoint_table(files: list[dict[str, Any]]) -> str:
+    """Return a table with a row for each checkpoint."""
     lines = [
-        (file["name"], reported(file) or "-", file["licence"] + " (here)" * file["cached"]) for file in files
+        (file["name"], scores(file) or "-", file["licence"] + " (here)" * file["cached"]) for file in files
     ]
     return table(("weights", "reported", "licence"), lines)
 
 
-def reported(file: dict[str, Any]) -> str:
-    """What was measured by those who published it."""
+def scores(file: dict[str, Any]) -> str:
+    """Return the scores that its authors published, in one line."""
     values = file["reported"].items()
     return ", ".join(f"{METRICS.get(metric, metric)} {value:g}" for metric, value in values)
 
 
-def page(file: dict[str, Any]) -> str:
-    """All of one checkpoint, a line a fact."""
+def checkpoint_page(file: dict[str, Any]) -> str:
+    """Return all facts about one checkpoint, a line for each."""
     facts = {
         "address": file["address"],
         "source": file["source"],
         "licence": file["licence"],
-        "task": f"{file['task']}, {file['classes'] or 'no'} classes, {by(file['size'])} pixels",
+        "task": f"{file['task']}, {file['classes'] or 'no'} classes, {size_text(file['size'])} pixels",
         "dialect": file["dialect"] or "told from the names",
-        "pictures": pictures(**file["preprocess"]) if file["preprocess"] else "",
-        "reported": reported(file),
+        "pictures": preprocess_text(**file["preprocess"]) if file["preprocess"] else "",
+        "reported": scores(file),
         "sha256": file["sha256"],
         "aliases": ", ".join(file["aliases"]),
         "note": file["note"],
         "cached": "yes" if file["cached"] else "no",
     }
-    return "\n".join([file["name"], *(line(f"{key:<8}  {value or '-'}") for key, value in facts.items())])
+    return "\n".join([file["name"], *(wrapped(f"{key:<8}  {value or '-'}") for key, value in facts.items())])
 
 
-def pictures(
+def preprocess_text(
     crop: Sequence[int],
     resize: int | None,
     interpolation: str,
     mean: Sequence[float],
     std: Sequence[float],
 ) -> str:
-    """How they are prepared, from the fields of a `Preprocess`."""
-    fit = f"squeezed to {by(crop)}" if resize is None else f"shorter side {resize}, middle {by(crop)}"
+    """Describe a `Preprocess`, given its fields."""
+    fit = (
+        f"squeezed to {size_text(crop)}"
+        if resize is None
+        else f"shorter side {resize}, middle {size_text(crop)}"
+    )
     means, deviations = (" ".join(map(str, values)) for values in (mean, std))
     return f"{fit} pixels, {interpolation}; mean {means}, deviation {deviations}"
 
 
-def by(size: Sequence[int]) -> str:
-    """(224, 224) -> 224x224."""
+def size_text(size: Sequence[int]) -> str:
+    """Return a size as text: (224, 224) as 224x224."""
     return "x".join(map(str, size))
 
 
-def line(text: str) -> str:
-    """A fact in lines of at most WIDTH columns; an address is kept whole."""
+def wrapped(text: str) -> str:
+    """Wrap a fact to lines of at most WIDTH columns; an address is kept whole."""
     return text if "://" in text else textwrap.fill(text, WIDTH, subsequent_indent=" " * 10)
 
 
-def quantity(text: str) -> float:
-    """A number such as 60M or 3B.
+def parse_quantity(text: str) -> float:
+    """Return the number that a text such as 60M or 3B means.
 
     Raises:
         UsageError: it is none.

@@ -21,7 +21,7 @@ CLOSE = 1e-4  # how far the answers may be apart, as a share of the largest numb
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Build, prove and measure."""
+    """Build the engine, compare its answers with PyTorch's, and measure both."""
     parser = Parser("optimize", "Build the engine that runs models in native code on this machine's CPU.")
     told = f"{MODEL}; or a name of `swinkit models`, with random weights"
     parser.add_argument("model", nargs="?", default=USUAL, metavar="MODEL", help=told)
@@ -43,12 +43,12 @@ def command(arguments: Sequence[str]) -> int:
     line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))
     model = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = model if isinstance(model, Swin) else model.backbone
-    line(compared(backbone, options.model, options.batch_size))
+    line(compare(backbone, options.model, options.batch_size))
     return 0
 
 
-def compared(backbone: "Swin", name: str, batch: int) -> str:
-    """Run a backbone plainly and natively on random pixels, of the size at which its last grid is one window.
+def compare(backbone: "Swin", name: str, batch: int) -> str:
+    """Run a backbone in PyTorch and in the engine, on random pixels for which its last grid is one window.
 
     Raises:
         EnvironmentProblem: the answers differ.
@@ -68,10 +68,10 @@ def compared(backbone: "Swin", name: str, batch: int) -> str:
         )
         if not error < CLOSE:
             raise EnvironmentProblem(
-                f"the engine answers otherwise than plain PyTorch (by {error:.1e} of the largest number); "
+                f"the engine's answers differ from PyTorch's (by {error:.1e} of the largest number); "
                 "please report this, with your CPU and compiler"
             )
-        slow, fast = timed([lambda: plain(pixels), lambda: native(pixels)])
+        slow, fast = median_seconds([lambda: plain(pixels), lambda: native(pixels)])
     shape = " x ".join(map(str, pixels.shape))
     return (
         f"{name} on {shape} pixels, {torch.get_num_threads()} threads: {1000 * fast:.1f} ms, plain PyTorch "
@@ -79,8 +79,8 @@ def compared(backbone: "Swin", name: str, batch: int) -> str:
     )
 
 
-def timed(calls: Sequence[Callable[[], object]]) -> list[float]:
-    """The median seconds of each call, in turns, so that what else the machine does falls on all alike."""
+def median_seconds(calls: Sequence[Callable[[], object]]) -> list[float]:
+    """Return the median seconds of each call; calls take turns, so that other work slows all alike."""
     seconds: list[list[float]] = [[] for _ in calls]
     end = time.perf_counter() + PATIENCE
     while len(seconds[0]) < LEAST or (len(seconds[0]) < MOST and time.perf_counter() < end):

@@ -19,10 +19,10 @@ LONGEST = 180  # bytes of a name; file systems allow 255, endings included
 
 
 class OutputFolder:
-    """Pictures are numbered where names meet, and nothing is overwritten but what an earlier run wrote here.
+    """A folder of pictures and rows; only what an earlier run wrote there is overwritten.
 
-    `predictions.jsonl` is replaced when all is done. A run that is stopped leaves the earlier one as it
-    was, and its own rows in `predictions.jsonl.partial`.
+    Pictures of the same name are numbered. `predictions.jsonl` is replaced when all is done. A run that is
+    stopped leaves the earlier one as it was, and has its own rows in `predictions.jsonl.partial`.
 
     Raises:
         EnvironmentProblem: on entering or writing, the folder or a file in it cannot be written.
@@ -51,7 +51,7 @@ class OutputFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put the rows in their place, or say where they are."""
+        """Replace the earlier rows, or say where the rows of a stopped run are."""
         try:
             self.rows.close()
             if kind is None:
@@ -64,7 +64,7 @@ class OutputFolder:
             raise self.problem(problem) from None
 
     def add(self, result: "Classification") -> dict[str, Any]:
-        """Save one result; its row, which names its picture as `overlay`."""
+        """Save one result, and return its row, in which `overlay` is the name of its picture."""
         name = self.free_name(result.name)
         result.save(self.folder / name)
         row = {**result.to_json(), "overlay": name}
@@ -76,7 +76,7 @@ class OutputFolder:
         return row
 
     def free_name(self, source: str) -> str:
-        """The source's own name with another ending, numbered if it is taken."""
+        """Return the source's name with another ending, numbered if it is taken."""
         stem = Path(source).stem.encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore") or "image"
         name = f"{stem}{SUFFIX}"
         while name.casefold() in self.taken:
@@ -86,12 +86,12 @@ class OutputFolder:
         return name
 
     def problem(self, error: OSError) -> EnvironmentProblem:
-        """In the user's words."""
+        """Return the error as one that a user can act on."""
         return EnvironmentProblem(f"{self.folder}: cannot write into this folder: {error.strerror or error}")
 
 
 def earlier_pictures(rows: Path) -> set[str]:
-    """The names of the pictures that an earlier run wrote, so that a later run may replace them."""
+    """Return the names of the pictures that an earlier run wrote, which a later run may replace."""
     try:
         with rows.open(encoding="utf-8") as lines:
             return {str(json.loads(line)["overlay"]).casefold() for line in lines}

@@ -1,4 +1,4 @@
-"""How far a training is: a bar on a terminal, a line now and then where a file or a pipe reads it."""
+"""The progress of a training: a bar on a terminal, a line now and then in a file or a pipe."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ ASCII = {HERE: "=", TO_COME: "-"}  # for terminals that have no others
 
 
 class Meter:
-    """Shows reports on stderr, and lines of text on stdout."""
+    """A progress bar on stderr, with lines of text on stdout above it."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -38,7 +38,7 @@ class Meter:
         self.last = time.monotonic()
 
     def __enter__(self) -> Self:
-        """Draw the bar, if somebody can see it."""
+        """Draw the bar, if stderr is a terminal."""
         if self.shows:
             self.live.start()
         return self
@@ -46,13 +46,13 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         with unless_hung_up():
             if self.shows:
                 self.live.stop()
 
     def show(self, said: Report | str) -> None:
-        """One step, or a line of text."""
+        """Show the report of a step, or a line of text."""
         with unless_hung_up():
             if isinstance(said, str):
                 line(said)
@@ -63,7 +63,7 @@ class Meter:
                 note(str(said))
 
     def drawn(self) -> "Text":
-        """The bar as it stands, in one line, however narrow the terminal is."""
+        """Return the bar as one line, however narrow the terminal is."""
         from rich.text import Text
 
         if self.latest is None:
@@ -77,7 +77,7 @@ class Meter:
 
 
 def pieces(said: Report, width: int) -> tuple[str, str, str, str]:
-    """Words, the bar's done and coming parts, and words behind it: at most `width`, if that can be."""
+    """Return the text before the bar, its two parts, and the text behind: `width` characters, if they fit."""
     ways = list(wordings(said))
     fitting = (way for way in ways if len("".join(way)) + BAR[0] <= width)
     before, after = next(fitting, ways[-1])
@@ -87,7 +87,7 @@ def pieces(said: Report, width: int) -> tuple[str, str, str, str]:
 
 
 def wordings(said: Report) -> Iterator[tuple[str, str]]:
-    """What stands before and behind the bar, from the longest way of saying it to the shortest."""
+    """Yield texts before and behind the bar, from the most detailed to the shortest."""
     where, steps, left = (
         f"{said.epoch}/{said.epochs} ",
         f" {said.step}/{said.steps}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Say what becomes of the model, publish it unless it is a dry run, and print its address."""
+    """Publish a model, unless it is a dry run, and print its address and files."""
     options = read_options(arguments)
     require_known(options.model)
     from .. import api
@@ -46,7 +46,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:
-    """What the user asked for."""
+    """Parse the arguments."""
     parser = Parser("push", "Publish a model on the Hugging Face hub.")
     add = parser.add_argument
     add("model", help=MODEL)
@@ -63,7 +63,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
 
 
 def card_of(source: str) -> str | None:
-    """The card that lies in a saved folder, which its owner may have written."""
+    """Return the model card in a saved folder, which its owner may have edited; None if there is none."""
     from ..files.folder import CARD, read_text
 
     path = Path(source) / CARD
@@ -71,7 +71,7 @@ def card_of(source: str) -> str | None:
 
 
 def as_json(planned: "Publication", options: Namespace, address: str | None) -> dict[str, Any]:
-    """What was, or would be, written; `address` of the commit, null in a dry run."""
+    """Return what was written, or would be; `address` is that of the commit, null in a dry run."""
     from ..files.folder import FILES
 
     return {
@@ -87,7 +87,7 @@ def as_json(planned: "Publication", options: Namespace, address: str | None) -> 
 
 
 def report(facts: dict[str, Any]) -> str:
-    """The same for people."""
+    """Return the same as lines of text."""
     files, readers = (", ".join(map(str, facts[key])) for key in ("files", "readers"))
     did = "dry run, nothing was written" if facts["address"] is None else facts["address"]
     return f"{facts['name']}: {files}\nread by {readers}\n{did}"

@@ -1,4 +1,4 @@
-"""The fields of a recipe on the command line: `a.b=value` for every one, typed as the recipe has it."""
+"""The fields of a recipe as options: `a.b=value` for each, of the type that the recipe gives it."""
 
 from argparse import SUPPRESS, Namespace
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from ..settings.recipe import Recipe, descriptions
 from .arguments import Parser
 from .values import Value, placeholder
 
-FIRST = (  # what most trainings are told; the rest stands in a longer help
+FIRST = (  # fields that most trainings set; --help-all shows the others
     "variant",
     "init",
     "drop_path",
@@ -67,7 +67,7 @@ def chosen(recipe: Recipe, options: Namespace) -> Recipe:
 
 
 def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted name, type and value of every field, those of nested settings included."""
+    """Yield the dotted name, type and value of every field, those of nested settings included."""
     kinds = get_type_hints(type(settings))
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -78,7 +78,7 @@ def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 
 def overridden(settings: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """The same settings with the values of dotted names."""
+    """Return the same settings with other values for some fields, by dotted name."""
     changes = {}
     for field in fields(settings):
         value, name = getattr(settings, field.name), f"{prefix}{field.name}"

@@ -1,4 +1,4 @@
-"""`swinkit recipes`: what can be trained by name, and every setting of it. Imports no torch."""
+"""`swinkit recipes`: the trainings that have a name, and every setting of them. Imports no torch."""
 
 import json
 import re
@@ -25,7 +25,7 @@ top-1: the accuracy that is published for weights trained so, in percent."""
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Print all recipes, or one with its settings, those given as `field=value` in their place."""
+    """Print all recipes, or one with its settings, of which `field=value` replaces some."""
     words = list(arguments)
     if words[:1] == ["show"] and words[1:] and not words[1].startswith("-"):
         return show(words[1], words[2:])
@@ -42,13 +42,13 @@ def command(arguments: Sequence[str]) -> int:
         return show(options.name, ["--json"] if options.json else [])
     if options.name is not None:
         raise UsageError("a list takes no name; `swinkit recipes show NAME` shows one recipe")
-    rows = [row(name, known) for name, known in RECIPES.items()]
-    print(json.dumps(rows, indent=1) if options.json else table_of(rows))
+    rows = [recipe_json(name, known) for name, known in RECIPES.items()]
+    print(json.dumps(rows, indent=1) if options.json else recipe_table(rows))
     return 0
 
 
 def hint(word: str) -> str:
-    """What may have been meant by a word that is no action."""
+    """Return the action or recipe that a wrong word may mean, and the known actions."""
     if word in RECIPES:
         return f", did you mean `swinkit recipes show {word}`?"
     return f"{did_you_mean(word, list(ACTIONS))} (known: {', '.join(ACTIONS)})"
@@ -67,12 +67,12 @@ def show(name: str, words: Sequence[str]) -> int:
     add_fields(parser, recipe)
     options = parse(parser, words, assignments=True)
     recipe = chosen(recipe, options)
-    print(json.dumps(asdict(recipe), indent=1) if options.json else shown(name, known, recipe))
+    print(json.dumps(asdict(recipe), indent=1) if options.json else recipe_text(name, known, recipe))
     return 0
 
 
-def row(name: str, known: Entry) -> dict[str, Any]:
-    """A recipe's most important facts."""
+def recipe_json(name: str, known: Entry) -> dict[str, Any]:
+    """Return the most important facts about a recipe as JSON."""
     recipe = known()
     reported = published()[known.checkpoint].reported if known.checkpoint else {}
     hours = hours_of(known.make, recipe)
@@ -91,8 +91,8 @@ def row(name: str, known: Entry) -> dict[str, Any]:
     }
 
 
-def table_of(rows: Sequence[dict[str, Any]]) -> str:
-    """A line a recipe."""
+def recipe_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a table with a row for each recipe."""
     head = ("recipe", "epochs", "batch", "begins with", "top-1")
     lines = [
         (
@@ -107,8 +107,8 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
     return table(head, lines, right=("epochs", "batch", "top-1"))
 
 
-def shown(name: str, known: Entry, recipe: Recipe) -> str:
-    """The recipe in words, with its own name in the command, its hours, then a line for each field."""
+def recipe_text(name: str, known: Entry, recipe: Recipe) -> str:
+    """Return the recipe's story, with its name in the command, its hours, and a line for each field."""
     words = COMMAND.sub(rf"swinkit train {name} \1 out=runs/{name}", known.story)
     hours = told(known.make, recipe)
     expected = "" if hours is None else f"\n\nExpected with these settings: {hours}."
@@ -116,5 +116,5 @@ def shown(name: str, known: Entry, recipe: Recipe) -> str:
 
 
 def settings(recipe: Recipe) -> str:
-    """A line for each field."""
+    """Return a table with a row for each field."""
     return table(("field", "value"), [(field, text_of(value)) for field, _, value in leaves(recipe)])
