@@ -32,7 +32,7 @@ from swinkit.settings.recipe import Data, Optimiser, Recipe, Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.classification.serialization import write_classifier
+from swinkit.tasks.serialization import write_model
 from swinkit.training.job import Job
 from swinkit.training.loop import train
 from tests.models.small import spec
@@ -113,7 +113,7 @@ def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **fa
         )  # five batches, the last of one sample
 
     def save(path: Path, scores: dict[str, float]) -> None:
-        write_classifier(task, path)
+        write_model(task, path)
 
     config = {"data": "nowhere", "fingerprint": f"{count} numbers", "recipe": asdict(recipe)}
     return Job("numbers", task, loader, validation, config, save)

@@ -14,7 +14,7 @@ from swinkit.recipes.catalogue import find
 from swinkit.recipes.simmim import any_pretraining
 from swinkit.settings.recipe import Run, Schedule
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.jobs import job_of
+from swinkit.training.job import job_of
 
 from ..data.pictures import numbered
 

@@ -27,10 +27,6 @@ key=value."""
 
 ALL = "--help-all"
 VALUES = {"data": "data=DATA", "out": "out=RUN", "resume": "--resume RUN", "processes": "--processes N"}
-ADVICE = {  # of what has learned a task
-    "classification": "try `swinkit predict PICTURE --model {model}`",
-    "simmim": "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`",
-}
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,7 @@ def carried_out(order: Order) -> int:
     """Train in this process, the only one or one of several, of which the first speaks; the exit code."""
     from .. import api
     from ..runs.folder import BEST
+    from ..tasks.registry import TASKS
     from .progress_bar import Meter
 
     speaks = os.environ.get(RANK, "0") == "0"
@@ -79,7 +76,7 @@ def carried_out(order: Order) -> int:
         raise
     if speaks:
         model = order.out / BEST
-        line(f"saved {model}; {ADVICE[order.recipe.task].format(model=shlex.quote(str(model)))}")
+        line(f"saved {model}; {TASKS[order.recipe.task]().advice.format(model=shlex.quote(str(model)))}")
     return 0
 
 

@@ -1,19 +1,22 @@
-"""What the evaluations of all tasks share: how they observe, what they state, the folder they fill."""
+"""The evaluations of all tasks: how models observe a data set, what is stated of it, the files written."""
 
+import csv
+import io
 import json
+import os
 import shutil
 import uuid
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from .. import __version__
 from ..data.loader import InOrder
@@ -24,38 +27,108 @@ from ..files.disk import sync
 from ..files.folder import read_json, take_name
 from .observed import Observed
 from .predictor import evaluating
+from .registry import TASKS
 from .task import Task
 
-METRICS, CLASSES, PREDICTIONS = "metrics.json", "per_class.csv", "predictions.csv"
-CONFUSION, WORST, RECONSTRUCTIONS = "confusion.png", "worst.png", "reconstructions.png"
-FILES = (METRICS, CLASSES, PREDICTIONS, CONFUSION, WORST, RECONSTRUCTIONS)
+METRICS = "metrics.json"
 
-# How the numbers of pictures pass: `contextlib.nullcontext` in silence, `tqdm` with a bar.
-Watching = Callable[[Sequence[int]], AbstractContextManager[Iterable[int]]]
+# Wraps the iteration over the numbers of the samples: `contextlib.nullcontext` in silence, `tqdm` with a bar.
+Progress = Callable[[Sequence[int]], AbstractContextManager[Iterable[int]]]
 
 
-def observed(model: Task, prepared: InOrder[Any], watching: Watching) -> Observed:
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells for people, under a head; the columns `right` hold numbers. `note` comes below."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[str] = ()
+    note: str = ""
+
+
+class Comparison(Protocol):
+    """The difference between two evaluations of the same samples."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the numbers."""
+        ...
+
+    def report(self, other: str) -> list[str]:
+        """Return lines for people; `other` is the name of the second model."""
+        ...
+
+
+class Evaluation(ABC):
+    """A model's scores on samples: printed by `str`, written by `to_json` and `save`."""
+
+    samples: Samples
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return the scores in one line."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was measured, and how, in one line."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `metrics.json`: scores, and how they were measured."""
+
+    def details(self) -> tuple[dict[str, Any], str]:
+        """Return what `--json` prints beside `to_json`, and a note about what is left out, or ""."""
+        return {}, ""
+
+    def table(self) -> Table | None:
+        """Return a part of the scores as a table, such as a row for each class; None if there is none."""
+        return None
+
+    def against(self, other: "Evaluation") -> Comparison:
+        """Compare with `other`, another model on the same samples.
+
+        Raises:
+            UsageError: the models are of other tasks or classes.
+            DataError: the samples are others.
+        """
+        kinds = " and ".join(dict.fromkeys(type(each).__name__ for each in (self, other)))
+        raise UsageError(f"{kinds} cannot be compared; give two models of one task, such as two classifiers")
+
+    def files(self) -> dict[str, str | Image.Image]:
+        """Return the files that `save` writes beside `metrics.json`, by name.
+
+        Raises:
+            DataError: a picture cannot be read any more.
+        """
+        return {}
+
+    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
+        """Write `metrics.json`, with `more`, and the `files` into a folder.
+
+        Raises:
+            UsageError: `folder` holds anything but an earlier evaluation.
+            DataError: a picture cannot be read any more.
+            EnvironmentProblem: it cannot be written; what stood there is kept.
+        """
+        write_evaluation(Path(folder), {METRICS: {**more, **self.to_json()}, **self.files()})
+
+
+def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:
     """Return what `model`, on the device where it is, observes of every batch.
 
     Raises:
-        DataError: a picture cannot be read; none is left out.
+        DataError: a sample cannot be read; none is left out.
     """
-    weight = next(model.parameters())
-    with evaluating(model), torch.inference_mode(), watching(range(len(prepared.samples))) as numbers:
+    device, size = next(model.parameters()).device, prepared.size
+    with evaluating(model), torch.inference_mode(), progress(range(len(prepared.samples))) as numbers:
         passing = iter(numbers)
 
         def observe(number: int, batch: Any) -> Observed:
-            part = model.observe(beside(batch, weight)).at(number * prepared.size)
-            deque(islice(passing, len(batch.pixels)), maxlen=0)
+            part = model.observe(batch.to(device)).at(number * size)
+            deque(islice(passing, size), maxlen=0)
             return part
 
         return Observed.sum(observe(number, batch) for number, batch in enumerate(prepared.batches()))
-
-
-def beside(batch: Any, weight: Tensor) -> Any:
-    """A batch, a dataclass of tensors, on the device of `weight`; the pixels in its precision, too."""
-    tensors = {field.name: getattr(batch, field.name).to(weight.device) for field in fields(batch)}
-    return replace(batch, **tensors | {"pixels": tensors["pixels"].to(weight.dtype)})
 
 
 def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, Any]:
@@ -92,7 +165,8 @@ def refuse_to_replace(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"{folder} is no folder; choose another name for the evaluation")
     found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    strangers = [name for name in found if name not in FILES]
+    known = {name for task_type in TASKS.values() for name in task_type().evaluation_files}
+    strangers = [name for name in found if name not in known]
     if found and not strangers and not is_ours(folder / METRICS):
         strangers = found
     if strangers:
@@ -143,3 +217,12 @@ def write_file(path: Path, value: dict[str, Any] | str | Image.Image) -> None:
     text = value if isinstance(value, str) else json.dumps(value, indent=1) + "\n"
     # Names of files may be bytes that are no text; they come out as they are on the disk.
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return lines with commas between the values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()
