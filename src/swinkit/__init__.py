@@ -4,7 +4,6 @@ The public functions are those of `api.py`, each of which imports what it needs 
 `import swinkit` costs nothing.
 """
 
-__version__ = "0.1.0"
-
-from .api import *  # noqa: F403  needs the version
+from .api import *  # noqa: F403
 from .api import __all__ as __all__
+from .version import __version__ as __version__

@@ -270,9 +270,9 @@ def convert(
             ending of a known format.
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
-    from .exporting.convert import before_loading, convert_model
+    from .exporting.convert import check_request, convert_model
 
-    before_loading(source, Path(out), to, ranks=ranks, force=force)
+    check_request(source, Path(out), to, ranks=ranks, force=force)
     model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
@@ -331,10 +331,10 @@ def push(
     """
     from tempfile import TemporaryDirectory
 
-    from . import __version__
     from .tasks.publication import Claims
     from .tasks.registry import task_type_of
     from .tasks.task import Task
+    from .version import __version__
     from .zoo.hub import upload
 
     if not isinstance(model, Task):

@@ -11,7 +11,7 @@ from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.images import ImageError
 from swinkit.data.loader import MAX_BAD_FRACTION, InOrder, Loader
 from swinkit.errors import DataError, EnvironmentProblem
-from swinkit.settings.recipe import Data
+from swinkit.settings.data import Data
 
 from .pictures import numbered
 
@@ -126,7 +126,7 @@ def test_what_was_too_much_is_listed_before_the_training_stops(root, tmp_path):
 
 def test_a_list_that_cannot_be_written_is_told(tmp_path):
     bad = BadPictures(10, 1.0, listing=tmp_path / "none" / "bad_files.csv")
-    with pytest.raises(EnvironmentProblem, match=r"bad_files\.csv: cannot be written: No such file"):
+    with pytest.raises(EnvironmentProblem, match=r"bad_files\.csv cannot be written \(No such file"):
         bad.add([Bad("a.png", "", "b.png")])
 
 

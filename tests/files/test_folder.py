@@ -1,11 +1,8 @@
 """Saved models: all of a folder or nothing of it, and every file is checked when it is read."""
 
-import ctypes
-import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from swinkit.errors import DataError, EnvironmentProblem, UsageError
-from swinkit.files import folder as module
+from swinkit.errors import DataError, UsageError
 from swinkit.files.folder import FILES, SavedModel, read_folder, write_folder
 from swinkit.weights.load import canonical
 
@@ -80,85 +76,6 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, saved: SavedMode
     assert [entry.name for entry in tmp_path.rglob("*")] == ["photos", "cat.jpg"]
     with pytest.raises(UsageError, match=r"is no folder"):
         write_folder(tmp_path / "photos" / "cat.jpg", saved)
-
-
-def fail_with_no_space(*_: object, **__: object) -> None:
-    """What a full disk does."""
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def lose_a_tensor(tensors: dict, path: Path, metadata: dict) -> None:
-    """What a broken disk might do."""
-    tensors.popitem()
-    REAL_SAVE(tensors, path, metadata)
-
-
-REAL_SAVE = module.save_file
-FAILURES = {
-    "weights": ("save_file", fail_with_no_space),
-    "flush": ("sync", fail_with_no_space),
-    "rename": ("take_name", fail_with_no_space),
-    "damage": ("save_file", lose_a_tensor),
-}
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize("existing", [True, False])
-def test_a_failure_leaves_nothing_behind_and_the_old_model_whole(
-    tmp_path: Path, saved: SavedModel, monkeypatch: pytest.MonkeyPatch, failure: str, existing: bool
-):
-    if existing:
-        write_folder(tmp_path / "best", saved)
-    monkeypatch.setattr(module, *FAILURES[failure])
-    with pytest.raises(
-        EnvironmentProblem, match=r"best cannot be written .*(No space left|did not come out)"
-    ):
-        write_folder(tmp_path / "best", replace(saved, card="newer"))
-    assert [entry.name for entry in tmp_path.iterdir()] == (["best"] if existing else [])
-    if existing:
-        assert_same(read_folder(tmp_path / "best"), saved)
-
-
-def test_a_failing_rename_puts_the_old_model_back(
-    tmp_path: Path, saved: SavedModel, monkeypatch: pytest.MonkeyPatch
-):
-    write_folder(tmp_path / "best", saved)
-    rename: Callable[[Path, Path], Path] = Path.replace
-
-    def refuse_the_new(path: Path, target: Path) -> Path:
-        if path.name.endswith(".partial"):
-            raise PermissionError("not now")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "replace", refuse_the_new)
-    with pytest.raises(EnvironmentProblem, match="not now"):
-        write_folder(tmp_path / "best", replace(saved, card="newer"))
-    assert_same(read_folder(tmp_path / "best"), saved)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["best"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 400 kB, where this machine lets us mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
-    if (
-        libc is None
-        or not hasattr(libc, "umount2")
-        or libc.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=400k")
-    ):
-        pytest.skip("mounting a small disk takes rights that this process does not have")
-    yield disk
-    libc.umount2(bytes(disk), 2)
-
-
-def test_a_full_disk_keeps_the_old_model(small_disk: Path, saved: SavedModel):
-    write_folder(small_disk / "best", saved)
-    with pytest.raises(EnvironmentProblem, match=r"best cannot be written"):
-        write_folder(small_disk / "best", replace(saved, state=saved.state | {"large": torch.zeros(100_000)}))
-    assert [entry.name for entry in small_disk.iterdir()] == ["best"]
-    assert_same(read_folder(small_disk / "best"), saved)
 
 
 def test_a_lost_card_is_no_reason_to_refuse_a_model(tmp_path: Path, saved: SavedModel):

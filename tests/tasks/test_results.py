@@ -78,7 +78,7 @@ def test_an_unknown_ending_is_refused_with_those_known(tmp_path, name):
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
-    with pytest.raises(EnvironmentProblem, match=r"card.png: cannot be written: No such file or directory"):
+    with pytest.raises(EnvironmentProblem, match=r"card.png cannot be written \(No such file or directory\)"):
         RESULT.save(tmp_path / "no" / "card.png")
 
 

@@ -21,17 +21,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swinkit.data.augment import Augmentation
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
-from swinkit.settings.recipe import Data, Optimiser, Recipe, Run
+from swinkit.settings.augmentation import Augmentation
+from swinkit.settings.data import Data
+from swinkit.settings.optimiser import Optimiser
+from swinkit.settings.recipe import Recipe
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.settings import ClassificationRecipe
 from swinkit.tasks.serialization import write_model
 from swinkit.training.job import Job
 from swinkit.training.loop import train
@@ -78,9 +82,9 @@ def prepare(samples: Any, indices: Sequence[int], epoch: int) -> Batch:
     return Batch(pixels, samples.labels[list(indices)])
 
 
-def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
+def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationRecipe:
     """Six steps an epoch; `dropout` is the rate of drop-path, too."""
-    return Recipe(
+    return ClassificationRecipe(
         variant="swin-t",
         drop_path=dropout,
         data=Data(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),

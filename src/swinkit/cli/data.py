@@ -1,10 +1,10 @@
 """`swinkit data check PATH`: what is in a data set, and what is wrong with it, before anything is trained."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..benchmarking.machine import cores
 from ..data.check import Report, report_on, splits_of
 from ..data.scan import readings
 from ..data.size_stats import shapes, sides, span
@@ -19,6 +19,11 @@ from .table import table
 ACTIONS = ["check"]
 SHOWN = 3  # pictures of each problem
 SHOWN_CLASSES = 30
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def command(arguments: Sequence[str]) -> int:

@@ -27,10 +27,10 @@ def command(arguments: Sequence[str]) -> int:
         if name is not None:
             require_known(name)
     from .. import api
-    from ..tasks.evaluation import refuse_to_replace
+    from ..tasks.evaluation import refuse_output
 
     if options.save is not None:
-        refuse_to_replace(options.save)
+        refuse_output(options.save)
     found = evaluation(api.load(options.model, **ways(options)), options.model, options)
     comparison = None
     if options.compare is not None:

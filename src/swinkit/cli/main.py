@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .. import __version__
 from ..errors import EnvironmentProblem, SwinkitError, UsageError
 from ..models.catalogue import did_you_mean
+from ..version import __version__
 from .console import INTERRUPTED, complain, note
 
 VERBS = {
@@ -19,7 +19,6 @@ VERBS = {
     "train": "train a model by a recipe",
     "pretrain": "learn from pictures without labels",
     "evaluate": "measure a model on labelled pictures",
-    "bench": "measure our models beside other libraries' on this machine",
     "optimize": "build what makes models faster on this machine's CPU",
     "cache": "list or delete downloaded checkpoints",
     "convert": "carry a model's weights to another library",

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import EnvironmentProblem
+from ..files.atomic import replace_file
 from .console import note
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class OutputFolder:
         try:
             self.rows.close()
             if kind is None:
-                self.partial.replace(self.folder / ROWS)
+                replace_file(self.partial, self.folder / ROWS)
             elif self.partial.stat().st_size:
                 note(f"stopped; what was done until then is in {self.partial}")
             else:

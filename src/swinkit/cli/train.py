@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
-from ..settings.recipe import Recipe, from_json
+from ..settings.recipe import Recipe
 from .arguments import helped, parse, parser
 from .console import INTERRUPTED, line, unless_hung_up
 from .dry_run import rehearsed
@@ -125,9 +125,10 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
     """
     from ..runs.config_diff import PLACE, RECIPE
     from ..runs.folder import recorded_config
+    from ..tasks.registry import recipe_in
 
     config = recorded_config(run)
-    recipe = from_json(Recipe, config.get(RECIPE))
+    recipe = recipe_in(config.get(RECIPE))
     data, words = taken(arguments, "data")
     reader = parser("train --resume RUN", DESCRIPTION)
     add_shared(reader)

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem
+from ..files.atomic import atomic_write
 from .images import ImageError
 from .rng import draws
 from .samples import Readable, Reader
@@ -145,10 +146,8 @@ def write(path: Path, new: dict[str, Bad]) -> None:
         EnvironmentProblem: it cannot be written.
     """
     rows = (read(path) if path.exists() else {}) | new
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            csv.writer(file).writerows([COLUMNS, *map(astuple, rows.values())])
-        partial.replace(path)
-    except OSError as error:
-        raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None
+    with (
+        atomic_write(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        csv.writer(file).writerows([COLUMNS, *map(astuple, rows.values())])

@@ -7,7 +7,6 @@ field `label`. The index of a shard is kept in swinkit's cache, never beside the
 import hashlib
 import json
 import logging
-import os
 import tarfile
 from array import array
 from collections.abc import Sequence
@@ -19,7 +18,8 @@ from sys import intern
 import torch
 from torch import Tensor
 
-from ..errors import DataError, listed
+from ..errors import DataError, EnvironmentProblem, listed
+from ..files.atomic import atomic_write
 from .cache import root as cache_root
 from .ids import Texts
 from .images import SUFFIXES, ImageError
@@ -122,12 +122,11 @@ def index_of(path: Path) -> list[Row]:
     except (OSError, ValueError, TypeError):  # not there, or cut short
         rows = scan(path)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(rows))
-        partial.replace(kept)
-    except OSError as error:
-        logger.warning("the index of %s cannot be kept: %s", path, error.strerror)
+        with atomic_write(kept, "it is built again next time") as partial:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(rows))
+    except EnvironmentProblem as problem:
+        logger.warning("the index of %s: %s", path, problem)
     return rows
 
 

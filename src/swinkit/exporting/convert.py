@@ -9,6 +9,7 @@ from torch import nn
 
 from ..core.spec import Size
 from ..errors import DataError
+from ..files.atomic import atomic_write
 from ..files.folder import CONFIG, WEIGHTS
 from ..files.state import State
 from ..tasks.predictor import evaluating
@@ -19,7 +20,7 @@ from ..weights.configs import BARE, preprocessor_config, timm_config, transforme
 from ..weights.dialect_table import dialect_named
 from ..weights.ranks import write_ranks
 from ..weights.unsupported import text
-from .files import PROCESSOR, landing, refuse_source, refuse_to_replace, write_json, write_tensors
+from .files import PROCESSOR, refuse_output, refuse_source, write_json, write_tensors
 from .formats import require_form
 from .source import Subject
 from .targets import Target, require_known, target_of
@@ -47,7 +48,7 @@ class Conversion:
     written: bool
 
 
-def before_loading(
+def check_request(
     source: str | os.PathLike[str] | None, out: Path, to: str, *, ranks: int | None = None, force: bool
 ) -> None:
     """Find mistakes that need no model, before a large one is read.
@@ -59,7 +60,7 @@ def before_loading(
     require_form(out, to, ranks)
     if source is not None:
         refuse_source(source, out)
-    refuse_to_replace(out, force=force)
+    refuse_output(out, force=force)
 
 
 def convert_model(
@@ -85,13 +86,13 @@ def convert_model(
     target = target_of(to, out, subject, ranks)
     dialect = dialect_named(target.dialect)
     state = dialect.write(subject.state, subject.spec)
-    refuse_to_replace(out, force=force)
+    refuse_output(out, force=force)
     one_window = target.dialect.startswith(ONE_WINDOW)
     cut = target.dialect.startswith(CUT_BY_SIZE)
     size = uncut_size(subject.spec, subject.size, one_window=one_window) if cut else subject.size
     proof: Proof | str = "not checked: dry run" if dry_run else "not checked, as asked"
     if not dry_run:
-        with landing(out) as partial:
+        with atomic_write(out) as partial:
             write(partial, target, subject, state, size, out.name)
             if check:
                 with evaluating(model):

@@ -1,34 +1,26 @@
-"""Files in another library's layout: written beside their place, read back, and only then named.
-
-Whatever goes wrong on the way, an interrupt too, leaves what was there before and nothing else.
-"""
+"""Files in another library's layout: what they may replace, and how they are written and read back."""
 
 import json
 import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import EnvironmentProblem, UsageError
-from ..files.disk import sync
-from ..files.folder import CONFIG, WEIGHTS, take_name
+from ..errors import UsageError
+from ..files.atomic import refuse_to_replace
+from ..files.folder import CONFIG, WEIGHTS
 from ..files.state import State
-from ..files.tensors import read_state
+from ..files.tensors import contiguous_copies, read_state, write_safetensors, write_torch
 
 PROCESSOR = "preprocessor_config.json"
 OURS = (WEIGHTS, CONFIG, PROCESSOR)  # what a folder may hold that is replaced
 METADATA = {"format": "pt"}  # transformers reads no safetensors file without it
 
 
-def refuse_to_replace(out: Path, *, force: bool) -> None:
+def refuse_output(out: Path, *, force: bool) -> None:
     """Raise unless `out` may be written.
 
     Raises:
@@ -43,11 +35,8 @@ def refuse_to_replace(out: Path, *, force: bool) -> None:
         raise UsageError(f"{out} exists; choose another name, or replace it with --force")
     if out.is_symlink() or not (out.is_file() or out.is_dir()):
         raise UsageError(f"{out} is no plain file or folder, so it is not replaced; choose another name")
-    strangers = (
-        sorted(entry.name for entry in out.iterdir() if entry.name not in OURS) if out.is_dir() else []
-    )
-    if strangers:
-        raise UsageError(f"{out} holds {strangers[0]!r}, which would be lost; choose another folder")
+    if out.is_dir():
+        refuse_to_replace(out, OURS, "model")
 
 
 def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
@@ -64,58 +53,17 @@ def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
         raise UsageError(f"{out} is {source} itself, or one lies in the other; write somewhere else")
 
 
-@contextmanager
-def landing(out: Path) -> Iterator[Path]:
-    """A name beside `out`, with the same ending, to be written to inside; it becomes `out` at the end.
-
-    Raises:
-        EnvironmentProblem: there is no space, or no permission to write.
-    """
-    token = uuid.uuid4().hex[:8]
-    partial, old = (out.with_name(f".{out.stem}.{token}.{end}{out.suffix}") for end in ("partial", "old"))
-    try:
-        yield partial
-        for place in [*(partial.iterdir() if partial.is_dir() else ()), partial]:
-            sync(place)
-        if out.is_dir():
-            take_name(partial, out, old)
-        else:
-            partial.replace(out)
-            sync(out.parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EnvironmentProblem(f"{out} cannot be written ({reason}); nothing there was changed") from None
-    finally:
-        remove(partial)
-        if out.exists():
-            remove(old)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or folder if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
     """One file; `wrapper` names the dictionary inside a torch file that holds the tensors.
 
     Raises:
         OSError: it cannot be written, or does not read back as it was written.
     """
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
-    path.touch()
-    mode = path.stat().st_mode & 0o777  # who may read it; safetensors would keep the file to its owner
-    try:
-        if path.suffix == ".safetensors":
-            save_file(tensors, path, METADATA)
-        else:
-            torch.save(tensors if wrapper is None else {wrapper: tensors}, path)
-    except (SafetensorError, RuntimeError) as error:  # which is how both tell that a write failed
-        raise OSError(" ".join(str(error).split())[:200]) from None
-    path.chmod(mode)
+    tensors = contiguous_copies(state)
+    if path.suffix == ".safetensors":
+        write_safetensors(path, tensors, METADATA)
+    else:
+        write_torch(path, tensors if wrapper is None else {wrapper: tensors})
     written = read_state(path)
     if written.keys() != tensors.keys() or not all(same(written[name], tensors[name]) for name in tensors):
         raise OSError(f"{path.name} did not come out as it was written")

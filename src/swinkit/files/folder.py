@@ -8,20 +8,18 @@ nothing in them can name code.
 import hashlib
 import json
 import os
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file
 
-from .. import __version__
-from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from .disk import sync
+from ..errors import DataError, listed
+from ..version import __version__
+from .atomic import atomic_write, refuse_to_replace
 from .state import State
-from .tensors import read_safetensors
+from .tensors import read_safetensors, write_safetensors
 
 WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "model.safetensors",
@@ -58,53 +56,26 @@ def write_folder(path: str | os.PathLike[str], saved: SavedModel) -> None:
         UsageError: `path` is a file, or a folder with anything but a saved model in it.
         EnvironmentProblem: it cannot be written (no space, no permission); what stood at `path` is kept.
     """
-    path = Path(path).absolute()
-    refuse_to_replace(path)
-    token = uuid.uuid4().hex[:8]
-    partial, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("partial", "old"))
-    try:
+    path = Path(path)
+    refuse_to_replace(path, (*FILES, METRICS), "saved model")
+    with atomic_write(path) as partial:
         partial.mkdir(parents=True)
         write_files(partial, saved)
         compare(partial / WEIGHTS, saved.state)
-        take_name(partial, path, old)
-    except (OSError, SafetensorError) as error:
-        raise EnvironmentProblem(f"{path} cannot be written ({error}); nothing there was changed") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def refuse_to_replace(path: Path) -> None:
-    """Raise if `path` is something that a saved model must not replace."""
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise UsageError(f"{path} is no folder; choose another name for the saved model")
-    strangers = (
-        sorted(entry.name for entry in path.iterdir() if entry.name not in (*FILES, METRICS))
-        if path.is_dir()
-        else []
-    )
-    if strangers:
-        raise UsageError(f"{path} holds {listed(strangers)}, which would be lost; choose another folder")
 
 
 def write_files(folder: Path, saved: SavedModel) -> None:
-    """All files, on the disk before anything is renamed."""
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in saved.state.items()}
-    metadata = {"format": "pt", "swinkit": __version__, "config_sha256": fingerprint(saved.config)}
-    save_file(tensors, folder / WEIGHTS, metadata)
+    """Write all files of `saved` into `folder`."""
     plain = {CONFIG: saved.config, PREPROCESS: saved.preprocess, LABELS: saved.labels}
     if saved.metrics is not None:
         plain[METRICS] = saved.metrics
     texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in plain.items()}
     texts[CARD] = saved.card
     for name, text in texts.items():
-        (folder / name).write_text(
-            text, encoding="utf-8", errors="backslashreplace"
-        )  # as JSON spells bytes, too
-    # safetensors keeps its file to its owner; who may read the others may read this one too.
-    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode & 0o777)
-    for place in (folder / WEIGHTS, *(folder / name for name in texts), folder):
-        sync(place)
+        # A label from a file name may hold bytes that are no text; they are escaped as JSON escapes them.
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+    metadata = {"format": "pt", "swinkit": __version__, "config_sha256": fingerprint(saved.config)}
+    write_safetensors(folder / WEIGHTS, saved.state, metadata)
 
 
 def compare(path: Path, state: State) -> None:
@@ -112,20 +83,6 @@ def compare(path: Path, state: State) -> None:
     written = {name: (tensor.shape, tensor.dtype) for name, tensor in load_file(path).items()}
     if written != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
         raise OSError(f"{path.name} did not come out as it was written")
-
-
-def take_name(partial: Path, path: Path, old: Path) -> None:
-    """Rename `partial` to `path`; what stood there is moved to `old` first, and back if that fails."""
-    replacing = path.exists()
-    if replacing:
-        path.replace(old)
-    try:
-        partial.replace(path)
-        sync(path.parent)
-    except BaseException:  # an interrupt too
-        if replacing and not path.exists():
-            old.replace(path)
-        raise
 
 
 def read_folder(path: str | os.PathLike[str]) -> SavedModel:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from ..errors import DataError, listed
 from .archives import pickled
@@ -135,6 +135,40 @@ def read_safetensors(path: Path) -> State:
         raise DataError(
             f"{path} is no whole safetensors file ({reason}); copy or download it again"
         ) from None
+
+
+def write_safetensors(path: Path, state: State, metadata: dict[str, str]) -> None:
+    """Write tensors to a .safetensors file with the permissions that any new file gets.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.touch()
+    mode = path.stat().st_mode & 0o777  # because safetensors would keep the file to its owner
+    try:
+        save_file(contiguous_copies(state), path, metadata)
+    except SafetensorError as error:  # the library's error for a failed write
+        raise OSError(" ".join(str(error).split())[:200]) from None
+    path.chmod(mode)
+
+
+def write_torch(path: Path, content: object) -> None:
+    """Write tensors and plain values to a file by `torch.save`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:  # torch's error for a failed write, raised while it handled the cause
+        cause = error.__context__
+        raise cause if isinstance(cause, OSError) else OSError(str(error).splitlines()[0]) from None
+
+
+def contiguous_copies(state: State) -> State:
+    """Return copies on the CPU that share no memory and have no strides of their own."""
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 
 
 def read_torch(path: Path, file: BinaryIO) -> object:

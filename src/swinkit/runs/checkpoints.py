@@ -7,22 +7,20 @@ It is written under another name and takes its own when it is on the disk; older
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..errors import DataError, EnvironmentProblem
-from ..files.disk import sync
-from ..files.tensors import read_torch
+from ..errors import DataError
+from ..files.atomic import atomic_write, remove_leftovers, sync
+from ..files.tensors import read_torch, write_torch
 from .progress import Progress
 
 logger = logging.getLogger(__name__)
 
 STATE, COMMIT = "state.pt", "COMMIT.json"
+KEPT = "earlier checkpoints are kept: make room, and resume the run"
 PROGRESS = "progress"  # the entry of the state that tells how far it is
 
 
@@ -44,29 +42,15 @@ class Checkpoints:
             DataError: it is not on the disk as it was written; the older ones are kept.
         """
         target = self.folder / progress.name()
-        partial = self.folder / f".{target.name}.partial"
         if is_whole(target):  # stopped again before the first step since
             return
-        try:
-            for old in self.folder.glob(".*.partial"):
-                shutil.rmtree(old)
+        remove_leftovers(self.folder)
+        with atomic_write(target, KEPT) as partial:
             if not self.folder.exists():
                 self.folder.mkdir(parents=True)
                 sync(self.folder.parent)
             partial.mkdir()
             write(partial, {**state, PROGRESS: vars(progress)})
-            if target.exists():  # a damaged one: a whole one would have been resumed
-                shutil.rmtree(target)
-            partial.replace(target)
-            sync(self.folder)
-        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter, on the former
-            shutil.rmtree(partial, ignore_errors=True)
-            cause = error if isinstance(error, OSError) else error.__context__
-            reason = getattr(cause, "strerror", None) or str(error).splitlines()[0]
-            raise EnvironmentProblem(
-                f"{target} cannot be written ({reason}); earlier checkpoints are kept: "
-                "make room, and resume the run"
-            ) from None
         self._prune(target)
 
     def _prune(self, kept: Path) -> None:
@@ -109,15 +93,10 @@ class Checkpoints:
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:
-    """`state.pt` and `COMMIT.json`, on the disk."""
-    with (folder / STATE).open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write `state.pt` and `COMMIT.json`."""
+    write_torch(folder / STATE, state)
     manifest = {STATE: {"bytes": (folder / STATE).stat().st_size, "sha256": digest(folder / STATE)}}
     (folder / COMMIT).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    sync(folder / COMMIT)
-    sync(folder)
 
 
 def verify(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .. import __version__
+from ..version import __version__
 
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors")
 

@@ -14,16 +14,14 @@ import csv
 import io
 import json
 import logging
-import os
 import shlex
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
-from ..files.disk import sync
+from ..files.atomic import atomic_write, remove_leftovers
 from ..files.folder import read_json
 from .checkpoints import Checkpoints
 from .config_diff import Change, changes_of
@@ -37,6 +35,7 @@ FOUND = "found"  # the entry of what was found out about the machine: no choice,
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
 RESUME = "RESUME.txt"
+REMEDY = "when that is mended, the same command goes on"
 LISTED = 6  # differences in one message
 
 
@@ -77,10 +76,7 @@ class RunFolder:
             raise
         for change in changes:
             logger.warning("changed since this run began: %s", change)
-        with self.writing():
-            for left in self.path.glob(".*"):  # by a process that was killed while it wrote
-                if left.suffix in (".partial", ".old"):
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+        remove_leftovers(self.path)
         if not recorded.exists():
             self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
         return changes
@@ -131,20 +127,13 @@ class RunFolder:
             yield
         except OSError as error:
             raise EnvironmentProblem(
-                f"{error.filename or self.path} cannot be written: {error.strerror or error}; "
-                "when that is mended, the same command goes on"
+                f"{error.filename or self.path} cannot be written: {error.strerror or error}; {REMEDY}"
             ) from None
 
     def replace(self, name: str, text: str) -> None:
         """Write a file beside the one of this name; once it is on the disk, it takes the name, for good."""
-        partial = self.path / f".{name}.partial"
-        with self.writing():
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-            sync(self.path)
+        with atomic_write(self.path / name, REMEDY) as partial:
+            partial.write_text(text, encoding="utf-8")
 
     def log(self, event: str, updates: int, **facts: Any) -> None:
         """Add a line to the log: what happened after so many optimiser steps."""

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import os
-import shutil
-import uuid
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,13 +16,13 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
-from .. import __version__
 from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
 from ..data.samples import Samples
-from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from ..files.disk import sync
-from ..files.folder import read_json, take_name
+from ..errors import DataError, UsageError
+from ..files.atomic import atomic_write, refuse_to_replace
+from ..files.folder import read_json
+from ..version import __version__
 from .observed import Observed
 from .predictor import evaluating
 from .registry import TASKS
@@ -156,21 +154,14 @@ def summary(samples: Samples, preprocess: Preprocess) -> str:
     )
 
 
-def refuse_to_replace(folder: Path) -> None:
+def refuse_output(folder: Path) -> None:
     """Check, before anything is measured, that an evaluation may be written as `folder`.
 
     Raises:
         UsageError: it is a file, or holds anything but an earlier evaluation.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UsageError(f"{folder} is no folder; choose another name for the evaluation")
-    found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    known = {name for task_type in TASKS.values() for name in task_type().evaluation_files}
-    strangers = [name for name in found if name not in known]
-    if found and not strangers and not is_ours(folder / METRICS):
-        strangers = found
-    if strangers:
-        raise UsageError(f"{folder} holds {listed(strangers)}, which would be lost; choose another folder")
+    files = {name for task_type in TASKS.values() for name in task_type().evaluation_files}
+    refuse_to_replace(folder, files if is_ours(folder / METRICS) else (), "evaluation")
 
 
 def is_ours(metrics: Path) -> bool:
@@ -188,25 +179,11 @@ def write_evaluation(folder: Path, content: Mapping[str, dict[str, Any] | str | 
         UsageError: `folder` holds something else.
         EnvironmentProblem: it cannot be written; what stood there is kept.
     """
-    path = folder.absolute()
-    refuse_to_replace(path)
-    token = uuid.uuid4().hex[:8]
-    partial, old = (path.with_name(f".{path.name}.{token}.{end}") for end in ("partial", "old"))
-    try:
+    refuse_output(folder)
+    with atomic_write(folder) as partial:
         partial.mkdir(parents=True)
         for name, value in content.items():
             write_file(partial / name, value)
-            sync(partial / name)
-        sync(partial)
-        take_name(partial, path, old)
-    except OSError as error:
-        reason = error.strerror or error
-        raise EnvironmentProblem(
-            f"{folder} cannot be written ({reason}); nothing there was changed"
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_file(path: Path, value: dict[str, Any] | str | Image.Image) -> None:

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import DataError
+from ..settings.recipe import Recipe, from_json
 from .task import Task
 from .task_type import TaskType
 
 
-def classification() -> TaskType[Any]:
+def classification() -> TaskType[Any, Any]:
     """Return the task of classifiers."""
     from .classification.task_type import ClassificationType
 
     return ClassificationType()
 
 
-def simmim() -> TaskType[Any]:
+def simmim() -> TaskType[Any, Any]:
     """Return the task of masked pre-training."""
     from .simmim.task_type import SimMIMType
 
@@ -22,12 +24,25 @@ def simmim() -> TaskType[Any]:
 
 
 # A row imports its task when it is called, since most commands need one task.
-TASKS: dict[str, Callable[[], TaskType[Any]]] = {
+TASKS: dict[str, Callable[[], TaskType[Any, Any]]] = {
     "classification": classification,
     "simmim": simmim,
 }
 
 
-def task_type_of(model: Task) -> TaskType[Any]:
+def task_type_of(model: Task) -> TaskType[Any, Any]:
     """Return the type of a model's task."""
     return TASKS[model.name]()
+
+
+def recipe_in(recorded: object) -> Recipe:
+    """Return the recipe that a run recorded as JSON, of whatever task.
+
+    Raises:
+        DataError: a field is missing or unknown.
+        UsageError: a value that the recipe refuses.
+    """
+    task = recorded.get("task") if isinstance(recorded, dict) else None
+    if task is not None and task not in TASKS:
+        raise DataError(f"recipe.task must be one of {', '.join(TASKS)}, got {task!r}")
+    return from_json(TASKS[task]().recipe if task else Recipe, recorded)

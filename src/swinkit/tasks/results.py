@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import EnvironmentProblem, UsageError
+from ..errors import UsageError
+from ..files.atomic import atomic_write
 from ..viz.overlays import card
 from ..viz.reconstructions import reconstruction_card
 
@@ -170,10 +171,5 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     chosen = formats.get(path.suffix.lower())
     if chosen is None:
         raise UsageError(f"{path}: unknown ending {path.suffix!r} (known: {', '.join(formats)})")
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    with atomic_write(path, durable=False) as partial:
         picture.save(partial, chosen, quality=92)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None

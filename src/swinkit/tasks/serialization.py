@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import __version__
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError
@@ -16,6 +15,7 @@ from ..files.folder import SavedModel, read_folder, write_folder
 from ..files.state import State
 from ..models.build import build
 from ..models.config import family_of, spec_from_json, spec_to_json
+from ..version import __version__
 from ..weights.dialect_table import DIALECTS
 from ..weights.load import load_weights
 from .registry import TASKS, task_type_of

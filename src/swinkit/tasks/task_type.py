@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from .publication import Claims, Publication
 
 
+Settings = TypeVar("Settings", bound=Recipe)
 Model = TypeVar("Model", bound=Task)
 
 
-class TaskType(ABC, Generic[Model]):
+class TaskType(ABC, Generic[Settings, Model]):
     """How the models of one task are built, trained, evaluated, saved and published.
 
     A task is a folder of the same few files: `settings`, `data`, `model`, `losses`, `metrics`, `evaluation`,
@@ -36,18 +37,18 @@ class TaskType(ABC, Generic[Model]):
     """
 
     name: ClassVar[str]  # as `config.json`, `metrics.json` and recipes call the task
-    recipe: ClassVar[type[Recipe]]
+    recipe: type[Settings]  # its recipes, torch-free
     advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
     predict_options: ClassVar[tuple[str, ...]] = ()  # keywords of its models' `predict`, beside `batch_size`
 
     # Train
 
-    def require_trainable(self, recipe: Recipe) -> None:
-        """Raise UsageError if the task cannot learn from the kind of inputs that the recipe names."""
+    def require_trainable(self, recipe: Settings) -> None:
+        """Raise UsageError if the task cannot learn from the kind of inputs of the recipe."""
 
     @abstractmethod
-    def find(self, recipe: Recipe, data: Path) -> tuple[Samples, Samples]:
+    def find(self, recipe: Settings, data: Path) -> tuple[Samples, Samples]:
         """Return the samples to learn from, and those that are held out.
 
         Raises:
@@ -55,7 +56,9 @@ class TaskType(ABC, Generic[Model]):
         """
 
     @abstractmethod
-    def build(self, recipe: Recipe, training: Samples, initial: Task | None) -> tuple[Model, dict[str, str]]:
+    def build(
+        self, recipe: Settings, training: Samples, initial: Task | None
+    ) -> tuple[Model, dict[str, str]]:
         """Return a model to be trained, and notes about its weights by what they are about.
 
         The weights start as those of `initial`, a model of any task; without one they are random.
@@ -65,7 +68,7 @@ class TaskType(ABC, Generic[Model]):
         """
 
     @abstractmethod
-    def training_batches(self, recipe: Recipe, model: Model) -> Prepare[Any]:
+    def training_batches(self, recipe: Settings, model: Model) -> Prepare[Any]:
         """Return what turns samples into a batch of `Task.losses`."""
 
     @abstractmethod
@@ -83,7 +86,7 @@ class TaskType(ABC, Generic[Model]):
 
     @abstractmethod
     def training_card(
-        self, recipe: Recipe, model: Model, splits: tuple[Samples, Samples], scores: Mapping[str, float]
+        self, recipe: Settings, model: Model, splits: tuple[Samples, Samples], scores: Mapping[str, float]
     ) -> str:
         """Return the model card, in Markdown, of a model that was trained and scored on these splits."""
 

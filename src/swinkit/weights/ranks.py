@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..files.state import State
+from ..files.tensors import write_torch
 
 EXPERT = re.compile(r"(?P<layer>.+)\.experts\.batched_(?P<part>fc[12]_(?:w|bias))")
 
@@ -166,7 +167,7 @@ def write_ranks(state: State, folder: Path, name: str, ranks: int) -> list[Path]
         raise UsageError(f"{listed(existing)} exist already; choose another name or folder")
     for path, part in files.items():
         try:
-            torch.save({"model": part}, path)
-        except (OSError, RuntimeError) as error:
+            write_torch(path, {"model": part})
+        except OSError as error:
             raise EnvironmentProblem(f"{path} cannot be written: {error}") from None
     return list(files)

@@ -17,7 +17,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError
-from ..files.disk import sync
+from ..files.atomic import atomic_write, replace_file
 from ..files.structure import require_weights
 from .checkpoints import Checkpoint, published
 from .download import USUAL, Mark, Patience, Watch, download, size_of, told
@@ -51,10 +51,8 @@ class Record:
 
     def write(self, path: Path) -> None:
         """Put it beside the file, whole or not at all."""
-        with told(path):
-            new = beside(path, f"{RECORD}.new")
+        with atomic_write(beside(path, RECORD), "choose another folder with SWINKIT_CACHE") as new:
             new.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-            new.replace(beside(path, RECORD))
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -113,10 +111,8 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
         forget(new)  # ours, and of no use
         raise DataError(f"{address_of(checkpoint)}: {error}") from None
     with told(path):
-        sync(new)
         state = new.stat()
-        new.replace(path)
-        sync(path.parent)
+        replace_file(new, path)
     Mark.path(beside(path, PARTIAL)).unlink(missing_ok=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     known = checkpoint.sha256 is not None

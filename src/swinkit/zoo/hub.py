@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..files.settings import LARGEST_FILE
+from ..version import __version__
 from .hub_errors import LOG_IN, Unreachable, explained
 from .metadata import Facts
 from .paths import offline

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from ... import __version__
 from ...data.cache import root
 from ...errors import EnvironmentProblem
-from ...files.disk import sync
+from ...files.atomic import replace_file
+from ...version import __version__
 from .library import Library
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,6 @@ def compile_to(path: Path, flags: tuple[str, ...], command: str) -> None:
                 lines = done.stderr.splitlines()
                 said = next((line for line in lines if "error" in line), f"exit code {done.returncode}")
                 raise EnvironmentProblem(f"{command} cannot compile the engine: {said[:300]}")
-            sync(new)
-            new.replace(path)
+            replace_file(new, path)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentProblem(f"the engine cannot be built in {path.parent}: {error}") from None

@@ -1,9 +1,9 @@
 """The model cards of classifiers."""
 
-from ... import __version__
 from ...data.samples import Samples
 from ...errors import listed
 from ...models.counts import num_parameters
+from ...version import __version__
 from .model import Classifier
 
 SHOWN = 20  # classes that a card names; labels.json has them all

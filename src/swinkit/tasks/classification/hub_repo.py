@@ -6,10 +6,10 @@ transformers through it, read the repository too; our own entry in it says the r
 
 import json
 
-from ... import __version__
 from ...files.folder import SavedModel
 from ...models.config import family_of
 from ...models.counts import num_parameters
+from ...version import __version__
 from ...weights.agreement import differing_stages
 from ...weights.configs import timm_cannot, timm_config
 from ...weights.load import export_weights

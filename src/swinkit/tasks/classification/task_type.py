@@ -11,10 +11,10 @@ from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
-from ...settings.recipe import Recipe
 from ..from_recipe import axes_of, given_weights, preprocess_of, random_weights, spec_of
 from ..task_type import TaskType
 from .model import Classifier
+from .settings import ClassificationRecipe
 
 # What trains, evaluates, draws and publishes is imported where it is used, so that a prediction waits for
 # none of it.
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from .evaluation import ClassifierEvaluation
 
 
-class ClassificationType(TaskType[Classifier]):
+class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
     """Pictures and their classes."""
 
     name = Classifier.name
-    recipe = Recipe
+    recipe = ClassificationRecipe
     advice = "try `swinkit predict PICTURE --model {model}`"
     evaluation_files = ("metrics.json", "per_class.csv", "predictions.csv", "confusion.png", "worst.png")
     predict_options = ("top",)
 
-    def require_trainable(self, recipe: Recipe) -> None:
+    def require_trainable(self, recipe: ClassificationRecipe) -> None:
         """Raise UsageError unless the recipe is for RGB pictures."""
         if axes_of(recipe.variant) != 2:
             raise UsageError(
@@ -53,7 +53,7 @@ class ClassificationType(TaskType[Classifier]):
                 f"pictures have three"
             )
 
-    def find(self, recipe: Recipe, data: Path) -> "tuple[Samples, Samples]":  # noqa: ARG002  the same for all
+    def find(self, recipe: ClassificationRecipe, data: Path) -> "tuple[Samples, Samples]":  # noqa: ARG002  the same for all
         """Return the labelled pictures of two splits, each with pictures of every class."""
         from ...data.find_dataset import find_samples
         from ...data.samples import HELD_OUT, TRAIN, require_every_class
@@ -65,7 +65,7 @@ class ClassificationType(TaskType[Classifier]):
         return training, held_out
 
     def build(
-        self, recipe: Recipe, training: "Samples", initial: "Task | None"
+        self, recipe: ClassificationRecipe, training: "Samples", initial: "Task | None"
     ) -> tuple[Classifier, dict[str, str]]:
         """Return a classifier of as many classes as `training` has, and notes about its weights."""
         from .transfer import classifier_from, match_head
@@ -85,7 +85,7 @@ class ClassificationType(TaskType[Classifier]):
         model.smoothing = recipe.augmentation.smoothing
         return model, notes
 
-    def training_batches(self, recipe: Recipe, model: Classifier) -> "PrepareTraining":
+    def training_batches(self, recipe: ClassificationRecipe, model: Classifier) -> "PrepareTraining":
         """Return what makes augmented batches."""
         from .data import PrepareTraining
 
@@ -106,7 +106,7 @@ class ClassificationType(TaskType[Classifier]):
 
     def training_card(
         self,
-        recipe: Recipe,
+        recipe: ClassificationRecipe,
         model: Classifier,  # noqa: ARG002  the data set says what it has learned
         splits: "tuple[Samples, Samples]",
         scores: Mapping[str, float],

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from ... import __version__
 from ...data.samples import ALL, Samples
 from ...models.counts import num_parameters
+from ...version import __version__
 from .model import SimMIM
 
 USE = """It answers with pictures, not with classes: `swinkit.load("FOLDER").predict("PICTURE").plot()` shows

@@ -17,11 +17,10 @@ from ...data.loader import Readable
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
 from ...errors import require
-from ...settings.augmentation import Augmentation
+from ...settings.augmentation import ImageAugmentation
 from .mask_generator import draw_masks
 from .settings import Masking
 
-OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
 OF_RGB = ("operations", "colour")  # what looks at red, green and blue
 
 
@@ -48,16 +47,15 @@ class Hiding:
     masking: Masking
     patch: Size
     seed: int
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
 
     def __post_init__(self) -> None:
         """Refuse masks that leave nothing to learn from."""
         self.masking.require_fits(self.preprocess.crop, self.patch)
         if self.augmentation is None:
             return
-        for name in OF_CLASSES:
-            value = getattr(self.augmentation, name)
-            require(value == 0, f"augmentation.{name}", value, "0, since pictures have no classes here")
+        erase = self.augmentation.erase
+        require(erase == 0, "augmentation.erase", erase, "0, since it would change what is reconstructed")
         if (len(self.preprocess.crop), self.preprocess.channels) != (2, 3):
             for name in OF_RGB:
                 value = getattr(self.augmentation, name)

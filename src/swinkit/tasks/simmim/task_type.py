@@ -10,11 +10,10 @@ from ...core.spec import Size
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
-from ...settings.recipe import Recipe
 from ..from_recipe import given_weights, preprocess_of, random_weights, spec_of
 from ..task_type import TaskType
 from .model import SimMIM
-from .settings import Masking, published_masking
+from .settings import Masking, SimMIMRecipe, published_masking
 
 # What trains, evaluates and draws is imported where it is used, so that a prediction waits for none of it.
 if TYPE_CHECKING:
@@ -29,16 +28,16 @@ if TYPE_CHECKING:
     from .evaluation import MaskedEvaluation
 
 
-class SimMIMType(TaskType[SimMIM]):
+class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
     """Pictures, clips or volumes alone: the model fills in what is hidden of them."""
 
     name = SimMIM.name
-    recipe = Recipe
+    recipe = SimMIMRecipe
     advice = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
     evaluation_files = ("metrics.json", "reconstructions.png")
     predict_options = ("seed",)
 
-    def find(self, recipe: Recipe, data: Path) -> "tuple[Samples, Samples]":
+    def find(self, recipe: SimMIMRecipe, data: Path) -> "tuple[Samples, Samples]":
         """Return the inputs of two splits; if no split is named, all of them for both."""
         from ...data.find_dataset import find_inputs
         from ...data.samples import ALL, HELD_OUT, TRAIN
@@ -54,21 +53,20 @@ class SimMIMType(TaskType[SimMIM]):
 
     def build(
         self,
-        recipe: Recipe,
+        recipe: SimMIMRecipe,
         training: "Samples",  # noqa: ARG002  there are no classes
         initial: "Task | None",
     ) -> tuple[SimMIM, dict[str, str]]:
         """Return a model of the recipe's variant and masking, and notes about its weights."""
         from ...weights.load import load_weights
 
-        assert recipe.masking is not None  # as recipes of this task are checked
         model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe))
         if initial is None:
             return model, random_weights(recipe)
         report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
         return model, given_weights(recipe, report)
 
-    def training_batches(self, recipe: Recipe, model: SimMIM) -> "Hiding":
+    def training_batches(self, recipe: SimMIMRecipe, model: SimMIM) -> "Hiding":
         """Return what makes batches of augmented inputs, a part of each hidden."""
         hiding = self.evaluation_batches(model)
         return replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
@@ -86,7 +84,11 @@ class SimMIMType(TaskType[SimMIM]):
         write_reconstructions(model, samples, run)
 
     def training_card(
-        self, recipe: Recipe, model: SimMIM, splits: "tuple[Samples, Samples]", scores: Mapping[str, float]
+        self,
+        recipe: SimMIMRecipe,
+        model: SimMIM,
+        splits: "tuple[Samples, Samples]",
+        scores: Mapping[str, float],
     ) -> str:
         """Return the card of a model that has just been pre-trained."""
         from .card import pretraining_card

@@ -1,0 +1,3 @@
+"""The version of the package, for every module that records which version wrote a file."""
+
+__version__ = "0.1.0"
