@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from swinkit.tasks.evaluation import write_evaluation
 
 from swinkit.data.corrupt import Bad
 from swinkit.data.corrupt import write as write_list
@@ -24,6 +23,7 @@ from swinkit.files.folder import SavedModel, write_folder
 from swinkit.runs.checkpoints import Checkpoints
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
+from swinkit.tasks.evaluation import write_evaluation
 from swinkit.tasks.results import save_picture
 from swinkit.weights.load import canonical
 from swinkit.zoo.cache import Record

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from ..data.dataset import Dataset
 from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
-from ..data.samples import Samples
 from ..errors import DataError, UsageError
 from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.folder import read_json
@@ -58,8 +58,6 @@ class Comparison(Protocol):
 
 class Evaluation(ABC):
     """A model's scores on samples: printed by `str`, written by `to_json` and `save`."""
-
-    samples: Samples
 
     @abstractmethod
     def __str__(self) -> str:
@@ -129,7 +127,7 @@ def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observe
         return Observed.sum(observe(number, batch) for number, batch in enumerate(prepared.batches()))
 
 
-def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, Any]:
+def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
     """What was measured, and how, as `metrics.json` states it."""
     return {
         "swinkit": __version__,
@@ -144,7 +142,7 @@ def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, A
     }
 
 
-def summary(samples: Samples, preprocess: Preprocess) -> str:
+def summary(samples: Dataset, preprocess: Preprocess) -> str:
     """The same in one line for people."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"

@@ -9,14 +9,14 @@ from .task import Task
 from .task_type import TaskType
 
 
-def classification() -> TaskType[Any, Any]:
+def classification() -> TaskType[Any, Any, Any]:
     """Return the task of classifiers."""
     from .classification.task_type import ClassificationType
 
     return ClassificationType()
 
 
-def simmim() -> TaskType[Any, Any]:
+def simmim() -> TaskType[Any, Any, Any]:
     """Return the task of masked pre-training."""
     from .simmim.task_type import SimMIMType
 
@@ -24,13 +24,13 @@ def simmim() -> TaskType[Any, Any]:
 
 
 # A row imports its task when it is called, since most commands need one task.
-TASKS: dict[str, Callable[[], TaskType[Any, Any]]] = {
+TASKS: dict[str, Callable[[], TaskType[Any, Any, Any]]] = {
     "classification": classification,
     "simmim": simmim,
 }
 
 
-def task_type_of(model: Task) -> TaskType[Any, Any]:
+def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
     """Return the type of a model's task."""
     return TASKS[model.name]()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..core.backbone import Swin
 from ..core.spec import Size
+from ..data.dataset import Dataset
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
 from ..settings.recipe import Recipe
@@ -16,7 +17,6 @@ from .task import Task
 
 if TYPE_CHECKING:
     from ..data.loader import Prepare
-    from ..data.samples import Samples
     from ..weights.dialect import Reading
     from ..weights.report import LoadReport
     from ..zoo.metadata import Facts
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 
 Settings = TypeVar("Settings", bound=Recipe)
+Data = TypeVar("Data", bound=Dataset)
 Model = TypeVar("Model", bound=Task)
 
 
-class TaskType(ABC, Generic[Settings, Model]):
+class TaskType(ABC, Generic[Settings, Data, Model]):
     """How the models of one task are built, trained, evaluated, saved and published.
 
     A task is a folder of the same few files: `settings`, `data`, `model`, `losses`, `metrics`, `evaluation`,
@@ -48,7 +49,7 @@ class TaskType(ABC, Generic[Settings, Model]):
         """Raise UsageError if the task cannot learn from the kind of inputs of the recipe."""
 
     @abstractmethod
-    def find(self, recipe: Settings, data: Path) -> tuple[Samples, Samples]:
+    def find(self, recipe: Settings, data: Path) -> tuple[Data, Data]:
         """Return the samples to learn from, and those that are held out.
 
         Raises:
@@ -56,9 +57,7 @@ class TaskType(ABC, Generic[Settings, Model]):
         """
 
     @abstractmethod
-    def build(
-        self, recipe: Settings, training: Samples, initial: Task | None
-    ) -> tuple[Model, dict[str, str]]:
+    def build(self, recipe: Settings, training: Data, initial: Task | None) -> tuple[Model, dict[str, str]]:
         """Return a model to be trained, and notes about its weights by what they are about.
 
         The weights start as those of `initial`, a model of any task; without one they are random.
@@ -76,7 +75,7 @@ class TaskType(ABC, Generic[Settings, Model]):
         """Return what turns samples into a batch of `Task.observe`, the same for every training."""
 
     @abstractmethod
-    def draw(self, model: Model, samples: Samples, observed: Observed, run: Path) -> None:
+    def draw(self, model: Model, samples: Data, observed: Observed, run: Path) -> None:
         """Draw what was observed of the held-out `samples` into the folder of a run.
 
         Raises:
@@ -86,14 +85,14 @@ class TaskType(ABC, Generic[Settings, Model]):
 
     @abstractmethod
     def training_card(
-        self, recipe: Settings, model: Model, splits: tuple[Samples, Samples], scores: Mapping[str, float]
+        self, recipe: Settings, model: Model, splits: tuple[Data, Data], scores: Mapping[str, float]
     ) -> str:
         """Return the model card, in Markdown, of a model that was trained and scored on these splits."""
 
     # Evaluate
 
     @abstractmethod
-    def samples(self, model: Model, data: Path, split: str) -> Samples:
+    def samples(self, model: Model, data: Path, split: str) -> Data:
         """Return the samples of a split that `model` can be evaluated on.
 
         Raises:
@@ -102,7 +101,7 @@ class TaskType(ABC, Generic[Settings, Model]):
 
     @abstractmethod
     def evaluate(
-        self, model: Model, samples: Samples, *, batch_size: int, workers: int, progress: Progress
+        self, model: Model, samples: Data, *, batch_size: int, workers: int, progress: Progress
     ) -> Evaluation:
         """Measure `model`, on the device where it is, on all samples.
 
@@ -112,7 +111,7 @@ class TaskType(ABC, Generic[Settings, Model]):
         """
 
     @abstractmethod
-    def protocol(self, model: Model, samples: Samples) -> dict[str, Any]:
+    def protocol(self, model: Model, samples: Data) -> dict[str, Any]:
         """Return what is measured, and how, as `metrics.json` states it."""
 
     # Save and load

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 
 from ..data.corrupt import BadPictures
+from ..data.dataset import Dataset
 from ..data.loader import InOrder, Loader
-from ..data.samples import Samples
 from ..errors import DataError
 from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, WRITTEN
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
@@ -146,7 +146,7 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
     )
 
 
-def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
+def config_of(recipe: Recipe, data: Path, training: Dataset, held_out: Dataset) -> dict[str, Any]:
     """Return what must be the same when a run is resumed, and where the data lie."""
     classes = {CLASSES: list(training.classes)} if training.classes else {}
     return {

@@ -1,6 +1,6 @@
 """The model cards of classifiers."""
 
-from ...data.samples import Samples
+from ...data.dataset import ImageDataset
 from ...errors import listed
 from ...models.counts import num_parameters
 from ...version import __version__
@@ -9,7 +9,7 @@ from .model import Classifier
 SHOWN = 20  # classes that a card names; labels.json has them all
 
 
-def training_card(variant: str, training: Samples, held_out: Samples, top1: float) -> str:
+def training_card(variant: str, training: ImageDataset, held_out: ImageDataset, top1: float) -> str:
     """Return the card of a model that has just been trained; `top1` in [0, 1], on the held-out pictures."""
     return f"""# {variant}, trained by swinkit {__version__}
 

@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 
 from ...data.classes import of_pictures
+from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
-from ...data.samples import HELD_OUT, Samples
 from ...errors import DataError, UsageError, listed
 from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
 from ..predictor import require_pictures
@@ -41,7 +41,7 @@ class ClassifierEvaluation(Evaluation):
     """What a classifier of the classes `labels` answered to `samples`, which it saw by `preprocess`."""
 
     labels: tuple[str, ...]
-    samples: Samples
+    samples: ImageDataset
     preprocess: Preprocess
     answers: Answers
 
@@ -182,7 +182,7 @@ class ClassifierEvaluation(Evaluation):
 
 def measured(
     model: Classifier,
-    samples: Samples,
+    samples: ImageDataset,
     *,
     batch_size: int,
     workers: int = 0,
@@ -202,7 +202,7 @@ def measured(
     return ClassifierEvaluation(model.labels, samples, model.preprocess, answers)
 
 
-def pictures_for(labels: Sequence[str], data: Path, split: str) -> Samples:
+def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
     """The labelled pictures of a split, numbered as `labels`; ImageNet's may be called by WordNet ids.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.backbone import Swin
 from ...core.spec import Size
 from ...data.classes import class_names
+from ...data.dataset import ImageDataset
 from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
@@ -19,7 +20,6 @@ from .settings import ClassificationRecipe
 # What trains, evaluates, draws and publishes is imported where it is used, so that a prediction waits for
 # none of it.
 if TYPE_CHECKING:
-    from ...data.samples import Samples
     from ...weights.dialect import Reading
     from ...weights.report import LoadReport
     from ...zoo.metadata import Facts
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .evaluation import ClassifierEvaluation
 
 
-class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
+class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier]):
     """Pictures and their classes."""
 
     name = Classifier.name
@@ -53,10 +53,10 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
                 f"pictures have three"
             )
 
-    def find(self, recipe: ClassificationRecipe, data: Path) -> "tuple[Samples, Samples]":  # noqa: ARG002  the same for all
+    def find(self, recipe: ClassificationRecipe, data: Path) -> tuple[ImageDataset, ImageDataset]:  # noqa: ARG002  the same for all
         """Return the labelled pictures of two splits, each with pictures of every class."""
+        from ...data.dataset import HELD_OUT, TRAIN, require_every_class
         from ...data.find_dataset import find_samples
-        from ...data.samples import HELD_OUT, TRAIN, require_every_class
 
         training = find_samples(data, TRAIN)
         held_out = find_samples(data, *HELD_OUT, classes=training.classes)
@@ -65,7 +65,7 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
         return training, held_out
 
     def build(
-        self, recipe: ClassificationRecipe, training: "Samples", initial: "Task | None"
+        self, recipe: ClassificationRecipe, training: ImageDataset, initial: "Task | None"
     ) -> tuple[Classifier, dict[str, str]]:
         """Return a classifier of as many classes as `training` has, and notes about its weights."""
         from .transfer import classifier_from, match_head
@@ -89,7 +89,7 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
         """Return what makes augmented batches."""
         from .data import PrepareTraining
 
-        return PrepareTraining(model.preprocess, recipe.augmentation, recipe.run.seed)
+        return PrepareTraining(model.preprocess, recipe.augmentation, recipe.run.seed, len(model.labels))
 
     def evaluation_batches(self, model: Classifier) -> "PrepareEvaluation":
         """Return what makes batches of pictures as they are in use."""
@@ -97,7 +97,7 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
 
         return PrepareEvaluation(model.preprocess)
 
-    def draw(self, model: Classifier, samples: "Samples", observed: "Observed", run: Path) -> None:
+    def draw(self, model: Classifier, samples: ImageDataset, observed: "Observed", run: Path) -> None:
         """Draw the confusion matrix and the pictures with the highest loss."""
         from .figures import draw_evaluation
         from .predictions import Answers
@@ -108,7 +108,7 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
         self,
         recipe: ClassificationRecipe,
         model: Classifier,  # noqa: ARG002  the data set says what it has learned
-        splits: "tuple[Samples, Samples]",
+        splits: tuple[ImageDataset, ImageDataset],
         scores: Mapping[str, float],
     ) -> str:
         """Return the card of a classifier that has just been trained."""
@@ -116,21 +116,27 @@ class ClassificationType(TaskType[ClassificationRecipe, Classifier]):
 
         return training_card(recipe.variant, *splits, scores["top1"])
 
-    def samples(self, model: Classifier, data: Path, split: str) -> "Samples":
+    def samples(self, model: Classifier, data: Path, split: str) -> ImageDataset:
         """Return the labelled pictures of a split, numbered as the classes of `model`."""
         from .evaluation import pictures_for
 
         return pictures_for(model.labels, data, split)
 
     def evaluate(
-        self, model: Classifier, samples: "Samples", *, batch_size: int, workers: int, progress: "Progress"
+        self,
+        model: Classifier,
+        samples: ImageDataset,
+        *,
+        batch_size: int,
+        workers: int,
+        progress: "Progress",
     ) -> "ClassifierEvaluation":
         """Return the answers of `model` to all pictures, and what they come to."""
         from .evaluation import measured
 
         return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
-    def protocol(self, model: Classifier, samples: "Samples") -> dict[str, Any]:
+    def protocol(self, model: Classifier, samples: ImageDataset) -> dict[str, Any]:
         """Return what is measured, and how."""
         from ..evaluation import protocol
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...data.samples import ALL, Samples
+from ...data.dataset import ALL, ImageDataset
 from ...models.counts import num_parameters
 from ...version import __version__
 from .model import SimMIM
@@ -14,7 +14,7 @@ classifier's recipe, or begins a classifier in Python: `swinkit.load("FOLDER", l
 
 
 def pretraining_card(
-    variant: str, model: SimMIM, training: Samples, held_out: Samples, scores: Mapping[str, float]
+    variant: str, model: SimMIM, training: ImageDataset, held_out: ImageDataset, scores: Mapping[str, float]
 ) -> str:
     """Return the card of a model that has just been pre-trained; `scores` are of the held-out pictures."""
     masking = model.masking

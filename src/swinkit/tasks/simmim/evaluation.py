@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
+from ...data.dataset import ImageDataset
 from ...data.find_dataset import find_inputs
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
-from ...data.samples import Samples
 from ...errors import DataError
 from ..evaluation import Evaluation, Progress, observed, protocol, summary
 from .data import Hiding
@@ -27,7 +27,7 @@ class MaskedEvaluation(Evaluation):
     """What `model` makes of `samples`; `scores` are those of `SimMIM.scores`."""
 
     model: SimMIM
-    samples: Samples
+    samples: ImageDataset
     scores: dict[str, float]
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class MaskedEvaluation(Evaluation):
         return {RECONSTRUCTIONS: drawn(self.model, self.samples)}
 
 
-def masked_protocol(model: SimMIM, samples: Samples) -> dict[str, Any]:
+def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
     """Return what is measured, and how, the masking included."""
     stated = protocol(model.name, samples, model.preprocess)
     stated["protocol"]["masking"] = {"ratio": model.masking.ratio, "cell": model.masking.patch, "seed": SEED}
@@ -68,7 +68,12 @@ def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]
 
 
 def measured(
-    model: SimMIM, samples: Samples, *, batch_size: int, workers: int = 0, progress: Progress = nullcontext
+    model: SimMIM,
+    samples: ImageDataset,
+    *,
+    batch_size: int,
+    workers: int = 0,
+    progress: Progress = nullcontext,
 ) -> MaskedEvaluation:
     """The errors of `model`, on the device where it is, over every picture.
 
@@ -85,7 +90,7 @@ def measured(
     return MaskedEvaluation(model, samples, scores)
 
 
-def inputs_in(data: Path, split: str, model: SimMIM) -> Samples:
+def inputs_in(data: Path, split: str, model: SimMIM) -> ImageDataset:
     """What `model` takes, of a split; of the split `all`, every one that there is.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.backbone import Swin
 from ...core.spec import Size
+from ...data.dataset import ImageDataset
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
@@ -17,7 +18,6 @@ from .settings import Masking, SimMIMRecipe, published_masking
 
 # What trains, evaluates and draws is imported where it is used, so that a prediction waits for none of it.
 if TYPE_CHECKING:
-    from ...data.samples import Samples
     from ...weights.dialect import Reading
     from ...weights.report import LoadReport
     from ...zoo.metadata import Facts
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .evaluation import MaskedEvaluation
 
 
-class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
+class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
     """Pictures, clips or volumes alone: the model fills in what is hidden of them."""
 
     name = SimMIM.name
@@ -37,10 +37,10 @@ class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
     evaluation_files = ("metrics.json", "reconstructions.png")
     predict_options = ("seed",)
 
-    def find(self, recipe: SimMIMRecipe, data: Path) -> "tuple[Samples, Samples]":
+    def find(self, recipe: SimMIMRecipe, data: Path) -> tuple[ImageDataset, ImageDataset]:
         """Return the inputs of two splits; if no split is named, all of them for both."""
+        from ...data.dataset import ALL, HELD_OUT, TRAIN
         from ...data.find_dataset import find_inputs
-        from ...data.samples import ALL, HELD_OUT, TRAIN
 
         preprocess = preprocess_of(recipe)
         training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
@@ -54,7 +54,7 @@ class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
     def build(
         self,
         recipe: SimMIMRecipe,
-        training: "Samples",  # noqa: ARG002  there are no classes
+        training: ImageDataset,  # noqa: ARG002  there are no classes
         initial: "Task | None",
     ) -> tuple[SimMIM, dict[str, str]]:
         """Return a model of the recipe's variant and masking, and notes about its weights."""
@@ -77,7 +77,7 @@ class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
 
         return as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
 
-    def draw(self, model: SimMIM, samples: "Samples", observed: "Observed", run: Path) -> None:  # noqa: ARG002
+    def draw(self, model: SimMIM, samples: ImageDataset, observed: "Observed", run: Path) -> None:  # noqa: ARG002
         """Draw what the model makes of a few samples, which says more than what was observed."""
         from .figures import write_reconstructions
 
@@ -87,7 +87,7 @@ class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
         self,
         recipe: SimMIMRecipe,
         model: SimMIM,
-        splits: "tuple[Samples, Samples]",
+        splits: tuple[ImageDataset, ImageDataset],
         scores: Mapping[str, float],
     ) -> str:
         """Return the card of a model that has just been pre-trained."""
@@ -95,21 +95,21 @@ class SimMIMType(TaskType[SimMIMRecipe, SimMIM]):
 
         return pretraining_card(recipe.variant, model, *splits, scores)
 
-    def samples(self, model: SimMIM, data: Path, split: str) -> "Samples":
+    def samples(self, model: SimMIM, data: Path, split: str) -> ImageDataset:
         """Return the inputs of a split; of the split `all`, every one that there is."""
         from .evaluation import inputs_in
 
         return inputs_in(data, split, model)
 
     def evaluate(
-        self, model: SimMIM, samples: "Samples", *, batch_size: int, workers: int, progress: "Progress"
+        self, model: SimMIM, samples: ImageDataset, *, batch_size: int, workers: int, progress: "Progress"
     ) -> "MaskedEvaluation":
         """Return how much of what is hidden `model` explains."""
         from .evaluation import measured
 
         return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
-    def protocol(self, model: SimMIM, samples: "Samples") -> dict[str, Any]:
+    def protocol(self, model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
         """Return what is measured, and how, the masking included."""
         from .evaluation import masked_protocol
 
