@@ -1,5 +1,6 @@
 """Whether settings hold what their annotations say: for what people and files give. Torch-free."""
 
+from dataclasses import fields
 from itertools import cycle
 from numbers import Integral, Real
 from types import NoneType
@@ -23,8 +24,9 @@ def require_kinds(settings: Any, section: str = "") -> None:
     Raises:
         UsageError: a value of another kind than its annotation.
     """
-    for name, kind in get_type_hints(type(settings)).items():
-        value = getattr(settings, name)
+    kinds = get_type_hints(type(settings))
+    for name in (field.name for field in fields(settings)):
+        value, kind = getattr(settings, name), kinds[name]
         require(is_of(value, kind), f"{section}{name}", value, in_words(kind))
 
 

@@ -9,38 +9,11 @@ from ..settings.recipe import Recipe, descriptions
 from .arguments import Parser
 from .values import Value, placeholder
 
-FIRST = (  # fields that most trainings set; --help-all shows the others
-    "variant",
-    "init",
-    "drop_path",
-    "data.size",
-    "data.workers",
-    "augmentation.mixup",
-    "augmentation.cutmix",
-    "optimiser.lr",
-    "optimiser.weight_decay",
-    "optimiser.layer_decay",
-    "schedule.epochs",
-    "schedule.warmup_epochs",
-    "run.batch_size",
-    "run.micro_batch",
-    "run.precision",
-    "run.compile",
-    "run.checkpointing",
-    "run.ema",
-    "run.seed",
-    "run.patience",
-    "run.hours",
-    "run.trackers",
-    "masking.patch",
-    "masking.ratio",
-)
-
 
 def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:
     """Add an option for every field of the recipe, whose value is the default.
 
-    The help shows `every` field, or only those that most trainings set.
+    The help shows `every` field, or only the essential ones.
     """
     groups: dict[str, Any] = {}
     words = dict(descriptions(recipe))
@@ -53,7 +26,7 @@ def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:
             type=Value(kind, length=len(value) if isinstance(value, tuple) and value else 1),
             default=value,
             metavar=placeholder(kind),
-            help=words[name] if every or name in FIRST else SUPPRESS,
+            help=words[name] if every or name in recipe.essential else SUPPRESS,
         )
 
 

@@ -6,7 +6,7 @@ Each task has a subclass with fields of its own, in its `settings.py`.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 from ..errors import DataError, require
 from ..type_check import require_kinds
@@ -42,6 +42,13 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
     run: Run = field(default_factory=Run)
+    essential: ClassVar[tuple[str, ...]] = (  # fields that most trainings set, for a short help page
+        *("variant", "init", "drop_path", "data.size", "data.workers"),
+        *("optimiser.lr", "optimiser.weight_decay", "optimiser.layer_decay"),
+        *("schedule.epochs", "schedule.warmup_epochs"),
+        *("run.batch_size", "run.micro_batch", "run.precision", "run.compile", "run.checkpointing"),
+        *("run.ema", "run.seed", "run.patience", "run.hours", "run.trackers"),
+    )
 
     def __post_init__(self) -> None:
         """Check every field, and fields against each other."""

@@ -1,7 +1,7 @@
 """The recipe of a classifier. Torch-free."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...settings.augmentation import Augmentation
 from ...settings.recipe import Recipe
@@ -17,3 +17,4 @@ class ClassificationRecipe(Recipe):
 
     task: Annotated[Literal["classification"], "what is learned"] = "classification"
     augmentation: Augmentation = field(default_factory=Augmentation)
+    essential: ClassVar[tuple[str, ...]] = (*Recipe.essential, "augmentation.mixup", "augmentation.cutmix")

@@ -8,7 +8,7 @@ Shapes: *P size in pixels.
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...core.spec import Size, Spec
 from ...errors import require
@@ -78,6 +78,7 @@ class SimMIMRecipe(Recipe):
     task: Annotated[Literal["simmim"], "what is learned"] = "simmim"
     augmentation: ImageAugmentation = VIEW
     masking: Masking
+    essential: ClassVar[tuple[str, ...]] = (*Recipe.essential, "masking.patch", "masking.ratio")
 
     def __post_init__(self) -> None:
         """Check every field, and that the augmentation does without labels."""
