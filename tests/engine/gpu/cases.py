@@ -459,7 +459,7 @@ def test_attached_attention_is_exported_with_its_operator(kernels: Counted):
     torch.testing.assert_close(program.module()(x), mixer(x), atol=1e-5, rtol=1e-5)
 
 
-BY_DAY = ("swin_v1_ape_a", "swin_v2_a", "tv_swin3d_a")  # each takes ten seconds, and the others minutes
+BY_DAY = ("swin_v1_ape_a", "timm_swinv2_a", "tv_swin3d_a")  # each takes ten seconds, and the others minutes
 REFERENCES = [
     pytest.param(case, marks=[] if case in BY_DAY else pytest.mark.nightly)
     for case in golden.MODELS
