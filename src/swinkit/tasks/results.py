@@ -140,14 +140,14 @@ class Reconstruction(Result):
         return reconstruction_card(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
 
     def to_json(self) -> dict[str, Any]:
-        """Return `name`; `image` with `width` and `height` in pixels; `hidden` and `error`, both in [0, 1]."""
+        """Return `name`; `image` with `width` and `height`; `hidden` and `error`, both in [0, 1]."""
         return {**super().to_json(), "hidden": self.hidden, "error": self.error}
 
 
 def best(
     labels: tuple[str, ...], probabilities: Tensor, count: int
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return the names and scores of the best `count` of (K,) probabilities, or of all of fewer."""
+    """Return the names and scores of the best `count` of (K,) probabilities, best first."""
     scores, order = probabilities.sort(descending=True, stable=True)
     return tuple(labels[i] for i in order[:count].tolist()), tuple(scores[:count].tolist())
 
