@@ -1,19 +1,19 @@
 """`swinkit bench MODEL`: how fast a model is on this machine, and how much memory it needs."""
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from jsonargparse import Namespace
-
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import alike, canonical
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import block, note
 from .table import table
+from .values import Value
 
 if TYPE_CHECKING:
     from ..engine.benchmark import Engine, Measurement, Notify
@@ -67,18 +67,34 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     Raises:
         UsageError: the model's name is unknown, or a number is below 1.
     """
-    reader = parser("bench", DESCRIPTION)
-    add = reader.add_argument
+    parser = Parser("bench", DESCRIPTION)
+    add = parser.add_argument
     add("model", metavar="MODEL", help=f"{MODEL}; or a name of `swinkit models`, with random weights")
-    add_reading(reader)
-    add("--size", metavar="HxW", help="pixels, such as 224, 800x1333 or 32x224x224; default: the model's own")
-    add("--batch", type=int, metavar="N", default=1, help="samples in a call")
-    add("--threads", type=int, metavar="N", help="CPU threads; default: PyTorch's own choice")
-    add("--precision", type=Literal["fp32", "bf16"], default="fp32", help="fp32 or bf16")
-    add("--device", type=Literal["cpu", "cuda"], default=None, help="cpu or cuda; default: both, if present")
+    add_model_options(add)
+    add(
+        "--size",
+        type=Value(str),
+        metavar="HxW",
+        help="pixels, such as 224, 800x1333 or 32x224x224; default: the model's own",
+    )
+    add("--batch", type=Value(int), metavar="N", default=1, help="samples in a call")
+    add("--threads", type=Value(int), metavar="N", help="CPU threads; default: PyTorch's own choice")
+    add(
+        "--precision",
+        type=Value(Literal["fp32", "bf16"]),
+        metavar="{fp32,bf16}",
+        default="fp32",
+        help="fp32 or bf16",
+    )
+    add(
+        "--device",
+        type=Value(Literal["cpu", "cuda"]),
+        default=None,
+        help="cpu or cuda; default: both, if present",
+    )
     add("--compile", action="store_true", help="measure torch.compile too, which may take minutes")
     add("--json", action="store_true", help="print one JSON object instead of a table")
-    options = parse(reader, arguments)
+    options = parse(parser, arguments)
     for name, value in (("--batch", options.batch), ("--threads", options.threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}: expected a number of at least 1, got {value}")
@@ -112,7 +128,7 @@ def load(options: Namespace) -> tuple[Any, tuple[int, ...]]:
     from .. import api
 
     by_name = canonical(options.model) == options.model
-    model: Any = api.backbone(options.model) if by_name else api.load(options.model, **ways(options))
+    model: Any = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = getattr(model, "backbone", model)
     variant = alike(backbone.spec)
     own = model.preprocess.crop if hasattr(model, "preprocess") else variant and variant.size

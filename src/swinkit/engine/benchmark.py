@@ -172,7 +172,7 @@ def has_compiler() -> bool:
         return False
 
 
-def measure_rounds(runs: Sequence[Run], notify: Notify) -> None:
+def measure_rounds(runs: list[Run], notify: Notify) -> None:
     """Measure all, round after round: six at least, then as many as fit into the budget."""
     begin, done = time.perf_counter(), 0
     while done < MIN_ROUNDS or (done < MAX_ROUNDS and time.perf_counter() - begin < BUDGET):
