@@ -51,7 +51,11 @@ def free_port():
 
 
 @pytest.mark.parametrize(
-    "fields", [[], ["run.sharding=full", "optimiser.kind=adamw", "run.precision=bf16"]], ids=["none", "full"]
+    "fields",
+    [
+        pytest.param([], marks=pytest.mark.nightly, id="none"),
+        pytest.param(["run.sharding=full", "optimiser.kind=adamw", "run.precision=bf16"], id="full"),
+    ],
 )
 def test_torchrun_and_accelerate_train_what_processes_does(fields, pictures, tmp_path):
     here = [sys.executable, "-m"]
