@@ -11,8 +11,7 @@ from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import alike, canonical
 from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
-from .console import block, note
-from .table import table
+from .console import block, note, table
 from .values import Value
 
 if TYPE_CHECKING:
