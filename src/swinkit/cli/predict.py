@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import DataError, UsageError
 from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
-from .console import line, note, progress
+from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
 from .values import Value
 
@@ -24,7 +24,7 @@ def command(arguments: Sequence[str]) -> int:
     from ..engine.attach import attached
     from ..engine.cpu.build import ready
     from ..tasks.classification.model import Classifier
-    from .pictures import answers, find_all
+    from .pictures import find_all
 
     paths, missing = find_all(options.paths, options.save)
     if not paths:
@@ -40,9 +40,12 @@ def command(arguments: Sequence[str]) -> int:
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as coming:
-        for result, seconds in answers(model, coming, options.top, options.batch_size):
+        results = model.predict(
+            iter(coming), top=options.top, batch_size=options.batch_size, on_unreadable=complain
+        )
+        for result in results:
             row = result.to_json() if output is None else output.add(result)
-            line(json.dumps(row) if options.json else f"{result}  {1000 * seconds:.1f} ms")
+            line(json.dumps(row) if options.json else f"{result}  {1000 * result.seconds:.1f} ms")
             answered += 1
     if options.save is not None:
         note(f"{answered} {'picture' if answered == 1 else 'pictures'} and {ROWS} are in {options.save}")

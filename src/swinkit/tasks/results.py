@@ -1,9 +1,10 @@
-"""What models answer, in the user's units. Results are values: they print, draw and save themselves.
+"""Answers of models, in the user's units: values that print, draw and save themselves.
 
 Shapes: h, w pixels of the original picture; K answers.
 """
 
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,44 +20,26 @@ from ..viz.reconstructions import reconstruction_card
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classification:
-    """What a picture shows, in K answers, the best first.
-
-    `str` gives one line: `cat.jpg 451x300  cat 0.97, dog 0.02` (width x height).
-    """
+class Result(ABC):
+    """What a task answers about one picture."""
 
     name: str  # the file's path as it was given, else "image"
     size: tuple[int, int]  # (height, width) of the original, upright, in pixels
-    labels: tuple[str, ...]  # (K,)
-    scores: tuple[float, ...]  # (K,), probabilities in [0, 1] among all classes that the model knows
-    image: Tensor | None = field(default=None, repr=False, compare=False)  # (3, h, w) uint8 RGB, or not kept
-
-    def __str__(self) -> str:
-        """One readable line."""
-        answers = ", ".join(
-            f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True)
-        )
-        return f"{self.name} {self.extent}  {answers}"
+    seconds: float = field(default=0.0, repr=False, compare=False)  # for reading and answering
 
     @property
     def extent(self) -> str:
         """Width x height in pixels, as people write it."""
         return f"{self.size[1]}x{self.size[0]}"
 
-    def top(self, k: int) -> "Classification":
-        """The same with the best `k` answers only.
+    def to_json(self) -> dict[str, Any]:
+        """Return `name`, and `image` with `width` and `height` in pixels."""
+        height, width = self.size
+        return {"name": self.name, "image": {"width": width, "height": height}}
 
-        Raises:
-            UsageError: `k` is below 1.
-        """
-        if k < 1:
-            raise UsageError(f"top: expected a number of answers of at least 1, got {k}")
-        return replace(self, labels=self.labels[:k], scores=self.scores[:k])
-
+    @abstractmethod
     def plot(self) -> Image.Image:
-        """The picture, if it was kept, beside its answers, as an RGB picture 600 pixels high."""
-        name = PurePath(self.name).name
-        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
+        """Draw the answer, as an RGB picture."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `plot()` as a .png, .jpg, .webp, .bmp or .tiff; the file is either whole or not there.
@@ -67,31 +50,59 @@ class Classification:
         """
         save_picture(self.plot(), Path(path))
 
+
+@dataclass(frozen=True, kw_only=True)
+class Classification(Result):
+    """The classes that a picture may show, in K answers, the best first.
+
+    `str` gives one line: `cat.jpg 451x300  cat 0.97, dog 0.02` (width x height).
+    """
+
+    labels: tuple[str, ...]  # (K,)
+    scores: tuple[float, ...]  # (K,), probabilities in [0, 1] among all classes that the model knows
+    image: Tensor | None = field(default=None, repr=False, compare=False)  # (3, h, w) uint8 RGB, or not kept
+
+    def __str__(self) -> str:
+        """Return one readable line."""
+        answers = ", ".join(
+            f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True)
+        )
+        return f"{self.name} {self.extent}  {answers}"
+
+    def top(self, k: int) -> "Classification":
+        """Return the same with the best `k` answers only.
+
+        Raises:
+            UsageError: `k` is below 1.
+        """
+        if k < 1:
+            raise UsageError(f"top: expected a number of answers of at least 1, got {k}")
+        return replace(self, labels=self.labels[:k], scores=self.scores[:k])
+
+    def plot(self) -> Image.Image:
+        """Draw the picture, if it was kept, beside its answers: RGB, 600 pixels high."""
+        name = PurePath(self.name).name
+        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
+
     def to_json(self) -> dict[str, Any]:
-        """What `swinkit predict --json` prints; the keys stay as they are.
+        """Return what `swinkit predict --json` prints; the keys will stay.
 
         `name`; `image` with `width` and `height` in pixels; `predictions`, best first, each with `label`
         and `score` in [0, 1].
         """
-        height, width = self.size
         answers = zip(self.labels, self.scores, strict=True)
-        return {
-            "name": self.name,
-            "image": {"width": width, "height": height},
-            "predictions": [{"label": label, "score": score} for label, score in answers],
-        }
+        predictions = [{"label": label, "score": score} for label, score in answers]
+        return {**super().to_json(), "predictions": predictions}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconstruction:
-    """A picture of which a part was hidden, and what a model made of that part.
+class Reconstruction(Result):
+    """A picture of which a part was hidden, and the reconstruction of that part by a model.
 
     Pictures are RGB at the model's size. `str` gives one line: `cat.jpg 451x300  61% hidden, off by 0.08`
     (width x height).
     """
 
-    name: str  # the file's path as it was given, else "image"
-    size: tuple[int, int]  # (height, width) of the original, upright, in pixels
     image: Tensor = field(repr=False, compare=False)  # (3, h, w) uint8, as the model would see it whole
     mask: Tensor = field(repr=False, compare=False)  # (h, w) bool, True where it was hidden
     reconstruction: Tensor = field(
@@ -99,12 +110,12 @@ class Reconstruction:
     )  # (3, h, w) uint8, also where nothing was hidden
 
     def __str__(self) -> str:
-        """One readable line."""
-        return f"{self.name} {self.size[1]}x{self.size[0]}  {self.summary}"
+        """Return one readable line."""
+        return f"{self.name} {self.extent}  {self.summary}"
 
     @property
     def summary(self) -> str:
-        """How much was hidden, and how far the reconstruction is off."""
+        """The hidden share and the error, in words."""
         return f"{self.hidden:.0%} hidden, off by {self.error:.2f}"
 
     @property
@@ -120,34 +131,23 @@ class Reconstruction:
 
     @property
     def completed(self) -> Tensor:
-        """(3, h, w) uint8: what was seen, and what was made of the rest."""
+        """The visible part and the reconstruction of the rest: (3, h, w) uint8."""
         return torch.where(self.mask, self.reconstruction, self.image)
 
     def plot(self) -> Image.Image:
-        """The picture, what was seen of it, and what was made of it, side by side."""
+        """Draw the picture, its visible part and the completed picture side by side."""
         name = PurePath(self.name).name
         return reconstruction_card(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `plot()` as a .png, .jpg, .webp, .bmp or .tiff; the file is either whole or not there.
-
-        Raises:
-            UsageError: another ending.
-            EnvironmentProblem: the file cannot be written.
-        """
-        save_picture(self.plot(), Path(path))
-
     def to_json(self) -> dict[str, Any]:
-        """`name`; `image` with `width` and `height` in pixels; `hidden` and `error`, both in [0, 1]."""
-        height, width = self.size
-        shape = {"width": width, "height": height}
-        return {"name": self.name, "image": shape, "hidden": self.hidden, "error": self.error}
+        """Return `name`; `image` with `width` and `height`; `hidden` and `error`, both in [0, 1]."""
+        return {**super().to_json(), "hidden": self.hidden, "error": self.error}
 
 
 def best(
     labels: tuple[str, ...], probabilities: Tensor, count: int
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """(K,) probabilities -> the names and scores of the best `count`, or of all where there are fewer."""
+    """Return the names and scores of the best `count` of (K,) probabilities, best first."""
     scores, order = probabilities.sort(descending=True, stable=True)
     return tuple(labels[i] for i in order[:count].tolist()), tuple(scores[:count].tolist())
 

@@ -1,5 +1,6 @@
 """A model of any task as a folder, and back."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import nn
 
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, listed
 from ..files.folder import SavedModel, read_folder, write_folder
 from ..files.state import State
 from ..models.build import build
@@ -20,6 +21,10 @@ from ..weights.dialect_table import DIALECTS
 from ..weights.load import load_weights
 from .registry import TASKS, task_type_of
 from .task import Task
+
+logger = logging.getLogger(__name__)
+
+OWN = "swinkit"  # the dialect of our own names
 
 
 def write_model(
@@ -89,7 +94,7 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
     Raises:
         DataError: the numbers and the weights are of different models, or under names that are not known.
     """
-    dialect = str(config.get("dialect", "swinkit"))
+    dialect = str(config.get("dialect", OWN))
     if dialect not in DIALECTS:
         raise DataError(f"tensors in unknown names, {dialect!r}; saved by a later swinkit?")
     numbers = config.get("spec")
@@ -99,8 +104,28 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
     with torch.device("meta"):
         preprocess = preprocess_in(saved, spec)
         model = TASKS[config["task"]]().restore(build(spec), preprocess, saved.labels, config)
-    load_weights(model, saved.state, dialect=dialect)
+    if dialect == OWN and fits(model, saved.state):
+        model.load_state_dict(saved.state, strict=True, assign=True)
+        warn_of_not_finite(saved.state)
+    else:  # translates the names of another library, or says which tensors do not fit
+        load_weights(model, saved.state, dialect=dialect)
     return model.eval()
+
+
+def fits(model: nn.Module, state: State) -> bool:
+    """Return whether `state` has the tensors of `model`: equal names and shapes, numbers of the same kind."""
+    wanted = model.state_dict()
+    return wanted.keys() == state.keys() and all(
+        tensor.shape == wanted[name].shape and tensor.is_floating_point() == wanted[name].is_floating_point()
+        for name, tensor in state.items()
+    )
+
+
+def warn_of_not_finite(state: State) -> None:
+    """Log a warning that names tensors with NaN or infinity."""
+    names = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if names:
+        logger.warning("NaN or infinity in %d tensors: %s", len(names), listed(names))
 
 
 def preprocess_in(saved: SavedModel, spec: Spec) -> Preprocess:

@@ -4,19 +4,26 @@ Pure torch, no trainer inside: any loop can train a task, and the loop knows a t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
+from ..data.images import ImageError, Picture
 from ..data.preprocess import Preprocess
+from ..data.sample import Sample
 from .observed import Observed
+from .predictor import predict
+from .results import Result
+
+ResultT = TypeVar("ResultT", bound=Result)
 
 HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pictures
 
 
-class Task(nn.Module, ABC):
+class Task(nn.Module, ABC, Generic[ResultT]):
     """One problem: what to minimise, how to score, how to answer."""
 
     name: ClassVar[str]  # its row in `registry.TASKS`
@@ -44,8 +51,67 @@ class Task(nn.Module, ABC):
         """
 
     @abstractmethod
-    def predict(self, inputs: Any) -> Any:
-        """Files, arrays or tensors -> results in the user's units; a list in, a list out."""
+    def answer(self, samples: Sequence[Sample], *_: Any, **options: Any) -> list[ResultT]:
+        """Return a result for each sample of one batch; images may have any sizes, targets are not read.
+
+        Results are in pixels of `Sample.image`. `options` are those that `predict_options` returns.
+
+        Raises:
+            DataError: the outputs are not finite.
+        """
+
+    def predict_options(self, *_: Any, **options: Any) -> dict[str, Any]:
+        """Check the options of one call of `predict`, before anything is read; return those of `answer`.
+
+        Raises:
+            UsageError: a value that makes no sense, or a model that takes no pictures.
+        """
+        return options
+
+    @overload
+    def predict(self, inputs: Picture, *, batch_size: int = ..., **options: Any) -> ResultT: ...
+
+    @overload
+    def predict(
+        self,
+        inputs: list[Any] | tuple[Any, ...],
+        *,
+        batch_size: int = ...,
+        on_unreadable: Callable[[ImageError], object] | None = ...,
+        **options: Any,
+    ) -> list[ResultT]: ...
+
+    @overload
+    def predict(
+        self,
+        inputs: Iterator[Picture],
+        *,
+        batch_size: int = ...,
+        on_unreadable: Callable[[ImageError], object] | None = ...,
+        **options: Any,
+    ) -> Iterator[ResultT]: ...
+
+    def predict(
+        self,
+        inputs: Any,
+        *,
+        batch_size: int = 8,
+        on_unreadable: Callable[[ImageError], object] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Answer about pictures: one result for one; a list for a list, an iterator for an iterator.
+
+        A picture is a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor
+        (3, h, w), RGB. A result may keep its picture, so give many pictures as an iterator, of which
+        `batch_size` are held at a time. Where `on_unreadable` is given, it is called with the error of a
+        picture that cannot be read, which then has no result. `options` are those of `predict_options`.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            UsageError: something else was given, an option makes no sense, or the model takes no pictures.
+        """
+        answer = partial(self.answer, **self.predict_options(**options))
+        return predict(inputs, answer, batch_size, on_unreadable)
 
     @property
     def labels(self) -> Sequence[str]:

@@ -3,21 +3,20 @@
 Shapes: B batch, P pixels, K classes.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.images import Picture
 from ...data.preprocess import Preprocess
+from ...data.sample import Sample
 from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
-from ..predictor import answered, evaluating, require_pictures
+from ..predictor import evaluating, require_pictures
 from ..results import Classification, best
 from ..task import HELD_OUT_LOSS, Task
 from .data import Batch
@@ -25,7 +24,7 @@ from .losses import balance, cross_entropy
 from .predictions import Answers
 
 
-class Classifier(Task):
+class Classifier(Task[Classification]):
     """(B, in_channels, *P) -> (B, K) logits; `predict` takes pictures and answers with names."""
 
     name = "classification"
@@ -66,58 +65,35 @@ class Classifier(Task):
         answers = Answers.of_records(observed.records)
         return {**answers.accuracy(len(self._labels)).shares, HELD_OUT_LOSS: answers.loss}
 
-    @overload
-    def predict(self, inputs: Picture, *, top: int = 5, batch_size: int = 8) -> Classification: ...
+    def predict_options(self, *, top: int = 5) -> dict[str, Any]:
+        """Check `top`, the number of answers to each picture, and that the model takes pictures."""
+        if top < 1:
+            raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
+        require_pictures(self.backbone.spec)
+        return {"top": top}
 
-    @overload
-    def predict(
-        self, inputs: list[Any] | tuple[Any, ...], *, top: int = 5, batch_size: int = 8
-    ) -> list[Classification]: ...
-
-    @overload
-    def predict(
-        self, inputs: Iterator[Picture], *, top: int = 5, batch_size: int = 8
-    ) -> Iterator[Classification]: ...
-
-    def predict(self, inputs: Any, *, top: int = 5, batch_size: int = 8) -> Any:
-        """Pictures -> what they show: one result for one; for a list a list, for an iterator an iterator.
-
-        A picture is a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor
-        (3, h, w), RGB. Every result keeps its picture, so give many pictures as an iterator: it holds
-        `batch_size` of them at a time.
-
-        Raises:
-            ImageError: a picture cannot be read; `data.images.load_image` and `answer` let one pass over it.
-            UsageError: something else was given, or this model takes no pictures.
-        """
-        self._check_can_answer(top)
-        return answered(inputs, partial(self.answer, top=top), batch_size)
-
-    def answer(self, images: Sequence[Tensor], names: Sequence[str], *, top: int = 5) -> list[Classification]:
-        """One batch of (3, h, w) uint8, of any sizes -> their results. No dropout, no gradients.
+    def answer(self, samples: Sequence[Sample], *, top: int = 5) -> list[Classification]:
+        """Return the best `top` classes of each image of one batch, without dropout and gradients.
 
         Raises:
             DataError: the scores are not finite: the weights are damaged, or overflow in half precision.
-            UsageError: this model takes no pictures.
+            UsageError: the model takes no pictures, or `top` is below 1.
         """
-        self._check_can_answer(top)
+        self.predict_options(top=top)
         weight = self.head.classifier.weight
-        fitted = torch.stack([self.preprocess.fit(image) for image in images])
+        fitted = torch.stack([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(weight.device)).to(weight.dtype)
             probabilities = self(pixels).float().softmax(-1).cpu()
         if not probabilities.isfinite().all():
             raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
         results = []
-        for image, name, row in zip(images, names, probabilities, strict=True):
+        for sample, row in zip(samples, probabilities, strict=True):
             labels, scores = best(self._labels, row, top)
-            height, width = image.shape[1:]
+            image, (height, width) = sample.image, sample.image.shape[1:]
             results.append(
-                Classification(name=name, size=(height, width), labels=labels, scores=scores, image=image)
+                Classification(
+                    name=sample.id, size=(height, width), labels=labels, scores=scores, image=image
+                )
             )
         return results
-
-    def _check_can_answer(self, top: int) -> None:
-        if top < 1:
-            raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
-        require_pictures(self.backbone.spec)

@@ -29,8 +29,7 @@ def drawn(model: SimMIM, samples: ImageDataset, count: int = SHOWN) -> Image.Ima
     """Cards of up to `count` pictures from all over the data set."""
     count = min(count, len(samples))
     chosen = [i * len(samples) // count for i in range(count)]
-    names = [samples.ids[i] for i in chosen]
-    results = model.answer([samples[i].image for i in chosen], names, places=iter(range(len(chosen))))
+    results = model.answer([samples[i] for i in chosen])
     cards = [  # by their whole names, as the last parts of them repeat from class to class
         reconstruction_card(made.image, made.mask, made.completed, title=made.name, subtitle=made.summary)
         for made in results

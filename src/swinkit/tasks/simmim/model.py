@@ -5,10 +5,10 @@ Xie et al. 2022, https://arxiv.org/abs/2111.09886. Works over any number of axes
 Shapes: B batch, *P size in pixels, *S grid of patches, C channels.
 """
 
+import random
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import count
-from typing import Any, overload
+from itertools import count, islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from ...core.backbone import Swin
 from ...core.init import truncated_normal
 from ...core.tiles import crop
-from ...data.images import Picture
 from ...data.normalisation import resized
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
+from ...data.sample import Sample
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
 from ..observed import Observed
-from ..predictor import answered, evaluating, require_pictures
+from ..predictor import evaluating, require_pictures
 from ..results import Reconstruction
 from ..task import Task
 from .data import Batch
@@ -35,7 +35,7 @@ from .settings import Masking
 PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bilinear")
 
 
-class SimMIM(Task):
+class SimMIM(Task[Reconstruction]):
     """(B, in_channels, *P) pixels and (B, *S) mask -> (B, in_channels, *P), the reconstruction.
 
     With `masking.target_window`, the target is normed by the mean and spread of that many pixels around each;
@@ -97,59 +97,47 @@ class SimMIM(Task):
         errors = sum((Errors(*record) for record in observed.records.values()), Errors())
         return {"explained": errors.explained, "l1": errors.l1}
 
-    @overload
-    def predict(self, inputs: Picture, *, seed: int = 0, batch_size: int = 8) -> Reconstruction: ...
-
-    @overload
-    def predict(
-        self, inputs: list[Any] | tuple[Any, ...], *, seed: int = 0, batch_size: int = 8
-    ) -> list[Reconstruction]: ...
-
-    @overload
-    def predict(
-        self, inputs: Iterator[Picture], *, seed: int = 0, batch_size: int = 8
-    ) -> Iterator[Reconstruction]: ...
-
-    def predict(self, inputs: Any, *, seed: int = 0, batch_size: int = 8) -> Any:
-        """Pictures -> what is made of them once a part is hidden: one for one, a list or iterator for many.
-
-        A picture is what `Classifier.predict` takes. What is hidden of the n-th follows from `seed` and n.
+    def predict_options(self, *, seed: int = 0) -> dict[str, Any]:
+        """Return the random streams of the masks, the n-th of which follows from `seed` and n.
 
         Raises:
-            ImageError: a picture cannot be read.
-            UsageError: something else was given, or this model takes no pictures or pictures of another size.
+            UsageError: the model takes no pictures, or pictures of a size that leaves nothing to be seen.
         """
         require_pictures(self.backbone.spec)
-        self.require_masks()
-        places = count()
-        return answered(inputs, partial(self.answer, places=places, seed=seed), batch_size)
+        return {"streams": mask_streams(seed)}
 
     def answer(
-        self, images: Sequence[Tensor], names: Sequence[str], *, places: Iterator[int], seed: int = 0
+        self, samples: Sequence[Sample], *, streams: Iterator[random.Random] | None = None
     ) -> list[Reconstruction]:
-        """One batch of (C, *P), of any sizes -> their results; `places` number them.
+        """Hide a part of each image, clip or volume of one batch, and return its reconstruction.
 
-        A result shows RGB: of a clip the frame in the middle, of other channels the first three, or one; what
-        was stored in more than 8 bits from two standard deviations below its mean to two above.
+        The next of `streams` draws the mask of each; without them, those of seed 0 do. A result shows RGB: of
+        a clip the frame in the middle; of other channels the first three, or one; what was stored in more
+        than 8 bits from two standard deviations below its mean to two above.
 
         Raises:
             DataError: the pixels are not finite: the weights are damaged, or overflow in half precision.
+            UsageError: nothing would be left to be seen.
         """
-        streams = [draws(seed, place, "mask") for _, place in zip(images, places, strict=False)]
-        mask = draw_masks(streams, self.masking, self.preprocess.crop, self.backbone.spec.patch)
-        fitted = torch.stack([self.preprocess.fit(image) for image in images])
+        self.require_masks()
+        chosen = list(islice(mask_streams(0) if streams is None else streams, len(samples)))
+        mask = draw_masks(chosen, self.masking, self.preprocess.crop, self.backbone.spec.patch)
+        fitted = torch.stack([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.mask_token.device))
             made = self.in_units(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
-            shown_as = spread_out if fitted.is_floating_point() else self.preprocess.as_images
-            seen, drawn = (shown_as(each).cpu() for each in (pixels, made))
-            hidden = self.pixel_mask(mask.to(pixels.device), pixels).bool().cpu()
-        shown = zip(names, images, *map(as_rgb, (seen, hidden, drawn)), strict=True)
+            to_uint8 = spread_out if fitted.is_floating_point() else self.preprocess.as_images
+            inputs, outputs = (as_rgb(to_uint8(each).cpu()) for each in (pixels, made))
+            hidden = as_rgb(self.pixel_mask(mask.to(pixels.device), pixels).bool().cpu())
         return [
             Reconstruction(
-                name=name, size=tuple(image.shape[-2:]), image=whole, mask=where[0], reconstruction=filled
+                name=sample.id,
+                size=(sample.image.shape[-2], sample.image.shape[-1]),
+                image=image,
+                mask=masked[0],
+                reconstruction=filled,
             )
-            for name, image, whole, where, filled in shown
+            for sample, image, masked, filled in zip(samples, inputs, hidden, outputs, strict=True)
         ]
 
     def in_units(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
@@ -171,6 +159,11 @@ class SimMIM(Task):
     def require_masks(self) -> None:
         """Raise UsageError unless a part of what it takes stays to be seen."""
         self.masking.require_fits(self.preprocess.crop, self.backbone.spec.patch)
+
+
+def mask_streams(seed: int) -> Iterator[random.Random]:
+    """Yield the random stream of each mask, by its number."""
+    return (draws(seed, number, "mask") for number in count())
 
 
 def spread_out(pixels: Tensor) -> Tensor:
