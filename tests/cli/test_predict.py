@@ -14,9 +14,14 @@ from PIL import Image
 from swinkit import api
 from swinkit.cli import console
 from swinkit.cli.main import main
+from swinkit.data.preprocess import Preprocess
 from swinkit.errors import escaped
+from swinkit.models.build import build
+from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.results import Classification
+from swinkit.tasks.simmim.model import SimMIM
+from swinkit.tasks.simmim.settings import Masking
 
 from ..tasks.conftest import classifier as classifier  # a fixture
 
@@ -253,7 +258,7 @@ def test_an_unknown_model(monkeypatch, capsys, photos):
 def test_a_model_without_a_head(monkeypatch, capsys, classifier):
     monkeypatch.setattr(api, "load", lambda name, **_: classifier.backbone)
     assert predict("cat.png", "--model", "swin-pico") == 2
-    assert "error: swin-pico has no classification head" in capsys.readouterr().err
+    assert "error: swin-pico has no head to predict with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", ["cat.png", "cat.png/out", "/proc/swinkit-test"])
@@ -405,3 +410,19 @@ sys.exit(main(["predict", "many", "--batch-size", "1"]))
     process.stderr.close()
     process.wait(timeout=60)
     assert errors == ""
+
+
+def test_a_model_of_another_task_answers_in_its_own_way(photos, monkeypatch, capsys):
+    backbone = build(VARIANTS["swin-pico"].spec)
+    preprocess = Preprocess(crop=(32, 32), resize=32)
+    model = SimMIM(backbone, Masking(patch=8, ratio=0.5), preprocess)
+    monkeypatch.setattr(api, "load", lambda name, **_: model)
+    assert predict("cat.png", "bad.jpg", "--model", "swin-pico", "--save", "out") == 3
+    printed = capsys.readouterr()
+    assert re.fullmatch(r"cat\.png 45x30  50% hidden, off by \d\.\d\d  \d+\.\d ms\n", printed.out)
+    assert "error: bad.jpg" in printed.err
+    assert (photos / "out" / "cat.jpg").is_file()
+    assert predict("cat.png", "--model", "swin-pico", "--top", "3") == 2
+    assert capsys.readouterr().err == (
+        "error: --top: swin-pico gives one answer for each picture; leave it out\n"
+    )

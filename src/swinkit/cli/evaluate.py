@@ -77,7 +77,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
 
 
 def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
-    """The answers of a model, on an accelerator if there is one.
+    """Measure a model, on an accelerator if there is one.
 
     Raises:
         UsageError: it has no head that could answer.

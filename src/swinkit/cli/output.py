@@ -11,7 +11,7 @@ from ..files.atomic import replace_file
 from .console import note
 
 if TYPE_CHECKING:
-    from ..tasks.results import Classification
+    from ..tasks.results import Result
 
 ROWS = "predictions.jsonl"
 SUFFIX = ".jpg"
@@ -63,7 +63,7 @@ class OutputFolder:
         except OSError as problem:
             raise self.problem(problem) from None
 
-    def add(self, result: "Classification") -> dict[str, Any]:
+    def add(self, result: "Result") -> dict[str, Any]:
         """Save one result, and return its row, in which `overlay` is the name of its picture."""
         name = self.free_name(result.name)
         result.save(self.folder / name)

@@ -1,10 +1,11 @@
-"""`swinkit predict PATHS...`: say what pictures show."""
+"""`swinkit predict PATHS...`: what a model answers about pictures."""
 
 import json
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError
 from ..zoo.checkpoint_names import require_known
@@ -13,37 +14,22 @@ from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
 from .values import Value
 
+if TYPE_CHECKING:
+    from ..tasks.task import Task
+
 
 def command(arguments: Sequence[str]) -> int:
-    """A line for each picture; 3 if one could not be read, after the others."""
+    """Print a line for each picture; return exit code 3 if one could not be read, after the others."""
     options = read_options(arguments)
     require_known(options.model)
-    import torch
-
-    from .. import api
-    from ..engine.attach import attached
-    from ..engine.cpu.build import ready
-    from ..tasks.classification.model import Classifier
-    from .pictures import find_all
-
-    paths, missing = find_all(options.paths, options.save)
+    paths, missing = find_pictures(options.paths, options.save)
     if not paths:
         return DataError.exit_code
-    model = api.load(options.model, **model_options(options))
-    if not isinstance(model, Classifier):
-        raise UsageError(f"{options.model} has no classification head to predict with")
-    on_gpu = torch.accelerator.is_available()
-    if on_gpu:
-        model.to(torch.accelerator.current_accelerator())
-    if on_gpu or ready() is not None:
-        model = attached(model)
+    model, how = prepared_model(options)
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
-    with folder as output, progress(paths) as coming:
-        results = model.predict(
-            iter(coming), top=options.top, batch_size=options.batch_size, on_unreadable=complain
-        )
-        for result in results:
+    with folder as output, progress(paths) as remaining:
+        for result in model.predict(iter(remaining), on_unreadable=complain, **how):
             row = result.to_json() if output is None else output.add(result)
             line(json.dumps(row) if options.json else f"{result}  {1000 * result.seconds:.1f} ms")
             answered += 1
@@ -56,7 +42,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:
-    """What the user asked for.
+    """Parse the arguments.
 
     Raises:
         UsageError: no picture is named, or a number is below 1.
@@ -68,21 +54,72 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add_model_options(add)
     add("--save", type=Value(Path), metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    add("--top", type=Value(int), metavar="N", default=5, help="how many answers for each picture")
-    add(
-        "--batch-size",
-        type=Value(int),
-        metavar="N",
-        default=8,
-        help="how many pictures the model sees at a time",
-    )
+    add("--top", type=Value(int), metavar="N", help="how many answers for each picture; without it, 5")
+    batch = "how many pictures the model sees at a time"
+    add("--batch-size", type=Value(int), metavar="N", default=8, help=batch)
     words = list(arguments)
-    end = words.index("--") if "--" in words else len(words)  # argparse would drop it between the passes
+    end = words.index("--") if "--" in words else len(words)  # argparse drops it between its two passes
     options = parse(parser, words[:end], intermixed=True)
     options.paths += words[end + 1 :]
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
     for option, value in (("--top", options.top), ("--batch-size", options.batch_size)):
-        if value < 1:
+        if value is not None and value < 1:
             raise UsageError(f"{option}: expected a number of at least 1, got {value}")
     return options
+
+
+def find_pictures(names: Sequence[str], save: Path | None) -> tuple[list[Path], int]:
+    """Return every picture that the names lead to, once, and how many names led to none.
+
+    Pictures in `save`, the answers of an earlier run, are left out unless a name is inside that folder.
+    """
+    from ..data.paths import find_images
+
+    found: list[Path] = []
+    missing = 0
+    for name in names:
+        try:
+            paths = find_images(name)
+            if save is not None and not is_below(Path(name), save):
+                paths = [path for path in paths if not is_below(path, save)]
+            if not paths:
+                raise DataError(f"{name}: no pictures but those in {save}")
+            found += paths
+        except DataError as error:
+            complain(error)
+            missing += 1
+    return list(dict.fromkeys(found)), missing
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether `path` is `folder` or lies in it."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def prepared_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
+    """Return the model, where and as it is fastest, and the keywords of its `predict`.
+
+    Raises:
+        UsageError: it has no head, or its task does not know an option that was given.
+    """
+    import torch
+
+    from .. import api
+    from ..engine.attach import attached
+    from ..engine.cpu.build import ready
+    from ..tasks.registry import task_type_of
+    from ..tasks.task import Task
+
+    model = api.load(options.model, **model_options(options))
+    if not isinstance(model, Task):
+        raise UsageError(f"{options.model} has no head to predict with; give a model of a task")
+    how = {"batch_size": options.batch_size}
+    if options.top is not None:
+        if "top" not in task_type_of(model).predict_options:
+            raise UsageError(f"--top: {options.model} gives one answer for each picture; leave it out")
+        how["top"] = options.top
+    on_gpu = torch.accelerator.is_available()
+    if on_gpu:
+        model.to(torch.accelerator.current_accelerator())
+    return (attached(model) if on_gpu or ready() is not None else model), how
