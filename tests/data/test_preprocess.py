@@ -144,7 +144,7 @@ def test_every_processor_gives_the_same_bytes(tmp_path):
     code = """
 import sys, torch
 from torchvision.transforms.v2.functional import resize
-from swinkit.data.preprocess import resized
+from swinkit.data.fitting import resized
 image = torch.load(sys.argv[1], weights_only=True)
 ours = [resized(image, (40, 120), how) for how in ("bicubic", "bilinear")]
 torch.save([*ours, resize(image, [40, 120], antialias=True)], sys.argv[2])
