@@ -4,7 +4,7 @@ Shapes: *S grid of a stage.
 """
 
 from ..core.borders import BORDERS, MIXING_BORDERS
-from ..core.spec import Size, Spec, places
+from ..core.spec import Size, Spec, block_specs
 from ..core.windows import WindowLayout
 from ..models.counts import ceil_div
 from ..models.families import SpecMLP
@@ -14,7 +14,7 @@ def differing_stages(spec: Spec, border: str, clipped_bias: str, size: Size) -> 
     """The stages, counted from 1, in which a block sees other windows or another bias at `size` pixels."""
     known = MIXING_BORDERS if isinstance(spec, SpecMLP) else BORDERS
     grid, found = ceil_div(size, spec.patch), []
-    for stage, row in enumerate(places(spec)):
+    for stage, row in enumerate(block_specs(spec)):
         own = [known[spec.border](grid, place.window, place.shift) for place in row]
         theirs = [known[border](grid, place.window, place.shift) for place in row]
         other_windows = not all(map(equal, own, theirs))

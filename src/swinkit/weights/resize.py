@@ -11,7 +11,7 @@ Shapes: H heads, *w a window, (h, w) a grid, C channels.
 import torch
 from torch import Tensor
 
-from ..core.position import resize
+from ..core.absolute_position import resize
 from ..core.spec import Size
 from ..errors import UsageError
 from .spline import geometric_places, spline_matrix

@@ -12,10 +12,10 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.checkpoint import checkpoint
 from torch.utils.hooks import RemovableHandle
 
-from swinkit.core import block
 from swinkit.core.backbone import Swin
-from swinkit.core.block import MLP, Block
-from swinkit.core.fast import recompute as remaking
+from swinkit.core.block import Block
+from swinkit.core.fast import forwards, recompute
+from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 
@@ -35,7 +35,7 @@ def test_gradients_are_those_of_what_is_kept(dropout, dtype, monkeypatch):
     mlp = MLP(8, 32, dropout)
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         found = gradients(mlp, X)
-        monkeypatch.setattr(remaking, "runs_at_once", lambda _x: False)
+        monkeypatch.setattr(recompute, "is_eager", lambda _x: False)
         assert all(torch.equal(a, b) for a, b in zip(found, gradients(mlp, X), strict=True))
 
 
@@ -130,7 +130,7 @@ def test_a_part_that_writes_to_what_it_is_given_learns_as_without():
         way(norm, X, lambda hidden: layer(hidden.mul_(2))).square().sum().backward()
         return layer.weight.grad.clone()
 
-    assert torch.equal(gradient(remaking.through), gradient(lambda make, x, use: use(make(x))))
+    assert torch.equal(gradient(recompute.recompute), gradient(lambda make, x, use: use(make(x))))
 
 
 def test_where_torch_forbids_its_hooks_all_is_kept():
@@ -158,7 +158,7 @@ def test_whole_models_learn_as_without(family, dtype, monkeypatch):
     model, x = small(family, drop_path=0.3).train(), pixels(family)
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         found = learned(model, x)
-        monkeypatch.setattr(block, "through", lambda make, x, use: use(make(x)))
+        monkeypatch.setattr(forwards, "recompute", lambda make, x, use: use(make(x)))
         assert all(map(torch.equal, found, learned(model, x)))
 
 
@@ -186,7 +186,7 @@ def test_a_checkpoint_around_a_block_sees_all_that_is_kept(family, monkeypatch):
     assert all(map(torch.equal, found, learned(model, x)))
     kept = kept_by(model, x)
     assert kept < all_kept / 2
-    monkeypatch.setattr(block, "through", lambda make, x, use: use(make(x)))
+    monkeypatch.setattr(forwards, "recompute", lambda make, x, use: use(make(x)))
     assert kept == kept_by(model, x)
 
 

@@ -1,14 +1,15 @@
 """What is remembered is what would be computed, after whatever happened to the weights."""
 
 import copy
+import gc
 import pickle
 
 import pytest
 import torch
 from torch import nn
 
-from swinkit.core.attention import WindowAttention
-from swinkit.core.fast.weight_cache import ENTRIES, LARGEST, Memo
+from swinkit.core.fast import forwards, weight_cache
+from swinkit.core.fast.weight_cache import CACHES, ENTRIES, LARGEST, WeightCache
 
 from ..models.small import pixels, small
 
@@ -17,14 +18,14 @@ class Counted:
     """Doubles a weight, and counts how often."""
 
     def __init__(self, weight: torch.Tensor):
-        self.weight, self.memo, self.times = weight, Memo(), 0
+        self.weight, self.cache, self.times = weight, WeightCache(), 0
 
     def make(self) -> torch.Tensor:
         self.times += 1
         return self.weight * 2
 
     def __call__(self, key: object = None) -> torch.Tensor:
-        return self.memo(key, [self.weight], self.make)
+        return self.cache.get(key, [self.weight], self.make)
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def counted() -> Counted:
     return Counted(nn.Parameter(torch.randn(3), requires_grad=False))
 
 
-def pickled(memo: Memo) -> Memo:
-    return pickle.loads(pickle.dumps(memo))  # noqa: S301  our own
+def pickled(model: nn.Module) -> nn.Module:
+    return pickle.loads(pickle.dumps(model))  # noqa: S301  our own
 
 
 def overwritten(weight: torch.Tensor) -> None:
@@ -80,7 +81,7 @@ def test_on_the_way_of_a_gradient_nothing_is_remembered_and_all_is_forgotten(cou
     counted()
     counted.weight.requires_grad_()
     assert counted().requires_grad
-    assert not counted.memo.entries
+    assert not counted.cache.entries
     with torch.no_grad():
         assert not counted().requires_grad
         counted()
@@ -106,17 +107,34 @@ def test_entries_are_few_and_small():
     counted = Counted(torch.ones(3))
     for key in range(3 * ENTRIES):
         counted(key)
-        assert len(counted.memo.entries) <= ENTRIES
+        assert len(counted.cache.entries) <= ENTRIES
     large = Counted(torch.ones(LARGEST + 1))
     large()
-    assert not large.memo.entries
+    assert not large.cache.entries
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
-def test_copies_start_without_values(counted, copied):
-    counted()
-    assert counted.memo.entries
-    assert not copied(counted.memo).entries
+def test_copies_start_without_values(copied):
+    model = small("v2")
+    with torch.no_grad():
+        model(pixels("v2"))
+    assert caches_of(model)
+    assert not caches_of(copied(model)) or copied is copy.copy  # whose parts are the same
+
+
+def caches_of(model: nn.Module) -> list[WeightCache]:
+    """The caches of a model's parts."""
+    return [CACHES[module] for module in model.modules() if module in CACHES]
+
+
+def test_a_cache_lives_as_long_as_its_module():
+    model = small("v2")
+    with torch.no_grad():
+        model(pixels("v2"))
+    known = len(CACHES)
+    del model
+    gc.collect()
+    assert len(CACHES) <= known - 4
 
 
 @pytest.mark.parametrize("family", ["v1", "v2", "v2-cr", "video"])
@@ -127,9 +145,8 @@ def test_a_model_answers_alike_whatever_it_remembers(family):
 
     def same() -> bool:
         fresh.load_state_dict(model.state_dict())
-        for module in fresh.modules():
-            if hasattr(module, "memo"):
-                module.memo.entries.clear()
+        for cache in caches_of(fresh):
+            cache.clear()
         return all(torch.equal(a, b) for a, b in zip(model(x), fresh(x), strict=True))
 
     with torch.no_grad():
@@ -163,29 +180,23 @@ def test_training_mode_draws_anew_even_without_gradients():
 def test_after_a_step_of_training_nothing_is_taken_on_trust():
     """Not on any device: sharding writes new numbers under old versions."""
     model, x = small("v2"), pixels("v2")
-    memos = [module.memo for module in model.modules() if hasattr(module, "memo")]
     with torch.inference_mode():
         model(x)
-    assert all(memo.entries for memo in memos)
+    caches = caches_of(model)
+    assert len(caches) == 4
+    assert all(cache.entries for cache in caches)
     model.train()(x)
-    assert not any(memo.entries for memo in memos)
+    assert not any(cache.entries for cache in caches)
 
 
-class Forgetful(Memo):
-    """As of windows whose biases are too many to keep."""
-
-    def __call__(self, key, weights, make):
-        return make()
-
-
-@pytest.mark.parametrize("kind", [Memo, Forgetful])
-def test_a_continuous_bias_is_computed_once(kind, monkeypatch):
+@pytest.mark.parametrize("largest", [LARGEST, 4 * 7 * 7])
+def test_a_continuous_bias_is_computed_once(largest, monkeypatch):
+    """Also in windows whose biases are too many to keep."""
     from swinkit.core import position
 
     model, x, times = small("v2"), pixels("v2"), []
-    for part in model.modules():
-        if isinstance(part, WindowAttention):
-            part.memo = kind()
+    for module in (forwards, weight_cache):
+        monkeypatch.setattr(module, "LARGEST", largest)
     offsets = position.log_offsets
     monkeypatch.setattr(position, "log_offsets", lambda *given: times.append(1) or offsets(*given))
     with torch.inference_mode():

@@ -1,46 +1,34 @@
-"""Long windows, a few at a time: as all at once, for every border and similarity; never with gradients."""
+"""Long windows go a few at a time, and never with gradients; `test_fast.py` compares the answers."""
 
 import pytest
 import torch
 from torch import nn
 
-from swinkit.core import attention as module
-from swinkit.core.borders import BORDERS
-from swinkit.core.fast import chunked_attention as streaming
+from swinkit.core.fast import chunked_attention, forwards
 
 from .mixers import mixer
-
-IMAGES = [((24, 24), (12, 12), (6, 6)), ((19, 29), (12, 12), (6, 6)), ((25, 13), (12, 12), (0, 0))]
-CLIPS = [((5, 9, 13), (4, 6, 6), (2, 3, 3))]
-CUTS = [(border, *cut) for border in BORDERS for cut in IMAGES + (CLIPS if border != "square" else [])]
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many windows each call of the kernel is given, at most two at a time."""
-    found, kernel = [], streaming.F.scaled_dot_product_attention
+    found, kernel = [], chunked_attention.F.scaled_dot_product_attention
 
     def counted(q: torch.Tensor, *others: torch.Tensor, **options: object) -> torch.Tensor:
         found.append(len(q))
         return kernel(q, *others, **options)
 
-    monkeypatch.setattr(streaming, "PIECE", 2 * 144 * 8)
-    monkeypatch.setattr(streaming.F, "scaled_dot_product_attention", counted)
+    monkeypatch.setattr(chunked_attention, "CHUNK", 2 * 144 * 8)
+    monkeypatch.setattr(chunked_attention.F, "scaled_dot_product_attention", counted)
     return found
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("border", "grid", "window", "shift"), CUTS)
 @pytest.mark.parametrize("cosine", [False, True], ids=["v1", "v2"])
-def test_it_answers_as_all_windows_together_do(border, grid, window, shift, cosine, calls, monkeypatch):
-    attention = mixer(window, shift, border, cosine=cosine).eval()
-    x = torch.randn(2, *grid, 8, dtype=torch.double)
-    answer = attention(x)
-    if border != "clip":  # whose windows may become too short for it
-        assert calls
-        assert max(calls) <= 2
-    monkeypatch.setattr(module, "goes_in_pieces", lambda *_: False)
-    torch.testing.assert_close(answer, attention(x))
+def test_a_kernel_is_given_a_few_windows_at_a_time(cosine, calls):
+    mixer((12, 12), (6, 6), "pad", cosine=cosine).eval()(torch.randn(2, 19, 29, 8, dtype=torch.double))
+    assert calls
+    assert max(calls) <= 2
 
 
 @torch.no_grad()
@@ -58,7 +46,7 @@ def test_autocast_answers_in_its_own_precision(calls, monkeypatch):
     with torch.autocast("cpu", torch.bfloat16):
         answer = attention(x)
         assert calls
-        monkeypatch.setattr(module, "goes_in_pieces", lambda *_: False)
+        monkeypatch.setattr(forwards, "can_split_batch", lambda *_: False)
         whole = attention(x)
     assert answer.dtype == whole.dtype == torch.bfloat16
     torch.testing.assert_close(answer, whole, rtol=0.05, atol=0.05)

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from swinkit.core.block import MLP, DropPath
-from swinkit.core.fast import chunking as pieces
-from swinkit.core.fast.chunking import by_token, in_pieces, learned_by_token
+from swinkit.core.drop_path import DropPath
+from swinkit.core.fast import chunking
+from swinkit.core.fast.chunking import in_chunks, in_token_chunks, in_token_chunks_with_gradients
+from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 
@@ -28,7 +29,7 @@ class Noted(nn.Module):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 20)
+    monkeypatch.setattr(chunking, "CHUNK", 20)
 
 
 @pytest.fixture
@@ -42,20 +43,20 @@ X = torch.arange(56.0).view(7, 8)  # two images a piece
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_images_go_through_a_few_at_a_time(noted, mode):
     with mode():
-        assert torch.equal(in_pieces(noted, noted, X), X * 2)
+        assert torch.equal(in_chunks(noted, noted, X), X * 2)
     assert noted.given == [2, 2, 2, 1]
 
 
 @torch.no_grad()
 def test_an_image_larger_than_a_piece_goes_by_itself(noted):
-    in_pieces(noted, noted, torch.ones(2, 100))
+    in_chunks(noted, noted, torch.ones(2, 100))
     assert noted.given == [1, 1]
 
 
 def test_with_gradients_or_in_training_all_go_together(noted):
-    in_pieces(noted, noted, X)
+    in_chunks(noted, noted, X)
     with torch.no_grad():
-        in_pieces(noted.train(), noted, X)
+        in_chunks(noted.train(), noted, X)
     assert noted.given == [7, 7]
 
 
@@ -63,7 +64,7 @@ def test_with_gradients_or_in_training_all_go_together(noted):
 def test_where_a_part_inside_draws_at_random_for_each_image_all_go_together(noted):
     """Else the tokens of an image would be dropped one by one, where drop-path drops it whole."""
     noted.inside = DropPath(0.5).train()
-    by_token(noted, noted, X)
+    in_token_chunks(noted, noted, X)
     assert noted.given == [7]
 
 
@@ -73,7 +74,7 @@ def test_a_hook_sees_all_images(noted, register):
     seen = []
     add = partial(register, noted) if callable(register) else register_module_forward_hook
     with add(lambda _part, given, _answer: seen.append(len(given[0]))):
-        in_pieces(noted, noted, X)
+        in_chunks(noted, noted, X)
         noted(X)
     assert noted.given == [7, 7]
     assert set(seen) == {7}
@@ -81,18 +82,16 @@ def test_a_hook_sees_all_images(noted, register):
 
 @torch.no_grad()
 def test_no_images_give_no_answers(noted):
-    assert in_pieces(noted, noted, X[:0]).shape == (0, 8)
+    assert in_chunks(noted, noted, X[:0]).shape == (0, 8)
 
 
-@pytest.mark.parametrize("family", ["v1", "v2", "mlp", "moe", "video"])
 @torch.no_grad()
-def test_a_model_answers_alike(family, monkeypatch):
-    """Experts with few slots would drop other tokens of half a batch, so those see it whole."""
-    scarce = {"capacity_factor": 0.5} if family == "moe" else {}
-    model, x = small(family, **scarce), pixels(family)
-    monkeypatch.setattr(pieces, "PIECE", 1)
+def test_experts_with_few_slots_see_the_whole_batch(monkeypatch):
+    """Of half a batch they would drop other tokens."""
+    model, x = small("moe", capacity_factor=0.5), pixels("moe")
+    monkeypatch.setattr(chunking, "CHUNK", 1)
     found = model(x)
-    monkeypatch.setattr(pieces, "PIECE", 10**9)
+    monkeypatch.setattr(chunking, "CHUNK", 10**9)
     for a, b in zip(found, model(x), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
@@ -100,18 +99,18 @@ def test_a_model_answers_alike(family, monkeypatch):
 @torch.no_grad()
 def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
     x = torch.randn(1, 3, 5, 4)
-    assert torch.equal(by_token(noted, noted, x), x * 2)
+    assert torch.equal(in_token_chunks(noted, noted, x), x * 2)
     assert noted.given == [5, 5, 5]  # tokens, of four numbers each
     noted.given.clear()
-    by_token(noted, noted, x[:, :1])
+    in_token_chunks(noted, noted, x[:, :1])
     assert noted.given == [1]  # small enough for one piece: as it came
 
 
 @torch.no_grad()
 def test_for_what_fits_one_piece_no_module_is_visited(noted, monkeypatch):
     """As the visit takes longer than a small part."""
-    monkeypatch.setattr(pieces, "goes_in_pieces", lambda *_: pytest.fail("visited"))
-    for way in (in_pieces, by_token):
+    monkeypatch.setattr(chunking, "can_split_batch", lambda *_: pytest.fail("visited"))
+    for way in (in_chunks, in_token_chunks):
         assert torch.equal(way(noted, noted, X[:2]), X[:2] * 2)
 
 
@@ -129,18 +128,18 @@ class NotedMLP(MLP):
 
 @pytest.fixture
 def small_lessons(monkeypatch):
-    monkeypatch.setattr(pieces, "LEARNED_PIECE", 20)
+    monkeypatch.setattr(chunking, "CHUNK_WITH_GRADIENTS", 20)
 
 
 @pytest.mark.usefixtures("small_lessons")
 def test_with_gradients_tokens_go_a_few_at_a_time_where_none_sees_another():
     mlp = NotedMLP()
-    learned_by_token([mlp], mlp, X.clone().requires_grad_())
+    in_token_chunks_with_gradients([mlp], mlp, X.clone().requires_grad_())
     assert mlp.given == [2, 2, 2, 1]
     mlp.given.clear()
-    learned_by_token([mlp], mlp, X[:2])
-    with torch.no_grad():  # as `by_token` has smaller pieces then
-        learned_by_token([mlp], mlp, X)
+    in_token_chunks_with_gradients([mlp], mlp, X[:2])
+    with torch.no_grad():  # as `in_token_chunks` has smaller pieces then
+        in_token_chunks_with_gradients([mlp], mlp, X)
     assert mlp.given == [2, 7]
 
 
@@ -164,27 +163,16 @@ def watched() -> MLP:
 @pytest.mark.parametrize("made", [with_dropout, with_statistics, watched])
 def test_with_gradients_what_draws_or_looks_across_or_is_watched_is_called_once(made):
     mlp = made()
-    learned_by_token([nn.LayerNorm(8), mlp], mlp, X)
+    in_token_chunks_with_gradients([nn.LayerNorm(8), mlp], mlp, X)
     assert mlp.given == [7]
 
 
-def learned(model: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
-    """The answers of a model that drops whole images at random, and the gradients of its weights."""
-    torch.manual_seed(1)
-    ends = model(x)
-    return [*ends, *torch.autograd.grad(sum(end.square().sum() for end in ends), list(model.parameters()))]
-
-
-@pytest.mark.parametrize("family", ["v1", "v2", "mlp", "moe", "video"])
-def test_a_model_learns_alike(family, monkeypatch):
-    """Experts see the whole batch; three of the four blocks have some."""
-    model, x = small(family, drop_path=0.5).double().train(), pixels(family).double()
-    monkeypatch.setattr(pieces, "LEARNED_PIECE", 200)
-    with monkeypatch.context() as patch:
-        asked, ask = list[bool](), pieces.learns_in_pieces
-        patch.setattr(pieces, "learns_in_pieces", lambda *given: asked.append(ask(*given)) or asked[-1])
-        found = learned(model, x)
-    assert sum(asked) == (1 if family == "moe" else 4)
-    monkeypatch.setattr(pieces, "LEARNED_PIECE", 10**9)
-    for a, b in zip(found, learned(model, x), strict=True):
-        torch.testing.assert_close(a, b)
+@pytest.mark.parametrize(("family", "count"), [("v1", 4), ("v2", 4), ("mlp", 4), ("moe", 1), ("video", 4)])
+def test_with_gradients_all_blocks_of_a_model_but_those_with_experts_take_a_few_tokens(
+    family, count, monkeypatch
+):
+    asked, ask = list[bool](), chunking.can_split_tokens
+    monkeypatch.setattr(chunking, "CHUNK_WITH_GRADIENTS", 200)
+    monkeypatch.setattr(chunking, "can_split_tokens", lambda *given: asked.append(ask(*given)) or asked[-1])
+    small(family, drop_path=0.5).train()(pixels(family))
+    assert sum(asked) == count
