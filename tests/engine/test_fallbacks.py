@@ -25,6 +25,8 @@ from swinkit.engine.cpu import packed_module as snapshot
 from swinkit.engine.cpu import windows
 from tests.models.small import PICTURE, small
 
+pytestmark = pytest.mark.slow
+
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}
 
 
