@@ -146,7 +146,7 @@ class SpecMoE(Continuous):
     moe_blocks: tuple[tuple[int, ...], ...]
     num_experts: int = 8
     top_k: int = 1
-    capacity_factor: float = 1.25  # 1 is an even share; 0 and below: `core.dispatch.Policy`
+    capacity_factor: float = 1.25  # 1 is an even share; 0 and below: `core.dispatch.DispatchPolicy`
     capacity_multiple: int = 1  # how many processes shared an expert: its slots are a multiple
     router: str = "linear"
     router_dim: int = 256  # of the cosine router

@@ -11,7 +11,7 @@ from ..core.block import PreNormBlock
 from ..core.borders import BORDERS
 from ..core.mlp import MLP
 from ..core.moe.balance import BALANCES
-from ..core.moe.dispatch import Policy
+from ..core.moe.dispatch import DispatchPolicy
 from ..core.moe.experts import ExpertMLPs, Experts
 from ..core.moe.routers import CosineRouter, LinearRouter, Router
 from ..core.patches import NormThenReduce
@@ -47,7 +47,7 @@ def mlp(spec: SpecMoE, block: BlockSpec) -> MLP:
 
 def experts(spec: SpecMoE, block: BlockSpec) -> Experts:
     """The channel mixer of a block with experts."""
-    policy = Policy(
+    policy = DispatchPolicy(
         top_k=spec.top_k,
         capacity_factor=spec.capacity_factor,
         multiple=spec.capacity_multiple,
