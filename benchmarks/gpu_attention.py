@@ -25,9 +25,8 @@ from swinkit.core.kernels import fused
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
-from swinkit.engine.gpu import fallback as support
+from swinkit.engine.gpu import fallback, tuning
 from swinkit.engine.gpu import reference as twin
-from swinkit.engine.gpu import tuning
 from swinkit.errors import EnvironmentProblem, SwinkitError
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecV2
@@ -221,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if not torch.cuda.is_available():
             raise EnvironmentProblem("measuring needs a GPU, and torch finds none here; --floors needs none")
-        if not support.installed():
+        if not fallback.has_triton():
             raise EnvironmentProblem("measuring needs Triton: pip install triton")
         for line in tuned(chosen) if options.tune else measured(chosen):
             print(line, flush=True)

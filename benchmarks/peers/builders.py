@@ -94,12 +94,12 @@ def engine(case: Case, _: Environment) -> Built:
     Raises:
         EnvironmentProblem: the native code has not been compiled.
     """
-    from swinkit.engine.attach import attached
-    from swinkit.engine.cpu.build import ready
+    from swinkit.engine.attach import copy_with_engines
+    from swinkit.engine.cpu.build import find_library
 
-    if ready() is None:
+    if find_library() is None:
         raise EnvironmentProblem("not built: swinkit optimize")
-    return Built(workload_of(attached(build_classifier(case).eval()), case))
+    return Built(workload_of(copy_with_engines(build_classifier(case).eval()), case))
 
 
 def compiled(case: Case, _: Environment) -> Built:

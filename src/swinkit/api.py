@@ -13,7 +13,7 @@ from typing import Any
 from .core.backbone import Swin
 from .core.spec import Spec
 from .data.find_dataset import lies_in_split
-from .engine.attach import Model, attached
+from .engine.attach import Model, copy_with_engines
 from .engine.cpu.build import build as build_engine
 from .errors import EnvironmentProblem, UsageError, require
 from .exporting.convert import Conversion, check_request, convert_model
@@ -241,7 +241,7 @@ def optimize(model: Model) -> Model:
             build_engine()
         except EnvironmentProblem as problem:
             logger.warning("%s", problem)
-    return attached(model)
+    return copy_with_engines(model)
 
 
 def push(

@@ -95,12 +95,14 @@ def test_compiled_models_are_the_same_ones(name: str, monkeypatch: pytest.Monkey
 
 
 def test_the_engine_takes_part_once_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: None)
+    monkeypatch.setattr("swinkit.engine.cpu.build.find_library", lambda: None)
     with pytest.raises(EnvironmentProblem, match="not built: swinkit optimize"):
         disagreement("swinkit-engine", V1)
     attached = []
-    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: "a library")
-    monkeypatch.setattr("swinkit.engine.attach.attached", lambda model: attached.append(model) or model)
+    monkeypatch.setattr("swinkit.engine.cpu.build.find_library", lambda: "a library")
+    monkeypatch.setattr(
+        "swinkit.engine.attach.copy_with_engines", lambda model: attached.append(model) or model
+    )
     assert disagreement("swinkit-engine", V1) < AGREED
     assert not attached[0].training
 

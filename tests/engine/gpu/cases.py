@@ -21,8 +21,7 @@ from swinkit.core.attention import WindowAttention
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
-from swinkit.engine.gpu import attention, launch, operator
-from swinkit.engine.gpu import fallback as support
+from swinkit.engine.gpu import attention, fallback, launch, operator
 from swinkit.engine.gpu import reference as twin
 from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
@@ -134,7 +133,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_answer_and_gradients_equal_the_twins(case: Case):
     x = case.sources()[0].chunk(3, -1)[0]
-    assert support.refusal(x, case.layout, case.heads, case.similarity()) is None
+    assert fallback.check_call(x, case.layout, case.heads, case.similarity()) is None
     assert max(case.errors(attention.attention, torch.float32, torch.float32)) < PRECISION
 
 
@@ -416,7 +415,7 @@ def test_attention_of_another_class_keeps_its_own_way_and_is_told(
 
 def test_a_gpu_without_triton_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
-    monkeypatch.setattr("swinkit.engine.gpu.attach.installed", lambda: False)
+    monkeypatch.setattr("swinkit.engine.gpu.attach.has_triton", lambda: False)
     attach(one_block())
     assert caplog.messages == ["attention runs without the fused kernels: Triton is not installed"]
 
