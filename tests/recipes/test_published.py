@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
@@ -55,6 +54,8 @@ LETTERS = {"t": "tiny", "s": "small", "b": "base", "l": "large"}
 @pytest.fixture(scope="module")
 def facts(shared: Path) -> dict[str, Any]:
     """The released configurations."""
+    import yaml
+
     return yaml.safe_load((shared / "facts" / "recipes.yaml").read_text(encoding="utf-8"))
 
 

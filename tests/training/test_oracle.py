@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from accelerate.utils import AutocastKwargs
 from torch import nn
 
 import swinkit
@@ -93,6 +92,8 @@ def _one_sample_is_not_finite(monkeypatch):
 
 def scaling(monkeypatch):
     """Losses are scaled as for fp16, by a power of two and in fp32, so that it must come to the same."""
+    from accelerate.utils import AutocastKwargs
+
     accelerated = loop.accelerated
 
     def with_scaler(*given):

@@ -1,25 +1,14 @@
 """The fields of a recipe on the command line: `a.b=value` for every one, typed as the recipe has it."""
 
-from argparse import SUPPRESS
+from argparse import SUPPRESS, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from types import NoneType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
-
-from ..errors import UsageError
 from ..settings.recipe import Recipe, descriptions
+from .arguments import Parser
+from .values import Value, placeholder
 
-METAVARS = {
-    str: "NAME",
-    int: "N",
-    float: "X",
-    int | None: "N",
-    int | Literal["auto"] | None: "N|auto",
-    float | None: "X",
-    bool: "true|false",
-}  # by type
 FIRST = (  # what most trainings are told; the rest stands in a longer help
     "variant",
     "init",
@@ -48,33 +37,33 @@ FIRST = (  # what most trainings are told; the rest stands in a longer help
 )
 
 
-def add_fields(reader: ArgumentParser, recipe: Recipe, *, every: bool = True) -> None:
-    """Let `reader` take every field of the recipe, as it is unless given.
+def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:
+    """Add an option for every field of the recipe, whose value is the default.
 
-    Its help tells of `every` one, or of those that most trainings are told.
+    The help shows `every` field, or only those that most trainings set.
     """
     groups: dict[str, Any] = {}
     words = dict(descriptions(recipe))
     for name, kind, value in leaves(recipe):
         section = name.rpartition(".")[0] or "recipe"
         if section not in groups:
-            groups[section] = reader.add_argument_group(section)
-        shown: dict[str, Any] = {"metavar": METAVARS[kind]} if kind in METAVARS else {}
-        help_text = words[name] if every or name in FIRST else SUPPRESS
-        groups[section].add_argument(f"--{name}", type=kind, default=value, help=help_text, **shown)
+            groups[section] = parser.add_argument_group(section)
+        groups[section].add_argument(
+            f"--{name}",
+            type=Value(kind, length=len(value) if isinstance(value, tuple) and value else 1),
+            default=value,
+            metavar=placeholder(kind),
+            help=words[name] if every or name in FIRST else SUPPRESS,
+        )
 
 
 def chosen(recipe: Recipe, options: Namespace) -> Recipe:
-    """The recipe with the fields as `reader` found them.
+    """Return the recipe with the fields of the parsed options.
 
     Raises:
-        UsageError: a name is empty, or together they describe no training.
+        UsageError: together they describe no training.
     """
-    for name, kind, _ in leaves(recipe):
-        if options[name] == "":
-            none = "; null stands for none" if NoneType in get_args(kind) else ""
-            raise UsageError(f"{name} needs a value: {name}={METAVARS.get(kind, METAVARS[str])}{none}")
-    return overridden(recipe, {name: options[name] for name, _, _ in leaves(recipe)})
+    return overridden(recipe, {name: getattr(options, name) for name, _, _ in leaves(recipe)})
 
 
 def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

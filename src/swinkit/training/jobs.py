@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ..core.spec import Spec
+from ..data.dataset import ALL, HELD_OUT, TRAIN, ImageDataset, require_every_class
 from ..data.find_dataset import find_inputs, find_samples
 from ..data.loader import InOrder, Loader
 from ..data.preprocess import Preprocess
-from ..data.samples import ALL, HELD_OUT, TRAIN, Samples, require_every_class
 from ..errors import DataError, UsageError
 from ..models.build import build
 from ..models.catalogue import find
@@ -89,7 +89,7 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             notes["head"] = match_head(task, initial)
     assert isinstance(recipe, ClassificationRecipe)
     task.smoothing = recipe.augmentation.smoothing
-    prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed)
+    prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed, len(training.classes))
 
     def save(folder: Path, scores: dict[str, float]) -> None:
         card = training_card(recipe.variant, training, held_out, scores["top1"])
@@ -136,8 +136,8 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
 class Splits:
     """The samples of a training and those held out, and what makes batches of each."""
 
-    training: Samples
-    held_out: Samples
+    training: ImageDataset
+    held_out: ImageDataset
     prepare: Any
     prepare_held_out: Any
 
@@ -181,7 +181,7 @@ def job_with(
     )
 
 
-def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
+def config_of(recipe: Recipe, data: Path, training: ImageDataset, held_out: ImageDataset) -> dict[str, Any]:
     """What must be the same when a run is resumed, and where the data lie."""
     classes = {CLASSES: list(training.classes)} if training.classes else {}
     return {

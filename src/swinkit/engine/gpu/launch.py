@@ -59,7 +59,7 @@ class Launch:
         return self.sources[0].shape[0] * math.prod(counts)
 
     def programs(self, kernel: str, parts: int) -> int:
-        """Return G, the number of programs that share the windows, for each head and each part of a window."""
+        """Return G, the number of programs that share the windows, per head and part of a window."""
         device, dtype = self.sources[0].device, self.sources[0].dtype
         wanted = tuning(kernel, dtype).programs * multiprocessors(device)
         return max(1, min(self.windows, wanted // (self.config.heads * parts)))

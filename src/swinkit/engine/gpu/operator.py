@@ -31,8 +31,8 @@ def window_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attend: qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N), temperature (H,) -> (B, *S, C), logsum.
 
-    The second output, (B, H, prod(S)), is the logarithm of the sum of the exponentials of each query's scores,
-    for the gradient. With a temperature the scores are cosines times it; without, products times `scale`.
+    The second output, (B, H, prod(S)), is the logarithm of the sum of each query's exponentials, for the
+    gradient. With a temperature the scores are cosines times it; without, products times `scale`.
     """
     launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
     out, logsum = new_outputs(qkv, bias)

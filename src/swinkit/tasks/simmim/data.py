@@ -5,7 +5,7 @@ Everything random about a sample follows from (seed, epoch, its id).
 Shapes: B batch, *P size in pixels, *S grid of patches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ...core.spec import Size
 from ...data import batch
-from ...data.loader import Readable
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
+from ...data.sample import Sample
 from ...errors import require
 from ...settings.augmentation import ImageAugmentation
 from .mask_generator import draw_masks
@@ -61,11 +61,12 @@ class Hiding:
                 value = getattr(self.augmentation, name)
                 require(value == 0, f"augmentation.{name}", value, "0, since it is for RGB pictures alone")
 
-    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
-        """One batch of these samples, as they look in this epoch."""
-        ids = [samples.ids[index] for index in indices]
-        images = [self.seen(samples.load(i), name, epoch) for i, name in zip(indices, ids, strict=True)]
-        streams = [draws(self.seed, epoch, name, "mask") for name in ids]
+    def __call__(self, samples: Iterable[Sample], epoch: int) -> Batch:
+        """Make one batch of these samples, as they look in this epoch."""
+        images, streams = [], []
+        for sample in samples:
+            images.append(self.seen(sample.image, sample.id, epoch))
+            streams.append(draws(self.seed, epoch, sample.id, "mask"))
         mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
         return Batch(self.preprocess.normalise(torch.stack(images)), mask)
 
