@@ -86,7 +86,7 @@ class FusedAttention(EngineForward):
         window = layout.window
         if not is_eager(x):
             return self.module.bias(window).contiguous()
-        return cached_bias(self.module, window, window, 1, Tensor.contiguous)
+        return cached_bias(self.module, window, window, lambda: 1, Tensor.contiguous)
 
 
 def attach(model: nn.Module) -> None:
