@@ -80,9 +80,9 @@ def with_kernels(model: BareClassifier) -> BareClassifier:
         EnvironmentProblem: Triton is not installed.
     """
     from swinkit.engine.gpu.attach import attach
-    from swinkit.engine.gpu.fallback import installed
+    from swinkit.engine.gpu.fallback import has_triton
 
-    if not installed():
+    if not has_triton():
         raise EnvironmentProblem("not installed: triton")
     attach(model)
     return model

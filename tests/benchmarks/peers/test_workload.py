@@ -107,10 +107,10 @@ def test_fused_attention_takes_part_where_triton_is_installed(
 ) -> None:
     row, attached = replace(V1, workload=work), []
     monkeypatch.setattr("swinkit.engine.gpu.attach.attach", attached.append)
-    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: True)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.has_triton", lambda: True)
     assert disagreement("swinkit-fused", row) < AGREED
     assert len(attached) == 1
-    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: False)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.has_triton", lambda: False)
     with pytest.raises(EnvironmentProblem, match="not installed: triton"):
         disagreement("swinkit-fused", row)
 
