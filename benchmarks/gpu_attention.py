@@ -26,7 +26,7 @@ from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
 from swinkit.engine.gpu import fallback, tuning
-from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import reference
 from swinkit.errors import EnvironmentProblem, SwinkitError
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecV2
@@ -114,7 +114,7 @@ def floors(chosen: Sequence[Stage]) -> str:
 def by_sdpa(
     qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
 ) -> Tensor:
-    """As `twin.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
+    """As `reference.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
     q, k, v = layout.partition(qkv).unflatten(-1, (3, num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
@@ -126,8 +126,8 @@ def candidates() -> dict[str, Attention]:
     """By name; the kernels are imported here, since they need Triton."""
     from swinkit.engine.gpu.attention import attention
 
-    compiled = torch.compile(twin.attention, fullgraph=True, dynamic=False)
-    return {"kernels": attention, "twin": twin.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
+    compiled = torch.compile(reference.attention, fullgraph=True, dynamic=False)
+    return {"kernels": attention, "twin": reference.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
 
 
 def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:

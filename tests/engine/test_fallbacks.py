@@ -21,7 +21,7 @@ from swinkit.core.backbone import Stage, Swin
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Size
 from swinkit.engine.attach import copy_with_engines
-from swinkit.engine.cpu import packed_module as snapshot
+from swinkit.engine.cpu import packed_module
 from swinkit.engine.cpu import windows
 from tests.models.small import PICTURE, small
 
@@ -382,7 +382,7 @@ def test_the_default_device_is_none_of_its_business(model, pixels):
 
 def test_several_python_threads_may_call_one_model(model):
     """Also the first time, with more sizes than are kept, and while weights change."""
-    given = [torch.randn(1, 3, size, 32) for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4)]
+    given = [torch.randn(1, 3, size, 32) for size in range(20, 20 + 4 * 2 * packed_module.GRIDS, 4)]
     expected = [answer(model, x) for x in given]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -427,9 +427,9 @@ def test_a_copy_has_its_own_weights(model, pixels, copied):
 
 
 def test_many_sizes_keep_few_tables(model):
-    for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4):
+    for size in range(20, 20 + 4 * 2 * packed_module.GRIDS, 4):
         answer(model, torch.randn(1, 3, size, size))
-    assert len(model.stages[0].forward.packed.grids) == snapshot.GRIDS
+    assert len(model.stages[0].forward.packed.grids) == packed_module.GRIDS
 
 
 def test_without_the_engine_models_run_as_they_are(monkeypatch, tmp_path, pixels):

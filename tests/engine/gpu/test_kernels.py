@@ -14,7 +14,7 @@ from swinkit.core.borders import BORDERS
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
 from swinkit.engine.gpu import fallback
-from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import reference
 from tests.core.mixers import mixer
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_the_twin_is_the_attention_of_the_models(border, grid, window, shift, co
     x = torch.randn(2, *grid, 8, dtype=torch.double)
     layout = attention.border(grid, window, shift)
     padding = attention.qkv(x.new_zeros(8))
-    answer = twin.attention(
+    answer = reference.attention(
         attention.qkv(x), padding, attention.bias(layout.window), layout, 2, attention.similarity
     )
     torch.testing.assert_close(answer, attention(x))
