@@ -25,8 +25,7 @@ from swinkit.core.kernels import fused
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
-from swinkit.engine.gpu import fallback, tuning
-from swinkit.engine.gpu import reference
+from swinkit.engine.gpu import fallback, reference, tuning
 from swinkit.errors import EnvironmentProblem, SwinkitError
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecV2

@@ -6,8 +6,7 @@ import torch
 from benchmarks import gpu_attention
 from benchmarks.gpu_attention import Stage, by_sdpa, floors, main, stages
 from swinkit.core.windows import PadThenRoll
-from swinkit.engine.gpu import reference
-from swinkit.engine.gpu import tuning
+from swinkit.engine.gpu import reference, tuning
 
 SMALL = Stage("small", 1, PadThenRoll((8, 8), (4, 4), (2, 2)), heads=2, channels=32, cosine=True, batch=2)
 

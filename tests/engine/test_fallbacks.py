@@ -21,8 +21,7 @@ from swinkit.core.backbone import Stage, Swin
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Size
 from swinkit.engine.attach import copy_with_engines
-from swinkit.engine.cpu import packed_module
-from swinkit.engine.cpu import windows
+from swinkit.engine.cpu import packed_module, windows
 from tests.models.small import PICTURE, small
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}

@@ -20,8 +20,7 @@ from swinkit.core.attention import WindowAttention
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
-from swinkit.engine.gpu import attention, fallback, launch, operator
-from swinkit.engine.gpu import reference
+from swinkit.engine.gpu import attention, fallback, launch, operator, reference
 from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
 from swinkit.models.catalogue import find

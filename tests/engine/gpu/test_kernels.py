@@ -13,8 +13,7 @@ from torch import nn
 from swinkit.core.borders import BORDERS
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
-from swinkit.engine.gpu import fallback
-from swinkit.engine.gpu import reference
+from swinkit.engine.gpu import fallback, reference
 from tests.core.mixers import mixer
 
 pytestmark = pytest.mark.slow
