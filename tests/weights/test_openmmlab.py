@@ -9,7 +9,7 @@ from torch import Tensor
 
 from swinkit.core.patches import NormThenReduce, ReduceThenNorm
 from swinkit.errors import DataError
-from swinkit.files.state import State
+from swinkit.files.contents import State
 from swinkit.weights.dialect_table import DIALECTS, detect
 from swinkit.weights.dialects.openmmlab import published, unfolded
 from swinkit.weights.load import canonical, export_weights

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.weights.load import canonical
 from swinkit.zoo.hub import Repository, fetch, opened
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub_configs import Facts
 
 from ..weights.models import classifier
 from .hub_server import connected

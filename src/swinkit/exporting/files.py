@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..files.atomic import refuse_to_replace
+from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
-from ..files.state import State
 from ..files.tensors import contiguous_copies, read_state, write_safetensors, write_torch
 
 PROCESSOR = "preprocessor_config.json"

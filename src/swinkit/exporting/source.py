@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
-from ..files.state import State
+from ..files.contents import State
 from ..models.catalogue import alike
 from ..tasks.classification.model import Classifier
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
@@ -18,7 +18,7 @@ from ..weights.unsupported import smallest_grid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Source:
     """A model to be converted. `kind` is one of those of `weights.configs`; `size` its usual pixels per axis.
 
     `num_classes` is 0 without a classifier, `outputs` the stages that a pyramid gives out.
@@ -35,7 +35,7 @@ class Subject:
     outputs: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, model: nn.Module) -> "Subject":
+    def of(cls, model: nn.Module) -> "Source":
         """The facts of a model.
 
         Raises:

@@ -26,7 +26,7 @@ from ..weights.load import backbone_of, load_weights
 from ..weights.rank_files import is_ranked, read_ranks
 from ..weights.unsupported import smallest_grid
 from .libraries import LIBRARIES
-from .source import Subject
+from .source import Source
 
 TOLERANCE = 1e-4  # of the largest answer; a wrong order of channels moves the logits by as much as they are
 MOST_MACS = 20e9  # of one forward pass; above, the smallest pictures are taken that fill every window
@@ -52,7 +52,7 @@ class Proof:
         return self.difference <= allowed * self.largest < float("inf")
 
 
-def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str:
+def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
     """Compare what was written at `path` with the model; or why that cannot be done here.
 
     Raises:
@@ -60,16 +60,16 @@ def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str
     """
     library = LIBRARIES.get(dialect)
     if library is None:
-        return proved_by_reading(subject, dialect, path, size)
+        return proved_by_reading(source, dialect, path, size)
     try:
         version = importlib.metadata.version(library.package)
     except importlib.metadata.PackageNotFoundError:
         return f"not checked: {library.package} is not installed"
-    pixels, target = drawn(subject.spec, size), dialect_named(dialect)
-    with under(in_float(subject.model), target.border, target.clipped_bias) as model:
-        own = subject.answers(model, pixels)
+    pixels, target = drawn(source.spec, size), dialect_named(dialect)
+    with under(in_float(source.model), target.border, target.clipped_bias) as model:
+        own = source.answers(model, pixels)
     try:
-        theirs = library.load(subject, path, size)
+        theirs = library.load(source, path, size)
         with torch.inference_mode():
             made = theirs(pixels)
     except DataError:
@@ -82,9 +82,9 @@ def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str
     return compared(f"{library.package} {version}", size, own, made)
 
 
-def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) -> Proof:
+def proved_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
     """The file, read back into a model of ours; here nothing may differ at all."""
-    pixels, model = drawn(subject.spec, size), in_float(subject.model)
+    pixels, model = drawn(source.spec, size), in_float(source.model)
     if is_ranked(path):
         again = copy.deepcopy(model)
         load_weights(again, read_ranks(path), dialect=dialect)
@@ -93,7 +93,7 @@ def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) ->
     else:
         again = copy.deepcopy(model)
         load_weights(again, read_state(path), dialect=dialect)
-    own, made = subject.answers(model, pixels), subject.answers(again, pixels)
+    own, made = source.answers(model, pixels), source.answers(again, pixels)
     return replace(compared("swinkit, read back", size, own, made), exact=True)
 
 

@@ -18,8 +18,9 @@ from safetensors.torch import load_file
 from ..errors import DataError, listed
 from ..version import __version__
 from .atomic import atomic_write, refuse_to_replace
-from .state import State
+from .contents import State
 from .tensors import read_safetensors, write_safetensors
+from .typed_json import read_json, read_text
 
 WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "model.safetensors",
@@ -108,25 +109,6 @@ def read_folder(path: str | os.PathLike[str]) -> SavedModel:
         raise DataError(f"{path / CONFIG} is not the one that {WEIGHTS} was saved with; put that one back")
     card = read_text(path / CARD) if (path / CARD).is_file() else ""
     return SavedModel(config, read_json(path / PREPROCESS, dict), labels, state, card)
-
-
-def read_json(path: Path, kind: type) -> Any:
-    """A JSON file whose outermost value is a `kind`."""
-    try:
-        value = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}") from None
-    if not isinstance(value, kind):
-        raise DataError(f"{path} must hold a {kind.__name__}, not a {type(value).__name__}")
-    return value
-
-
-def read_text(path: Path) -> str:
-    """A text file in UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
 
 
 def fingerprint(config: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Interpret a pickle as data: nothing that it names is imported, looked up or called.
 
 The caller's `Maker` decides from names and arguments alone what the objects of a pickle become, so that a
-file can only ask for objects in a table of this package. The standard library's `pickletools` decodes the opcodes.
+file can only ask for objects in a table of this package. The opcodes are decoded by `pickletools`.
 """
 
 import pickletools

@@ -15,10 +15,9 @@ from safetensors.torch import load_file, save_file
 from ..errors import DataError, listed
 from .archives import pickled
 from .arrays import read_arrays
+from .contents import Contents, State, plain_tensors, unwrapped
 from .pickle_allowlist import inspect, inspect_legacy
 from .pickle_stubs import standing_in
-from .state import State
-from .wrappers import Contents, plain_tensors, unwrapped
 
 logger = logging.getLogger(__name__)
 

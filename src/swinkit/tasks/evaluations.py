@@ -18,7 +18,7 @@ from ..data.preprocess import Preprocess
 from ..data.samples import Samples
 from ..errors import DataError
 from ..files.atomic import atomic_write, refuse_to_replace
-from ..files.folder import read_json
+from ..files.typed_json import read_json
 from ..version import __version__
 from .observed import Observed
 from .predictor import evaluating

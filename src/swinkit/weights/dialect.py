@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..core.spec import Spec
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from .buffers import Buffer
 from .rules import Move, Pattern, Rule
 from .unsupported import Limit, anything
@@ -18,7 +18,7 @@ COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
 
 
 @dataclass(frozen=True)
-class Plan:
+class NameMatch:
     """What a dialect makes of the names in a file. Moves take names without the prefix; `full` has it."""
 
     prefix: str
@@ -51,7 +51,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Translation:
     """A file's tensors under our names, and what happened on the way."""
 
     state: State
@@ -90,7 +90,7 @@ class Dialect:
         """Their name of the patch embedding's weight."""
         return next(move.given[0] for rule in self.rules for move in rule.invert((EMBED,)))
 
-    def plan(self, names: Collection[str]) -> Plan | None:
+    def match(self, names: Collection[str]) -> NameMatch | None:
         """What this dialect makes of `names`; None if they hold no patch embedding as it names it.
 
         Raises:
@@ -114,7 +114,7 @@ class Dialect:
         patterns = [Pattern(text) for text in (*self.unused, f"{COPIES}**")]
         unused = [name for name in left if any(pattern.match(name) is not None for pattern in patterns)]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
-        return Plan(
+        return NameMatch(
             prefix=begins[0],
             full=full,
             moves=moves,
@@ -123,31 +123,31 @@ class Dialect:
             unexplained=tuple(name for name in names if name not in explained),
         )
 
-    def takes(self, state: State, plan: Plan) -> bool:
-        """Whether the model that `plan` finds in `state` has as many axes as this library's can have."""
-        return state[plan.prefix + self.embed].ndim - 2 in self.axes
+    def takes(self, state: State, match: NameMatch) -> bool:
+        """Whether the model that `match` finds in `state` has as many axes as this library's can have."""
+        return state[match.prefix + self.embed].ndim - 2 in self.axes
 
-    def read(self, state: State, spec: Spec | None = None) -> Reading:
+    def read(self, state: State, spec: Spec | None = None) -> Translation:
         """Their state -> ours. `spec` tells the grid of an absolute embedding that is not square.
 
         Raises:
             DataError: `state` holds no Swin in these names, or two, or a tensor that cannot be converted.
         """
-        plan = self.plan(state)
-        if plan is None:
+        match = self.match(state)
+        if match is None:
             raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
-        if not self.takes(state, plan):
+        if not self.takes(state, match):
             raise DataError(
                 f"{self.embed} has other axes than {self.name}'s models, so it is another library's"
             )
-        local = {name: state[full] for name, full in plan.full.items()}
-        return Reading(
-            state=carried_out(plan.moves, local, spec),
-            buffers=carried_out(plan.buffers, local, spec),
-            renamed={theirs: ", ".join(ours) for theirs, ours in plan.renamed.items() if ours != (theirs,)},
-            rebuilt=tuple(plan.full[name] for move in plan.buffers for name in move.taken),
-            unused=plan.unused,
-            unexplained=plan.unexplained,
+        local = {name: state[full] for name, full in match.full.items()}
+        return Translation(
+            state=carried_out(match.moves, local, spec),
+            buffers=carried_out(match.buffers, local, spec),
+            renamed={theirs: ", ".join(ours) for theirs, ours in match.renamed.items() if ours != (theirs,)},
+            rebuilt=tuple(match.full[name] for move in match.buffers for name in move.taken),
+            unused=match.unused,
+            unexplained=match.unexplained,
         )
 
     def write(self, state: State, spec: Spec | None = None) -> State:
@@ -179,10 +179,10 @@ class Dialect:
         """`name` with the prefix that it has in a whole model of theirs."""
         return name if name.startswith(self.beside) else self.prefix + name
 
-    def distance(self, plan: Plan) -> int:
-        """How far the prefix that `plan` found is from the one that this dialect writes."""
+    def distance(self, match: NameMatch) -> int:
+        """How far the prefix that `match` found is from the one that this dialect writes."""
         own = len(self.prefix)
-        return len(plan.prefix) - own if plan.prefix.endswith(self.prefix) else len(plan.prefix) + own
+        return len(match.prefix) - own if match.prefix.endswith(self.prefix) else len(match.prefix) + own
 
 
 def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:

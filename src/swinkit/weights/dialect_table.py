@@ -3,10 +3,10 @@
 import difflib
 
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
-from .dialect import Dialect, Plan
+from ..files.contents import State
+from .dialect import Dialect, NameMatch
 from .dialects.detectron2 import DETECTRON2
-from .dialects.microsoft import MICROSOFT
+from .dialects.microsoft import MICROSOFT, MICROSOFT_SIMMIM
 from .dialects.openmmlab import (
     MMACTION2,
     OPENMMLAB,
@@ -16,9 +16,7 @@ from .dialects.openmmlab import (
     OPENMMLAB_VIDEO,
     OPENMMLAB_VIDEO_BACKBONE,
 )
-from .dialects.simmim import MICROSOFT_SIMMIM
-from .dialects.timm import TIMM
-from .dialects.timm_cr import TIMM_CR
+from .dialects.timm import TIMM, TIMM_CR
 from .dialects.torchvision import TORCHVISION, TORCHVISION_3D
 from .dialects.transformers import (
     TRANSFORMERS,
@@ -104,35 +102,35 @@ def detect(state: State) -> Dialect:
     """
     names = tuple(state)
     different = {dialect.name: dialect for dialect in DIALECTS.values()}.values()
-    plans = [
-        (dialect, plan)
+    matches = [
+        (dialect, match)
         for dialect in different
-        if (plan := dialect.plan(names)) and plan.stages and dialect.takes(state, plan)
+        if (match := dialect.match(names)) and match.stages and dialect.takes(state, match)
     ]
-    fits = [(dialect, plan) for dialect, plan in plans if plan.is_whole] or plans
+    fits = [(dialect, match) for dialect, match in matches if match.is_whole] or matches
     if not fits:
         raise DataError(
             f"no Swin in the names of {', '.join(LIBRARIES[:-1])} or {LIBRARIES[-1]}; "
             f"the names begin with {listed(names, 2)}"
         )
     fits.sort(key=lambda fit: (*left_over(fit[1]), fit[0].distance(fit[1])))
-    best, plan = fits[0]
+    best, match = fits[0]
     for rival, other in fits[1:]:
-        if left_over(other) == left_over(plan) and other.renamed != plan.renamed:
+        if left_over(other) == left_over(match) and other.renamed != match.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
-                f"{listed(differing(plan, other))} differently; say which: dialect={best.name!r}, or --from"
+                f"{listed(differing(match, other))} differently; say which: dialect={best.name!r}, or --from"
             )
     return best
 
 
-def left_over(plan: Plan) -> tuple[int, int]:
+def left_over(match: NameMatch) -> tuple[int, int]:
     """How many names nothing explains, and how many belong to parts that are no Swin."""
-    return len(plan.unexplained), len(plan.unused)
+    return len(match.unexplained), len(match.unused)
 
 
-def differing(one: Plan, other: Plan) -> list[str]:
-    """Their names that two plans read differently."""
+def differing(one: NameMatch, other: NameMatch) -> list[str]:
+    """Their names that two matches read differently."""
     return [
         name for name in {**one.renamed, **other.renamed} if one.renamed.get(name) != other.renamed.get(name)
     ]

@@ -13,12 +13,11 @@ from torch import Tensor
 from ..core.spec import Size
 from ..data.imagenet import CLASSES_1K, MAPPABLE, rows_of_1k
 from ..errors import DataError, UsageError
-from ..files.state import State
+from ..files.contents import State
 from .buffers import relative_index
-from .dialect import EMBED, Reading
+from .dialect import EMBED, Translation
 from .infer import table_window
-from .inflate import inflate_embedding, inflate_table
-from .resize import TABLES, resize_absolute, resize_table
+from .resize import TABLES, inflate_embedding, inflate_table, resize_absolute, resize_table
 
 ABSOLUTE = "backbone.position.embedding"
 PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # in which models can run
@@ -62,27 +61,27 @@ class Fitted:
     misshapen: dict[str, str] = field(default_factory=dict)
 
 
-def fit(reading: Reading, current: State, windows: Mapping[str, Size], ways: Ways) -> Fitted:
+def fit(translation: Translation, current: State, windows: Mapping[str, Size], ways: Ways) -> Fitted:
     """The tensors of a file, made to fit those of a model (`current`, with the windows of its tables).
 
     Raises:
         DataError: the file's model has other axes, and is not one of pictures to be inflated.
         UsageError: bias tables, or classes, for which no way is published.
     """
-    theirs, ours = reading.state[EMBED].ndim - 2, current[EMBED].ndim - 2
+    theirs, ours = translation.state[EMBED].ndim - 2, current[EMBED].ndim - 2
     if theirs != ours and (theirs, ours) != (2, 3):
         raise DataError(
             f"the file's model has {theirs} axes and this one {ours}; only from 2 to 3 axes there is a way"
         )
     if ways.head == "mapped":
-        require_mappable(reading.state, current)
+        require_mappable(translation.state, current)
     fitted = Fitted()
     for name, have in current.items():
-        given = reading.state.get(name)
+        given = translation.state.get(name)
         if given is None:
             continue
         if name in windows:
-            tensor, changes = fit_table(name, given, windows[name], reading, ways)
+            tensor, changes = fit_table(name, given, windows[name], translation, ways)
         else:
             tensor, changes = fit_other(name, given, have, ways)
         if tensor.shape != have.shape or tensor.is_floating_point() != have.is_floating_point():
@@ -111,10 +110,10 @@ def require_mappable(state: State, current: State) -> None:
         )
 
 
-def fit_table(name: str, table: Tensor, window: Size, reading: Reading, ways: Ways) -> Changed:
+def fit_table(name: str, table: Tensor, window: Size, translation: Translation, ways: Ways) -> Changed:
     """(R, H) -> the table for `window`; as it is where it fits, or where the file does not tell its own."""
-    axes = reading.state[EMBED].ndim - 2
-    index = reading.buffers.get(name.removesuffix("table") + "index")
+    axes = translation.state[EMBED].ndim - 2
+    index = translation.buffers.get(name.removesuffix("table") + "index")
     old = window_in_file(table, axes, window, index) if table.ndim == 2 else None
     if old is None or old == window:
         return table, {}

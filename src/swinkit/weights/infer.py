@@ -19,11 +19,10 @@ from ..errors import DataError, UsageError
 from ..models.catalogue import resembling
 from ..models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 from .buffers import window_of_index, windows_of_coordinates
-from .routing import routing_of
 from .rules import Pattern
+from .shared_rules import BLOCK
 
 PUBLISHED_3D = ((8, 7, 7), (16, 7, 7), (8, 12, 12))
-BLOCK = "backbone.stages.{i}.blocks.{j}."
 MEMBER = Pattern(f"{BLOCK}**")
 MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 
@@ -31,7 +30,7 @@ MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
     """The spec of a state in our names.
 
-    `buffers` are those that a dialect's `Reading` kept.
+    `buffers` are those that a dialect's `Translation` kept.
 
     Raises:
         UsageError: the windows cannot be told; the message says to name the variant.
@@ -220,3 +219,42 @@ def continuous_windows(
     if len(found) < len(mixers):
         return None
     return tuple(window for window, _ in found), tuple(reference for _, reference in found)
+
+
+EXPERTS = Pattern(f"{BLOCK}channel_mixer.experts.fc1")
+DENSE_BIAS = Pattern(f"{BLOCK}channel_mixer.fc2.bias")
+DENSE = Pattern(f"{BLOCK}channel_mixer.fc2.weight")
+EXPERTS_BIAS = Pattern(f"{BLOCK}channel_mixer.experts.fc2_bias")
+
+
+def routing_of(state: Mapping[str, Tensor], depths: tuple[int, ...]) -> dict[str, Any]:
+    """The fields of a `SpecMoE` that its tensors tell.
+
+    How many experts a token goes to, and who finds a slot, is in none, so those fields keep their defaults.
+    """
+    places = {(v["i"], v["j"]): name for name in state if (v := EXPERTS.match(name)) is not None}
+    fields: dict[str, Any] = {
+        "moe_blocks": tuple(
+            tuple(block for block in range(depth) if (stage, block) in places)
+            for stage, depth in enumerate(depths)
+        ),
+        **biases(state),
+    }
+    if not places:
+        return fields
+    first = next(iter(places.values()))
+    keys = state.get(first.replace("experts.fc1", "router.keys"))
+    cosine = {} if keys is None else {"router": "cosine", "router_dim": keys.shape[0]}
+    return {**fields, **cosine, "num_experts": state[first].shape[0]}
+
+
+def biases(state: Mapping[str, Tensor]) -> dict[str, bool | None]:
+    """Whether MLPs end in a bias, and experts where they are not alike; experts alone tell for both."""
+    dense, dense_biased, experts, experts_biased = (
+        any(pattern.match(name) is not None for name in state)
+        for pattern in (DENSE, DENSE_BIAS, EXPERTS, EXPERTS_BIAS)
+    )
+    if not dense:
+        return {"mlp_output_bias": experts_biased}
+    alike = not experts or experts_biased == dense_biased
+    return {"mlp_output_bias": dense_biased, "expert_output_bias": None if alike else experts_biased}

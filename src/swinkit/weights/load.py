@@ -9,9 +9,9 @@ from ..core.backbone import Swin
 from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..models.catalogue import named
-from .dialect import EMBED, Reading
+from .dialect import EMBED, Translation
 from .dialect_table import detect, dialect_named
 from .fit import Fitted, Ways, fit
 from .report import LoadReport
@@ -47,12 +47,12 @@ def load_weights(
     require_tensors(state)
     backbone = backbone_of(model)
     chosen = dialect_named(dialect) if dialect else detect(state)
-    reading = chosen.read(state, backbone.spec)
+    translation = chosen.read(state, backbone.spec)
     current = canonical(model)
     ways = Ways(head=head, tables=chosen.tables if tables is None else tables, channels=channels)
-    fitted = fit(reading, current, windows_of(backbone), ways)
-    report = account(chosen.name, reading, current, fitted, head)
-    if report.failed:
+    fitted = fit(translation, current, windows_of(backbone), ways)
+    report = account(chosen.name, translation, current, fitted, head)
+    if report.has_failed:
         logger.info("%s", report)
         name = named(backbone.spec) or "the model, which is left as it was"
         raise DataError(f"the weights do not fit {name}: {failure(report)}; {advice(report)}")
@@ -122,9 +122,9 @@ def windows_of(backbone: Swin) -> dict[str, Size]:
     return {f"{name}.table": module.window for name, module in modules if isinstance(module, LearnedBias)}
 
 
-def account(dialect: str, reading: Reading, current: State, fitted: Fitted, head: str) -> LoadReport:
+def account(dialect: str, translation: Translation, current: State, fitted: Fitted, head: str) -> LoadReport:
     """What became of every tensor of the file and of the model."""
-    absent = {name: "not in the file" for name in current if name not in reading.state}
+    absent = {name: "not in the file" for name in current if name not in translation.state}
     unfit = absent | fitted.misshapen
     kept = {
         name: f"the model's own: {why}"
@@ -133,17 +133,17 @@ def account(dialect: str, reading: Reading, current: State, fitted: Fitted, head
     }
     at_zero = fitted.changes.get("reinitialised", {})
     parts = {part_of(name) for name in current}
-    extra = [name for name in reading.state if name not in current]
+    extra = [name for name in translation.state if name not in current]
     return LoadReport(
         dialect=dialect,
         loaded=len(fitted.state) - len(at_zero),
-        renamed=reading.renamed,
-        rebuilt=reading.rebuilt,
+        renamed=translation.renamed,
+        rebuilt=translation.rebuilt,
         **fitted.changes | {"reinitialised": at_zero | kept},
         not_finite=tuple(name for name, tensor in fitted.state.items() if not tensor.isfinite().all()),
-        unused=(*reading.unused, *(name for name in extra if part_of(name) not in parts)),
+        unused=(*translation.unused, *(name for name in extra if part_of(name) not in parts)),
         missing=tuple(name for name in absent if name not in kept),
-        unexpected=(*reading.unexplained, *(name for name in extra if part_of(name) in parts)),
+        unexpected=(*translation.unexplained, *(name for name in extra if part_of(name) in parts)),
         misshapen={name: shapes for name, shapes in fitted.misshapen.items() if name not in kept},
     )
 

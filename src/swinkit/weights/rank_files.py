@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..files.tensors import read_state
 from .ranks import merge
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..files.tensors import write_torch
 
 EXPERT = re.compile(r"(?P<layer>.+)\.experts\.batched_(?P<part>fc[12]_(?:w|bias))")

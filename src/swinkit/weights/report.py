@@ -29,7 +29,7 @@ class LoadReport:
     misshapen: dict[str, str] = field(default_factory=dict)  # name -> the two shapes
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether something is left that nothing explains."""
         return bool(self.missing or self.unexpected or self.misshapen)
 

@@ -76,3 +76,18 @@ def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
             f"an absolute embedding of shape {tuple(embedding.shape)} cannot be resized to the grid {new}"
         )
     return resize(embedding, new).contiguous()
+
+
+def inflate_embedding(weight: Tensor, frames: int) -> Tensor:
+    """(C, in_channels, h, w) -> (C, in_channels, T, h, w)."""
+    return weight.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames
+
+
+def inflate_table(table: Tensor, window: Size, new: Size, tables: str = "bicubic") -> Tensor:
+    """((2h - 1)(2w - 1), H) of `window` (h, w) -> (prod(2w - 1), H) of `new` (t, h, w).
+
+    Raises:
+        UsageError: as `resize_table`, where height or width differ.
+    """
+    flat = table if window == new[1:] else resize_table(table, window, new[1:], tables)
+    return flat.repeat(2 * new[0] - 1, 1)

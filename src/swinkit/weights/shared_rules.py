@@ -29,17 +29,26 @@ def embedding(prefix: str) -> tuple[Rule, ...]:
 
 
 def blocks(prefix: str, mlp: tuple[str, str], *, attention: str = "attn.") -> tuple[Rule, ...]:
-    """Blocks under `prefix`, V1 and V2 alike, with the two layers of their MLP as named in `mlp`."""
+    """Rename blocks under `prefix`, V1 and V2 alike; `mlp` names the two layers of their MLP."""
     return (
         keyless_bias(f"{prefix}{attention}qkv.bias", beside=f"{prefix}{attention}logit_scale"),
+        *block_layers(prefix, mlp, ("cpb_mlp.0", "cpb_mlp.2"), attention=attention),
+        Rename(f"{prefix}{attention}relative_position_bias_table", f"{MIXER}bias.table"),
+        Rename(f"{prefix}{attention}logit_scale", f"{MIXER}similarity.log_scale"),
+    )
+
+
+def block_layers(
+    prefix: str, mlp: tuple[str, str], bias_mlp: tuple[str, str], *, attention: str = "attn."
+) -> tuple[Rule, ...]:
+    """Rename the norms and linear layers of blocks; `bias_mlp` names those of the bias of V2."""
+    return (
         Rename(f"{prefix}norm1.*", f"{BLOCK}norm1.*"),
         Rename(f"{prefix}norm2.*", f"{BLOCK}norm2.*"),
         Rename(f"{prefix}{attention}qkv.*", f"{MIXER}qkv.*"),
         Rename(f"{prefix}{attention}proj.*", f"{MIXER}proj.*"),
-        Rename(f"{prefix}{attention}relative_position_bias_table", f"{MIXER}bias.table"),
-        Rename(f"{prefix}{attention}logit_scale", f"{MIXER}similarity.log_scale"),
-        Rename(f"{prefix}{attention}cpb_mlp.0.*", f"{MIXER}bias.mlp.0.*"),
-        Rename(f"{prefix}{attention}cpb_mlp.2.*", f"{MIXER}bias.mlp.2.*"),
+        Rename(f"{prefix}{attention}{bias_mlp[0]}.*", f"{MIXER}bias.mlp.0.*"),
+        Rename(f"{prefix}{attention}{bias_mlp[1]}.*", f"{MIXER}bias.mlp.2.*"),
         Rename(f"{prefix}{mlp[0]}.*", f"{BLOCK}channel_mixer.fc1.*"),
         Rename(f"{prefix}{mlp[1]}.*", f"{BLOCK}channel_mixer.fc2.*"),
     )

@@ -81,7 +81,7 @@ class Mark:
 
     def write(self, partial: Path) -> None:
         """Put it beside the partial file."""
-        with told(partial):
+        with disk_errors(partial):
             self.path(partial).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
@@ -128,7 +128,7 @@ def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> N
         if total is not None:
             make_sure_of_space(partial, total - begin)
         validator = validator_of(response.headers)
-        with told(partial), partial.open("r+b" if begin else "wb") as file:
+        with disk_errors(partial), partial.open("r+b" if begin else "wb") as file:
             if validator:  # now that no bytes of another file are there; without, nothing is gone on with
                 Mark(address, validator, total).write(partial)
             else:
@@ -286,7 +286,7 @@ def make_sure_of_space(partial: Path, needed: int) -> None:
 
 
 @contextmanager
-def told(partial: Path) -> Iterator[None]:
+def disk_errors(partial: Path) -> Iterator[None]:
     """A disk that cannot be written, as an error of ours; what was written is kept."""
     try:
         yield

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
-from ..files.settings import LARGEST_FILE
+from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
+from .hub_configs import Facts
 from .hub_errors import LOG_IN, Unreachable, explained
-from .metadata import Facts
 from .paths import offline
 from .repo_files import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
 

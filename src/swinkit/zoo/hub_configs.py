@@ -2,16 +2,28 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import Settings
+from ..files.typed_json import Settings
 from ..models.plausible import require_plausible
 
 logger = logging.getLogger(__name__)
 
 RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """None means: not known, so that the tensors, or the usual values, decide."""
+
+    variant: str | None = None  # the name of one of `models.specs.VARIANTS`
+    spec: Spec | None = None  # the architecture itself, where no variant has it
+    dialect: str | None = None
+    preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
+    labels: tuple[str, ...] | None = None  # the classes' names, in order
 
 
 def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:

@@ -9,12 +9,11 @@ from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import MOST_CLASSES, Settings
+from ..files.typed_json import MOST_CLASSES, Settings
 from ..models.catalogue import canonical
 from ..models.families import SpecCR, SpecV2
 from ..models.specs import VARIANTS
-from .hub_configs import plain_preprocess, references, spec_with
-from .metadata import Facts
+from .hub_configs import Facts, plain_preprocess, references, spec_with
 
 LEFT_ALONE = {  # arguments of timm's constructors that change nothing in an evaluation
     *("num_classes", "drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"),

@@ -5,10 +5,9 @@ from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import Settings
+from ..files.typed_json import Settings
 from ..models.families import SpecV2
-from .hub_configs import RESAMPLING, plain_preprocess, references, spec_with
-from .metadata import Facts
+from .hub_configs import RESAMPLING, Facts, plain_preprocess, references, spec_with
 
 KINDS = {"swin": Spec, "donut-swin": Spec, "maskformer-swin": Spec, "swinv2": SpecV2}  # by `model_type`
 FRAMING = ("thumbnail", "pad", "align_long_axis")  # Donut's and MaskFormer's way with pages and scenes

@@ -13,7 +13,7 @@ SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is 
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Watch]:
+def progress_bar(title: str) -> Iterator[Watch]:
     """A function to be told the bytes so far and in all; what it is told appears on stderr."""
     if not sys.stderr.isatty():
         yield lines(title)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files.folder import WEIGHTS
-from ..files.settings import Settings, read_settings
+from ..files.typed_json import Settings, read_settings
+from .hub_configs import Facts
 from .hub_configs_timm import from_timm
 from .hub_configs_transformers import from_transformers
-from .metadata import Facts
 
 OLD_WEIGHTS = "pytorch_model.bin"
 INDEX = f"{WEIGHTS}.index.json"

@@ -10,8 +10,8 @@ from ..weights.rank_files import is_ranked
 from . import cache, hub
 from .checkpoint_names import is_path, refuse_run
 from .checkpoints import DEFAULT, Checkpoint, aliases, locate
-from .metadata import Facts
-from .progress import shown
+from .hub_configs import Facts
+from .progress import progress_bar
 from .repo_files import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
 
 NOTHING = Facts()
@@ -101,7 +101,7 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
     if checkpoint.repository is not None:
         path, facts = hub.fetch(hub.PREFIX + checkpoint.repository)
         return Source(path, replace(facts, preprocess=checkpoint.preprocess or facts.preprocess), said)
-    with shown(f"downloading {checkpoint.name}") as watch:
+    with progress_bar(f"downloading {checkpoint.name}") as watch:
         path = cache.fetch(checkpoint, watch)
     facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
     return Source(path, facts, said)

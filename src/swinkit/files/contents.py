@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, UsageError, listed
-from .state import State
 
 # Of several, the first is opened: raw weights stand before averaged ones, a student before its teacher.
 WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net", "network", "student")
@@ -21,6 +20,9 @@ DEEPEST = 6  # wrappers in each other; published files have two
 LONGEST = 512  # characters of a name; published names have 110
 MOST = 20_000  # tensors; the largest published files of detectors have 2,000
 SLACK = 4  # tensors may share memory, but not so often that they claim more than this many times the file
+
+
+State = dict[str, Tensor]  # tensors by name, the content of every file of weights
 
 
 @dataclass(frozen=True)
