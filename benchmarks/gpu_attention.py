@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import clip
 from swinkit.core.kernels import fused
-from swinkit.core.spec import places
+from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
 from swinkit.engine.gpu import fallback as support
 from swinkit.engine.gpu import reference as twin
@@ -87,7 +87,7 @@ class Stage:
 def stages(model: str, batch: int) -> Iterator[Stage]:
     """Of a model at its usual size: the last block of each stage, which is shifted where any is."""
     variant = find(model)[1]
-    for blocks, stride in zip(places(variant.spec), variant.spec.strides, strict=True):
+    for blocks, stride in zip(block_specs(variant.spec), variant.spec.strides, strict=True):
         place = blocks[-1]
         grid = tuple(s // step for s, step in zip(variant.size, stride, strict=True))
         layout = clip(grid, place.window, place.shift)

@@ -163,7 +163,7 @@ def keep_few_labels(data: Path, out: Path, seed: int) -> None:
             folder = unfinished / split / name
             folder.mkdir(parents=True, exist_ok=True)
             for i in chosen:
-                picture = Image.fromarray(samples.load(i).movedim(0, -1).contiguous().numpy())
+                picture = Image.fromarray(samples[i].image.movedim(0, -1).contiguous().numpy())
                 picture.save(folder / f"{i:05}.png")
     unfinished.rename(out)
 

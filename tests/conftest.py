@@ -19,7 +19,7 @@ hypothesis.settings.register_profile("swinkit", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("swinkit")
 
 ROOT = Path(__file__).resolve().parents[1]
-TIER = re.compile(r"^pytestmark = pytest\.mark\.(processes|slow|nightly)$", re.MULTILINE)
+TIER = re.compile(r"^pytestmark = \[?pytest\.mark\.(processes|slow|nightly)\b", re.MULTILINE)
 ORDER = (
     "processes",
     "slow",

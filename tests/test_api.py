@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import timm
 import torch
 from torch import nn
 
@@ -17,6 +16,8 @@ from swinkit.weights.load import export_weights
 
 def small_timm() -> nn.Module:
     """A timm V1 small enough for a test."""
+    import timm
+
     return timm.models.swin_transformer.SwinTransformer(
         img_size=64, embed_dim=16, depths=(2, 2), num_heads=(2, 4), window_size=4, num_classes=5
     ).eval()
@@ -111,6 +112,8 @@ def test_wrong_labels_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_v2_without_its_windows_must_be_named(tmp_path: Path) -> None:
+    import timm
+
     v2 = timm.models.swin_transformer_v2.SwinTransformerV2(
         img_size=64, embed_dim=16, depths=(1, 1), num_heads=(2, 4), window_size=8, num_classes=5
     )

@@ -24,7 +24,7 @@ from .models.small import spec, stirred
 from .zoo.hub_server import connected
 from .zoo.hub_state import Hub
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=")]  # huggingface_hub's own
 
 NAME = "me/swin"
 LABELS = ("cat", "dog", "猫")

@@ -8,7 +8,9 @@ import pytest
 
 from swinkit.errors import UsageError
 from swinkit.settings.augmentation import Augmentation
-from swinkit.settings.recipe import Data, Optimiser, Run
+from swinkit.settings.data import Data
+from swinkit.settings.optimiser import Optimiser
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.simmim.settings import Masking
 from swinkit.type_check import require_kinds

@@ -6,10 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
+from swinkit.core.attention import WindowAttention
 from swinkit.core.borders import clip
+from swinkit.core.fast.forwards import padding_of
 from swinkit.core.position import LearnedBias
-from swinkit.core.spec import Place
+from swinkit.core.qkv import KeylessBiasLinear
+from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.spec import BlockSpec
 from swinkit.core.windows import PadThenRoll
 
 from .mixers import mixer
@@ -67,10 +70,12 @@ def test_keyless_bias_adds_nothing_to_keys():
 
 def test_attention_of_one_window_is_plain_multi_head_attention():
     """A grid that one window covers: torch's own attention with the bias added."""
-    place = Place(stage=0, index=0, dim=8, num_heads=2, window=(3, 3), shift=(1, 1), hidden=0, drop_path=0.0)
+    block = BlockSpec(
+        stage=0, index=0, dim=8, num_heads=2, window=(3, 3), shift=(1, 1), hidden=0, drop_path=0.0
+    )
     bias = LearnedBias((3, 3), 2)
     torch.nn.init.normal_(bias.table)
-    attention = WindowAttention(place, clip, qkv=torch.nn.Linear(8, 24), similarity=ScaledDot(), bias=bias)
+    attention = WindowAttention(block, clip, qkv=torch.nn.Linear(8, 24), similarity=ScaledDot(), bias=bias)
     x = torch.randn(2, 3, 3, 8)
     q, k, v = (
         part.unflatten(-1, (2, 4)).transpose(1, 2) for part in attention.qkv(x.flatten(1, 2)).chunk(3, dim=-1)
@@ -99,11 +104,15 @@ def test_padding_is_what_becomes_of_zeros(qkv):
     attention.qkv = qkv
     x = torch.randn(1, 5, 7, 8)
     expected = qkv(torch.zeros(8))
-    assert torch.equal(attention.padding(x), expected)
+    layout = attention.border((5, 7), (4, 4), (2, 2))
+    assert torch.equal(padding_of(attention, x, x.dtype, layout), expected)
     filled = F.pad(qkv(x), (0, 0, 0, 1, 0, 3))
     filled[:, 5:] = filled[:, :, 7:] = expected
     whole = PadThenRoll((8, 8), (4, 4), (2, 2))
-    answer = attention.proj(attention.mix(filled, None, whole))[:, :5, :7]
+    attention.qkv = torch.nn.Identity()
+    answer = attention.attend(whole.partition(filled), whole)
+    answer = attention.proj(whole.merge(answer))[:, :5, :7]
+    attention.qkv = qkv
     torch.testing.assert_close(attention(x), answer, atol=1e-4, rtol=1e-4)
 
 

@@ -7,13 +7,15 @@ from torch import Tensor
 
 from swinkit.core.borders import MIXING_BORDERS
 from swinkit.core.mixing import WindowMixing
-from swinkit.core.spec import Place, Size
+from swinkit.core.spec import BlockSpec, Size
 
 
 def mixing(window: Size, shift: Size, border: str = "clip") -> WindowMixing:
     """Two heads of three channels, with random weights."""
-    place = Place(stage=0, index=0, dim=6, num_heads=2, window=window, shift=shift, hidden=12, drop_path=0.0)
-    mixer = WindowMixing(place, MIXING_BORDERS[border])
+    block = BlockSpec(
+        stage=0, index=0, dim=6, num_heads=2, window=window, shift=shift, hidden=12, drop_path=0.0
+    )
+    mixer = WindowMixing(block, MIXING_BORDERS[border])
     torch.nn.init.normal_(mixer.weight)
     torch.nn.init.normal_(mixer.bias)
     return mixer

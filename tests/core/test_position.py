@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.position import AbsolutePosition, ContinuousBias, PrintedBias, resize
+from swinkit.core.absolute_position import AbsolutePosition, resize
+from swinkit.core.position import ContinuousBias, PrintedBias
 
 
 @pytest.mark.parametrize("size", [(5, 9), (12, 3), (6, 8), (6, 11)])
@@ -34,7 +35,7 @@ def test_the_absolute_embedding_is_resized_anew_only_if_it_or_the_grid_changes(m
         resized.append(size)
         return resize(grid, size)
 
-    monkeypatch.setattr("swinkit.core.position.resize", counted)
+    monkeypatch.setattr("swinkit.core.absolute_position.resize", counted)
     position, x = AbsolutePosition((6, 8), 4), torch.zeros(1, 5, 9, 4)
     torch.nn.init.normal_(position.embedding)
     first = position(x)

@@ -4,7 +4,7 @@ import pytest
 
 from swinkit.core.borders import BORDERS
 from swinkit.core.position import CLIPPED_BIAS
-from swinkit.core.spec import BORDER_NAMES, CLIPPED_BIAS_NAMES, Spec, places
+from swinkit.core.spec import BORDER_NAMES, CLIPPED_BIAS_NAMES, Spec, block_specs
 from swinkit.models.families import SpecV2
 
 SMALL = {"embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4), "window_sizes": ((4, 4), (4, 4))}
@@ -37,18 +37,18 @@ def test_drop_path_rises_linearly_over_all_blocks():
     spec = Spec(
         embed_dim=96, depths=(2, 2, 6, 2), num_heads=(3, 6, 12, 24), window_sizes=((7, 7),) * 4, drop_path=0.2
     )
-    rates = [place.drop_path for row in places(spec) for place in row]
+    rates = [place.drop_path for row in block_specs(spec) for place in row]
     assert rates == pytest.approx([0.2 * i / 11 for i in range(12)])
     assert rates[1] == pytest.approx(0.01818, abs=5e-6)
 
 
 def test_a_single_block_drops_nothing():
     spec = Spec(embed_dim=8, depths=(1,), num_heads=(2,), window_sizes=((4, 4),), drop_path=0.2)
-    assert [place.drop_path for row in places(spec) for place in row] == [0.0]
+    assert [place.drop_path for row in block_specs(spec) for place in row] == [0.0]
 
 
 def test_every_second_block_shifts_by_half_the_window():
-    rows = places(Spec(embed_dim=8, depths=(3, 2), num_heads=(2, 4), window_sizes=((7, 12), (5, 1))))
+    rows = block_specs(Spec(embed_dim=8, depths=(3, 2), num_heads=(2, 4), window_sizes=((7, 12), (5, 1))))
     assert [[place.shift for place in row] for row in rows] == [[(0, 0), (3, 6), (0, 0)], [(0, 0), (2, 0)]]
 
 

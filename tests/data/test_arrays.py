@@ -40,7 +40,7 @@ def root(tmp_path):
 def test_the_last_axis_becomes_the_channels(root, place):
     found = find_inputs(place(root), wanting(6, 7), "train")
     assert (found.split, list(found.ids)) == ("train", ["train/0.npy", "train/1.npy"])
-    pixels = found.load(1)
+    pixels = found[1].image
     assert pixels.dtype == torch.uint8
     assert torch.equal(pixels[:, 2, 3], torch.arange(10, 15))
     assert pixels.shape == (5, 6, 7)
@@ -59,7 +59,7 @@ def test_the_last_axis_becomes_the_channels(root, place):
 )
 def test_other_types_become_floats_of_which_one_is_brightest(array, expected, tmp_path):
     np.save(tmp_path / "a.npy", array)
-    pixels = find_inputs(tmp_path, wanting(1, 2, channels=1), "train").load(0)
+    pixels = find_inputs(tmp_path, wanting(1, 2, channels=1), "train")[0].image
     assert pixels.dtype == torch.float32
     assert pixels.flatten().tolist() == pytest.approx(expected)
 
@@ -115,7 +115,7 @@ def test_what_is_no_such_array_is_told_before_anything_large_is_read(data, messa
 )
 def test_another_shape_is_told_with_the_file(root, preprocess, message):
     with pytest.raises(ImageError, match=message):
-        find_inputs(root, preprocess, "train").load(0)
+        _ = find_inputs(root, preprocess, "train")[0]
 
 
 def test_other_channels_without_arrays_are_told(tmp_path):

@@ -9,11 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from scipy.stats import ks_2samp
-from timm.data import create_transform
-from timm.data import transforms as timm_transforms
-from timm.data.random_erasing import RandomErasing
-from torchvision.transforms import ColorJitter, RandomResizedCrop
 
 from swinkit.data.augment import augmented, crop_of, erased, jittered, shifted
 from swinkit.data.preprocess import Preprocess
@@ -83,6 +78,10 @@ def test_a_random_crop_lies_inside_the_picture(height, width, seed, low):
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
 @pytest.mark.parametrize("size", [(375, 500), (60, 400)])
 def test_random_crops_are_distributed_as_in(library, size):
+    from scipy.stats import ks_2samp
+    from timm.data import transforms as timm_transforms
+    from torchvision.transforms import RandomResizedCrop
+
     theirs_of = timm_transforms.RandomResizedCropAndInterpolation if library == "timm" else RandomResizedCrop
     random.seed(0)
     image, stream = torch.empty(3, *size, dtype=torch.uint8), random.Random(0)
@@ -124,6 +123,9 @@ def test_colours_are_jittered_as_torchvision_would_with_the_same_factors_in_any_
 @pytest.mark.parametrize("strength", [0.3, 0.4])
 def test_colours_are_distributed_as_timm_jitters_them(strength):
     """timm calls torchvision's transform, for the recipes that want it without a change of hue."""
+    from timm.data import create_transform
+    from torchvision.transforms import ColorJitter
+
     image, stream = photograph(), random.Random(0)
     settings = {"color_jitter": strength, "auto_augment": None, "interpolation": "bilinear"}
     jitter = next(
@@ -149,6 +151,8 @@ def test_whole_pictures_are_distributed_as_timms(ours, theirs):
 
     But for the magnitude, which is 9 there: at 10, which it reaches, timm's posterising fails in Pillow.
     """
+    from timm.data import create_transform
+
     random.seed(0)
     np.random.seed(0)
     image, stream = photograph(), random.Random(0)
@@ -198,11 +202,16 @@ def moments(pixels):
 
 def assert_alike(ours, theirs):
     """No moment's two distributions are told apart by the test of Kolmogorov and Smirnov."""
+    from scipy.stats import ks_2samp
+
     for a, b in zip(torch.tensor(ours).T, torch.tensor(theirs).T, strict=True):
         assert ks_2samp(a.numpy(), b.numpy()).pvalue > 1e-3
 
 
 def test_erasing_is_distributed_as_timms():
+    from scipy.stats import ks_2samp
+    from timm.data.random_erasing import RandomErasing
+
     random.seed(0)
     theirs = RandomErasing(probability=0.25, mode="pixel", device="cpu")
     stream, blank = random.Random(0), torch.full((3, 24, 32), 9.0)

@@ -6,21 +6,22 @@ from dataclasses import fields
 import pytest
 import torch
 
-from swinkit.data.corrupt import COLUMNS, Bad, BadPictures, Tolerant
+from swinkit.data.corrupt import COLUMNS, Bad, BadPictures, read_or_replace
 from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.images import ImageError
 from swinkit.data.loader import MAX_BAD_FRACTION, InOrder, Loader
 from swinkit.errors import DataError, EnvironmentProblem
-from swinkit.settings.recipe import Data
+from swinkit.settings.data import Data
 
 from .pictures import numbered
 
 BAD = ("train/class0/002.png", "train/class1/005.png")
 
 
-def pixels(samples, indices, epoch):
+def pixels(samples, epoch):
     """Collation: (B,) the numbers in the pictures."""
-    return torch.stack([samples.load(i)[0, 0, 0] for i in indices]), [samples.ids[i] for i in indices]
+    read = list(samples)
+    return torch.stack([sample.image[0, 0, 0] for sample in read]), [sample.id for sample in read]
 
 
 @pytest.fixture
@@ -48,10 +49,11 @@ def test_a_bad_picture_gives_way_to_one_of_its_class_always_the_same(root, worke
 
 
 def test_plain_pictures_are_replaced_by_any_other(root):
-    samples = Tolerant(find_pictures(root), seed=0, epoch=0)
+    samples, bad = find_pictures(root), []
     index = list(samples.ids).index(BAD[0])
-    assert samples.load(index).shape == (3, 8, 8)
-    assert samples.bad[0].id == BAD[0]
+    found = read_or_replace(samples, index, samples.__getitem__, seed=0, epoch=0, bad=bad)
+    assert (found.id, found.image.shape) == (BAD[0], (3, 8, 8))
+    assert bad[0].id == BAD[0]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from timm.data import ImageNetInfo
-
 from swinkit.data.classes import class_names
 from swinkit.data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows, rows_of_1k
 
 
 def test_the_ids_are_those_of_timm():
+    from timm.data import ImageNetInfo
+
     for name, subset, number in (("1k", "imagenet-1k", CLASSES_1K), ("22k", "imagenet-22k", CLASSES_22K)):
         assert list(ids(name)) == ImageNetInfo(subset).label_names()
         assert len(ids(name)) == number
@@ -22,6 +22,8 @@ def test_the_class_map_is_microsofts(shared: Path):
 
 def test_rows_are_told_as_far_as_the_class_map_tells_them():
     """All but 796; and they agree with the list of 21,843 ids, of which the map's rows are."""
+    from timm.data import ImageNetInfo
+
     rows, longer = ids_of_rows(), ImageNetInfo("imagenet-21k-goog").label_names()
     assert len(rows) == CLASSES_22K
     assert rows.count(None) == 796

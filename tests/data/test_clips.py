@@ -35,7 +35,7 @@ def root(tmp_path):
 def test_frames_come_in_the_order_of_their_numbers(root, place):
     found = find_inputs(place(root), WANTED, "train")
     assert list(found.ids) == ["train/clip0", "train/clip1"]
-    clip = found.load(1)
+    clip = found[1].image
     assert clip.shape == (3, FRAMES, 9, 10)
     assert clip[0, :, 0, 0].tolist() == list(range(FRAMES))
     assert set(clip[1].flatten().tolist()) == {101}
@@ -58,7 +58,7 @@ def test_frames_of_several_sizes_are_told(root):
     Image.new("RGB", (12, 9)).save(root / "train" / "clip0" / "frame4.png")
     told = r"train/clip0/frame4.png: is 12 x 9 pixels, and the first of its clip 10 x 9"
     with pytest.raises(ImageError, match=told):
-        find_inputs(root, WANTED, "train").load(0)
+        _ = find_inputs(root, WANTED, "train")[0]
 
 
 def test_a_picture_in_no_folder_is_no_clip(tmp_path):
@@ -84,7 +84,7 @@ def test_in_use_the_frame_in_the_middle_of_each_part_is_taken(frames, count):
 
 
 def test_in_training_any_frame_of_each_part_is_taken_and_all_are_cut_alike(root):
-    clip = find_inputs(root, WANTED, "train").load(0)
+    clip = find_inputs(root, WANTED, "train")[0].image
     noise = torch.randint(0, 255, (1, 1, 9, 10), dtype=torch.uint8)
     clip = torch.cat([clip[:2], noise.expand(1, FRAMES, 9, 10)])
     plain = Augmentation(scale=(0.3, 1.0), operations=0, erase=0, mixup=0, cutmix=0)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from swinkit.data.dataset import require_every_class
 from swinkit.data.folders import find_folders, find_pictures, list_names, open_archive
 from swinkit.data.images import ImageError
-from swinkit.data.samples import require_every_class
 from swinkit.errors import DataError
 
 from .layouts import zipped
@@ -34,7 +34,7 @@ def test_a_zip_may_spell_its_members_from_where_it_was_made(root):
         archive.writestr("./train/a/0.png", (root / "train" / "a" / "0.PNG").read_bytes())
     samples = find_folders(path, "train")
     assert samples.classes == ("a",)
-    assert samples.load(0)[:, 0, 0].tolist() == [9, 8, 7]
+    assert samples[0].image[:, 0, 0].tolist() == [9, 8, 7]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_folders_and_zips_are_read_alike_also_inside_another_folder(root, place)
     assert images.classes == ("a", "b")
     assert images.labels.tolist() == [0, 1]
     assert torch.equal(
-        images.load(0), torch.tensor([9, 8, 7], dtype=torch.uint8)[:, None, None].expand(3, 5, 4)
+        images[0].image, torch.tensor([9, 8, 7], dtype=torch.uint8)[:, None, None].expand(3, 5, 4)
     )
 
 
@@ -109,7 +109,7 @@ def test_a_picture_damaged_inside_a_zip_is_named(root):
     path.write_bytes(content)
     images = find_folders(path, "test")  # first in the zip
     with pytest.raises(ImageError, match=r"set\.zip:.*0\.PNG: cannot be read from the zip"):
-        images.load(0)
+        _ = images[0]
 
 
 def test_an_empty_class_is_a_class_and_training_refuses_it(root):

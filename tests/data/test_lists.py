@@ -38,7 +38,7 @@ def test_a_list_for_each_split_lies_in_the_folder(root, suffix):
     assert samples.ids == tuple(name for name, _ in ROWS)
     assert samples.classes == ("cat", "dog")
     assert samples.labels.tolist() == [0, 1, 0]
-    assert [int(samples.load(i)[0, 0, 0]) for i in range(3)] == [0, 1, 2]
+    assert [int(samples[i].image[0, 0, 0]) for i in range(3)] == [0, 1, 2]
     assert find_pictures(root, "train").ids == samples.ids
 
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swinkit.data.folders import find_folders
-from swinkit.data.image_cache import KEPT_BYTES, Kept
-from swinkit.data.loader import InOrder, Loader
+from swinkit.data.loader import CACHE_BYTES, ImageCache, InOrder, Loader
 from swinkit.data.prefetch import Ahead
 from swinkit.data.rng import draws
+from swinkit.data.sample import Sample
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 
 from .pictures import numbered
@@ -31,19 +31,19 @@ class Told:
     numbers: torch.Tensor
 
 
-def tell(samples, indices, epoch):
+def tell(samples, epoch):
     """Collation: the numbers in the pictures plus a fraction that is drawn."""
-    streams = [draws(epoch, samples.ids[i]) for i in indices]
-    numbers = [samples.load(i)[0, 0, 0] + s.random() for i, s in zip(indices, streams, strict=True)]
-    return Told([samples.ids[i] for i in indices], torch.stack(numbers))
+    read = list(samples)
+    numbers = [sample.image[0, 0, 0] + draws(epoch, sample.id).random() for sample in read]
+    return Told([sample.id for sample in read], torch.stack(numbers))
 
 
-def refuse(samples, indices, epoch):
+def refuse(samples, epoch):
     """Collation that finds a mistake."""
     raise DataError("what is wrong")
 
 
-def die(samples, indices, epoch):
+def die(samples, epoch):
     """Collation for which the system has no memory."""
     os._exit(1)
 
@@ -99,7 +99,7 @@ def test_a_zip_is_read_by_several_processes_at_once(samples, tmp_path):
         for name in samples.ids:
             archive.write(samples.root / name, name)
     packed = find_folders(path, "train")
-    packed.load(0)
+    packed[0]
     for epoch in range(3):
         alone = Loader(samples, tell, micro_batch=1, seed=0)
         helped = Loader(packed, tell, micro_batch=1, seed=0, workers=3)
@@ -152,28 +152,28 @@ def test_a_worker_that_dies_is_told(samples):
 def test_pictures_are_kept_in_memory_only_if_all_would_fit(samples, monkeypatch):
     size = 3 * 8 * 8
     for most, kept in ((len(samples) * size, len(samples)), (len(samples) * size - 1, 0)):
-        remembered = Kept(samples, most)
-        assert all(torch.equal(remembered.load(i), samples.load(i)) for i in range(len(samples)))
-        assert len(remembered.pictures) == kept
-    monkeypatch.setattr(type(samples), "load", lambda *_: pytest.fail("was read again"))
-    known = Kept(samples, 2**20)
-    known.pictures[3] = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    assert known.load(3) is known.pictures[3]
+        remembered = ImageCache(samples, most)
+        assert all(torch.equal(remembered.read(i).image, samples[i].image) for i in range(len(samples)))
+        assert len(remembered.stored) == kept
+    monkeypatch.setattr(type(samples), "__getitem__", lambda *_: pytest.fail("was read again"))
+    known = ImageCache(samples, 2**20)
+    known.stored[3] = Sample("3", torch.zeros(3, 8, 8, dtype=torch.uint8), {})
+    assert known.read(3) is known.stored[3]
 
 
 @pytest.mark.parametrize("readers", [2, 5])
 def test_processes_that_read_share_the_memory_for_pictures(samples, readers):
     size = 3 * 8 * 8
-    each = Kept(samples, len(samples) * size, readers)
-    assert all(torch.equal(each.load(i), samples.load(i)) for i in range(len(samples)))
-    assert len(each.pictures) == len(samples) // readers
+    each = ImageCache(samples, len(samples) * size, readers)
+    assert all(torch.equal(each.read(i).image, samples[i].image) for i in range(len(samples)))
+    assert len(each.stored) == len(samples) // readers
 
 
 def test_what_is_kept_of_training_and_held_out_pictures_has_one_budget(samples):
     training = Loader(samples, tell, micro_batch=4, seed=0, workers=0)
     held_out = InOrder(samples, tell, batch_size=4, workers=0)
-    most = [each.ahead.loader.dataset.work.samples.most for each in (training, held_out)]
-    assert sum(most) == KEPT_BYTES
+    most = [each.ahead.loader.dataset.work.cache.most for each in (training, held_out)]
+    assert sum(most) == CACHE_BYTES
 
 
 def test_an_epoch_of_many_samples_is_not_listed_before_it_begins(samples):

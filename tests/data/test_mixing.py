@@ -7,8 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ks_2samp
-from timm.data.mixup import Mixup, mixup_target, rand_bbox
 
 from swinkit.data.mixup import UNMIXED, Mix, boxed, mix_of
 from swinkit.settings.augmentation import Augmentation
@@ -33,6 +31,8 @@ def test_cutmix_gives_labels_their_share_of_the_pixels(share, seed):
 
 
 def test_mixing_gives_timms_pixels_and_targets(monkeypatch):
+    from timm.data.mixup import Mixup
+
     images, labels = torch.rand(6, 3, *SIZE), torch.tensor([0, 2, 1, 1, 3, 0])
     for share in (0.3, 0.85):
         theirs = Mixup(mixup_alpha=0.8, cutmix_alpha=0.0, num_classes=4, label_smoothing=0.0)
@@ -45,6 +45,8 @@ def test_mixing_gives_timms_pixels_and_targets(monkeypatch):
 
 @given(share=st.floats(0, 1), y=st.integers(0, SIZE[0] - 1), x=st.integers(0, SIZE[1] - 1))
 def test_boxes_are_timms_for_the_same_middle(share, y, x):
+    from timm.data.mixup import rand_bbox
+
     stream, places = random.Random(0), iter([y, x])
     stream.randrange = lambda side: next(places)
     middles = iter([y, x])
@@ -54,6 +56,8 @@ def test_boxes_are_timms_for_the_same_middle(share, y, x):
 
 
 def test_smoothing_in_the_loss_is_timms_smoothing_of_mixed_targets():
+    from timm.data.mixup import mixup_target
+
     logits, labels = torch.randn(4, 5), torch.tensor([0, 4, 2, 2])
     theirs = mixup_target(labels, 5, lam=0.7, smoothing=0.1)
     expected = torch.sum(-theirs * logits.log_softmax(-1), dim=-1).mean()
@@ -79,6 +83,8 @@ def test_batches_are_mixed_as_often_as_the_settings_say(settings, mixed, cut):
 
 
 def test_shares_are_distributed_as_timms():
+    from timm.data.mixup import Mixup
+
     np.random.seed(0)
     theirs = Mixup(mixup_alpha=0.8, cutmix_alpha=1.0, num_classes=4)
     drawn = [theirs._params_per_batch() for _ in range(4000)]
@@ -90,6 +96,9 @@ def test_shares_are_distributed_as_timms():
 
 
 def test_boxes_and_their_shares_are_distributed_as_timms():
+    from scipy.stats import ks_2samp
+    from timm.data.mixup import Mixup
+
     np.random.seed(0)
     theirs = Mixup(mixup_alpha=0.0, cutmix_alpha=1.0, num_classes=4)
     labels, images = torch.tensor([0, 1]), torch.stack([torch.zeros(1, *SIZE), torch.ones(1, *SIZE)])

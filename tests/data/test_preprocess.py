@@ -11,7 +11,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
-from torchvision.transforms import v2 as transforms
 
 from swinkit.data import preprocess
 from swinkit.data.preprocess import Preprocess
@@ -125,6 +124,8 @@ def test_a_picture_of_the_right_size_is_only_normalised():
     "dtype", [torch.uint8, torch.int16, torch.float32, torch.float64, torch.float16, torch.bfloat16]
 )
 def test_pixels_are_those_of_torchvision(size, interpolation, frames, dtype):
+    from torchvision.transforms import v2 as transforms
+
     image = torch.randint(0, 256, (3, *frames, *size), dtype=torch.uint8).to(dtype)
     how = {"interpolation": transforms.InterpolationMode(interpolation), "antialias": True}
     settings = {"crop": (*frames, 25, 32), "interpolation": interpolation}

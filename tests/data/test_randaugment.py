@@ -3,7 +3,6 @@
 import random
 
 import pytest
-import timm.data.auto_augment as timm_augment
 import torch
 from PIL import Image
 
@@ -52,6 +51,8 @@ def image():
 
 
 def test_the_operations_are_timms():
+    import timm.data.auto_augment as timm_augment
+
     theirs = set(timm_augment._RAND_INCREASING_TRANSFORMS)
     assert set(OPERATIONS) == set(TWINS)
     assert set(TWINS.values()) == theirs
@@ -63,6 +64,8 @@ def test_the_operations_are_timms():
 @pytest.mark.parametrize("name", TWINS)
 def test_an_operation_gives_timms_pixels(name, magnitude, negative, image, monkeypatch):
     # timm turns a value's sign above one half, ours below: the same in distribution
+    import timm.data.auto_augment as timm_augment
+
     monkeypatch.setattr(timm_augment.random, "random", lambda: 0.9 if negative else 0.1)
     theirs = timm_augment.AugmentOp(TWINS[name], prob=1.0, magnitude=magnitude, hparams=HPARAMS)(image)
     ours = changed(name, image, magnitude / 10, Chosen(0.1 if negative else 0.9), Drawn("bicubic", FILL))
@@ -76,6 +79,8 @@ def test_no_bits_leave_black(image):
 
 def test_pictures_are_distributed_as_timms(image):
     """Means, spreads and what stays unchanged, over 3000 pictures each."""
+    import timm.data.auto_augment as timm_augment
+
     random.seed(0)
     torch.manual_seed(0)
     hparams = {**HPARAMS, "magnitude_std": 0.5}

@@ -38,9 +38,9 @@ def root(request, tmp_path):
     return root
 
 
-def pixels(samples, indices, epoch):
-    """Collation: the numbers in the pictures."""
-    return [int(samples.load(i)[0, 0, 0]) for i in indices]
+def pixels(samples, epoch):
+    """Collation: (B,) the numbers in the pictures."""
+    return [int(sample.image[0, 0, 0]) for sample in samples]
 
 
 def test_pictures_labels_and_classes_are_the_tables(root):
@@ -48,7 +48,7 @@ def test_pictures_labels_and_classes_are_the_tables(root):
     assert training.ids == tuple(f"train/{row}" for row in range(6))
     assert training.classes == NAMES
     assert training.labels.tolist() == [0, 1, 0, 1, 0, 1]
-    assert pixels(training, (5, 0, 3), 0) == [5, 0, 3]
+    assert pixels([training[i] for i in (5, 0, 3)], 0) == [5, 0, 3]
     held_out = find_samples(root, "val", "valid", "validation", "test", classes=("dog", "cat"))
     assert (held_out.split, held_out.labels.tolist()) == ("validation", [1, 0, 1])
     assert find_pictures(root, "train").ids == training.ids
@@ -67,7 +67,7 @@ def test_batches_are_the_same_for_any_number_of_workers(root):
     ]
     assert batches[0] == batches[1]
     assert sorted(chain.from_iterable(batches[0])) == list(range(6))
-    assert pixels(pickle.loads(pickle.dumps(samples)), (4,), 0) == [4]  # noqa: S301 - as workers get them
+    assert pixels([pickle.loads(pickle.dumps(samples))[4]], 0) == [4]  # noqa: S301 - as workers get them
 
 
 def test_pictures_are_decoded_here_and_never_by_the_library(root, monkeypatch):
@@ -77,7 +77,7 @@ def test_pictures_are_decoded_here_and_never_by_the_library(root, monkeypatch):
         images, "open_image", lambda source, name: seen.append(type(source)) or decode(source, name)
     )
     monkeypatch.setattr("datasets.Image.decode_example", lambda *_, **__: pytest.fail("decoded by datasets"))
-    find_samples(root, "train").load(0)
+    _ = find_samples(root, "train")[0]
     assert seen == [bytes]
 
 
@@ -105,14 +105,14 @@ def test_a_row_whose_picture_is_damaged_is_named(tmp_path):
     root = saved_tables(tmp_path, {"train": 4}, replaced={1: b"no picture", 2: None})
     samples = find_samples(root, "train")
     with pytest.raises(ImageError, match=r":train/1: not a JPEG"):
-        samples.load(1)
+        _ = samples[1]
     with pytest.raises(ImageError, match=r":train/2: the column `image` is empty in this row"):
-        samples.load(2)
+        _ = samples[2]
 
 
 def test_the_folder_is_never_written_to(root):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    find_samples(root, "train").load(0)
+    _ = find_samples(root, "train")[0]
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
@@ -260,4 +260,4 @@ def test_pictures_turn_as_their_camera_says(tmp_path):
     content = io.BytesIO()
     Image.new("RGB", (8, 4)).save(content, "JPEG", exif=exif)
     root = saved_tables(tmp_path, {"train": 2}, replaced={0: content.getvalue()})
-    assert find_samples(root, "train").load(0).shape == (3, 8, 4)
+    assert find_samples(root, "train")[0].image.shape == (3, 8, 4)

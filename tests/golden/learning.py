@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from swinkit.errors import DataError
 from swinkit.models.build import build
-from swinkit.settings.recipe import Optimiser, Rule
+from swinkit.settings.optimiser import Optimiser, Rule
 from swinkit.settings.schedule import Schedule, learning_rate
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import parameter_groups

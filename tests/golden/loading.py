@@ -12,7 +12,7 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.core.borders import BORDERS
-from swinkit.core.spec import Size, places
+from swinkit.core.spec import Size, block_specs
 from swinkit.data.imagenet import CLASSES_1K, MAPPABLE
 from swinkit.errors import DataError
 from swinkit.weights.dialect_table import DIALECTS, detect
@@ -145,7 +145,7 @@ def grid(options: dict[str, Any]) -> Size:
 def masks(backbone: Swin, grid: Size) -> State:
     """The `attn_mask` of each block that shifts on this grid: a buffer that only a resolution tells."""
     found = {}
-    for row in places(backbone.spec):
+    for row in block_specs(backbone.spec):
         for place in row:
             layout = BORDERS[backbone.spec.border](grid, place.window, place.shift)
             mask = layout.mask()

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
 from swinkit.weights.load import export_weights
@@ -48,6 +47,8 @@ def bicubic(rows: Tensor, side: int) -> Tensor:
 
 def spline(rows: Tensor, side: int) -> Tensor:
     """(n * n, H) -> (side * side, H)."""
+    from scipy.interpolate import RectBivariateSpline
+
     old = round(len(rows) ** 0.5)
     places, asked = geometric_places(old, side).numpy(), torch.arange(side).double().numpy() - side // 2
     heads = [RectBivariateSpline(places, places, head.reshape(old, old).numpy(), s=0) for head in rows.T]

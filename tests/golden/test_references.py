@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinkit.core import attention, kernels
+from swinkit.core import kernels
+from swinkit.core.fast import attend_by_kind, eager, forwards
 from swinkit.errors import DataError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.weights.load import export_weights
@@ -233,8 +234,8 @@ def test_training_with_dropouts_is_not_covered(tmp_path):
 
 @pytest.mark.parametrize("case", [*MODELS, "simmim_v1_a"])
 def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, case):
-    """Windows by views of the grid (`core/viewing.py`), which is what is compiled, exported and traced."""
-    monkeypatch.setattr(attention, "runs_at_once", lambda _x: False)
+    """By every plain `forward`, which is what is compiled, exported and traced."""
+    monkeypatch.setattr(eager, "is_eager", lambda _x: False)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
 
@@ -242,9 +243,10 @@ def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, c
 @pytest.mark.parametrize("case", MODELS)
 def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, case):
     """As windows of many tokens are, gradients included; here all are taken for such."""
-    for module in (attention, kernels):
+    for module in (attend_by_kind, forwards, kernels):
         monkeypatch.setattr(module, "FUSED_FROM", 1)
     monkeypatch.setattr(kernels, "plain", None)
+    monkeypatch.setattr(attend_by_kind, "plain", None)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
 
@@ -252,7 +254,7 @@ def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, cas
 @pytest.mark.parametrize("case", [case for case in MODELS if case != "swin_mlp_a"])
 def test_a_window_after_the_other_the_references_are_met(shared, monkeypatch, case):
     """As a CPU answers without gradients: what comes out at the end is compared."""
-    traced, in_turn, calls = compare.trace, attention.attend_in_turn, []
+    traced, in_turn, calls = compare.trace, forwards.attend_in_chunks, []
 
     def whole(model, pixels):
         found = traced(model, pixels)
@@ -271,8 +273,8 @@ def test_a_window_after_the_other_the_references_are_met(shared, monkeypatch, ca
         reference.model.requires_grad_(False)
         return answers(case, reference)
 
-    monkeypatch.setattr(attention, "FUSED_FROM", 1)
-    monkeypatch.setattr(attention, "attend_in_turn", counted)
+    monkeypatch.setattr(forwards, "FUSED_FROM", 1)
+    monkeypatch.setattr(forwards, "attend_in_chunks", counted)
     monkeypatch.setattr(compare, "answers", answering)
     for module in (compare, transformers_library):
         monkeypatch.setattr(module, "trace", whole)

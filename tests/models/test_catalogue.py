@@ -3,10 +3,7 @@
 import re
 
 import pytest
-import timm
 import torch
-from torchvision.models import swin_transformer
-from torchvision.models.video import swin_transformer as video
 
 from swinkit.errors import UsageError
 from swinkit.models.catalogue import ALIASES, canonical, did_you_mean, find
@@ -55,36 +52,42 @@ def test_other_libraries_names_are_understood(alias: str, name: str) -> None:
     assert canonical(alias) == name
 
 
-@pytest.mark.parametrize("name", timm.list_models("swin*"))
-def test_timms_names_give_timms_numbers(name: str) -> None:
-    """Widths, heads, windows and parameters of the model that timm builds by that name."""
-    variant = find(name)[1]
-    with torch.device("meta"):
-        theirs = timm.create_model(name)
-    parameters = sum(parameter.numel() for parameter in theirs.parameters())
-    assert num_parameters(variant.spec, theirs.num_classes) == parameters
-    stages = theirs.stages if variant.family == "v2-cr" else theirs.layers
-    assert variant.spec.window_sizes == tuple(tuple(stage.blocks[0].window_size) for stage in stages)
-    assert variant.spec.num_heads == tuple(stage.blocks[0].attn.num_heads for stage in stages)
-    assert variant.size == tuple(theirs.patch_embed.img_size)
+def test_timms_names_give_timms_numbers() -> None:
+    """Parameters, windows, heads and sizes of the models that timm builds by these names."""
+    import timm
+
+    ours, theirs = {}, {}
+    for name in timm.list_models("swin*"):
+        with torch.device("meta"):
+            model = timm.create_model(name)
+        variant = find(name)[1]
+        stages = model.stages if variant.family == "v2-cr" else model.layers
+        parameters = num_parameters(variant.spec, model.num_classes)
+        ours[name] = (parameters, variant.spec.window_sizes, variant.spec.num_heads, variant.size)
+        theirs[name] = (
+            sum(parameter.numel() for parameter in model.parameters()),
+            tuple(tuple(stage.blocks[0].window_size) for stage in stages),
+            tuple(stage.blocks[0].attn.num_heads for stage in stages),
+            tuple(model.patch_embed.img_size),
+        )
+    assert ours == theirs
 
 
 def test_timms_tags_and_ids_of_the_hub_are_understood() -> None:
+    import timm
+
     for name in timm.list_pretrained("swin*"):
         assert find(f"timm/{name}") == find(name) == find(name.split(".")[0])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name
-        for module in (swin_transformer, video)
-        for name in module.__all__
-        if re.fullmatch(r"swin[^A-Z]*", name)
-    ],
-)
-def test_torchvisions_names_are_known(name: str) -> None:
-    assert canonical(name) is not None
+def test_torchvisions_names_are_known() -> None:
+    from torchvision.models import swin_transformer
+    from torchvision.models.video import swin_transformer as video
+
+    listed = [*swin_transformer.__all__, *video.__all__]
+    names = [name for name in listed if re.fullmatch(r"swin[^A-Z]*", name)]
+    assert len(names) == 9
+    assert [name for name in names if canonical(name) is None] == []
 
 
 def test_a_near_miss_is_suggested() -> None:

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.attention import ScaledCosine
+from swinkit.core.absolute_position import AbsolutePosition
 from swinkit.core.block import PostNormBlock
 from swinkit.core.init import initialise
 from swinkit.core.mixing import WindowMixing
-from swinkit.core.position import AbsolutePosition, LearnedBias
+from swinkit.core.position import LearnedBias
+from swinkit.core.similarity import ScaledCosine
 from swinkit.models.build import build
 
 from .small import pixels, spec

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.spec import Spec, places
+from swinkit.core.spec import Spec, block_specs
 
 from .small import PIXELS, pixels, small, spec
 
@@ -212,7 +212,7 @@ def test_large_windows_take_the_fused_kernel_and_agree_with_the_plain_one(monkey
 
 
 def test_places_know_where_they_stand():
-    rows = places(
+    rows = block_specs(
         Spec(embed_dim=8, depths=(2, 1), num_heads=(2, 4), window_sizes=((4, 4), (2, 2)), mlp_ratio=3.0)
     )
     assert [(p.stage, p.index, p.dim, p.num_heads, p.hidden, p.window) for row in rows for p in row] == [

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from swinkit.core.spec import Spec
 from swinkit.models.catalogue import find
@@ -61,6 +60,8 @@ DENSE = ("detection", "detection+instance_seg", "semantic_segmentation")  # whos
 
 def published(shared: Path) -> list[dict[str, Any]]:
     """The entries of variants.yaml."""
+    import yaml
+
     return yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]
 
 
@@ -159,6 +160,8 @@ def official_norms(spec: Spec, size: tuple[int, ...]) -> int:
 
 
 def test_the_papers_tables_are_met(shared: Path) -> None:
+    import yaml
+
     tables = yaml.safe_load((shared / "facts" / "paper_tables.yaml").read_text())
     rows = {(row["model"], row["size"]): row for key in ("v1_imagenet", "v2_imagenet") for row in tables[key]}
     for key, name in PAPER_NAMES.items():

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torchvision.models import swin_transformer as tv
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
+from swinkit.core.kernels import attend
 from swinkit.core.position import log_offsets
 from swinkit.core.spec import Spec
-from swinkit.core.viewing import Viewed
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
@@ -153,11 +153,11 @@ def test_padding_is_attended_to_by_everyone():
     layout = attention.border((13, 13), (4, 4), (0, 0))
     real = layout.partition(torch.ones_like(x))[0, :, :, 0]
     hidden = torch.where(real > 0, 0.0, -100.0)[:, None, None, :]
-    windows = Viewed(layout, attention.num_heads)
-    q, k, v = windows.split(attention.qkv(x), attention.qkv(torch.zeros(8)))
+    qkv = attention.qkv(layout.partition(x)).unflatten(-1, (3, attention.num_heads, -1))
+    q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)
     q, k, scale = attention.similarity(q, k)
-    without = windows.attend(q, k, v, scale, attention.bias((4, 4)) + hidden, 0.0)
-    without = attention.proj(windows.join(without))
+    without = attend(q * scale, k, v, attention.bias((4, 4)) + hidden, 0.0).transpose(2, 3).flatten(3)
+    without = attention.proj(layout.merge(without))
     assert equal(attention(x), theirs.features[1][0].attn(x))
     assert equal(without[:, :12, :12], attention(x)[:, :12, :12])
     assert not equal(without[:, 12:], attention(x)[:, 12:])

@@ -7,7 +7,6 @@ from statistics import mean
 from typing import Any
 
 import pytest
-import yaml
 
 from swinkit.models.catalogue import find as find_variant
 from swinkit.models.counts import num_macs
@@ -22,6 +21,8 @@ STATED = re.compile(r"Hours: ([\d,]+)(?: to ([\d,]+))? (?:on (\d+) V100s|of one 
 @pytest.fixture(scope="module")
 def rates(shared: Path) -> list[tuple[float, float]]:
     """Pictures a second of a V100, and billions of multiply-adds for each, as published."""
+    import yaml
+
     models = yaml.safe_load((shared / "facts" / "variants.yaml").read_text(encoding="utf-8"))["models"]
     known: list[dict[str, Any]] = [model.get("published") or {} for model in models]
     return [(one["throughput_img_s_V100"], one["flops_G"]) for one in known if "throughput_img_s_V100" in one]

@@ -10,7 +10,7 @@ from swinkit.runs import logger as diary
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
 from swinkit.runs.trackers import Trackers, beginning, flat, require_trackers
-from swinkit.settings.recipe import Run
+from swinkit.settings.run import Run
 
 from ..training.jobs import recipe
 from ..training.states import set_back

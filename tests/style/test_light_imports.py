@@ -56,8 +56,6 @@ def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expec
         (["train", "cifar10-swin-pico", "schedule.epochs=3"], 2),
         (["pretrain", "swin-t", "--help"], 0),
         (["evaluate", "--help"], 0),
-        (["bench", "--help"], 0),
-        (["bench", "--rows", "swin-t-225"], 2),
         (["evaluate", "swin-t/imagenet-1k", "splat=val"], 2),
     ],
 )

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 
 from swinkit.tasks.classification.comparison import Comparison, bootstrapped, sign_test
@@ -25,6 +24,8 @@ def test_pictures_that_one_alone_answers_rightly_are_counted():
 
 
 def test_the_interval_is_scipys_bootstrap_of_pairs():
+    import scipy.stats
+
     first, second = answered(np.random.default_rng(1), 400, 0.15, 0.08)
     theirs = scipy.stats.bootstrap(
         (first.numpy().astype(float), second.numpy().astype(float)),
@@ -39,6 +40,8 @@ def test_the_interval_is_scipys_bootstrap_of_pairs():
 
 def test_the_interval_holds_the_true_difference_as_often_as_it_says():
     """400 data sets of 500 pictures, drawn from classifiers whose difference is known."""
+    import scipy.stats
+
     generator, truth, draws = np.random.default_rng(3), 0.05, 400
     counts = generator.multinomial(500, (0.12, 0.07, 0.81), size=draws)
     ends = [bootstrapped(500, int(alone), int(other), seed) for seed, (alone, other, _) in enumerate(counts)]
@@ -70,5 +73,7 @@ def test_the_order_only_turns_the_sign():
     ("heads", "tails"), [(0, 0), (1, 0), (3, 11), (11, 3), (40, 40), (812, 530), (0, 2000)]
 )
 def test_mcnemars_exact_test_is_that_of_a_coin(heads: int, tails: int):
+    import scipy.stats
+
     theirs = scipy.stats.binomtest(heads, heads + tails).pvalue if heads + tails else 1.0
     assert sign_test(heads, tails) == pytest.approx(theirs, rel=1e-6, abs=1e-300)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 import swinkit
@@ -133,6 +132,8 @@ def test_windows_that_are_told_otherwise_than_the_file_has_them_are_said(tmp_pat
 
 
 def test_a_v2_of_torchvision_is_evaluated_at_its_own_size_and_all_is_said(tmp_path):
+    import torchvision
+
     path = tmp_path / "weights.pth"
     torch.save(torchvision.models.swin_v2_t().state_dict(), path)
     model, report = load_file(path)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinkit.data.augment import Augmentation
 from swinkit.data.folders import find_folders
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
+from swinkit.data.sample import Sample
 from swinkit.errors import UsageError
+from swinkit.recipes.catalogue import find
+from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.settings import VIEW, Masking
 from tests.data.pictures import numbered
@@ -26,34 +28,28 @@ def samples(tmp_path_factory: pytest.TempPathFactory):
     return find_folders(root, "train")
 
 
-class Striped:
-    """One picture whose columns tell where they are."""
-
-    ids = ("a", "b")
-    labels = None
-    classes = ()
-
-    def load(self, index: int) -> torch.Tensor:
-        """(3, 48, 64), darker to brighter."""
-        return (torch.arange(64) * 4).to(torch.uint8).expand(3, 48, 64)
+def striped(*indices: int) -> list[Sample]:
+    """Samples of one picture, (3, 48, 64), whose columns are darker to brighter."""
+    picture = (torch.arange(64) * 4).to(torch.uint8).expand(3, 48, 64)
+    return [Sample("ab"[index], picture, {}) for index in indices]
 
 
 def test_a_batch_has_normalised_pixels_and_masks_of_patches(samples):
-    batch = WATCHED(samples, [2, 0], 0)
+    batch = WATCHED([samples[2], samples[0]], 0)
     assert (batch.pixels.shape, batch.pixels.dtype) == ((2, 3, 16, 24), torch.float32)
     assert (batch.mask.shape, batch.mask.dtype) == ((2, 4, 6), torch.bool)
     assert batch.mask.sum((1, 2)).tolist() == [16, 16]  # 4 of 6 cells, each of 4 patches
-    expected = FIT(samples.load(2))
+    expected = FIT(samples[2].image)
     assert torch.equal(batch.pixels[0], expected)
 
 
 def test_a_sample_looks_alike_in_any_company_and_otherwise_in_another_epoch_or_run():
     together, alone, later = (
-        TRAINING(Striped(), indices, epoch) for indices, epoch in (([0, 1], 5), ([1], 5), ([1], 6))
+        TRAINING(striped(*indices), epoch) for indices, epoch in (([0, 1], 5), ([1], 5), ([1], 6))
     )
     assert torch.equal(together.pixels[1], alone.pixels[0])
     assert torch.equal(together.mask[1], alone.mask[0])
-    elsewhere = replace(TRAINING, seed=4)(Striped(), [1], 5)
+    elsewhere = replace(TRAINING, seed=4)(striped(1), 5)
     for other in (later, elsewhere):
         assert not torch.equal(other.pixels, alone.pixels)
         assert not torch.equal(other.mask, alone.mask)
@@ -61,7 +57,7 @@ def test_a_sample_looks_alike_in_any_company_and_otherwise_in_another_epoch_or_r
 
 
 def test_views_show_at_least_two_thirds_of_the_picture_and_every_second_is_mirrored():
-    pixels = torch.cat([TRAINING(Striped(), [0], epoch).pixels for epoch in range(200)])
+    pixels = torch.cat([TRAINING(striped(0), epoch).pixels for epoch in range(200)])
     shown = FIT.as_images(pixels).float()[:, 0, 0]
     widths = (shown[:, -1] - shown[:, 0]) / 4 / 23 * 24
     assert 80 < (widths < 0).sum() < 120
@@ -88,14 +84,11 @@ def test_validation_hides_the_same_of_a_picture_every_time(samples):
 
 
 def test_what_only_classifiers_have_is_refused():
-    with pytest.raises(UsageError, match=r"augmentation.mixup is 0.8; it must be 0, since pictures have no"):
-        Hiding(
-            preprocess=FIT,
-            masking=Masking(patch=8),
-            patch=(4, 4),
-            seed=0,
-            augmentation=Augmentation(erase=0),
-        )
+    erasing = replace(VIEW, erase=0.25)
+    with pytest.raises(UsageError, match=r"augmentation.erase is 0.25; it must be 0, since it would change"):
+        Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=0, augmentation=erasing)
+    with pytest.raises(UsageError, match=r"augmentation is 'Augmentation'; it must be an ImageAugmentation"):
+        replace(find("simmim-swin-b-w6-192"), augmentation=Augmentation(mixup=0))
 
 
 def test_masks_that_fit_no_model_are_refused_before_the_first_batch():

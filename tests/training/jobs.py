@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
@@ -19,20 +19,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from swinkit.data.augment import Augmentation
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
+from swinkit.data.sample import Sample
 from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
-from swinkit.settings.recipe import Data, Optimiser, Recipe, Run
+from swinkit.settings.augmentation import Augmentation
+from swinkit.settings.data import Data
+from swinkit.settings.optimiser import Optimiser
+from swinkit.settings.recipe import Recipe
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.serialization import write_classifier
+from swinkit.tasks.classification.settings import ClassificationRecipe
 from swinkit.training.job import Job
 from swinkit.training.loop import train
 from tests.models.small import spec
@@ -59,28 +63,26 @@ class Numbers:
     def ids(self) -> Sequence[str]:
         return [f"sample-{i}" for i in range(self.count)]
 
-    @property
-    def labels(self) -> Tensor:
-        return torch.arange(self.count) % 2
-
-    def load(self, index: int) -> Tensor:
+    def __getitem__(self, index: int) -> Sample:
         if index == self.bad:
             raise DataError(f"{self.ids[index]} of {self.split} cannot be read")
         generator = torch.Generator().manual_seed(index)
         picture = torch.randint(0, 128, (3, SIZE, SIZE), generator=generator)
         picture = (picture + 127 * (index % 2)).to(torch.uint8)
-        return picture * math.nan if index == self.poisoned else picture
+        image = picture * math.nan if index == self.poisoned else picture
+        return Sample(self.ids[index], image, {"label": index % 2})
 
 
-def prepare(samples: Any, indices: Sequence[int], epoch: int) -> Batch:
+def prepare(samples: Iterable[Sample], epoch: int) -> Batch:
     """Pictures as they are."""
-    pixels = torch.stack([samples.load(i) for i in indices]).float() / 255 - 0.5
-    return Batch(pixels, samples.labels[list(indices)])
+    read = list(samples)
+    pixels = torch.stack([sample.image for sample in read]).float() / 255 - 0.5
+    return Batch(pixels, torch.tensor([sample.target["label"] for sample in read]))
 
 
-def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> Recipe:
+def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationRecipe:
     """Six steps an epoch; `dropout` is the rate of drop-path, too."""
-    return Recipe(
+    return ClassificationRecipe(
         variant="swin-t",
         drop_path=dropout,
         data=Data(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),

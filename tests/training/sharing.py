@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from swinkit.data.loader import InOrder
 from swinkit.data.preprocess import Preprocess
-from swinkit.settings.recipe import Sharding
+from swinkit.settings.run import Sharding
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.observed import Observed

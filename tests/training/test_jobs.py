@@ -12,7 +12,8 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, UsageError
 from swinkit.recipes.catalogue import find
 from swinkit.recipes.simmim import any_pretraining
-from swinkit.settings.recipe import Run, Schedule
+from swinkit.settings.run import Run
+from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.jobs import job_of
 

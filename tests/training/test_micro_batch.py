@@ -9,7 +9,7 @@ import torch
 
 from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.runs.folder import RunFolder
-from swinkit.settings.recipe import Run
+from swinkit.settings.run import Run
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training import memory, micro_batch
 from swinkit.training.loop import train

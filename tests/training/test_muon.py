@@ -13,7 +13,7 @@ from swinkit.heads.classify import ClassificationHead
 from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecV2
 from swinkit.recipes.catalogue import find
-from swinkit.settings.recipe import Optimiser
+from swinkit.settings.optimiser import Optimiser
 from swinkit.training.muon import MATRICES, MOMENTUM, orthogonal
 from swinkit.training.optimiser import optimiser_of, parameter_groups
 

@@ -17,7 +17,7 @@ from swinkit.models.build import build
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.recipes.catalogue import RECIPES
-from swinkit.settings.recipe import Optimiser, Rule
+from swinkit.settings.optimiser import Optimiser, Rule
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.optimiser import optimiser_of, parameter_groups
 from swinkit.training.sharding import clipped

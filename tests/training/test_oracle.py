@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from accelerate.utils import AutocastKwargs
 from torch import nn
 
 import swinkit
@@ -17,7 +16,7 @@ from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.settings.augmentation import Augmentation
-from swinkit.settings.recipe import Run
+from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop
@@ -93,6 +92,8 @@ def _one_sample_is_not_finite(monkeypatch):
 
 def scaling(monkeypatch):
     """Losses are scaled as for fp16, by a power of two and in fp32, so that it must come to the same."""
+    from accelerate.utils import AutocastKwargs
+
     accelerated = loop.accelerated
 
     def with_scaler(*given):

@@ -15,7 +15,7 @@ import swinkit
 from swinkit.core.block import Block
 from swinkit.errors import UsageError
 from swinkit.runs.folder import RunFolder
-from swinkit.settings.recipe import Run
+from swinkit.settings.run import Run
 from swinkit.training.batch_plan import Plan
 from swinkit.training.blocks import blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.loop import train

@@ -4,7 +4,6 @@ import logging
 
 import pytest
 import torch
-from timm.models._manipulate import adapt_input_conv
 from torch import nn
 
 from swinkit.data.imagenet import CLASSES_1K, MAPPABLE, rows_of_1k
@@ -245,6 +244,8 @@ def test_a_class_map_is_refused_for_other_classes(classes: int):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_input_channels_are_adapted_as_timm_does_if_asked(channels: int):
+    from timm.models._manipulate import adapt_input_conv
+
     source, target = classifier(), classifier(in_channels=channels)
     state = canonical(source)
     if channels != 3:

@@ -3,8 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.interpolate import RectBivariateSpline
-from timm.layers import resize_rel_pos_bias_table
 
 from swinkit.errors import UsageError
 from swinkit.weights.load import export_weights, load_weights
@@ -44,6 +42,8 @@ def test_an_absolute_embedding_is_resized_as_by_hand():
 
 @pytest.mark.parametrize(("old", "new"), WINDOWS)
 def test_the_geometric_way_is_scipys_spline_through_the_published_places(old: int, new: int):
+    from scipy.interpolate import RectBivariateSpline
+
     table = torch.randn((2 * old - 1) ** 2, 2)
     places = geometric_places(2 * old - 1, 2 * new - 1).numpy()
     asked = torch.arange(1.0 - new, new).double().numpy()
@@ -154,6 +154,8 @@ def test_the_two_ways_differ_by_as_much_as_the_table_itself():
 @pytest.mark.filterwarnings("ignore::UserWarning:timm.layers.interpolate")
 def test_timm_interpolates_linearly_between_the_same_places():
     """So its resized tables are neither Microsoft's nor SimMIM's."""
+    from timm.layers import resize_rel_pos_bias_table
+
     table = torch.randn(169, 4, generator=torch.Generator().manual_seed(0))
     theirs = resize_rel_pos_bias_table(table, (12, 12), (529, 4))
     ours = resize_table(table, (7, 7), (12, 12), "geometric")

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
-import yaml
 from torch import nn
 
 import swinkit
@@ -48,6 +46,8 @@ ROWS = list(published().values())
 @pytest.fixture(scope="module")
 def facts(shared: Path) -> dict[str, Any]:
     """What was published, as the project's reference data have it."""
+    import yaml
+
     return yaml.load((shared / "facts" / "variants.yaml").read_text(), yaml.CSafeLoader)
 
 
@@ -92,6 +92,8 @@ def test_a_model_in_the_table_is_of_the_published_size(facts: dict[str, Any]) ->
 
 
 def test_torchvisions_weights_are_there_as_it_has_them(facts: dict[str, Any]) -> None:
+    import torchvision
+
     for key, told in facts["peer_weights"]["torchvision"].items():
         builder, entry = key.split()
         weights = getattr(torchvision.models.get_model_weights(builder), entry)

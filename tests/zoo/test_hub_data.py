@@ -46,14 +46,14 @@ def test_folders_of_pictures_are_a_layout_too(hub):
     hub.put(NAME, {f"train/{name}/{i}.PNG": picture(i) for i, name in enumerate(("cat", "dog"))})
     samples = find_samples(located(f"hf:{NAME}"), "train")
     assert samples.classes == ("cat", "dog")
-    assert int(samples.load(1)[0, 0, 0]) == 1
+    assert int(samples[1].image[0, 0, 0]) == 1
 
 
 def test_a_revision_stays_what_it_is(hub):
     first = hub.put(NAME, {"train/cat/0.png": picture(1)})
     hub.put(NAME, {"train/cat/0.png": picture(2)})
     read = [
-        int(find_samples(located(f"hf:{NAME}{at}"), "train").load(0)[0, 0, 0]) for at in ("", f"@{first}")
+        int(find_samples(located(f"hf:{NAME}{at}"), "train")[0].image[0, 0, 0]) for at in ("", f"@{first}")
     ]
     assert read == [2, 1]
 

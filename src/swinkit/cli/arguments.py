@@ -1,142 +1,170 @@
-"""How every command reads its arguments: jsonargparse, with `key=value` as well as `--key value`."""
+"""Argument parsing for every command: argparse, with `key=value` as well, and errors of one line."""
 
-import json
-import re
-from argparse import SUPPRESS, Action
-from collections.abc import Sequence
-from typing import Any, Literal
-
-from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    HelpFormatter,
+    Namespace,
+)
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NoReturn
 
 from ..errors import UsageError
-from ..models.catalogue import did_you_mean
+from ..models.catalogue import nearest
+from .values import MissingValue, Value, placeholder, text_of
 
-ASSIGNMENT = re.compile(r"^[A-Za-z_][\w.]*=")
-REFUSED = re.compile(  # what a parser says of a value: the key, the types that it may have, and the value
-    r'Parser key "(?P<key>[^"]+)": (?:Expected an? (?P<kind>.+?)\. Got value: (?P<value>.*)'
-    r"|.*? Subtypes: \[(?P<kinds>.*)\] Errors: .* Given value: ?(?P<given>.*))"
-)
-LIST = "<class 'tuple'>"
-KINDS = {  # types of Python, as messages spell them, in words
-    "<class 'int'>": "a whole number",
-    "<class 'float'>": "a number",
-    "<class 'bool'>": "true or false",
-    "<class 'NoneType'>": "null",
-    LIST: "a list",
-}
-LISTS = (KINDS[LIST], f"{KINDS[LIST]} or null")
-CHOICES = re.compile(r"typing\.Literal\[(.*?)\]")
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
-READING = ("--variant", "--from", "--entry", "--head")  # what `add_reading` adds; each takes a value
 
 
-class Plain(DefaultHelpFormatter):
-    """Help for people: the words that stand there and the default; no types of Python."""
+class Parser(ArgumentParser):
+    """The parser of `swinkit VERB`: wrong arguments raise instead of ending the process."""
 
-    def _get_help_string(self, action: Action) -> str:
-        """An option's words, with its default where it has one."""
-        words = action.help or ""
-        told = action.nargs != 0 and action.default is not None and action.default != SUPPRESS
-        return f"{words} (default: {shown(action.default)})" if told else words
+    def __init__(self, verb: str, description: str, *, add_help: bool = True):
+        super().__init__(
+            prog=f"swinkit {verb}",
+            description=description,
+            formatter_class=Help,
+            add_help=add_help,
+            allow_abbrev=False,  # else `data` would stand for `data.size`
+            exit_on_error=False,
+        )
 
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError with the message and where the command's help is."""
+        command = " ".join(word for word in self.prog.split() if "=" not in word)
+        raise UsageError(f"{message}; see `{command} --help`")
 
-def shown(value: Any) -> str:
-    """A default as it may be typed."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def parser(verb: str, description: str) -> ArgumentParser:
-    """A parser for `swinkit VERB`; wrong arguments raise instead of ending the process."""
-    return ArgumentParser(
-        prog=f"swinkit {verb}",
-        description=description,
-        exit_on_error=False,
-        default_env=False,
-        formatter_class=Plain,
-    )
-
-
-def add_reading(reader: ArgumentParser) -> None:
-    """Options that say how to read a file that does not tell all of itself."""
-    add = reader.add_argument
-    add(
-        "--variant", metavar="NAME", help="which model a file holds, such as swinv2-t, where it does not tell"
-    )
-    add("--from", metavar="DIALECT", help="whose names a file has, such as timm, where two libraries' fit")
-    add("--entry", metavar="NAME", help="which weights of a training run, such as model_ema")
-    add(
-        "--head",
-        type=Literal["same", "mapped"],
-        default="same",
-        help="mapped: ImageNet-1k's classes out of a file of 22k's",
-    )
+    @property
+    def options(self) -> dict[str, Action]:
+        """The options by name, without their dashes."""
+        actions = self._actions
+        return {name.lstrip("-"): action for action in actions for name in action.option_strings}
 
 
-def ways(options: Namespace) -> dict[str, Any]:
-    """What the user asked for by `add_reading`, as arguments of `swinkit.load`."""
-    return {
-        "variant": options.variant,
-        "dialect": options["from"],
-        "entry": options.entry,
-        "head": options.head,
-    }
+class Help(HelpFormatter):
+    """Help pages that show defaults and keep the paragraphs of a description apart."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        """Add the default to the words of an option that has one."""
+        if action.nargs == 0 or action.default in (None, SUPPRESS):
+            return action.help
+        return f"{action.help} (default: {text_of(action.default).replace('%', '%%')})"
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Fill each paragraph by itself."""
+        fill = super()._fill_text
+        return "\n\n".join(fill(paragraph, width, indent) for paragraph in text.split("\n\n"))
 
 
-def parse(reader: ArgumentParser, arguments: Sequence[str], *, assignments: bool = False) -> Namespace:
-    """Read a command's arguments; with `assignments`, `key=value` is taken as `--key=value`.
+def parse(
+    parser: Parser, arguments: Sequence[str], *, assignments: bool = False, intermixed: bool = False
+) -> Namespace:
+    """Parse a command's arguments.
+
+    Args:
+        parser: the command's.
+        arguments: the words after the command.
+        assignments: whether `key=value` means `--key=value`.
+        intermixed: whether options may stand between optional positional arguments.
 
     Raises:
-        UsageError: an unknown or missing argument or a value of the wrong type, in one line.
+        UsageError: an argument is unknown or missing, or a value has the wrong type.
     """
-    words = [f"--{word}" if assignments and ASSIGNMENT.match(word) else word for word in arguments]
-    actions = reader._actions  # noqa: SLF001  argparse names no public way to list what a parser knows
-    known = [option for action in actions for option in action.option_strings if option.startswith("--")]
-    for word in words:
-        option = word.split("=")[0]
-        if option.startswith("--") and option != "--" and option not in known:
-            hint = suggestion(option[2:], [name[2:] for name in known])
-            raise UsageError(f"unknown option {option[2:]!r}{hint}; {helped(reader)}")
+    words = with_dashes(arguments) if assignments else list(arguments)
+    require_known_options(parser, words)
     try:
-        return reader.parse_args(words)
+        return parser.parse_intermixed_args(words) if intermixed else parser.parse_args(words)
     except ArgumentError as error:
-        raise UsageError(f"{one_line(error, reader)}; {helped(reader)}") from None
+        parser.error(explanation(error, parser))
 
 
-def helped(reader: ArgumentParser) -> str:
-    """Where a command explains itself, without what else must be told it."""
-    return f"see `{' '.join(word for word in reader.prog.split() if '=' not in word)} --help`"
+def split_option(name: str, metavar: str, arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Split off one option: its value, None if it is not given, and the other arguments.
+
+    Raises:
+        UsageError: the value is missing.
+    """
+    parser = Parser("", "", add_help=False)
+    parser.add_argument(f"--{name}", type=Value(str), metavar=metavar, dest="value")
+    try:
+        options, others = parser.parse_known_args(with_dashes(arguments))
+    except ArgumentError as error:
+        raise UsageError(explanation(error, parser)) from None
+    return options.value, others
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """The words ", did you mean 'a.b'?" for the nearest known name; of `a.b`, `b` alone may stand there."""
-    last = {name.rpartition(".")[2]: name for name in reversed(known)}
-    whole, end = did_you_mean(word, list(known)), word.rpartition(".")[2]
-    if whole and word not in last:
-        return whole
-    part = did_you_mean(end, list(last))
-    return part.replace(part.split("'")[1], last[part.split("'")[1]]) if part else ""
+def with_dashes(arguments: Sequence[str]) -> list[str]:
+    """Turn `key=value` into `--key=value`."""
+    return [f"--{word}" if is_assignment(word) else word for word in arguments]
 
 
-def one_line(error: Any, reader: ArgumentParser) -> str:
-    """A parser's message without its line breaks and indentation, and in words for people."""
-    text = " ".join(str(error).split())
-    found = REFUSED.fullmatch(text)
-    if found is None:
-        return text
-    value = found["given"] if found["value"] is None else found["value"]
-    wanted = in_words(found["kinds"] or found["kind"])
-    default: Any = reader.get_default(found["key"])
-    example = ""
-    if wanted in LISTS and value and default is not None:  # else nobody knows how long a list it is
-        example = f", such as [{','.join([value] * max(len(default), 1))}]"
-    return f"{found['key']} must be {wanted}{example}, not {value!r}"
+def is_assignment(word: str) -> bool:
+    """Whether a word is `key=value`, where dots may join several names to a key."""
+    key, equals, _ = word.partition("=")
+    return bool(equals) and all(name.isidentifier() for name in key.split("."))
 
 
-def in_words(kinds: str) -> str:
-    """The types that a value may have, as a message spells them."""
-    kinds = CHOICES.sub(lambda found: "one of " + found[1] if "," in found[1] else found[1], kinds)
-    if kinds.startswith("one of"):
-        return kinds
-    plain = re.sub(r"tuple\[.*?\]", LIST, kinds)
-    plain = re.sub(r"^tuple with", "a list of", plain)
-    return " or ".join(KINDS.get(kind, kind) for kind in plain.split(", "))
+def require_known_options(parser: Parser, words: Sequence[str]) -> None:
+    """Raise UsageError for an unknown option, with the nearest known one."""
+    known = parser.options
+    for word in words:
+        if word == "--":
+            return
+        name = word.partition("=")[0].removeprefix("--")
+        if word.startswith("--") and name not in known:
+            parser.error(f"unknown option {name!r}{suggestion(name, list(known))}")
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Return ", did you mean 'a.b'?" for the nearest known name, of which `b` alone may be given; or ""."""
+    by_end = {full.rpartition(".")[2]: full for full in reversed(known)}
+    whole = None if name in by_end else nearest(name, list(known))
+    near = whole or by_end.get(nearest(name.rpartition(".")[2], list(by_end)) or "")
+    return f", did you mean {near!r}?" if near else ""
+
+
+def explanation(error: ArgumentError, parser: Parser) -> str:
+    """Say in words what is wrong with an option."""
+    if error.argument_name is None:
+        return error.message
+    name = error.argument_name.rpartition("/")[2].lstrip("-")
+    action, cause = parser.options[name], error.__context__
+    if isinstance(cause, ArgumentTypeError) and not isinstance(cause, MissingValue):
+        return f"{name} {cause}"
+    if action.nargs == 0:
+        return f"{name} takes no value"
+    return f"{name} needs a value: --{name} {action.metavar}{cause or ''}"
+
+
+def add_model_options(add: Callable[..., Action]) -> None:
+    """Add the options that say how to read a file of weights; their names are those of `swinkit.load`."""
+    add(
+        "--variant",
+        type=Value(str),
+        metavar="NAME",
+        help="which model a file holds, such as swinv2-t, where the file leaves it open",
+    )
+    add(
+        "--from",
+        type=Value(str),
+        metavar="DIALECT",
+        dest="dialect",
+        help="which library's names a file has, such as timm, where those of two fit",
+    )
+    add(
+        "--entry",
+        type=Value(str),
+        metavar="NAME",
+        help="which weights of a training run to read, such as model_ema",
+    )
+    heads = Literal["same", "mapped"]
+    words = "mapped: choose ImageNet-1k's classes out of a file of 22k's"
+    add("--head", type=Value(heads), metavar=placeholder(heads), default="same", help=words)
+
+
+def model_options(options: Namespace) -> dict[str, Any]:
+    """Return the values of `add_model_options` as arguments of `swinkit.load`."""
+    return {name: getattr(options, name) for name in ("variant", "dialect", "entry", "head")}

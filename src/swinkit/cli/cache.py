@@ -10,7 +10,7 @@ from ..zoo.cache import CachedFile, entries, hash_of, remove
 from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
 from ..zoo.paths import root
-from .arguments import parse, parser
+from .arguments import Parser, parse
 from .console import complain, note
 from .table import table
 
@@ -20,12 +20,12 @@ HEAD = ("checkpoint", "size", "downloaded", "SHA-256")
 
 def command(arguments: Sequence[str]) -> int:
     """List the downloaded files, or delete them."""
-    reader = parser("cache", "List the downloaded checkpoints, or delete them.")
-    reader.add_argument("action", nargs="?", default="list", help="list or clear")
-    reader.add_argument("name", nargs="?", help="only this checkpoint")
-    reader.add_argument("--check", action="store_true", help="compare each file with its SHA-256")
-    reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
-    options = parse(reader, sorted(arguments, key=lambda word: not word.startswith("-")))  # options first
+    parser = Parser("cache", "List the downloaded checkpoints, or delete them.")
+    parser.add_argument("action", nargs="?", default="list", help="list (the default) or clear")
+    parser.add_argument("name", nargs="?", help="only this checkpoint")
+    parser.add_argument("--check", action="store_true", help="compare each file with its SHA-256")
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
+    options = parse(parser, arguments, intermixed=True)
     if options.action not in ACTIONS:
         hint = did_you_mean(options.action, list(ACTIONS))
         raise UsageError(f"unknown action {options.action!r}{hint} (known: {', '.join(ACTIONS)})")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..exporting.formats import TARGETS
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import line, note
+from .values import Value
 
 if TYPE_CHECKING:
     from ..exporting.convert import Conversion
@@ -17,24 +18,30 @@ if TYPE_CHECKING:
 
 def command(arguments: Sequence[str]) -> int:
     """Convert, and print what was written and how it was proved."""
-    reader = parser(
+    parser = Parser(
         "convert", "Write a model in the layout of another library, and prove that it answers alike."
     )
-    add = reader.add_argument
+    add = parser.add_argument
     add("source", help=MODEL)
     add(
         "out",
-        type=Path,
+        type=Value(Path),
         help="FILE.safetensors or FILE.pth; for transformers, timm and swinkit also a folder",
     )
-    add("--to", metavar="NAME", required=True, help=f"{', '.join(TARGETS)}, or a dialect's own name")
-    add_reading(reader)
-    add("--ranks", type=int, metavar="N", help="cut a Swin-MoE for so many processes (microsoft)")
+    add(
+        "--to",
+        type=Value(str),
+        metavar="NAME",
+        required=True,
+        help=f"{', '.join(TARGETS)}, or a dialect's own name",
+    )
+    add_model_options(add)
+    add("--ranks", type=Value(int), metavar="N", help="cut a Swin-MoE for so many processes (microsoft)")
     add("--force", action="store_true", help="replace what an earlier conversion left at OUT")
     add("--no-check", action="store_true", help="do not compare the answers with the other library's")
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
-    options = parse(reader, arguments)
+    options = parse(parser, arguments)
     require_known(options.source)
     from .. import api
 
@@ -42,7 +49,7 @@ def command(arguments: Sequence[str]) -> int:
         options.source,
         options.out,
         to=options.to,
-        **ways(options),
+        **model_options(options),
         ranks=options.ranks,
         force=options.force,
         check=not options.no_check,

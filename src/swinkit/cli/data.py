@@ -1,10 +1,10 @@
 """`swinkit data check PATH`: what is in a data set, and what is wrong with it, before anything is trained."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..benchmarking.machine import cores
 from ..data.check import Report, report_on, splits_of
 from ..data.scan import readings
 from ..data.size_stats import shapes, sides, span
@@ -12,13 +12,19 @@ from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
 from ..zoo.hub_data import located
-from .arguments import parse, parser
+from .arguments import Parser, parse
 from .console import block, note, progress
 from .table import table
+from .values import Value
 
 ACTIONS = ["check"]
 SHOWN = 3  # pictures of each problem
 SHOWN_CLASSES = 30
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -30,14 +36,22 @@ def command(arguments: Sequence[str]) -> int:
     elif not helped:
         wrong = f"unknown action {words[0]!r}{did_you_mean(words[0], ACTIONS)}" if words else "say what to do"
         raise UsageError(f"{wrong}; for example `swinkit data check PATH`")
-    reader = parser("data check", "Read every picture of a data set and tell what is wrong with it.")
-    reader.add_argument(
+    parser = Parser("data check", "Read every picture of a data set and tell what is wrong with it.")
+    parser.add_argument(
         "path", help="folder or zip of SPLIT/CLASS/picture, lists, tables or shards; hf:org/name"
     )
-    reader.add_argument("--html", type=Path, help="write a page with pictures to this file")
-    reader.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    reader.add_argument("--workers", type=int, default=cores() - 1, help="processes that read")
-    options = parse(reader, words, assignments=True)
+    parser.add_argument(
+        "--html", type=Value(Path), metavar="FILE", help="write a page with pictures to this file"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument(
+        "--workers",
+        type=Value(int),
+        metavar="N",
+        default=cores() - 1,
+        help="processes that read pictures",
+    )
+    options = parse(parser, words, assignments=True)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
     path = located(options.path)

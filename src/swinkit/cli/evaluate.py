@@ -1,17 +1,17 @@
 """`swinkit evaluate MODEL data=...`: measure a model on labelled pictures, or compare it with another."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import Namespace
-
 from ..errors import UsageError
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import block, note, progress
 from .table import table
+from .values import Value
 
 if TYPE_CHECKING:
     from ..tasks.classification.comparison import Comparison
@@ -36,7 +36,7 @@ def command(arguments: Sequence[str]) -> int:
 
     if options.save is not None:
         refuse_output(options.save)
-    found = evaluation(api.load(options.model, **ways(options)), options.model, options)
+    found = evaluation(api.load(options.model, **model_options(options)), options.model, options)
     comparison = None
     if options.compare is not None:
         other = evaluation(api.load(options.compare), options.compare, options)
@@ -62,19 +62,26 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     Raises:
         UsageError: an option is unknown or missing, or of a wrong type.
     """
-    reader = parser("evaluate", DESCRIPTION)
-    add = reader.add_argument
+    parser = Parser("evaluate", DESCRIPTION)
+    add = parser.add_argument
     add("model", help=MODEL)
     data = "folder or zip with SPLIT/CLASS/picture, or any other layout that training reads"
-    add("--data", metavar="PATH", required=True, help=data)
-    add("--split", metavar="NAME", default="test", help="train, val or test")
-    add("--compare", metavar="OTHER", help="another classifier of the same classes: how much better MODEL is")
-    add("--save", type=Path, metavar="FOLDER", help="folder for tables and pictures")
-    add("--batch-size", type=int, metavar="N", default=64, help="pictures at a time")
-    add("--workers", type=int, metavar="N", default=0, help="processes that read pictures; 0: this one")
-    add_reading(reader)
+    add("--data", type=Value(str), metavar="PATH", required=True, help=data)
+    add("--split", type=Value(str), metavar="NAME", default="test", help="train, val or test")
+    add(
+        "--compare",
+        type=Value(str),
+        metavar="OTHER",
+        help="another classifier of the same classes: how much better MODEL is",
+    )
+    add("--save", type=Value(Path), metavar="FOLDER", help="folder for tables and pictures")
+    add("--batch-size", type=Value(int), metavar="N", default=64, help="pictures at a time")
+    add(
+        "--workers", type=Value(int), metavar="N", default=0, help="processes that read pictures; 0: this one"
+    )
+    add_model_options(add)
     add("--json", action="store_true", help="print one JSON object instead")
-    return parse(reader, arguments, assignments=True)
+    return parse(parser, arguments, assignments=True)
 
 
 def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | MaskedEvaluation":

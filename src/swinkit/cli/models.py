@@ -12,8 +12,9 @@ from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
 from ..zoo.checkpoints import Checkpoint, locate, of_variant
 from ..zoo.paths import is_cached
-from .arguments import parse, parser
+from .arguments import Parser, parse
 from .table import table
+from .values import Value
 
 NONE = {"reported": {}, "licence": "-"}  # for a model of which nothing is published
 FACTOR = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
@@ -35,26 +36,30 @@ name of weights, all that is known of them.
 top-1: the best accuracy that is reported for any of its weights, in percent, and the licence of these.
 It is measured on ImageNet-1k, unless another data set is named: IN-22k (ImageNet-22k), CIFAR (CIFAR-10),
 K400 and K600 (Kinetics), SSv2 (Something-Something v2).
+
 weights: how many files are published; their names load them: `swinkit.load("swin-t/imagenet-1k")`."""
 
 
 def command(arguments: Sequence[str]) -> int:
     """Print the variants that fit, one variant's checkpoints, or one checkpoint."""
-    reader = parser("models", DESCRIPTION)
-    reader.add_argument(
+    parser = Parser("models", DESCRIPTION)
+    parser.add_argument(
         "name",
-        type=str,
         nargs="?",
-        default=None,
         help="list the weights of this model, or tell of these weights",
     )
-    reader.add_argument("--task", type=str, default=None, help="only models for this task")
-    reader.add_argument("--family", type=str, default=None, help=f"only this family: {', '.join(families())}")
-    reader.add_argument(
-        "--max-params", type=str, default=None, help="only models of at most so many parameters, such as 60M"
+    parser.add_argument("--task", type=Value(str), metavar="NAME", help="only models for this task")
+    parser.add_argument(
+        "--family", type=Value(str), metavar="NAME", help=f"only this family: {', '.join(families())}"
     )
-    reader.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
-    options = parse(reader, arguments)
+    parser.add_argument(
+        "--max-params",
+        type=Value(str),
+        metavar="N",
+        help="only models of at most so many parameters, such as 60M",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
+    options = parse(parser, arguments)
     if options.name is not None:
         for key in FILTERS:
             if getattr(options, key) is not None:

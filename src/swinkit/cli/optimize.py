@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import line
+from .values import Value
 
 if TYPE_CHECKING:
     from ..core.backbone import Swin
@@ -21,13 +22,13 @@ CLOSE = 1e-4  # how far the answers may be apart, as a share of the largest numb
 
 def command(arguments: Sequence[str]) -> int:
     """Build, prove and measure."""
-    reader = parser("optimize", "Build the engine that runs models in native code on this machine's CPU.")
+    parser = Parser("optimize", "Build the engine that runs models in native code on this machine's CPU.")
     told = f"{MODEL}; or a name of `swinkit models`, with random weights"
-    reader.add_argument("model", nargs="?", default=USUAL, metavar="MODEL", help=told)
-    add_reading(reader)
+    parser.add_argument("model", nargs="?", default=USUAL, metavar="MODEL", help=told)
+    add_model_options(parser.add_argument)
     batch = "how many inputs the model sees at a time"
-    reader.add_argument("--batch-size", type=int, metavar="N", default=1, help=batch)
-    options = parse(reader, arguments)
+    parser.add_argument("--batch-size", type=Value(int), metavar="N", default=1, help=batch)
+    options = parse(parser, arguments)
     if options.batch_size < 1:
         raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
     by_name = canonical(options.model) == options.model
@@ -40,7 +41,7 @@ def command(arguments: Sequence[str]) -> int:
     known, began = ready() is not None, time.perf_counter()
     engine = build()
     line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))
-    model = api.backbone(options.model) if by_name else api.load(options.model, **ways(options))
+    model = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = model if isinstance(model, Swin) else model.backbone
     line(compared(backbone, options.model, options.batch_size))
     return 0

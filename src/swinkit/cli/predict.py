@@ -1,20 +1,17 @@
 """`swinkit predict PATHS...`: say what pictures show."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
-
-from jsonargparse import Namespace
 
 from ..errors import DataError, UsageError
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, READING, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import line, note, progress
 from .output import ROWS, OutputFolder
-
-WITH_VALUE = ("--model", "--save", "--top", "--batch-size", *READING)
+from .values import Value
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -32,7 +29,7 @@ def command(arguments: Sequence[str]) -> int:
     paths, missing = find_all(options.paths, options.save)
     if not paths:
         return DataError.exit_code
-    model = api.load(options.model, **ways(options))
+    model = api.load(options.model, **model_options(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head to predict with")
     on_gpu = torch.accelerator.is_available()
@@ -61,34 +58,28 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     Raises:
         UsageError: no picture is named, or a number is below 1.
     """
-    reader = parser("predict", "Say what pictures show: a line for each.")
-    add = reader.add_argument
+    parser = Parser("predict", "Say what pictures show: a line for each.")
+    add = parser.add_argument
     add("paths", nargs="*", help="pictures, folders of them, or patterns such as 'a/*.jpg'")
-    add("--model", metavar="MODEL", help=f"{MODEL}; without it, a small one of 10 classes")
-    add_reading(reader)
-    add("--save", type=Path, metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
+    add("--model", type=Value(str), metavar="MODEL", help=f"{MODEL}; without it, a small one of 10 classes")
+    add_model_options(add)
+    add("--save", type=Value(Path), metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    add("--top", type=int, metavar="N", default=5, help="how many answers for each picture")
-    add("--batch-size", type=int, metavar="N", default=8, help="how many pictures the model sees at a time")
-    options = parse(reader, options_first(arguments))
+    add("--top", type=Value(int), metavar="N", default=5, help="how many answers for each picture")
+    add(
+        "--batch-size",
+        type=Value(int),
+        metavar="N",
+        default=8,
+        help="how many pictures the model sees at a time",
+    )
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)  # argparse would drop it between the passes
+    options = parse(parser, words[:end], intermixed=True)
+    options.paths += words[end + 1 :]
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
     for option, value in (("--top", options.top), ("--batch-size", options.batch_size)):
         if value < 1:
             raise UsageError(f"{option}: expected a number of at least 1, got {value}")
     return options
-
-
-def options_first(words: Sequence[str]) -> list[str]:
-    """The same arguments with the pictures last: argparse would not take options between them."""
-    options: list[str] = []
-    paths: list[str] = []
-    remaining = iter(words)
-    for word in remaining:
-        if word == "--":
-            paths += remaining
-        elif word.startswith("-"):
-            options += [word, *islice(remaining, 1 if word in WITH_VALUE else 0)]
-        else:
-            paths.append(word)
-    return [*options, "--", *paths]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from ..errors import UsageError
 from ..recipes.catalogue import find_pretraining
-from .arguments import parser
+from .arguments import Parser, split_option
 from .dry_run import rehearsed
 from .launch import launched
-from .train import ALL, begun_with, carried_out, taken
+from .train import ALL, begun_with, carried_out
 
 DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).
 
@@ -19,16 +19,16 @@ EXAMPLE = "swin-pico"
 
 def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
-    words = list(arguments)
-    if taken(words, "resume")[0] is not None:
+    run, words = split_option("resume", "RUN", arguments)
+    if run is not None:
         raise UsageError("a run of any kind goes on by `swinkit train --resume RUN`")
-    named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
+    named, *rest = words if words and not words[0].startswith("-") else (None, *words)
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
-    reader = parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
-    order = begun_with(find_pretraining(named or EXAMPLE), words, reader)
+    parser = Parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
+    order = begun_with(find_pretraining(named or EXAMPLE), rest, parser)
     if order.dry_run:
         return rehearsed(order.recipe, order.data, order.out, order.processes)
     if order.processes > 1:
-        return launched(["pretrain", *taken(arguments, "processes")[1]], order.processes)
+        return launched(["pretrain", *split_option("processes", "N", arguments)[1]], order.processes)
     return carried_out(order)

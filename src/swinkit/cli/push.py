@@ -1,17 +1,17 @@
 """`swinkit push MODEL ORG/NAME`: publish a model on the Hugging Face hub."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import Namespace
-
 from ..errors import UsageError
 from ..zoo.checkpoint_names import require_known
-from .arguments import MODEL, add_reading, parse, parser, ways
+from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import block, note
+from .values import Value
 
 if TYPE_CHECKING:
     from ..tasks.classification.hub_repo import Publication
@@ -27,7 +27,7 @@ def command(arguments: Sequence[str]) -> int:
     from ..zoo.hub import writable
 
     writable(options.name)  # a dry run finds out too, and nobody waits for the model first
-    model = api.load(options.model, **ways(options))
+    model = api.load(options.model, **model_options(options))
     if not isinstance(model, Classifier):
         raise UsageError(f"{options.model} has no classification head; push publishes classifiers")
     claims = Claims(
@@ -47,19 +47,19 @@ def command(arguments: Sequence[str]) -> int:
 
 def read_options(arguments: Sequence[str]) -> Namespace:
     """What the user asked for."""
-    reader = parser("push", "Publish a model on the Hugging Face hub.")
-    add = reader.add_argument
+    parser = Parser("push", "Publish a model on the Hugging Face hub.")
+    add = parser.add_argument
     add("model", help=MODEL)
     add("name", help="the repository, as organisation/name; made if there is none")
-    add_reading(reader)
+    add_model_options(add)
     add("--private", action="store_true", help="only you, or your organisation, can see it")
-    add("--revision", metavar="BRANCH", help="the branch to write, instead of main")
-    add("--licence", metavar="NAME", help="the hub's short name of the licence, such as mit")
-    add("--dataset", metavar="NAME", help="what --top1 was measured on")
-    add("--top1", type=float, metavar="SHARE", help="the accuracy to report, from 0 to 1")
+    add("--revision", type=Value(str), metavar="BRANCH", help="the branch to write, instead of main")
+    add("--licence", type=Value(str), metavar="NAME", help="the hub's short name of the licence, such as mit")
+    add("--dataset", type=Value(str), metavar="NAME", help="what --top1 was measured on")
+    add("--top1", type=Value(float), metavar="SHARE", help="the accuracy to report, from 0 to 1")
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
-    return parse(reader, arguments)
+    return parse(parser, arguments)
 
 
 def card_of(source: str) -> str | None:

@@ -12,9 +12,10 @@ from ..recipes.catalogue import RECIPES, Entry, entry
 from ..recipes.hours import hours_of, told
 from ..settings.recipe import Recipe
 from ..zoo.checkpoints import published
-from .arguments import parse, parser
+from .arguments import Parser, parse
 from .recipe_options import add_fields, chosen, leaves
 from .table import table
+from .values import text_of
 
 ACTIONS = ("list", "show")
 COMMAND = re.compile(r"swinkit train \S+ (data=\S+) out=[^\s`]+")
@@ -28,11 +29,11 @@ def command(arguments: Sequence[str]) -> int:
     words = list(arguments)
     if words[:1] == ["show"] and words[1:] and not words[1].startswith("-"):
         return show(words[1], words[2:])
-    reader = parser("recipes", DESCRIPTION)
-    reader.add_argument("action", type=str, nargs="?", default="list", help="list (the default) or show")
-    reader.add_argument("name", type=str, nargs="?", default=None, help="the recipe to show")
-    reader.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parse(reader, words)
+    parser = Parser("recipes", DESCRIPTION)
+    parser.add_argument("action", nargs="?", default="list", help="list (the default) or show")
+    parser.add_argument("name", nargs="?", help="the recipe to show")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parse(parser, words, intermixed=True)
     if options.action not in ACTIONS:
         raise UsageError(f"unknown action {options.action!r}{hint(options.action)}")
     if options.action == "show":
@@ -61,10 +62,10 @@ def show(name: str, words: Sequence[str]) -> int:
     """
     known = entry(name)
     recipe = known()
-    reader = parser(f"recipes show {name}", "Show a recipe, with the fields that are given as key=value.")
-    reader.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_fields(reader, recipe)
-    options = parse(reader, words, assignments=True)
+    parser = Parser(f"recipes show {name}", "Show a recipe, with the fields that are given as key=value.")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_fields(parser, recipe)
+    options = parse(parser, words, assignments=True)
     recipe = chosen(recipe, options)
     print(json.dumps(asdict(recipe), indent=1) if options.json else shown(name, known, recipe))
     return 0
@@ -115,13 +116,4 @@ def shown(name: str, known: Entry, recipe: Recipe) -> str:
 
 def settings(recipe: Recipe) -> str:
     """A line for each field."""
-    return table(("field", "value"), [(field, written(value)) for field, _, value in leaves(recipe)])
-
-
-def written(value: Any) -> str:
-    """A value as `field=value` takes it."""
-    if isinstance(value, tuple):
-        return f"[{','.join(map(written, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
+    return table(("field", "value"), [(field, text_of(value)) for field, _, value in leaves(recipe)])

@@ -3,21 +3,21 @@
 import logging
 import os
 import shlex
+from argparse import SUPPRESS, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
-from ..settings.recipe import Recipe, from_json
-from .arguments import helped, parse, parser
+from ..settings.recipe import Recipe
+from .arguments import Parser, parse, split_option
 from .console import INTERRUPTED, line, unless_hung_up
 from .dry_run import rehearsed
 from .launch import FAILED, RANK, launched, started, watched
 from .recipe_options import add_fields, chosen
+from .values import Value
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
 
@@ -26,7 +26,6 @@ hf:org/name; RUN the folder of the run, from which a stopped one goes on. Option
 key=value."""
 
 ALL = "--help-all"
-VALUES = {"data": "data=DATA", "out": "out=RUN", "resume": "--resume RUN", "processes": "--processes N"}
 ADVICE = {  # of what has learned a task
     "classification": "try `swinkit predict PICTURE --model {model}`",
     "simmim": "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`",
@@ -47,12 +46,12 @@ class Order:
 
 def command(arguments: Sequence[str]) -> int:
     """Train, show how far it is, and say where the model is."""
-    place, words = taken(arguments, "resume")
-    order = begun(words) if place is None else resumed(Path(place), words)
+    run, words = split_option("resume", "RUN", arguments)
+    order = begun(words) if run is None else resumed(Path(run), words)
     if order.dry_run:
         return rehearsed(order.recipe, order.data, order.out, order.processes)
     if order.processes > 1:
-        return launched(["train", *taken(arguments, "processes")[1]], order.processes)
+        return launched(["train", *split_option("processes", "N", arguments)[1]], order.processes)
     return carried_out(order)
 
 
@@ -83,43 +82,38 @@ def carried_out(order: Order) -> int:
     return 0
 
 
-def begun(arguments: Sequence[str]) -> Order:
+def begun(words: Sequence[str]) -> Order:
     """What `RECIPE data=... out=... field=value` asks for.
 
     Raises:
         UsageError: an unknown recipe or option, a missing one, or a value that the recipe refuses.
     """
-    words = list(arguments)
-    named = words.pop(0) if words and not words[0].startswith("-") and "=" not in words[0] else None
+    named, *rest = words if words and not words[0].startswith("-") else (None, *words)
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError("name a recipe first, such as cifar10-swin-pico; `swinkit recipes` lists all")
     recipe = catalogue.find(named or next(iter(catalogue.RECIPES)))
-    reader = parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION)
-    reader.add_argument(
-        "--resume", metavar="RUN", help="go on with this run; RECIPE, data and out are its own"
-    )
-    return begun_with(recipe, words, reader)
+    parser = Parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION)
+    resume = "go on with this run; RECIPE, data and out are its own"
+    parser.add_argument("--resume", metavar="RUN", help=resume)
+    return begun_with(recipe, rest, parser)
 
 
-def begun_with(recipe: Recipe, arguments: Sequence[str], reader: ArgumentParser) -> Order:
+def begun_with(recipe: Recipe, words: Sequence[str], parser: Parser) -> Order:
     """What `data=... out=... field=value` asks for.
 
     Raises:
         UsageError: an unknown option, a missing one, or a value that the recipe refuses.
     """
-    data, words = taken(arguments, "data")
-    out, words = taken(words, "out")
-    add_shared(reader)
-    add_fields(reader, recipe, every=ALL in words)
-    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
-    options = parse(reader, words, assignments=True)
-    if data is None or out is None:
-        missing = "data, a folder or zip of pictures" if data is None else "out, the folder of the run"
-        raise UsageError(f"say where: {missing}; {helped(reader)}")
-    return ordered(recipe, options, Path(data), Path(out))
+    parser.add_argument("--out", type=Value(Path), metavar="RUN", help=SUPPRESS)  # DESCRIPTION has it
+    options = parsed(recipe, words, parser)
+    if options.data is None:
+        parser.error("say where: data, a folder or zip of pictures")
+    if options.out is None:
+        parser.error("say where: out, the folder of the run")
+    return ordered(recipe, options, options.data, options.out)
 
 
-def resumed(run: Path, arguments: Sequence[str]) -> Order:
+def resumed(run: Path, words: Sequence[str]) -> Order:
     """What `--resume RUN` asks for: all as the run recorded it, but for what is given anew.
 
     Raises:
@@ -128,19 +122,34 @@ def resumed(run: Path, arguments: Sequence[str]) -> Order:
     """
     from ..runs.config_diff import PLACE, RECIPE
     from ..runs.folder import recorded_config
+    from ..tasks.registry import recipe_in
 
     config = recorded_config(run)
-    recipe = from_json(Recipe, config.get(RECIPE))
-    data, words = taken(arguments, "data")
-    reader = parser("train --resume RUN", DESCRIPTION)
-    add_shared(reader)
-    add_fields(reader, recipe, every=ALL in words)
-    reader.usage = f"{reader.prog} [FIELD=VALUE ...]"
-    options = parse(reader, words, assignments=True)
-    place = data or config.get(PLACE)
-    if not isinstance(place, str):
+    recipe = recipe_in(config.get(RECIPE))
+    options = parsed(recipe, words, Parser("train --resume RUN", DESCRIPTION))
+    place = options.data or config.get(PLACE)
+    if not isinstance(place, str | Path):
         raise DataError(f"{run}: config.json does not tell where its data lie; name them, with data=PATH")
     return ordered(recipe, options, Path(place), run)
+
+
+def parsed(recipe: Recipe, words: Sequence[str], parser: Parser) -> Namespace:
+    """Parse the options that beginning and resuming share, with those for the fields of `recipe`.
+
+    Raises:
+        UsageError: an option is unknown, or its value has the wrong type.
+    """
+    add = parser.add_argument
+    add("--data", type=Value(Path), metavar="DATA", help=SUPPRESS)  # DESCRIPTION has it
+    add(ALL, action="help", help="show every field, and leave; `swinkit recipes show` has values")
+    add("--processes", type=Value(int), metavar="N", default=1, help="processes on this machine")
+    changes = "go on with another recipe or other data than the run began with"
+    add("--allow-changes", action="store_true", help=changes)
+    dry = "say what would be trained, on what and how, and write nothing"
+    add("-n", "--dry-run", action="store_true", help=dry)
+    add_fields(parser, recipe, every=ALL in words)
+    parser.usage = f"{parser.prog} [FIELD=VALUE ...]"
+    return parse(parser, words, assignments=True)
 
 
 def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
@@ -156,39 +165,6 @@ def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
 
     Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
     return order
-
-
-def taken(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
-    """The value of `name=value`, `--name=value` or `--name value`, if it is given, and the other words.
-
-    Apart from the other options, since jsonargparse takes `data` for all of `data.size` and its like.
-
-    Raises:
-        UsageError: the value is missing.
-    """
-    words = list(arguments)
-    for i, word in enumerate(words):
-        key, equals, value = word.partition("=")
-        if key == f"--{name}" or (key == name and equals):
-            rest = words[:i] + words[i + 1 :]
-            if not equals and i < len(rest):
-                value = rest.pop(i)
-            if not value:
-                raise UsageError(f"{name} needs a value: {VALUES[name]}")
-            return value, rest
-    return None, words
-
-
-def add_shared(reader: ArgumentParser) -> None:
-    """The options that both ways have."""
-    reader.add_argument(
-        ALL, action="help", help="show every field, and leave; `swinkit recipes show` has values"
-    )
-    reader.add_argument("--processes", type=int, metavar="N", default=1, help="processes on this machine")
-    changes = "go on with another recipe or other data than the run began with"
-    reader.add_argument("--allow-changes", action="store_true", help=changes)
-    told = "say what would be trained, on what and how, and write nothing"
-    reader.add_argument("-n", "--dry-run", action="store_true", help=told)
 
 
 class Lines(logging.Handler):

@@ -8,11 +8,12 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from .absolute_position import AbsolutePosition
 from .block import Block
-from .fast.chunking import in_pieces
+from .fast import forwards as fast
+from .fast.eager import fast_twin
 from .patches import PatchEmbed
-from .position import AbsolutePosition
-from .spec import Place, Size, Spec, places
+from .spec import BlockSpec, Size, Spec, block_specs
 
 
 class Stage(nn.Module):
@@ -23,12 +24,9 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.merge = merge  # to the next stage's grid; None in the last stage
 
+    @fast_twin(fast.stage)
     def forward(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S, C): the blocks in turn, without the way to the next grid."""
-        return in_pieces(self, self.through, x)
-
-    def through(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S, C): as `forward`, all images at once."""
+        """Apply the blocks in turn, without `merge`: (B, *S, C) -> (B, *S, C)."""
         for block in self.blocks:
             x = block(x)
         return x
@@ -80,12 +78,14 @@ class Swin(nn.Module):
         return features
 
 
-def assemble(spec: Spec, block: Callable[[Place], Block], merge: Callable[[int, Size], nn.Module]) -> Swin:
+def assemble(
+    spec: Spec, make_block: Callable[[BlockSpec], Block], merge: Callable[[int, Size], nn.Module]
+) -> Swin:
     """Lay out the pyramid of `spec` from a family's block and merge."""
     stages = []
-    for row in places(spec):
+    for row in block_specs(spec):
         last = len(stages) == len(spec.depths) - 1
-        blocks = [block(place) for place in row]
+        blocks = [make_block(block) for block in row]
         stages.append(Stage(blocks, None if last else merge(spec.widths[len(stages)], spec.merge)))
     norm = nn.LayerNorm(spec.embed_dim) if spec.patch_norm else nn.Identity()
     return Swin(spec, PatchEmbed(spec.patch, spec.in_channels, spec.embed_dim, norm=norm), stages)

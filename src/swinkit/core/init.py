@@ -5,13 +5,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .attention import KeylessBiasLinear, ScaledCosine
+from .absolute_position import AbsolutePosition
 from .backbone import Swin
 from .block import PostNormBlock
 from .mixing import WindowMixing
 from .moe.experts import ExpertMLPs
 from .moe.routers import CosineRouter
-from .position import AbsolutePosition, LearnedBias
+from .position import LearnedBias
+from .qkv import KeylessBiasLinear
+from .similarity import ScaledCosine
 
 
 def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:

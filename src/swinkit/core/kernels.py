@@ -8,8 +8,6 @@ tokens per window on (V2 with large windows, Video); below that the plain produc
 Shapes: B batch, W windows, K kinds of windows, H heads, N tokens in a window, D channels per head.
 """
 
-from itertools import accumulate
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +23,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> T
 def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
     """As `attend`, spelled out; the softmax is in at least fp32, and so is what is added to the scores."""
     scores = q @ k.transpose(-2, -1) + offset  # an offset in fp32, as under autocast, raises scores in bf16
-    return mixed(scores, v, dropout)
+    return weigh(scores, v, dropout)
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
@@ -39,40 +37,7 @@ def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Te
     return x.unflatten(first, sizes)
 
 
-def attend_by_kind(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, offsets: Tensor, counts: tuple[int, ...], dropout: float
-) -> Tensor:
-    """Three (W, B, H, N, D), the first `counts[0]` windows with the first offset -> (W, B, H, N, D).
-
-    `offsets` are (K, H, N, N).
-    """
-    if q.shape[-2] >= FUSED_FROM:
-        return fused_by_kind(q, k, v, scale, offsets, counts, dropout)
-    if q.dtype == offsets.dtype:  # else one is raised to the other, of which a product in place knows nothing
-        scores = spread(offsets, counts, q.shape[1]).flatten(0, 2)
-        scores = scores.baddbmm_(q.flatten(0, 2), k.flatten(0, 2).transpose(1, 2), alpha=scale)
-        return mixed(scores, v.flatten(0, 2), dropout).view_as(q)
-    return plain(q * scale, k, v, spread(offsets, counts, 1), dropout)
-
-
-def fused_by_kind(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, offsets: Tensor, counts: tuple[int, ...], dropout: float
-) -> Tensor:
-    """As `attend_by_kind`, by torch's scaled_dot_product_attention, once for each kind."""
-    found = []
-    for offset, count, end in zip(offsets, counts, accumulate(counts), strict=True):
-        kind = (x[end - count : end].flatten(0, 1) for x in (q, k, v))
-        mask = offset[None].to(q.dtype)
-        found.append(F.scaled_dot_product_attention(*kind, attn_mask=mask, dropout_p=dropout, scale=scale))
-    return (found[0] if len(found) == 1 else torch.cat(found)).view_as(q)
-
-
-def spread(offsets: Tensor, counts: tuple[int, ...], batch: int) -> Tensor:
-    """(K, H, N, N) -> (W, B, H, N, N), newly made: the offset of each window."""
-    return torch.cat([x.expand(n, batch, *x.shape) for x, n in zip(offsets, counts, strict=True)])
-
-
-def mixed(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
+def weigh(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
     """(..., N, N) and (..., N, D) -> (..., N, D): values, weighted by the softmax of the scores."""
     weights = scores.softmax(-1, torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
     return F.dropout(weights, dropout, training=dropout > 0) @ v

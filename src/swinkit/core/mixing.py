@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .borders import MixingBorder
-from .spec import Place
+from .spec import BlockSpec
 
 
 class WindowMixing(nn.Module):
@@ -18,13 +18,13 @@ class WindowMixing(nn.Module):
     The weights belong to places of the window, so it never shrinks: a smaller grid is padded up to it.
     """
 
-    def __init__(self, place: Place, border: MixingBorder):
+    def __init__(self, block: BlockSpec, border: MixingBorder):
         super().__init__()
-        self.num_heads, self.window, self.shift = place.num_heads, place.window, place.shift
+        self.num_heads, self.window, self.shift = block.num_heads, block.window, block.shift
         self.border = border
-        tokens = math.prod(place.window)
-        self.weight = nn.Parameter(torch.empty(place.num_heads, tokens, tokens))
-        self.bias = nn.Parameter(torch.empty(place.num_heads, tokens))
+        tokens = math.prod(block.window)
+        self.weight = nn.Parameter(torch.empty(block.num_heads, tokens, tokens))
+        self.bias = nn.Parameter(torch.empty(block.num_heads, tokens))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""

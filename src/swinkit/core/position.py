@@ -1,11 +1,10 @@
-"""Position: what a query-key pair gains from where its tokens lie, and what a token gains from its own place.
+"""Relative position bias: a score added to each query-key pair, by the displacement between its tokens.
 
 Every offset between two tokens of a window has a row of scores, one per head. V1 learns the rows, V2
 computes them; spreading the rows over all pairs is common to both. Nothing is stored that is not
 learned: offsets lie in the order of the grid, so pairs are strided views of the rows and need no index.
 
-Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads, *S grid size,
-C channels.
+Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads.
 """
 
 import math
@@ -19,8 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .fast.eager import runs_at_once
-from .fast.weight_cache import Memo
 from .spec import Size
 
 
@@ -79,30 +76,21 @@ class LearnedBias(RelativeBias):
         return self.clipped(self.table, self.window, window)
 
 
-class BiasOfMLP(RelativeBias):
-    """The rows come from a small MLP over offsets, and are remembered for answers without gradients."""
+class MLPBias(RelativeBias):
+    """A bias whose rows are computed by a small MLP over offsets."""
 
     mlp: nn.Sequential
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.memo = Memo()
-
     @abstractmethod
     def rows(self, window: Size) -> Tensor:
-        """-> (*(2 * w - 1), H)."""
+        """Return the score of every offset, (*(2 * w - 1), H)."""
 
     def forward(self, window: Size) -> Tensor:
-        """-> (H, N, N)."""
-        weights = list(self.mlp.parameters())
-        if self.training:  # it may draw at random
-            self.memo.forget()
-        elif runs_at_once(weights[0].detach()):
-            return pairs(self.memo(window, weights, partial(self.rows, window)))
+        """Return the bias of every pair of tokens, (H, N, N)."""
         return pairs(self.rows(window))
 
 
-class ContinuousBias(BiasOfMLP):
+class ContinuousBias(MLPBias):
     """V2: the rows come from a small MLP over log-spaced offsets, so windows can grow.
 
     V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training; the
@@ -122,7 +110,7 @@ class ContinuousBias(BiasOfMLP):
         return rows if self.bound is None else self.bound * rows.sigmoid()
 
 
-class PrintedBias(BiasOfMLP):
+class PrintedBias(MLPBias):
     """timm's V2-CR: the rows come from a small MLP over log-spaced offsets as the V2 paper prints them.
 
     Made before the released code was known, so it differs: `printed_offsets`, 384 hidden channels of which
@@ -189,43 +177,3 @@ def grid_of_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> T
     """(*(2 * w - 1), axes): every offset between two tokens of a window, in tokens."""
     axes = [torch.arange(1 - w, w, device=device, dtype=dtype) for w in window]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
-
-
-class AbsolutePosition(nn.Module):
-    """(B, *S, C) -> (B, *S, C): adds a learned embedding of each place of the grid.
-
-    The embedding keeps the grid it was trained on; on another grid it is resized bicubically, as the
-    dense forks do (axis by axis, so that any number of axes works).
-    """
-
-    def __init__(self, grid: Size, dim: int):
-        super().__init__()
-        self.embedding = nn.Parameter(torch.empty(*grid, dim))
-        self.memo = Memo()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S, C)."""
-        size = tuple(x.shape[1:-1])
-        if size == self.embedding.shape[:-1]:
-            return x + self.embedding.to(x.dtype)
-        make = partial(resize, self.embedding, size)
-        embedding = self.memo(size, [self.embedding], make) if runs_at_once(x) else make()
-        return x + embedding.to(x.dtype)
-
-
-def resize(grid: Tensor, size: Size) -> Tensor:
-    """(*S, C) -> (*size, C), bicubic (align_corners False, no antialias), one axis after the other.
-
-    In at least fp32; where no axis changes, the very same values.
-    """
-    if tuple(grid.shape[:-1]) == tuple(size):
-        return grid
-    dtype = grid.dtype
-    grid = grid.to(torch.promote_types(dtype, torch.float32))
-    for axis, new in enumerate(size):
-        if grid.shape[axis] != new:
-            rows = grid.movedim(axis, -1)
-            flat = rows.reshape(1, 1, -1, rows.shape[-1])
-            flat = F.interpolate(flat, size=(flat.shape[2], new), mode="bicubic", align_corners=False)
-            grid = flat.reshape(*rows.shape[:-1], new).movedim(-1, axis)
-    return grid.to(dtype)

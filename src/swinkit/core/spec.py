@@ -100,8 +100,8 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a block has to know about where it stands."""
+class BlockSpec:
+    """The numbers of one block: its place in the pyramid, its width and its window."""
 
     stage: int
     index: int
@@ -113,8 +113,8 @@ class Place:
     drop_path: float
 
 
-def places(spec: Spec) -> list[list[Place]]:
-    """Where each block of each stage stands.
+def block_specs(spec: Spec) -> list[list[BlockSpec]]:
+    """Return the numbers of every block, stage by stage.
 
     Every second block shifts its windows by half; drop-path rises linearly over all blocks (paper,
     section 3.1 and A2.1).
@@ -128,7 +128,8 @@ def places(spec: Spec) -> list[list[Place]]:
         shifts = [(0,) * len(window), tuple(w // 2 for w in window)]
         hidden = int(dim * spec.mlp_ratio)
         row = [
-            Place(stage, i, dim, num_heads, window, shifts[i % 2], hidden, next(rates)) for i in range(depth)
+            BlockSpec(stage, i, dim, num_heads, window, shifts[i % 2], hidden, next(rates))
+            for i in range(depth)
         ]
         rows.append(row)
     return rows

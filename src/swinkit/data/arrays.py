@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .dataset import ImageDataset
 from .folders import is_hidden
 from .images import ImageError
-from .samples import Samples
 
 SUFFIX = ".npy"
 MAX_NUMBERS = 2**30  # of one array; a header may claim anything
@@ -28,14 +28,14 @@ def is_array(name: str) -> bool:
     return name.lower().endswith(SUFFIX) and not is_hidden(name)
 
 
-@dataclass(frozen=True)
-class Arrays(Samples):
+@dataclass(frozen=True, kw_only=True)
+class ArrayDataset(ImageDataset):
     """Arrays (*P, channels), or (*P) of one channel, for models of so many `axes`."""
 
     axes: int
     channels: int
 
-    def load(self, index: int) -> Tensor:
+    def read_image(self, index: int) -> Tensor:
         """(C, *P): uint8 as it is stored, uint16 as float32 in [0, 1], floats as float32.
 
         Raises:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from ..settings.augmentation import Augmentation
+from ..settings.augmentation import ImageAugmentation
 from .preprocess import Preprocess
 from .randaugment import Drawn, rand_augmented
 from .rng import generator
@@ -26,7 +26,7 @@ ERASED_AREA = (0.02, 1 / 3)  # of the picture
 ERASED_RATIO = (0.3, 1 / 0.3)  # height by width
 
 
-def augmented(image: Tensor, settings: Augmentation, fit: Preprocess, stream: random.Random) -> Tensor:
+def augmented(image: Tensor, settings: ImageAugmentation, fit: Preprocess, stream: random.Random) -> Tensor:
     """(C, h, w) -> (C, H, W), or of a clip: cut out, mirrored, and changed in colour or by RandAugment.
 
     All frames of a clip alike, but for which are taken: of each part of it, any.

@@ -1,26 +1,63 @@
-"""What all batches are: tensors that belong together, and go together to where they are needed."""
+"""Batches of any task: dataclasses whose tensors move to a device together, nested ones too."""
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
 
 class Batch:
-    """The base of frozen dataclasses of tensors, beside which they may hold other things."""
+    """Base of the frozen dataclasses that are batches; the first field has one entry for each sample.
+
+    A field is a tensor, or lists, tuples, dicts and dataclasses of tensors, or anything else, which stays.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        itself: Any = self
+        return len(getattr(self, fields(itself)[0].name))
 
     def to(self, device: torch.device) -> Self:
-        """The same on `device`; from pinned memory a GPU fetches it while the processor goes on."""
-        return self._each(lambda value: value.to(device, non_blocking=value.is_pinned()))
+        """Return the batch on `device`; copies from pinned memory to a GPU do not block."""
+        return map_tensors(self, lambda value: value.to(device, non_blocking=value.is_pinned()))
 
     def pin_memory(self) -> Self:
-        """The same in pinned memory; where there is a GPU, `DataLoader` calls this in a thread of its own."""
-        return self._each(Tensor.pin_memory)
+        """Return the batch in pinned memory; `DataLoader` calls this in a thread where there is a GPU."""
+        return map_tensors(self, pinned)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
-        itself: Any = self
-        values = {field.name: getattr(self, field.name) for field in fields(itself)}
-        tensors = {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
-        return replace(itself, **tensors)
+
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Return `value` with `change` applied to every tensor in its lists, tuples, dicts and dataclasses."""
+
+    def map_leaf(leaf: Any) -> Any:
+        if isinstance(leaf, Tensor):
+            return change(leaf)
+        if is_dataclass(leaf) and not isinstance(leaf, type):
+            names = [field.name for field in fields(leaf) if field.init]
+            return replace(leaf, **{name: map_tensors(getattr(leaf, name), change) for name in names})
+        return leaf
+
+    return tree_map(map_leaf, value)
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield every tensor in the lists, tuples, dicts and dataclasses of `value`."""
+    for leaf in tree_leaves(value):
+        if isinstance(leaf, Tensor):
+            yield leaf
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            yield from tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
+
+
+def pinned(value: Tensor) -> Tensor:
+    """Return `value` in pinned memory, of the same class: torch itself makes plain tensors of tv_tensors."""
+    copy = value.pin_memory()
+    if type(copy) is type(value):
+        return copy
+    from torchvision import tv_tensors  # loaded already, where there is such a tensor
+
+    wrap: Any = tv_tensors.wrap  # its decorator hides the signature
+    return wrap(copy, like=value)

@@ -11,11 +11,11 @@ from typing import Any
 
 from ..core.spec import Size
 from ..errors import DataError, listed, printable
+from .dataset import HELD_OUT, ImageDataset
 from .find_dataset import NoSuchSplit, find_samples, layout_of
 from .folders import is_hidden, is_picture, list_names, parts_of
 from .loader import MAX_BAD_FRACTION
 from .near_duplicates import look_alikes
-from .samples import HELD_OUT, Samples
 from .scan import Reading
 from .size_stats import shapes, sides, span
 
@@ -92,7 +92,7 @@ class Report:
         }
 
 
-def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
+def splits_of(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
     """The splits that a data set has, each with its own classes, and what is wrong with their form.
 
     Raises:
@@ -100,7 +100,7 @@ def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    found: list[Samples] = []
+    found: list[ImageDataset] = []
     problems = []
     for split in SPLITS:
         if layout_of(path, split) is None:
@@ -121,7 +121,7 @@ def splits_of(path: Path) -> tuple[list[Samples], list[Problem]]:
 
 
 def report_on(
-    path: Path, splits: Sequence[Samples], found: Iterable[Reading], problems: Sequence[Problem] = ()
+    path: Path, splits: Sequence[ImageDataset], found: Iterable[Reading], problems: Sequence[Problem] = ()
 ) -> Report:
     """What all readings of all splits tell together."""
     found = list(found)
@@ -151,7 +151,7 @@ def report_on(
     )
 
 
-def missing_splits(splits: Sequence[Samples], problems: Sequence[Problem]) -> Iterator[Problem]:
+def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) -> Iterator[Problem]:
     """A training needs pictures to learn from and others to watch."""
     found = {samples.split for samples in splits}
     if found == {"train"} and not problems:

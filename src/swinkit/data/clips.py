@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .dataset import Content, ImageDataset
 from .folders import content_of
 from .ids import Texts
 from .images import ImageError, load_image
-from .samples import Content, Samples
 
 NUMBER = re.compile(r"(\d+)")
 
@@ -51,12 +51,12 @@ class Folders(Content):
 
 
 @dataclass(frozen=True)
-class Clips(Samples):
-    """Each a folder of frames of one size."""
+class ClipDataset(ImageDataset):
+    """Clips, each a folder of frames of one size."""
 
     content: Folders
 
-    def load(self, index: int) -> Tensor:
+    def read_image(self, index: int) -> Tensor:
         """(3, t, h, w) uint8.
 
         Raises:
@@ -72,7 +72,7 @@ class Clips(Samples):
         return torch.stack(found, 1)
 
 
-def clips_of(root: Path, split: str, pictures: Sequence[str]) -> Clips:
+def clips_of(root: Path, split: str, pictures: Sequence[str]) -> ClipDataset:
     """Every folder that has pictures in it is a clip.
 
     Raises:
@@ -83,7 +83,7 @@ def clips_of(root: Path, split: str, pictures: Sequence[str]) -> Clips:
     if "" in counts:
         raise DataError(f"{root}: {ordered[0]} lies in no folder of its own; a clip is a folder of frames")
     content = Folders(Texts(counts), content_of(root, ordered), tuple(accumulate(counts.values())))
-    return Clips(root, split, None, (), content)
+    return ClipDataset(root, split, content)
 
 
 def in_order(name: str) -> tuple[str, list[tuple[int, str]]]:

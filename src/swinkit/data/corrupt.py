@@ -4,17 +4,15 @@ In validation a bad picture is an error: a number must be about the pictures tha
 """
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-
-from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem
 from ..files.atomic import atomic_write
 from .images import ImageError
 from .rng import draws
-from .samples import Readable, Reader
+from .sample import Sample, Samples
 
 ATTEMPTS = 10  # pictures tried in the place of a bad one
 COLUMNS = ("id", "reason", "replaced_by")
@@ -29,38 +27,30 @@ class Bad:
     replaced_by: str
 
 
-class Tolerant(Reader):
-    """Samples for one micro-batch of training: a bad picture gives way to another one of its class.
+def read_or_replace(
+    samples: Samples, index: int, read: Callable[[int], Sample], *, seed: int, epoch: int, bad: list[Bad]
+) -> Sample:
+    """Read a sample, or one of its replacements under its id; what cannot be read is added to `bad`.
 
-    Which one follows from (seed, epoch, id); what happened is in `bad`.
+    Which replacement is taken follows from (seed, epoch, id).
+
+    Raises:
+        DataError: neither the sample nor several of its replacements can be read.
     """
-
-    def __init__(self, samples: Readable, *, seed: int, epoch: int):
-        super().__init__(samples)
-        self.seed, self.epoch = seed, epoch
-        self.bad: list[Bad] = []
-
-    def load(self, index: int) -> Tensor:
-        """(C, *P) of this picture, or of another of its class.
-
-        Raises:
-            DataError: none of several others can be read either.
-        """
+    try:
+        return read(index)
+    except ImageError as error:
+        first = error
+    name, candidates = samples.ids[index], samples.replacements(index)
+    count = min(ATTEMPTS, len(candidates))
+    for other in draws(seed, epoch, name, "replacement").sample(candidates, count):
         try:
-            return self.samples.load(index)
-        except ImageError as error:
-            first = error
-        labels = self.samples.labels
-        alike = range(len(self)) if labels is None else (labels == labels[index]).nonzero()[:, 0].tolist()
-        stream = draws(self.seed, self.epoch, self.ids[index], "replacement")
-        for other in stream.sample(alike, min(ATTEMPTS, len(alike))):
-            try:
-                image = self.samples.load(other)
-            except ImageError:
-                continue
-            self.bad.append(Bad(self.ids[index], first.reason, self.ids[other]))
-            return image
-        raise DataError(f"{first}; nor can {min(ATTEMPTS, len(alike))} others of its class be read")
+            found = read(other)
+        except ImageError:
+            continue
+        bad.append(Bad(name, first.reason, found.id))
+        return replace(found, id=name)
+    raise DataError(f"{first}; nor can {count} others of its class be read")
 
 
 @dataclass

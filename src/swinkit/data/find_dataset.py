@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ..errors import DataError
 from . import folders
-from .arrays import Arrays, is_array
+from .arrays import ArrayDataset, is_array
 from .clips import clips_of
+from .dataset import HELD_OUT, TRAIN, ImageDataset
 from .folders import find_folders
 from .lists import list_of, read_list
 from .preprocess import Preprocess
-from .samples import HELD_OUT, TRAIN, Samples
 from .shards import read_shards, shards_of
 from .tables import STATE, read_tables, saved_split, tables_of
 
@@ -36,7 +36,7 @@ class NoSuchSplit(DataError):
     """A list of pictures is there, and tells of none of this split."""
 
 
-def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> Samples:
+def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
     """The labelled pictures of the first of `splits` that there is; `classes` numbers them, else their names.
 
     Raises:
@@ -71,7 +71,7 @@ def reachable(path: Path) -> Iterator[None]:
         raise DataError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
 
 
-def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> Samples | None:
+def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
     """The pictures of a split that a list, tables or shards tell of; None if none does."""
     listing = list_of(path, split)
     if listing is not None:
@@ -83,7 +83,7 @@ def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> Sample
     return read_shards(path, shards, split, classes) if shards else None
 
 
-def require_labels(samples: Samples) -> Samples:
+def require_labels(samples: ImageDataset) -> ImageDataset:
     """The same, if they tell what they show.
 
     Raises:
@@ -117,7 +117,7 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
     return ("folders", min(pictures)) if pictures else None
 
 
-def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> Samples:
+def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDataset:
     """Whatever a model with this preprocessing takes, without labels: RGB pictures, or clips or arrays.
 
     Raises:
@@ -129,7 +129,7 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> Samples:
     split, arrays = folders.inside_of(splits, sorted(filter(is_array, folders.list_names(path))))
     if arrays:
         content = folders.content_of(path, arrays)
-        return Arrays(path, split, None, (), content, axes=axes, channels=channels)
+        return ArrayDataset(path, split, content, axes=axes, channels=channels)
     if channels != RGB:
         raise DataError(f"{path}: no arrays (.npy), as inputs of {channels} channels are")
     split, frames = folders.inside_of(splits, sorted(filter(folders.is_picture, folders.list_names(path))))
@@ -138,7 +138,7 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> Samples:
     return clips_of(path, split, frames)
 
 
-def find_pictures(path: Path, *splits: str) -> Samples:
+def find_pictures(path: Path, *splits: str) -> ImageDataset:
     """Plain pictures, whatever they show; where no split is told of, all that a folder or zip holds.
 
     Raises:

@@ -12,9 +12,9 @@ from typing import NoReturn
 import torch
 
 from ..errors import DataError, listed
+from .dataset import ALL, HELD_OUT, TRAIN, Content, ImageDataset
 from .ids import Texts
 from .images import SUFFIXES, ImageError
-from .samples import ALL, HELD_OUT, TRAIN, Content, Samples
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def archive_of(path: Path, version: tuple[int, int], process: int) -> zipfile.Zi
     return zipfile.ZipFile(path)
 
 
-def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None) -> Samples:
+def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
     """The pictures of the first of `splits`, folders such as "val" or "test", that a folder or zip has.
 
     Classes are sorted by name unless given; one may be without pictures. Folders around the splits are
@@ -127,10 +127,10 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         )
     number = {name: i for i, name in enumerate(classes or found)}
     labels = torch.tensor([number[parts_of(name)[at + 1]] for name in inside])
-    return Samples(root, split, labels, tuple(number), content_of(root, inside))
+    return ImageDataset(root, split, content_of(root, inside), tuple(number), labels)
 
 
-def find_pictures(root: Path, *splits: str) -> Samples:
+def find_pictures(root: Path, *splits: str) -> ImageDataset:
     """Plain pictures, whatever they show: of the first of `splits` there is, else of the whole folder or zip.
 
     Raises:
@@ -139,7 +139,7 @@ def find_pictures(root: Path, *splits: str) -> Samples:
     split, pictures = inside_of(splits, sorted(filter(is_picture, list_names(root))))
     if not pictures:
         raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
-    return Samples(root, split, None, (), content_of(root, pictures))
+    return ImageDataset(root, split, content_of(root, pictures))
 
 
 def inside_of(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from sys import intern
 
 from ..errors import DataError, EnvironmentProblem, listed
+from .dataset import ImageDataset
 from .folders import Directory
 from .ids import Texts
 from .labels import numbered
-from .samples import Samples
 
 SUFFIXES = (".csv", ".parquet")
 READ = ("path", "label", "split")  # columns; others are passed over
@@ -25,7 +25,7 @@ def list_of(root: Path, split: str) -> Path | None:
     return found[0] if found else None
 
 
-def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples | None:
+def read_list(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
     """The pictures of one split; None if a list for all splits has none of it.
 
     Raises:
@@ -57,7 +57,7 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> Samples 
             "the folder of the list"
         )
     numbers, names = numbered(labels, paths, path, classes)
-    return Samples(path.parent, split, numbers, names, Directory(Texts(paths), path.parent))
+    return ImageDataset(path.parent, split, Directory(Texts(paths), path.parent), names, numbers)
 
 
 def read_columns(path: Path) -> Columns:

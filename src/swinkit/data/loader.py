@@ -3,39 +3,46 @@
 Shapes: N samples, M micro-batches of an epoch.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-import torch
 from torch import Tensor
 
 from ..errors import DataError, require
-from .corrupt import Bad, BadPictures, Tolerant
-from .image_cache import HELD_OUT_BYTES, TRAINING_BYTES, Kept
+from .batch import tensors_in
+from .corrupt import Bad, BadPictures, read_or_replace
 from .prefetch import Ahead
-from .rng import draws, generator
-from .samples import Readable, Samples
+from .sample import Sample, Samples
+from .sampler import Sampler, Shuffled
 
 MAX_BAD_FRACTION = 0.001
+CACHE_BYTES = 2**28  # of decoded images, in all processes that read for one training
+TRAINING_BYTES, HELD_OUT_BYTES = 3 * CACHE_BYTES // 4, CACHE_BYTES // 4
 
 Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
 
 
 class Prepare(Protocol[BatchOut]):
-    """A task's collation. What is random in it follows from its own seed, the epoch and the samples' ids."""
+    """How a task makes a batch of samples.
 
-    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> BatchOut:
-        """One batch of these samples."""
+    Whatever is random in it follows from a seed of its own, the epoch and the samples' ids.
+    """
+
+    def __call__(self, samples: Iterable[Sample], epoch: int) -> BatchOut:
+        """Make one batch; `samples` are read one by one while they are iterated over, once."""
         ...
 
 
 class Loader(Generic[Batch]):
-    """The micro-batches of a training.
+    """Micro-batches of a training, in an order that follows from (seed, epoch).
+
+    `sampler` chooses the order, by default a permutation. `pixels` tells how many pixels a prepared sample
+    has; None means the same for all samples.
 
     Raises:
-        DataError: on making it, there are fewer samples than one micro-batch.
+        DataError: on construction, there are fewer samples than one micro-batch.
     """
 
     def __init__(
@@ -47,99 +54,147 @@ class Loader(Generic[Batch]):
         seed: int,
         workers: int = 0,
         max_bad_fraction: float = MAX_BAD_FRACTION,
+        sampler: Sampler | None = None,
+        pixels: Callable[[int], int] | None = None,
     ):
         require(micro_batch >= 1, "micro_batch", micro_batch, "1 or more")
         require(workers >= 0, "data.workers", workers, "0 or more")
         require(0 <= max_bad_fraction <= 1, "data.max_bad_fraction", max_bad_fraction, "in [0, 1]")
-        if len(samples) < micro_batch:
+        self.samples, self.seed, self.size, self.pixels = samples, seed, micro_batch, pixels
+        self.sampler = Shuffled(len(samples)) if sampler is None else sampler
+        if not len(self):
             raise DataError(
                 f"{samples.root}: {len(samples)} pictures in {samples.split} are fewer than one batch "
                 f"of {micro_batch}; add pictures, or choose a smaller batch"
             )
-        self.samples, self.seed, self.size = samples, seed, micro_batch
         self.bad = BadPictures(len(samples), max_bad_fraction)
-        kept = Kept(samples, TRAINING_BYTES, workers)
-        self.ahead = Ahead(Making(kept, prepare, seed), workers)
+        self.orders: dict[int, Tensor] = {}
+        cache = ImageCache(samples, TRAINING_BYTES, workers)
+        self.ahead = Ahead(MakeTrainingBatch(samples, cache, prepare, seed), workers)
 
     def __len__(self) -> int:
-        """M: full micro-batches only."""
-        return len(self.samples) // self.size
+        """Return M, which counts full micro-batches only."""
+        return self.sampler.length(self.size) // self.size
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the indices of the samples of an epoch, in order."""
+        if epoch not in self.orders:
+            self.orders = {epoch: self.sampler.order(self.seed, epoch, self.size)}
+        return self.orders[epoch]
 
     def indices(self, epoch: int, number: int) -> list[int]:
-        """Which samples one micro-batch of an epoch is made of."""
-        return cut(order(len(self.samples), self.seed, epoch), self.size, number)
+        """Return the indices of the samples of one micro-batch."""
+        return slice_of(self.order(epoch), self.size, number)
 
     def micro_batches(
         self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
     ) -> Iterator[tuple[int, Batch]]:
-        """Number and content of the micro-batches `start + rank`, `start + rank + ranks`, ... of an epoch.
+        """Yield number and content of the micro-batches `start + rank`, `start + rank + ranks`, ...
 
         Raises:
-            DataError: too many pictures cannot be read.
+            DataError: too many samples cannot be read.
         """
         numbers = range(start + rank, len(self), ranks)
-        # What is asked for must not hold this, which would hold it, and its workers would not end with it.
-        whole, size = order(len(self.samples), self.seed, epoch), self.size
-        answers = self.ahead((epoch, cut(whole, size, number)) for number in numbers)
+        # The requests must not hold `self`: it holds them, and its workers would not end with it.
+        order, size = self.order(epoch), self.size
+        answers = self.ahead((epoch, slice_of(order, size, number)) for number in numbers)
         for number, (batch, bad) in zip(numbers, answers, strict=True):
             self.bad.add(bad)
             yield number, batch
 
+    def largest_micro_batch(self) -> Batch:
+        """Return the micro-batch of the samples with the most pixels; the first one if all have as many.
 
-class Making(Generic[Batch]):
-    """How a worker makes one micro-batch of training, and what it met."""
-
-    def __init__(self, samples: Readable, prepare: Prepare[Batch], seed: int):
-        self.samples, self.prepare, self.seed = samples, prepare, seed
-
-    def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[Bad]]:
-        """The batch of (epoch, indices)."""
-        epoch, indices = request
-        tolerant = Tolerant(self.samples, seed=self.seed, epoch=epoch)
-        return self.prepare(tolerant, indices, epoch), tolerant.bad
+        Raises:
+            DataError: too many samples cannot be read.
+        """
+        if self.pixels is None:
+            chosen = self.indices(0, 0)
+        else:
+            chosen = heapq.nlargest(self.size, range(len(self.samples)), key=self.pixels)
+        ((batch, bad),) = self.ahead([(0, chosen)])
+        self.bad.add(bad)
+        return batch
 
 
 class InOrder(Generic[Batch]):
-    """The batches of an evaluation: every sample once, in order; a bad picture is an error."""
+    """Batches of an evaluation: every sample once, in order; a sample that cannot be read is an error."""
 
     def __init__(self, samples: Samples, prepare: Prepare[Batch], *, batch_size: int, workers: int = 0):
         require(batch_size >= 1, "batch_size", batch_size, "1 or more")
         self.samples, self.size = samples, batch_size
-        kept = Kept(samples, HELD_OUT_BYTES, workers)
-        self.ahead = Ahead(MakingInOrder(kept, prepare), workers)
+        cache = ImageCache(samples, HELD_OUT_BYTES, workers)
+        self.ahead = Ahead(MakeEvaluationBatch(cache, prepare), workers)
 
     def __len__(self) -> int:
-        """Batches, the last of which may be smaller."""
+        """Return the number of batches, the last of which may be smaller."""
         return -(-len(self.samples) // self.size)
 
     def batches(self, numbers: Sequence[int] | None = None) -> Iterator[Batch]:
-        """The batches of these numbers, or all.
+        """Yield the batches of these numbers, or all.
 
         Raises:
-            DataError: a picture cannot be read.
+            DataError: a sample cannot be read.
         """
         whole, size = range(len(self.samples)), self.size
         chosen = range(len(self)) if numbers is None else numbers
         yield from self.ahead(whole[number * size : (number + 1) * size] for number in chosen)
 
 
-class MakingInOrder(Generic[Batch]):
-    """How a worker makes one batch of an evaluation."""
+class ImageCache:
+    """Decoded samples in memory: each is stored if all would fit were they as large as it.
 
-    def __init__(self, samples: Readable, prepare: Prepare[Batch]):
-        self.samples, self.prepare = samples, prepare
+    All have room for `most` bytes, of which each of `readers` processes gets an equal part.
+    """
+
+    def __init__(self, samples: Samples, most: int, readers: int = 1):
+        self.samples, self.most, self.room = samples, most, most // max(1, readers)
+        self.stored: dict[int, Sample] = {}
+
+    def read(self, index: int) -> Sample:
+        """Return a sample, which must not be changed in place.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        sample = self.stored.get(index)
+        if sample is None:
+            sample = self.samples[index]
+            size = sum(tensor.nbytes for tensor in tensors_in(sample))
+            if size * len(self.samples) <= self.most and size <= self.room:
+                self.stored[index] = sample
+                self.room -= size
+        return sample
+
+
+class MakeTrainingBatch(Generic[Batch]):
+    """Makes one micro-batch of training in a worker, and lists the samples that could not be read."""
+
+    def __init__(self, samples: Samples, cache: ImageCache, prepare: Prepare[Batch], seed: int):
+        self.samples, self.cache, self.prepare, self.seed = samples, cache, prepare, seed
+
+    def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[Bad]]:
+        """Make the batch of (epoch, indices)."""
+        epoch, indices = request
+        bad: list[Bad] = []
+        samples = (
+            read_or_replace(self.samples, i, self.cache.read, seed=self.seed, epoch=epoch, bad=bad)
+            for i in indices
+        )
+        return self.prepare(samples, epoch), bad
+
+
+class MakeEvaluationBatch(Generic[Batch]):
+    """Makes one batch of an evaluation in a worker."""
+
+    def __init__(self, cache: ImageCache, prepare: Prepare[Batch]):
+        self.cache, self.prepare = cache, prepare
 
     def __call__(self, indices: Sequence[int]) -> Batch:
-        """The batch of these."""
-        return self.prepare(self.samples, indices, 0)
+        """Make the batch of these samples."""
+        return self.prepare(map(self.cache.read, indices), 0)
 
 
-def cut(whole: Tensor, size: int, number: int) -> list[int]:
-    """A micro-batch of an epoch."""
-    return whole[number * size : (number + 1) * size].tolist()
-
-
-@lru_cache(maxsize=2)
-def order(count: int, seed: int, epoch: int) -> Tensor:
-    """(N,) int32: the permutation of an epoch, from (seed, epoch) alone."""
-    return torch.randperm(count, generator=generator(draws(seed, epoch, "order")), dtype=torch.int32)
+def slice_of(order: Tensor, size: int, number: int) -> list[int]:
+    """Return the indices of one micro-batch."""
+    return order[number * size : (number + 1) * size].tolist()

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.spec import Size
+from .dataset import ImageDataset
 from .images import ImageError, examined
 from .near_duplicates import look_of
 from .prefetch import Ahead
-from .samples import Samples
 
 TOGETHER = 32  # pictures that a worker reads at a time
 
@@ -32,7 +32,7 @@ class Reading:
     look: int | None = None
 
 
-def readings(samples: Samples, workers: int = 0) -> Iterator[Reading]:
+def readings(samples: ImageDataset, workers: int = 0) -> Iterator[Reading]:
     """Each picture of a split, in order."""
     ranges = range(0, len(samples), TOGETHER)
     several = Ahead(Several(samples), workers)
@@ -44,14 +44,14 @@ def readings(samples: Samples, workers: int = 0) -> Iterator[Reading]:
 class Several:
     """How a worker reads a few pictures."""
 
-    samples: Samples
+    samples: ImageDataset
 
     def __call__(self, indices: Sequence[int]) -> list[Reading]:
         """One reading each."""
         return [read(self.samples, index) for index in indices]
 
 
-def read(samples: Samples, index: int) -> Reading:
+def read(samples: ImageDataset, index: int) -> Reading:
     """Decode one picture."""
     name = samples.ids[index]
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]

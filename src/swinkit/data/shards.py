@@ -21,10 +21,10 @@ from torch import Tensor
 from ..errors import DataError, EnvironmentProblem, listed
 from ..files.atomic import atomic_write
 from .cache import root as cache_root
+from .dataset import Content, ImageDataset
 from .ids import Texts
 from .images import SUFFIXES, ImageError
 from .labels import numbered
-from .samples import Content, Samples
 
 LONGEST_LABEL = 2**20  # bytes of a .cls or .json
 VERSION = 1  # of the index
@@ -80,7 +80,7 @@ def shards_of(root: Path, split: str) -> list[Path]:
     )
 
 
-def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> Samples:
+def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
     """The pictures of these shards.
 
     Raises:
@@ -105,7 +105,7 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
         )
     numbers, names = numbered(labels, ids, root, classes)
     content = Shards(ids, root, tuple(paths), torch.frombuffer(spots, dtype=torch.int64).view(-1, 3))
-    return Samples(root, split, numbers, names, content)
+    return ImageDataset(root, split, content, names, numbers)
 
 
 def index_of(path: Path) -> list[Row]:

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, listed
 from .cache import root as cache_root
+from .dataset import Content, ImageDataset
 from .ids import Rows
 from .images import ImageError
 from .labels import by_name, numbered
-from .samples import Content, Samples
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -109,7 +109,7 @@ def state_of(folder: Path) -> dict[str, Any] | None:
         raise DataError(f"{path}: cannot be read: {error}; save the data set again") from None
 
 
-def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None) -> Samples:
+def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
     """The pictures of these tables; without labels if there is no column of them.
 
     Raises:
@@ -137,7 +137,7 @@ def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence
         )
     ids = Rows(split, len(rows))
     labels, names = labels_of(rows, ids, root, classes)
-    return Samples(root, split, labels, names, Tables(ids, root, tuple(parts), version, column))
+    return ImageDataset(root, split, Tables(ids, root, tuple(parts), version, column), names, labels)
 
 
 def the_one(names: Sequence[str], preferred: str) -> str | None:

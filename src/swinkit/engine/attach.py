@@ -9,7 +9,7 @@ from torch import nn
 
 from ..core.backbone import Stage, Swin
 from ..core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm
-from .cpu import fallback as refusals
+from .cpu import fallback
 from .cpu.blocks import NativeBlocks, blocks_of
 from .cpu.reduction import NativeReduction
 from .gpu import attach as fused
@@ -39,7 +39,7 @@ def attach(backbone: Swin) -> None:
             logger.info("a %s runs without the engine: it is unknown to it", type(part).__name__)
     for stage in stages(backbone):
         blocks = blocks_of(stage)
-        refused = [reason for block in blocks if (reason := refusals.of_block(block))]
+        refused = [reason for block in blocks if (reason := fallback.of_block(block))]
         if type(stage) is Stage and not refused:
             NativeBlocks(stage).attach()
             continue
@@ -49,7 +49,7 @@ def attach(backbone: Swin) -> None:
             told = "%d of %d blocks of a stage run without the engine: %s"
             logger.info(told, len(refused), len(blocks), refused[0])
         for block in blocks:
-            if refusals.of_block(block) is None:
+            if fallback.of_block(block) is None:
                 NativeBlocks(block).attach()
 
 

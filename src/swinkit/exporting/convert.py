@@ -1,4 +1,4 @@
-"""One model into the layout of one other library, proved before it takes its name."""
+"""Convert a model to the layout of another library, and verify it before the output takes its name."""
 
 import os
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What was written, and how it was proved.
+    """Description of what was written and how it was verified.
 
     `proof` is a text where nothing could be, or should be, compared. `warnings` are lines about where answers
     will differ. `written` is False after a dry run.
@@ -111,7 +111,7 @@ def convert_model(
 
 
 def write(path: Path, target: Target, source: Source, state: State, size: Size, name: str) -> None:
-    """The file, or the folder of weights and of what the library wants to know beside them.
+    """Write the file, or the folder of weights and of the settings that the library needs beside them.
 
     `name` begins the names of ranks' files.
     """
@@ -146,7 +146,7 @@ def require_proof(proof: Proof | str, out: Path) -> None:
 
 
 def warnings(source: Source, target: Target, size: Size) -> list[str]:
-    """Where answers will differ, and what the file does not hold."""
+    """List where answers will differ, and which parts the output lacks."""
     dialect, spec, lines = dialect_named(target.dialect), source.spec, []
     if size != source.size:
         lines.append(

@@ -1,4 +1,4 @@
-"""Files in another library's layout: what they may replace, and how they are written and read back."""
+"""Output files in another library's layout: which files they may replace, and how they are written."""
 
 import json
 import os
@@ -54,7 +54,9 @@ def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
 
 
 def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
-    """One file; `wrapper` names the dictionary inside a torch file that holds the tensors.
+    """Write one file and read it back.
+
+    `wrapper` names the dictionary inside a torch file that holds the tensors.
 
     Raises:
         OSError: it cannot be written, or does not read back as it was written.
@@ -70,11 +72,11 @@ def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal bit for bit, NaN included."""
+    """Return whether two tensors are equal bit for bit, NaN included."""
     alike = one.shape == other.shape and one.dtype == other.dtype
     return alike and torch.equal(one.flatten().view(torch.uint8), other.flatten().view(torch.uint8))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Readable JSON."""
+    """Write JSON with an indent of two spaces."""
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

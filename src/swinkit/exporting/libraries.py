@@ -1,4 +1,6 @@
-"""The models of other libraries, built from our numbers and filled by the library's own loader.
+"""The models of other libraries, built from our specs and filled by the library's own loader.
+
+Only this module imports timm and transformers, and each only when it is needed.
 
 The one place that imports timm and transformers, and each only when it is asked for.
 """
@@ -35,7 +37,7 @@ HEADS = ("norm.", "head.", "layernorm.", "classifier.")  # what a file without a
 
 @dataclass(frozen=True)
 class Library:
-    """`package` is what must be installed; `load(source, path, size)` gives a function of pixels.
+    """Package that must be installed, and `load(source, path, size)`, which returns a function of pixels.
 
     It answers as `Source.answers` arranges it; `size` is that of the pixels.
     """
@@ -45,7 +47,7 @@ class Library:
 
 
 def timm(source: Source, path: Path, size: Size) -> Answers:
-    """`timm.create_model` for a folder, `timm.models.load_checkpoint` for a file."""
+    """Load a folder with `timm.create_model`, or a file with `timm.models.load_checkpoint`."""
     import timm as library
     from timm.models.swin_transformer import SwinTransformer
     from timm.models.swin_transformer_v2 import SwinTransformerV2
@@ -64,14 +66,14 @@ def timm(source: Source, path: Path, size: Size) -> Answers:
 
 
 def timm_answers(model: Any, kind: str, pixels: Tensor) -> list[Tensor]:
-    """Logits, or the last stage's tokens before timm's norm."""
+    """Return logits, or the last stage's tokens before timm's norm."""
     if kind == CLASSIFIER:
         return [model(pixels)]
     return [model.forward_intermediates(pixels, intermediates_only=True)[-1].movedim(1, -1)]
 
 
 def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
-    """`load_state_dict` of its `SwinTransformer`."""
+    """Load a file into torchvision's `SwinTransformer`."""
     from torchvision.models import swin_transformer as pictures
 
     arguments = torchvision_arguments(source.spec, max(1, source.num_classes))
@@ -82,7 +84,7 @@ def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG
 
 
 def torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
-    """`load_state_dict` of its `SwinTransformer3d`."""
+    """Load a file into torchvision's `SwinTransformer3d`."""
     from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
     embed = partial(PatchEmbed3d, in_channels=source.spec.in_channels)
@@ -94,14 +96,14 @@ def torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: 
 
 
 def filled(model: nn.Module, path: Path, source: Source) -> nn.Module:
-    """`model` with the tensors of a file, in eval mode."""
+    """Load the tensors of a file into `model`, and set it to eval mode."""
     result = model.load_state_dict(read_state(path), strict=source.kind == CLASSIFIER)
     require_whole(result.missing_keys, result.unexpected_keys, source)
     return model.eval()
 
 
 def transformers(source: Source, path: Path, size: Size) -> Answers:
-    """`from_pretrained` of the class for what the model answers with."""
+    """Load with `from_pretrained` of the class for the model's kind of answer."""
     import transformers as library
 
     name = TRANSFORMERS_NAMES[family_of(source.spec)]
@@ -123,7 +125,7 @@ def transformers(source: Source, path: Path, size: Size) -> Answers:
 
 
 def transformers_answers(model: Any, source: Source, pixels: Tensor) -> list[Tensor]:
-    """Logits, maps, a reconstruction, or the last stage's tokens before the norm."""
+    """Return logits, maps, a reconstruction, or the last stage's tokens before the norm."""
     if source.masks:
         mask = every_second(pixels, source.spec).flatten(1).bool()
         return [model(pixels, bool_masked_pos=mask).reconstruction]
@@ -134,7 +136,7 @@ def transformers_answers(model: Any, source: Source, pixels: Tensor) -> list[Ten
 
 
 def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
-    """Raise DataError unless the library took every tensor and lacks none but a head's that we have not."""
+    """Raise DataError unless the library took every tensor and lacks none but those of a head we have not."""
     absent = [name for name in missing if source.kind != BARE or not name.startswith(HEADS)]
     if absent or list(unexpected):
         raise DataError(
@@ -145,7 +147,7 @@ def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
 
 @contextmanager
 def silenced(name: str) -> Iterator[None]:
-    """No messages of a library's logger inside, but errors."""
+    """Suppress the messages of a library's logger, except errors, while the context lasts."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -157,7 +159,7 @@ def silenced(name: str) -> Iterator[None]:
 
 @contextmanager
 def without_bars(library: Any) -> Iterator[None]:
-    """None of transformers' progress bars inside."""
+    """Hide transformers' progress bars while the context lasts."""
     bars = library.utils.logging
     shown = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()

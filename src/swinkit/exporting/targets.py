@@ -1,4 +1,4 @@
-"""Where a model can go: `--to NAME` and the name of the output decide on a dialect and on a form."""
+"""Targets of a conversion: `--to NAME` and the output's name decide on a dialect and a form."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ HELD = {"timm": (CLASSIFIER,), "swinkit": (CLASSIFIER, RECONSTRUCTION)}  # in fo
 
 @dataclass(frozen=True)
 class Target:
-    """A dialect, and whether it is written as a folder.
+    """Dialect and form of the output.
 
     `wrapper` names the dictionary inside a torch file that holds the tensors. `ranks` is how many processes a
     Swin-MoE is cut for, into a folder of their files.
@@ -35,7 +35,7 @@ class Target:
 
 
 def target_of(to: str, out: Path, source: Source, ranks: int | None = None) -> Target:
-    """The dialect of `to` for this model, in the form that the name of `out` and `ranks` ask for.
+    """Return the dialect of `to` for this model, in the form that the name of `out` and `ranks` ask for.
 
     Raises:
         UsageError: no such target, or one that has no such form.
@@ -56,7 +56,7 @@ def target_of(to: str, out: Path, source: Source, ranks: int | None = None) -> T
 
 
 def dialect_for(to: str, source: Source) -> str:
-    """The dialect that `to` means for a model: a library's name stands for what fits the model.
+    """Return the dialect that `to` means for a model; a library's name means the dialect that fits it.
 
     Raises:
         UsageError: there is no such target.
@@ -77,28 +77,28 @@ def require_known(to: str) -> None:
 
 
 def microsoft(source: Source) -> str:
-    """Its classification code, or SimMIM."""
+    """Choose between the classification code and SimMIM."""
     return "microsoft-simmim" if source.kind == RECONSTRUCTION else "microsoft"
 
 
 def timm(source: Source) -> str:
-    """Its `swin` and `swinv2`, or its `swinv2_cr`."""
+    """Choose between `swin` or `swinv2` and `swinv2_cr`."""
     return "timm-cr" if family_of(source.spec) == "v2-cr" else "timm"
 
 
 def torchvision(source: Source) -> str:
-    """Pictures or clips."""
+    """Choose between images and clips."""
     return "torchvision-3d" if len(source.spec.patch) == 3 else "torchvision"
 
 
 def transformers(source: Source) -> str:
-    """V1 or V2, with a head or as a backbone."""
+    """Choose between V1 and V2, with a head or as a backbone."""
     version = "-v2" if family_of(source.spec) == "v2" else ""
     return f"transformers{version}{'-backbone' if source.kind == BACKBONE else ''}"
 
 
 def openmmlab(source: Source) -> str:
-    """Upstream's libraries: mmaction2 for clips, mmpretrain for classifiers, the dense ones for backbones."""
+    """Choose mmaction2 for clips, mmpretrain for classifiers, the dense libraries for backbones."""
     if len(source.spec.patch) == 3:
         return "mmaction2"
     if source.kind == BACKBONE:

@@ -1,4 +1,7 @@
-"""That what was written answers as the model does: in the target library's own model, where it is installed.
+"""Verify that an output answers as the model does, in the library's own model where it is installed.
+
+The same random pixels go through both models. Ours runs under the borders of the target's library, because
+the weights are verified; where its borders make answers differ is reported separately (`weights.agreement`).
 
 The same random pixels go through both. Ours runs under the borders of the target's library, since what is
 proved is the weights; where its borders make the answers differ is told apart (`weights.agreement`).
@@ -34,7 +37,7 @@ MOST_MACS = 20e9  # of one forward pass; above, the smallest pictures are taken 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """The largest difference of two models' answers to pixels of `size`, and the largest answer.
+    """Largest difference of two models' answers to pixels of `size`, and the largest answer.
 
     `against` says what ours was compared with; `exact`, that nothing at all may differ.
     """
@@ -47,13 +50,13 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether they agree; they do not if either is not finite."""
+        """Whether the answers agree; they do not if either is not finite."""
         allowed = 0.0 if self.exact else TOLERANCE
         return self.difference <= allowed * self.largest < float("inf")
 
 
 def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
-    """Compare what was written at `path` with the model; or why that cannot be done here.
+    """Compare the output at `path` with the model; return a reason where that cannot be done here.
 
     Raises:
         DataError: the library's own loader refuses the file, or reads other tensors than were written.
@@ -83,7 +86,7 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
 
 
 def proved_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
-    """The file, read back into a model of ours; here nothing may differ at all."""
+    """Read the file back into a model of ours, whose answers must be equal."""
     pixels, model = drawn(source.spec, size), in_float(source.model)
     if is_ranked(path):
         again = copy.deepcopy(model)
@@ -98,7 +101,7 @@ def proved_by_reading(source: Source, dialect: str, path: Path, size: Size) -> P
 
 
 def compared(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
-    """The differences of several answers.
+    """Compute the differences of several answers.
 
     Raises:
         DataError: they are not alike in number and shape.
@@ -116,7 +119,7 @@ def compared(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Ten
 
 
 def proof_size(spec: Spec, usual: Size, *, one_window: bool) -> Size:
-    """Pixels per axis of a proof: the usual ones, or the fewest that fill every window if those are many."""
+    """Return the input size of a proof: the usual one, or the smallest that fills every window."""
     size = uncut_size(spec, usual, one_window=one_window)
     if num_macs(spec, size) <= MOST_MACS or spec.absolute_grid is not None:
         return size
@@ -125,13 +128,13 @@ def proof_size(spec: Spec, usual: Size, *, one_window: bool) -> Size:
 
 
 def drawn(spec: Spec, size: Size) -> Tensor:
-    """(1, in_channels, *size) random pixels, the same every time."""
+    """Draw the same random pixels every time: (1, in_channels, *size)."""
     return torch.randn(1, spec.in_channels, *size, generator=torch.Generator().manual_seed(0))
 
 
 @contextmanager
 def under(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
-    """`model` under other borders while inside; the weights are shared."""
+    """Run `model` under other borders while the context lasts; the weights are shared."""
     swin = backbone_of(model)
     with torch.device("meta"):
         other = build(replace(swin.spec, border=border, clipped_bias=clipped_bias))
@@ -147,6 +150,6 @@ def under(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Modul
 
 
 def in_float(model: nn.Module) -> nn.Module:
-    """`model`, or a copy in fp32 if it is in another precision."""
+    """Return `model`, or a copy in fp32 if it has another precision."""
     whole = all(tensor.dtype == torch.float32 for tensor in model.parameters())
     return model if whole else copy.deepcopy(model).float()

@@ -1,4 +1,7 @@
-"""Training runs save their weights inside dictionaries of other things; these wrappers are opened by name.
+"""Contents of a file of weights: its tensors, and the wrappers around them.
+
+Training runs save weights inside dictionaries of other things; these wrappers are opened by name. Where a run
+kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
 
 Where a run kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
 """
@@ -27,7 +30,7 @@ State = dict[str, Tensor]  # tensors by name, the content of every file of weigh
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file of weights holds. `wrappers` were opened one after the other; `ignored` lay beside them."""
+    """Tensors of a file. `wrappers` were opened in this order; `ignored` are the entries beside them."""
 
     state: State
     wrappers: tuple[str, ...] = ()
@@ -67,17 +70,17 @@ def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
 
 
 def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
-    """Whether a dictionary lies under `name`."""
+    """Return whether the entry `name` is a dictionary."""
     return name is not None and isinstance(loaded.get(name), Mapping)
 
 
 def entries(loaded: Any) -> dict[Any, Any]:
-    """A dictionary of what `loaded` holds, whose own attributes a file can have replaced."""
+    """Return a plain dictionary of the entries of `loaded`, whose own attributes a file can have replaced."""
     return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
 
 
 def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
-    """The same, if it is names and plain tensors only.
+    """Return `loaded` if it holds names and plain tensors only.
 
     Raises:
         DataError: it is not; the message names what else there is.
@@ -96,7 +99,7 @@ def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
 
 
 def plain_tensors(state: State, path: Path) -> State:
-    """The tensors without whatever else a file can hang on them.
+    """Return the tensors without any attributes that a file can attach to them.
 
     Raises:
         DataError: names or tensors that no model has, or tensors that are no plain arrays of numbers.
@@ -120,7 +123,7 @@ def plain_tensors(state: State, path: Path) -> State:
 
 
 def has_values(tensor: Tensor) -> bool:
-    """Whether it is a dense array with at least one number, all of them there."""
+    """Return whether it is a dense tensor of at least one number with its numbers in memory."""
     if type(tensor) not in (Tensor, torch.nn.Parameter):
         return False
     plain = Tensor.detach(tensor)  # a file can have replaced a tensor's own methods

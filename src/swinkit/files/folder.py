@@ -1,4 +1,8 @@
-"""A saved model: a folder of weights and of plain data that say what they are and how to use them.
+"""A saved model: a folder of weights and of the data that describe them.
+
+It holds `model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`. A model
+that was measured when it was saved also has `metrics.json`. The JSON files are data only: nothing in them can
+name code.
 
 `model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`; beside them, of
 a model that was measured when it was saved, `metrics.json`. What stands in the JSON files is data only:
@@ -34,7 +38,7 @@ METRICS = "metrics.json"  # for whoever wants to know; nothing that loads a mode
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a folder holds. `labels` name the classes, by index; `card` is Markdown.
+    """Content of a saved model's folder. `labels` name the classes, by index; `card` is Markdown.
 
     `metrics`, where they are known, are what the model has come to, on which data, and how that was measured.
     """
@@ -80,7 +84,7 @@ def write_files(folder: Path, saved: SavedModel) -> None:
 
 
 def compare(path: Path, state: State) -> None:
-    """Reopen what was written: every tensor must be there, in its shape and type."""
+    """Read the written weights again; every tensor must have its name, shape and type."""
     written = {name: (tensor.shape, tensor.dtype) for name, tensor in load_file(path).items()}
     if written != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
         raise OSError(f"{path.name} did not come out as it was written")
@@ -112,5 +116,5 @@ def read_folder(path: str | os.PathLike[str]) -> SavedModel:
 
 
 def fingerprint(config: dict[str, Any]) -> str:
-    """SHA-256 of a configuration, however it is laid out."""
+    """Return the SHA-256 of a configuration, whatever the order and layout of its text."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()

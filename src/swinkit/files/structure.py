@@ -1,4 +1,4 @@
-"""Telling a file of weights from a page, half a file or anything else, without reading it. Torch-free."""
+"""Distinguish a file of weights from a web page or a truncated file without reading it whole. Torch-free."""
 
 import json
 import zipfile
@@ -33,7 +33,7 @@ def require_weights(path: Path) -> None:
 
 
 def is_safetensors(path: Path, length: int) -> bool:
-    """Whether the file has a header of `length` bytes and is as long as that says."""
+    """Return whether the file has a header of `length` bytes and the size that the header gives."""
     size = path.stat().st_size
     if not 2 <= length <= min(HEADER, size - 8):
         return False

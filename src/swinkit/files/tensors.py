@@ -1,4 +1,4 @@
-"""Reading the tensors of a file, and nothing but tensors: no file can run code here."""
+"""Read and write files of tensors. Reading never runs code from a file."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ LEGACY = (
 
 
 def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
-    """The tensors of a file of weights, by name; what was opened on the way is logged.
+    """Read the tensors of a file of weights, by name; the wrappers that were opened are logged.
 
     Raises:
         DataError, UsageError: see `read_contents`.
@@ -46,7 +46,7 @@ def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
 
 
 def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Contents:
-    """The tensors of a .safetensors or torch file or of a pickle of arrays, and the wrappers they lay in.
+    """Read the tensors of a .safetensors file, a torch file or a pickle of arrays, and their wrappers.
 
     Which of these it is, the file's first bytes tell. `entry` names the dictionary to open where a run kept
     several, such as raw weights and `model_ema`; by default the raw ones.
@@ -71,7 +71,7 @@ def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Con
 
 
 def opened(path: Path, file: BinaryIO, entry: str | None) -> Contents:
-    """The contents of an open file, by its first bytes."""
+    """Read an open file in the format that its first bytes show."""
     begin = file.read(64)
     if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
         return Contents(plain_tensors(read_safetensors(path), path))
@@ -84,7 +84,7 @@ def opened(path: Path, file: BinaryIO, entry: str | None) -> Contents:
 
 
 def regular(path: Path) -> os.stat_result:
-    """The status of a file with something in it; opening a pipe or a device could wait for ever.
+    """Return the status of a file that is not empty; opening a pipe or a device could block forever.
 
     Raises:
         DataError: it is none.
@@ -107,12 +107,12 @@ def regular(path: Path) -> os.stat_result:
 
 
 def moment(status: os.stat_result) -> tuple[int, int, int]:
-    """What differs once a file was written to or replaced."""
+    """Return values that change when a file is written to or replaced."""
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def guess(begin: bytes) -> str:
-    """What a file that is no weights might be."""
+    """Return what a file that holds no weights might be, for a message."""
     if begin.startswith(b"version https://git-lfs"):
         return ", but a pointer of Git LFS to it (`git lfs pull` fetches the file)"
     if begin.lstrip().startswith(b"<"):
@@ -121,7 +121,7 @@ def guess(begin: bytes) -> str:
 
 
 def read_safetensors(path: Path) -> State:
-    """The tensors of a .safetensors file.
+    """Read the tensors of a .safetensors file.
 
     Raises:
         DataError: it is damaged.
@@ -171,7 +171,7 @@ def contiguous_copies(state: State) -> State:
 
 
 def read_torch(path: Path, file: BinaryIO) -> object:
-    """What `torch.save` wrote, if it is tensors, plain values and what `standins` knows.
+    """Read a file of `torch.save` that holds tensors, plain values and the objects of `pickle_stubs`.
 
     Raises:
         DataError: it is damaged, or holds anything else.
@@ -199,7 +199,7 @@ def read_torch(path: Path, file: BinaryIO) -> object:
 
 
 def inspect_torch(file: BinaryIO) -> None:
-    """Refuse what would bring torch's reader to a halt; the file then stands at its begin again.
+    """Refuse a file that could stop torch's reader; the file is at its beginning afterwards.
 
     Raises:
         DataError: the file claims more than it holds, or has values that no file of weights needs.

@@ -81,11 +81,16 @@ def resembling(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int,
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """The words ", did you mean 'x'?" for the nearest known word, or nothing.
+    """Return ", did you mean 'x'?" for the nearest known word; "" if none is near."""
+    near = nearest(word, known)
+    return "" if near is None else f", did you mean {near!r}?"
 
-    A slip is nearest, then the longest that `word` begins with, then what resembles it at all.
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """Return the known word nearest to `word`, None if none is near.
+
+    A slip is nearest, then the longest that `word` begins with, then whatever resembles it.
     """
     slips, alike = (difflib.get_close_matches(word, known, n=1, cutoff=cutoff) for cutoff in (0.85, 0.6))
-    begun = sorted(filter(word.startswith, known), key=len, reverse=True)
-    near = [*slips, *begun, *alike]
-    return f", did you mean {near[0]!r}?" if near else ""
+    prefixes = sorted(filter(word.startswith, known), key=len, reverse=True)
+    return next(iter([*slips, *prefixes, *alike]), None)

@@ -8,7 +8,7 @@ out, and so are the MLPs that make biases, which depend on the weights and not o
 
 from math import prod
 
-from ..core.spec import Place, Size, Spec, places
+from ..core.spec import BlockSpec, Size, Spec, block_specs
 from .families import Continuous, SpecCR, SpecMLP, SpecMoE, SpecV2
 
 BIAS_HIDDEN = 512  # of the MLP that makes the bias, in V2 and Swin-MoE
@@ -21,7 +21,7 @@ def num_parameters(spec: Spec, num_classes: int = 0) -> int:
     embed = dim * (prod(spec.patch) * spec.in_channels + 1) + 2 * dim * spec.patch_norm
     if spec.absolute_grid is not None:
         embed += dim * prod(spec.absolute_grid)
-    blocks = sum(block_parameters(spec, place) for row in places(spec) for place in row)
+    blocks = sum(block_parameters(spec, block) for row in block_specs(spec) for block in row)
     folded = prod(spec.merge)
     normed = 2 if isinstance(spec, SpecV2) else folded  # V2 norms after the reduction
     merges = sum(2 * c * folded * c + 2 * c * normed for c in spec.widths[:-1])
@@ -29,41 +29,41 @@ def num_parameters(spec: Spec, num_classes: int = 0) -> int:
     return embed + blocks + merges + head
 
 
-def block_parameters(spec: Spec, place: Place) -> int:
+def block_parameters(spec: Spec, block: BlockSpec) -> int:
     """Of one block."""
-    norms = 4 * place.dim
+    norms = 4 * block.dim
     if isinstance(spec, SpecV2 | SpecCR):
-        norms += 2 * place.dim * spec.norms_main(place)
-    return token_mixer_parameters(spec, place) + channel_mixer_parameters(spec, place) + norms
+        norms += 2 * block.dim * spec.norms_main(block)
+    return token_mixer_parameters(spec, block) + channel_mixer_parameters(spec, block) + norms
 
 
-def token_mixer_parameters(spec: Spec, place: Place) -> int:
+def token_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
     """Of attention, or of Swin-MLP's mixing."""
-    c, heads = place.dim, place.num_heads
+    c, heads = block.dim, block.num_heads
     if isinstance(spec, SpecMLP):
-        tokens = prod(place.window)
+        tokens = prod(block.window)
         return heads * tokens * (tokens + 1)
     biased = 2 if isinstance(spec, SpecV2) else 3  # of q, k and v, those with a bias
-    return 3 * c * c + biased * spec.qkv_bias * c + c * c + c + bias_parameters(spec, place)
+    return 3 * c * c + biased * spec.qkv_bias * c + c * c + c + bias_parameters(spec, block)
 
 
-def bias_parameters(spec: Spec, place: Place) -> int:
+def bias_parameters(spec: Spec, block: BlockSpec) -> int:
     """Of the relative bias, and of the temperatures of cosine similarity."""
-    axes, heads = len(place.window), place.num_heads
+    axes, heads = len(block.window), block.num_heads
     if isinstance(spec, SpecCR):
         return (axes + 1) * BIAS_HIDDEN_CR + (BIAS_HIDDEN_CR + 1) * heads + heads
     if isinstance(spec, Continuous):
         return (axes + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + isinstance(spec, SpecV2) * heads
-    return heads * prod(2 * w - 1 for w in place.window)
+    return heads * prod(2 * w - 1 for w in block.window)
 
 
-def channel_mixer_parameters(spec: Spec, place: Place) -> int:
+def channel_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
     """Of the MLP, or of router and all experts."""
-    c, hidden = place.dim, place.hidden
+    c, hidden = block.dim, block.hidden
     if not isinstance(spec, SpecMoE):
         return 2 * c * hidden + hidden + c
     unbiased = 2 * c * hidden + hidden
-    if place.index not in spec.moe_blocks[place.stage]:
+    if block.index not in spec.moe_blocks[block.stage]:
         return unbiased + c * spec.mlp_output_bias
     temperature_and_bias = 1 + spec.router_dim
     router = router_macs(spec, c) + (temperature_and_bias if spec.router == "cosine" else 0)
@@ -81,35 +81,35 @@ def num_macs(spec: Spec, size: Size, num_classes: int = 0) -> int:
     """Multiply-adds for one input of `size` pixels, by the rule above."""
     grid = ceil_div(size, spec.patch)
     total = prod(grid) * prod(spec.patch) * spec.in_channels * spec.embed_dim
-    for row in places(spec):
+    for row in block_specs(spec):
         c = row[0].dim
-        total += sum(token_mixer_macs(spec, place, grid) for place in row)
-        total += sum(prod(grid) * channel_mixer_macs(spec, place) for place in row)
+        total += sum(token_mixer_macs(spec, block, grid) for block in row)
+        total += sum(prod(grid) * channel_mixer_macs(spec, block) for block in row)
         if row[0].stage < len(spec.depths) - 1:
             grid = ceil_div(grid, spec.merge)
             total += prod(grid) * prod(spec.merge) * c * 2 * c
     return total + spec.widths[-1] * num_classes
 
 
-def token_mixer_macs(spec: Spec, place: Place, grid: Size) -> int:
+def token_mixer_macs(spec: Spec, block: BlockSpec, grid: Size) -> int:
     """For a whole grid, with its padding."""
-    c = place.dim
+    c = block.dim
     if isinstance(spec, SpecMLP):
-        sides = zip(grid, place.window, place.shift, strict=True)
+        sides = zip(grid, block.window, block.shift, strict=True)
         zeros = [w - s if s and g > w else 0 for g, w, s in sides]  # Swin-MLP pads in order to shift
-        windows = ceil_div(tuple(g + z for g, z in zip(grid, zeros, strict=True)), place.window)
-        return prod(windows) * prod(place.window) ** 2 * c
-    window = tuple(map(min, grid, place.window))
+        windows = ceil_div(tuple(g + z for g, z in zip(grid, zeros, strict=True)), block.window)
+        return prod(windows) * prod(block.window) ** 2 * c
+    window = tuple(map(min, grid, block.window))
     tokens = prod(window) * prod(ceil_div(grid, window))
     return tokens * (4 * c * c + 2 * prod(window) * c)
 
 
-def channel_mixer_macs(spec: Spec, place: Place) -> int:
+def channel_mixer_macs(spec: Spec, block: BlockSpec) -> int:
     """For one token."""
-    mlp = 2 * place.dim * place.hidden
-    if not isinstance(spec, SpecMoE) or place.index not in spec.moe_blocks[place.stage]:
+    mlp = 2 * block.dim * block.hidden
+    if not isinstance(spec, SpecMoE) or block.index not in spec.moe_blocks[block.stage]:
         return mlp
-    return router_macs(spec, place.dim) + spec.top_k * mlp
+    return router_macs(spec, block.dim) + spec.top_k * mlp
 
 
 def ceil_div(size: Size, by: Size) -> Size:

@@ -6,7 +6,7 @@ V1 and Video Swin add nothing: they are a plain `core.spec.Spec`.
 import math
 from dataclasses import dataclass
 
-from ..core.spec import MIXING_BORDER_NAMES, Place, Size, Spec
+from ..core.spec import MIXING_BORDER_NAMES, BlockSpec, Size, Spec
 
 ROUTER_NAMES = ("linear", "cosine")  # parts in `core.routers`
 BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.balance`
@@ -25,9 +25,9 @@ def require_period(norm_every: int | None) -> None:
         raise ValueError(f"norm_every is {norm_every}; it must be 1 or more, or None")
 
 
-def is_last_of(period: int | None, place: Place) -> bool:
-    """Whether the block at `place` ends a group of `period` blocks of its stage."""
-    return period is not None and (place.index + 1) % period == 0
+def is_last_of(period: int | None, block: BlockSpec) -> bool:
+    """Whether `block` ends a group of `period` blocks of its stage."""
+    return period is not None and (block.index + 1) % period == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +75,12 @@ class SpecV2(Continuous):
         refuse(self, "V2", qk_scale=None, clipped_bias="middle")
         require_period(self.norm_every)
 
-    def norms_main(self, place: Place) -> bool:
-        """Whether the main branch is normed after the block at `place`. Blocks are counted in their stage.
+    def norms_main(self, block: BlockSpec) -> bool:
+        """Whether the main branch is normed after `block`. Blocks are counted in their stage.
 
         The paper does not say how they are counted; timm counts so.
         """
-        return is_last_of(self.norm_every, place)
+        return is_last_of(self.norm_every, block)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +106,12 @@ class SpecCR(Spec):
         refuse(self, "V2-CR", patch_norm=True, absolute_grid=None)
         require_period(self.norm_every)
 
-    def norms_main(self, place: Place) -> bool:
-        """Whether the main branch is normed after the block at `place`, in the backbone."""
-        ends_stage = place.index == self.depths[place.stage] - 1
-        if ends_stage and place.stage == len(self.depths) - 1:
+    def norms_main(self, block: BlockSpec) -> bool:
+        """Whether the main branch is normed after `block`, in the backbone."""
+        ends_stage = block.index == self.depths[block.stage] - 1
+        if ends_stage and block.stage == len(self.depths) - 1:
             return False
-        return is_last_of(self.norm_every, place) or (self.norm_stages and ends_stage)
+        return is_last_of(self.norm_every, block) or (self.norm_stages and ends_stage)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,20 @@
 """Swin-MLP (Microsoft's repository, model hub): V1 whose windows mix their tokens by learned weights."""
 
 from ..core.backbone import Swin, assemble
-from ..core.block import MLP, PreNormBlock
+from ..core.block import PreNormBlock
 from ..core.borders import MIXING_BORDERS
 from ..core.mixing import WindowMixing
+from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
-from ..core.spec import Place
+from ..core.spec import BlockSpec
 from .families import SpecMLP
 
 
 def swin_mlp(spec: SpecMLP) -> Swin:
     """Pre-norm blocks that mix tokens without attention."""
 
-    def block(place: Place) -> PreNormBlock:
-        mixing = WindowMixing(place, MIXING_BORDERS[spec.border])
-        return PreNormBlock(place.dim, mixing, MLP(place.dim, place.hidden, spec.dropout), place.drop_path)
+    def make_block(block: BlockSpec) -> PreNormBlock:
+        mixing = WindowMixing(block, MIXING_BORDERS[spec.border])
+        return PreNormBlock(block.dim, mixing, MLP(block.dim, block.hidden, spec.dropout), block.drop_path)
 
-    return assemble(spec, block, NormThenReduce)
+    return assemble(spec, make_block, NormThenReduce)

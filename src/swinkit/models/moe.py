@@ -5,45 +5,47 @@ Against V1: V2's continuous bias, here unbounded, and experts in place of some M
 
 from torch import nn
 
-from ..core.attention import ScaledDot, WindowAttention
+from ..core.attention import WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import MLP, PreNormBlock
+from ..core.block import PreNormBlock
 from ..core.borders import BORDERS
+from ..core.mlp import MLP
 from ..core.moe.balance import BALANCES
 from ..core.moe.dispatch import Policy
 from ..core.moe.experts import ExpertMLPs, Experts
 from ..core.moe.routers import CosineRouter, LinearRouter, Router
 from ..core.patches import NormThenReduce
 from ..core.position import ContinuousBias
-from ..core.spec import Place
+from ..core.similarity import ScaledDot
+from ..core.spec import BlockSpec
 from .families import SpecMoE
 
 
 def swin_moe(spec: SpecMoE) -> Swin:
     """Pre-norm blocks of scaled-dot attention with a continuous bias, some of them with experts."""
 
-    def block(place: Place) -> PreNormBlock:
+    def make_block(block: BlockSpec) -> PreNormBlock:
         attention = WindowAttention(
-            place,
+            block,
             BORDERS[spec.border],
-            qkv=nn.Linear(place.dim, 3 * place.dim, bias=spec.qkv_bias),
+            qkv=nn.Linear(block.dim, 3 * block.dim, bias=spec.qkv_bias),
             similarity=ScaledDot(spec.qk_scale),
-            bias=ContinuousBias(place.num_heads, reference=spec.reference_windows[place.stage], bound=None),
+            bias=ContinuousBias(block.num_heads, reference=spec.reference_windows[block.stage], bound=None),
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
-        mixer = experts if place.index in spec.moe_blocks[place.stage] else mlp
-        return PreNormBlock(place.dim, attention, mixer(spec, place), place.drop_path)
+        mixer = experts if block.index in spec.moe_blocks[block.stage] else mlp
+        return PreNormBlock(block.dim, attention, mixer(spec, block), block.drop_path)
 
-    return assemble(spec, block, NormThenReduce)
+    return assemble(spec, make_block, NormThenReduce)
 
 
-def mlp(spec: SpecMoE, place: Place) -> MLP:
+def mlp(spec: SpecMoE, block: BlockSpec) -> MLP:
     """The channel mixer of a dense block."""
-    return MLP(place.dim, place.hidden, spec.dropout, output_bias=spec.mlp_output_bias)
+    return MLP(block.dim, block.hidden, spec.dropout, output_bias=spec.mlp_output_bias)
 
 
-def experts(spec: SpecMoE, place: Place) -> Experts:
+def experts(spec: SpecMoE, block: BlockSpec) -> Experts:
     """The channel mixer of a block with experts."""
     policy = Policy(
         top_k=spec.top_k,
@@ -54,12 +56,12 @@ def experts(spec: SpecMoE, place: Place) -> Experts:
     )
     mlps = ExpertMLPs(
         spec.num_experts,
-        place.dim,
-        place.hidden,
+        block.dim,
+        block.hidden,
         dropout=spec.expert_dropout,
         output_bias=spec.biased_experts,
     )
-    return Experts(router(spec, place.dim), mlps, policy, BALANCES[spec.balance])
+    return Experts(router(spec, block.dim), mlps, policy, BALANCES[spec.balance])
 
 
 def router(spec: SpecMoE, dim: int) -> Router:

@@ -5,28 +5,30 @@ Video Swin is built here too: it differs in tuples only.
 
 from torch import nn
 
-from ..core.attention import ScaledDot, WindowAttention
+from ..core.attention import WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import MLP, PreNormBlock
+from ..core.block import PreNormBlock
 from ..core.borders import BORDERS
+from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
 from ..core.position import CLIPPED_BIAS, LearnedBias
-from ..core.spec import Place, Spec
+from ..core.similarity import ScaledDot
+from ..core.spec import BlockSpec, Spec
 
 
 def swin(spec: Spec) -> Swin:
     """Pre-norm blocks of scaled-dot attention with a learned bias."""
 
-    def block(place: Place) -> PreNormBlock:
+    def make_block(block: BlockSpec) -> PreNormBlock:
         attention = WindowAttention(
-            place,
+            block,
             BORDERS[spec.border],
-            qkv=nn.Linear(place.dim, 3 * place.dim, bias=spec.qkv_bias),
+            qkv=nn.Linear(block.dim, 3 * block.dim, bias=spec.qkv_bias),
             similarity=ScaledDot(spec.qk_scale),
-            bias=LearnedBias(place.window, place.num_heads, CLIPPED_BIAS[spec.clipped_bias]),
+            bias=LearnedBias(block.window, block.num_heads, CLIPPED_BIAS[spec.clipped_bias]),
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
-        return PreNormBlock(place.dim, attention, MLP(place.dim, place.hidden, spec.dropout), place.drop_path)
+        return PreNormBlock(block.dim, attention, MLP(block.dim, block.hidden, spec.dropout), block.drop_path)
 
-    return assemble(spec, block, NormThenReduce)
+    return assemble(spec, make_block, NormThenReduce)

@@ -6,37 +6,40 @@ log-spaced offsets (3.3), and merging that norms last. H and G also norm the mai
 
 from torch import nn
 
-from ..core.attention import KeylessBiasLinear, ScaledCosine, WindowAttention
+from ..core.attention import WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import MLP, PostNormBlock
+from ..core.block import PostNormBlock
 from ..core.borders import BORDERS
+from ..core.mlp import MLP
 from ..core.patches import ReduceThenNorm
 from ..core.position import ContinuousBias
-from ..core.spec import Place
+from ..core.qkv import KeylessBiasLinear
+from ..core.similarity import ScaledCosine
+from ..core.spec import BlockSpec
 from .families import SpecV2
 
 
 def swin_v2(spec: SpecV2) -> Swin:
     """Post-norm blocks of scaled-cosine attention with a continuous bias."""
 
-    def block(place: Place) -> PostNormBlock:
+    def make_block(block: BlockSpec) -> PostNormBlock:
         attention = WindowAttention(
-            place,
+            block,
             BORDERS[spec.border],
-            qkv=KeylessBiasLinear(place.dim)
+            qkv=KeylessBiasLinear(block.dim)
             if spec.qkv_bias
-            else nn.Linear(place.dim, 3 * place.dim, bias=False),
-            similarity=ScaledCosine(place.num_heads),
-            bias=ContinuousBias(place.num_heads, reference=spec.reference_windows[place.stage], bound=16.0),
+            else nn.Linear(block.dim, 3 * block.dim, bias=False),
+            similarity=ScaledCosine(block.num_heads),
+            bias=ContinuousBias(block.num_heads, reference=spec.reference_windows[block.stage], bound=16.0),
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
         return PostNormBlock(
-            place.dim,
+            block.dim,
             attention,
-            MLP(place.dim, place.hidden, spec.dropout),
-            place.drop_path,
-            main_norm=nn.LayerNorm(place.dim) if spec.norms_main(place) else nn.Identity(),
+            MLP(block.dim, block.hidden, spec.dropout),
+            block.drop_path,
+            main_norm=nn.LayerNorm(block.dim) if spec.norms_main(block) else nn.Identity(),
         )
 
-    return assemble(spec, block, ReduceThenNorm)
+    return assemble(spec, make_block, ReduceThenNorm)

@@ -6,35 +6,37 @@ V1. Weights of one do not fit the other.
 
 from torch import nn
 
-from ..core.attention import ScaledCosine, WindowAttention
+from ..core.attention import WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import MLP, PostNormBlock
+from ..core.block import PostNormBlock
 from ..core.borders import BORDERS
+from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
 from ..core.position import PrintedBias
-from ..core.spec import Place
+from ..core.similarity import ScaledCosine
+from ..core.spec import BlockSpec
 from .families import SpecCR
 
 
 def swin_v2_cr(spec: SpecCR) -> Swin:
     """Post-norm blocks of scaled-cosine attention with the paper's own bias."""
 
-    def block(place: Place) -> PostNormBlock:
+    def make_block(block: BlockSpec) -> PostNormBlock:
         attention = WindowAttention(
-            place,
+            block,
             BORDERS[spec.border],
-            qkv=nn.Linear(place.dim, 3 * place.dim),
-            similarity=ScaledCosine(place.num_heads),
-            bias=PrintedBias(place.num_heads, axes=len(place.window)),
+            qkv=nn.Linear(block.dim, 3 * block.dim),
+            similarity=ScaledCosine(block.num_heads),
+            bias=PrintedBias(block.num_heads, axes=len(block.window)),
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
         return PostNormBlock(
-            place.dim,
+            block.dim,
             attention,
-            MLP(place.dim, place.hidden, spec.dropout),
-            place.drop_path,
-            main_norm=nn.LayerNorm(place.dim) if spec.norms_main(place) else nn.Identity(),
+            MLP(block.dim, block.hidden, spec.dropout),
+            block.drop_path,
+            main_norm=nn.LayerNorm(block.dim) if spec.norms_main(block) else nn.Identity(),
         )
 
-    return assemble(spec, block, NormThenReduce)
+    return assemble(spec, make_block, NormThenReduce)

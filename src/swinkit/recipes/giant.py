@@ -7,7 +7,11 @@ are told here in epochs of 70 million pictures.
 
 from dataclasses import replace
 
-from ..settings.recipe import Optimiser, Recipe, Run, Schedule
+from ..settings.optimiser import Optimiser
+from ..settings.run import Run
+from ..settings.schedule import Schedule
+from ..tasks.classification.settings import ClassificationRecipe
+from ..tasks.simmim.settings import SimMIMRecipe
 from .imagenet import pictures
 from .simmim import masked
 
@@ -16,7 +20,7 @@ STEPS = 70_000_000 // BATCH  # of an epoch
 LR, DECAY, NORM = 1.4e-3, 0.1, 100.0
 
 
-def giant_pretraining(variant: str) -> Recipe:
+def giant_pretraining(variant: str) -> SimMIMRecipe:
     """First step of SwinV2-G: masked image modelling on ImageNet-22K-ext, 20 epochs.
 
     `swinkit train simmim-swinv2-g data=imagenet-22k-ext out=runs/giant-1`
@@ -33,7 +37,7 @@ def giant_pretraining(variant: str) -> Recipe:
     )
 
 
-def giant_with_labels(variant: str) -> Recipe:
+def giant_with_labels(variant: str) -> ClassificationRecipe:
     """Second step of SwinV2-G: the labels of ImageNet-22K-ext, 30 epochs.
 
     `swinkit train 22k-ext-swinv2-g data=imagenet-22k-ext out=runs/giant-2 init=runs/giant-1/best`
@@ -41,7 +45,7 @@ def giant_with_labels(variant: str) -> Recipe:
     Hardware: not published; a batch is 9,216 pictures, 72 for each of 128 GPUs, started as in the first step.
     Hours: 220,000 of one V100 (estimated). What it is worth is published after the third step.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=0.3,
         data=pictures(variant),
@@ -51,7 +55,7 @@ def giant_with_labels(variant: str) -> Recipe:
     )
 
 
-def giant_at_640_pixels(variant: str) -> Recipe:
+def giant_at_640_pixels(variant: str) -> ClassificationRecipe:
     """Third step of SwinV2-G: ImageNet-1k at 640 pixels, 10 epochs.
 
     `swinkit train 22k-ext-1k-swinv2-g data=imagenet out=runs/giant-3 init=runs/giant-2/best`
@@ -59,7 +63,7 @@ def giant_at_640_pixels(variant: str) -> Recipe:
     Hardware: not published; a batch is 576 pictures, 9 for each of 64 GPUs, started as in the first step.
     Hours: 17,000 of one V100 (estimated). Published top-1: 90.17.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=0.5,
         data=pictures(variant),

@@ -7,13 +7,17 @@ cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothi
 
 from ..data.normalisation import MEAN, STD, resized
 from ..models.specs import VARIANTS
-from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..settings.data import Data
+from ..settings.optimiser import Optimiser
+from ..settings.run import Run
+from ..settings.schedule import Schedule
+from ..tasks.classification.settings import ClassificationRecipe
 
 SCRATCH_DROP_PATH = {"t": 0.2, "s": 0.3, "b": 0.5}  # by the size of the model
 LATER_DROP_PATH = {"t": 0.1, "s": 0.2, "b": 0.2, "l": 0.2}
 
 
-def from_scratch(variant: str) -> Recipe:
+def from_scratch(variant: str) -> ClassificationRecipe:
     """A V1, V2 or Swin-MLP from scratch on ImageNet-1k, 300 epochs.
 
     `swinkit train imagenet-swin-t data=imagenet out=runs/swin-t --processes 8`
@@ -23,7 +27,7 @@ def from_scratch(variant: str) -> Recipe:
     pixels T 81.8, S 83.7, B 84.2, with windows of 16 T 82.8, S 84.1, B 84.6; Swin-MLP T 79.4, 79.6 and 79.7
     (heads of 24, 12 and 6 channels), B 81.3. The paper cuts gradients at 1, its code at 5.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=SCRATCH_DROP_PATH[size_of(variant)],
         data=pictures(variant),
@@ -33,14 +37,14 @@ def from_scratch(variant: str) -> Recipe:
     )
 
 
-def at_384_pixels(variant: str) -> Recipe:
+def at_384_pixels(variant: str) -> ClassificationRecipe:
     """A V1 that was trained at 224 pixels, on ImageNet-1k at 384, 30 epochs.
 
     `swinkit train imagenet-swin-b-w12-384 data=imagenet out=runs/swin-b-384 --processes 8`
 
     Hardware: 8 GPUs with 64 pictures each, twice. Hours: 48 on 8 V100s (estimated). Published top-1: 84.5.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         init="swin-b/imagenet-1k",
         drop_path=SCRATCH_DROP_PATH[size_of(variant)],
@@ -51,7 +55,7 @@ def at_384_pixels(variant: str) -> Recipe:
     )
 
 
-def on_22k(variant: str, weight_decay: float) -> Recipe:
+def on_22k(variant: str, weight_decay: float) -> ClassificationRecipe:
     """A V1 or V2 from scratch on ImageNet-22k, 90 epochs.
 
     `swinkit train imagenet-22k-swin-b data=imagenet-22k out=runs/swin-b-22k --processes 8`
@@ -60,7 +64,7 @@ def on_22k(variant: str, weight_decay: float) -> Recipe:
     accuracy is published only after fine-tuning on ImageNet-1k: the recipes `imagenet-22k-1k-...`. The paper
     writes a weight decay of 0.01 for V1, its code has 0.05.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=LATER_DROP_PATH[size_of(variant)],
         data=pictures(variant),
@@ -70,7 +74,7 @@ def on_22k(variant: str, weight_decay: float) -> Recipe:
     )
 
 
-def from_22k_to_1k(variant: str, init: str) -> Recipe:
+def from_22k_to_1k(variant: str, init: str) -> ClassificationRecipe:
     """A V1 or V2 that was trained on ImageNet-22k, on ImageNet-1k, 30 epochs.
 
     `swinkit train imagenet-22k-1k-swin-b data=imagenet out=runs/swin-b-22k-1k --processes 8`
@@ -79,7 +83,7 @@ def from_22k_to_1k(variant: str, init: str) -> Recipe:
     T 80.9, S 83.2, B 85.2, L 86.3, at 384 pixels B 86.4, L 87.3; V2 at 256 pixels B 86.2, L 86.9, at 384
     B 87.1, L 87.6. The paper writes a constant rate of 1e-5 and a drop-path of 0.1, its code has these.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         init=init,
         drop_path=LATER_DROP_PATH[size_of(variant)],
@@ -90,7 +94,7 @@ def from_22k_to_1k(variant: str, init: str) -> Recipe:
     )
 
 
-def experts_on_22k(variant: str) -> Recipe:
+def experts_on_22k(variant: str) -> ClassificationRecipe:
     """A Swin-MoE, or the dense model that it is compared with, from scratch on ImageNet-22k, 90 epochs.
 
     `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e`
@@ -103,7 +107,7 @@ def experts_on_22k(variant: str) -> Recipe:
     routers 38.5.
     """
     dense = variant.endswith("-dense")
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=0.3 if variant.startswith("swin-moe-b") and not dense else 0.2,
         data=pictures(variant),

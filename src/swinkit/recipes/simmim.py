@@ -8,8 +8,12 @@ from dataclasses import replace
 
 from ..data.normalisation import MEAN, STD, resized
 from ..models.catalogue import find
-from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
-from ..tasks.simmim.settings import VIEW, published_masking
+from ..settings.data import Data
+from ..settings.optimiser import Optimiser
+from ..settings.run import Run
+from ..settings.schedule import Schedule
+from ..tasks.classification.settings import ClassificationRecipe
+from ..tasks.simmim.settings import SimMIMRecipe, published_masking
 from .imagenet import pictures
 
 SMALL = 64  # pixels below which pictures are not cut at the borders in validation
@@ -17,7 +21,7 @@ LONG = Schedule(kind="multistep", epochs=800, warmup_epochs=10, warmup_lr=2e-6, 
 SHORT = Schedule(epochs=100, warmup_epochs=10, warmup_lr=4e-6, final_lr=4e-5, after_warmup=False)
 
 
-def pretraining(variant: str, drop_path: float) -> Recipe:
+def pretraining(variant: str, drop_path: float) -> SimMIMRecipe:
     """Masked image modelling on ImageNet-1k, 800 epochs.
 
     `swinkit train simmim-swin-b-w6-192 data=imagenet out=runs/simmim-swin-b --processes 16`
@@ -29,7 +33,7 @@ def pretraining(variant: str, drop_path: float) -> Recipe:
     return masked(variant, drop_path, 4e-4, LONG)
 
 
-def short_pretraining(variant: str) -> Recipe:
+def short_pretraining(variant: str) -> SimMIMRecipe:
     """Masked image modelling on ImageNet-1k, 100 epochs.
 
     `swinkit train simmim-swin-b-w6-192-100ep data=imagenet out=runs/simmim-swin-b --processes 16`
@@ -41,7 +45,7 @@ def short_pretraining(variant: str) -> Recipe:
     return masked(variant, 0.0, 8e-4, SHORT)
 
 
-def any_pretraining(variant: str) -> Recipe:
+def any_pretraining(variant: str) -> SimMIMRecipe:
     """Masked image modelling with any variant on any pictures, 100 epochs.
 
     `swinkit pretrain swin-pico data=pictures out=runs/pretrained`
@@ -61,16 +65,14 @@ def any_pretraining(variant: str) -> Recipe:
     )
 
 
-def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Recipe:
+def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> SimMIMRecipe:
     """What both have in common."""
-    return Recipe(
-        task="simmim",
+    return SimMIMRecipe(
         variant=variant,
         drop_path=drop_path,
         data=Data(
             size=(192, 192), resize=resized(192), mean=MEAN, std=STD, interpolation="bilinear", workers=8
         ),
-        augmentation=VIEW,
         masking=published_masking(find(variant)[1].spec),
         optimiser=Optimiser(lr=lr, weight_decay=0.05, rule="simmim-pretrain"),
         schedule=schedule,
@@ -78,7 +80,7 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Rec
     )
 
 
-def finetuning(variant: str, init: str, layer_decay: float, drop_path: float = 0.1) -> Recipe:
+def finetuning(variant: str, init: str, layer_decay: float, drop_path: float = 0.1) -> ClassificationRecipe:
     """What SimMIM pre-trained, on ImageNet-1k with labels, 100 epochs.
 
     `swinkit train simmim-imagenet-swin-b data=imagenet out=runs/swin-b --processes 16`
@@ -91,7 +93,7 @@ def finetuning(variant: str, init: str, layer_decay: float, drop_path: float = 0
     The rates of the layers differ, but not where the warm-up begins and the cosine ends: in L, the first
     layers peak below the final rate, to which they then rise.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         init=init,
         drop_path=drop_path,

@@ -3,7 +3,11 @@
 from dataclasses import replace
 
 from ..settings.augmentation import Augmentation
-from ..settings.recipe import Data, Optimiser, Recipe, Run, Schedule
+from ..settings.data import Data
+from ..settings.optimiser import Optimiser
+from ..settings.run import Run
+from ..settings.schedule import Schedule
+from ..tasks.classification.settings import ClassificationRecipe
 
 SEEN = Data(
     size=(32, 32),
@@ -14,7 +18,7 @@ SEEN = Data(
 SHIFTED = Augmentation(scale=None, shift=4, operations=0, erase=0.0, mixup=0.0, cutmix=0.0)
 
 
-def on_cifar10(variant: str) -> Recipe:
+def on_cifar10(variant: str) -> ClassificationRecipe:
     """Our own smallest, V1 or V2, from scratch on CIFAR-10, or on any folder of small pictures.
 
     `swinkit train cifar10-swin-pico data=cifar10.zip out=runs/pico run.precision=bf16`
@@ -24,7 +28,7 @@ def on_cifar10(variant: str) -> Recipe:
     pictures; V2, in half the epochs, 84.19 % and 98.90 % (one run each; they are the models that come with
     swinkit, and their cards tell more).
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         drop_path=0.05,
         data=SEEN,
@@ -36,7 +40,7 @@ def on_cifar10(variant: str) -> Recipe:
     )
 
 
-def on_few(variant: str, init: str) -> Recipe:
+def on_few(variant: str, init: str) -> ClassificationRecipe:
     """What knows CIFAR-10 already, on any other small set of small pictures, 20 epochs.
 
     `swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0 run.precision=bf16`
@@ -45,7 +49,7 @@ def on_few(variant: str, init: str) -> Recipe:
     1,000 pictures. Result: docs/training.md tells of scikit-learn's digits (`examples/digits.py`), and of
     the same from scratch.
     """
-    return Recipe(
+    return ClassificationRecipe(
         variant=variant,
         init=init,
         drop_path=0.0,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import listed
+from ..settings.recipe import FORMER
 
 RECIPE, PICTURES, CLASSES = "recipe", "fingerprints", "classes"  # entries of a configuration
 PLACE = "data"  # the entry of where the data lie, which may be elsewhere when a run goes on
@@ -78,7 +79,7 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
         old, new, field = before.get(name), now.get(name), f"{prefix}{name}"
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{field}.")
-        elif old != new and field not in FREE:
+        elif old != new and field not in FREE and not (name not in now and field in FORMER):
             text = f"{field} was {abridged(old)}, now {abridged(new)}"
             found.append(Change(text, fatal=field in OF_MODEL))
     return found

@@ -1,7 +1,8 @@
-"""How much pictures are changed in training: the settings of `data.augment` and `data.mixing`. Torch-free."""
+"""How training pictures are changed: the settings of `data.augment` and `data.mixup`. Torch-free."""
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from ..errors import require
 from ..type_check import require_kinds
@@ -10,52 +11,47 @@ LARGEST = 10  # magnitude of RandAugment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """How much of it. What is written here is what the papers' classifiers are trained with.
+class ImageAugmentation:
+    """Changes of single pictures. The defaults are those that the papers' classifiers are trained with.
 
     Raises:
-        UsageError: a field has a value that means nothing.
+        UsageError: a field is out of range.
     """
 
-    scale: tuple[float, float] | None = (0.08, 1.0)  # area of the random crop; None: as in evaluation
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width by height of that crop
-    shift: int = 0  # at most, in pixels, zeros moving in; instead of the random crop
-    flip: float = 0.5  # probability per picture
-    operations: int = 2  # of RandAugment
-    magnitude: float = 9.0  # of those, in [0, 10]
-    magnitude_std: float = 0.5
-    colour: float = 0.0  # jitter of brightness, contrast and saturation; instead of RandAugment
-    erase: float = 0.25  # probability per picture that a rectangle becomes noise
-    mixup: float = 0.8  # alpha of its Beta distribution; 0: never
-    cutmix: float = 1.0  # likewise
-    mixing: float = 1.0  # probability per batch that it is mixed at all
-    switch: float = 0.5  # probability that it is by CutMix, where both are possible
-    mixing_epochs: int | None = None  # in so many epochs from the first; None: in all
-    smoothing: float = 0.1  # of the labels
+    scale: Annotated[
+        tuple[float, float] | None,
+        "share of a picture's area that a random crop has, [least,most]; null: cropped as in evaluation",
+    ] = (0.08, 1.0)
+    ratio: Annotated[tuple[float, float], "width to height of a random crop, [least,most]"] = (3 / 4, 4 / 3)
+    shift: Annotated[
+        int, "pixels by which a picture is moved at most, zeros moving in; instead of a random crop"
+    ] = 0
+    flip: Annotated[float, "probability that a picture is mirrored"] = 0.5
+    operations: Annotated[int, "operations of RandAugment for each picture"] = 2
+    magnitude: Annotated[float, "magnitude of RandAugment's operations, in [0, 10]"] = 9.0
+    magnitude_std: Annotated[float, "standard deviation of the magnitude"] = 0.5
+    colour: Annotated[
+        float, "jitter of brightness, contrast and saturation, in [0, 1]; instead of RandAugment"
+    ] = 0.0
+    erase: Annotated[float, "probability that a rectangle of a picture is replaced by noise"] = 0.25
 
     def __post_init__(self) -> None:
-        """Refuse what could not have been meant."""
+        """Check every field."""
         require_kinds(self, "augmentation.")
-        self.require_crop()
-        for name in ("flip", "erase", "mixing", "switch", "smoothing", "colour"):
+        self._require_crop()
+        for name in ("flip", "erase", "colour"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
-        for name in ("operations", "magnitude_std", "mixup", "cutmix"):
+        for name in ("operations", "magnitude_std"):
             value = getattr(self, name)
             require(0 <= value < math.inf, f"augmentation.{name}", value, "0 or more")
         right = 0 <= self.magnitude <= LARGEST
         require(right, "augmentation.magnitude", self.magnitude, f"in [0, {LARGEST}]")
         alone = not (self.colour and self.operations)
         require(alone, "augmentation.colour", self.colour, "0 unless augmentation.operations is 0")
-        epochs = self.mixing_epochs
-        require(epochs is None or epochs >= 0, "augmentation.mixing_epochs", epochs, "None, or 0 or more")
 
-    def require_crop(self) -> None:
-        """The part about what is cut out.
-
-        Raises:
-            UsageError: it means nothing.
-        """
+    def _require_crop(self) -> None:
+        """Check the fields of the crop."""
         if self.scale is not None:
             right = 0 < self.scale[0] <= self.scale[1] <= 1
             require(right, "augmentation.scale", self.scale, "None, or two rising shares in (0, 1]")
@@ -64,7 +60,35 @@ class Augmentation:
         right = self.shift >= 0 and not (self.shift and self.scale)
         require(right, "augmentation.shift", self.shift, "0 or more, and 0 unless augmentation.scale is None")
 
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation(ImageAugmentation):
+    """Changes of single pictures, and of batches with one label a picture, which are mixed too.
+
+    Raises:
+        UsageError: a field is out of range.
+    """
+
+    mixup: Annotated[float, "alpha of the Beta distribution of mixup; 0: none"] = 0.8
+    cutmix: Annotated[float, "alpha of the Beta distribution of CutMix; 0: none"] = 1.0
+    mixing: Annotated[float, "probability that a batch is mixed at all"] = 1.0
+    switch: Annotated[float, "probability of CutMix, where both are on"] = 0.5
+    mixing_epochs: Annotated[int | None, "epochs from the first in which batches are mixed; null: all"] = None
+    smoothing: Annotated[float, "label smoothing, in [0, 1]"] = 0.1
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        for name in ("mixing", "switch", "smoothing"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
+        for name in ("mixup", "cutmix"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, f"augmentation.{name}", value, "0 or more")
+        epochs = self.mixing_epochs
+        require(epochs is None or epochs >= 0, "augmentation.mixing_epochs", epochs, "None, or 0 or more")
+
     def mixes(self, epoch: int) -> bool:
-        """Whether batches of an epoch may be mixed."""
+        """Return whether batches of an epoch, counted from 0, may be mixed."""
         early = self.mixing_epochs is None or epoch < self.mixing_epochs
         return early and bool(self.mixing and (self.mixup or self.cutmix))

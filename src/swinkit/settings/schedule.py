@@ -9,7 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from ..errors import require
 from ..type_check import require_kinds
@@ -22,19 +22,23 @@ LINEAR_END = 0.01  # of the peak: Microsoft's, which no configuration changes
 class Schedule:
     """A linear warm-up, then a curve of some kind."""
 
-    kind: Kind = "cosine"
-    epochs: int
-    warmup_epochs: float = 5
-    warmup_lr: float = 0.0  # at the first step
-    warmup_share: float | None = None  # OpenMMLab: warm up from this share of the curve to the curve itself
-    after_warmup: bool = (
-        True  # the cosine begins where the warm-up ends; else at the first step, hidden by it
-    )
-    final_lr: float = 1e-5  # cosine and poly: at the end
-    power: float = 1.0  # poly: of the time that is left
-    at: tuple[float, ...] = ()  # epochs. multistep: of the drops; step: one number, from drop to drop
-    factor: float = 0.1  # step and multistep: what a drop leaves of the rate
-    by_epoch: bool = False  # OpenMMLab: the curve moves on at the beginning of an epoch only
+    kind: Annotated[Kind, "curve of the learning rate after the warm-up"] = "cosine"
+    epochs: Annotated[int, "passes over the training pictures"]
+    warmup_epochs: Annotated[float, "epochs in which the learning rate rises"] = 5
+    warmup_lr: Annotated[float, "learning rate at the first step"] = 0.0
+    warmup_share: Annotated[
+        float | None, "warm up from this share of the curve, as mmcv does; null: from warmup_lr"
+    ] = None
+    after_warmup: Annotated[
+        bool, "begin to fall after the warm-up; else at the first step, hidden by the warm-up"
+    ] = True
+    final_lr: Annotated[float, "learning rate at the end, of cosine and poly"] = 1e-5
+    power: Annotated[float, "exponent of poly"] = 1.0
+    at: Annotated[
+        tuple[float, ...], "epochs of the drops (multistep), or one number from drop to drop (step)"
+    ] = ()
+    factor: Annotated[float, "what a drop of step and multistep leaves of the rate"] = 0.1
+    by_epoch: Annotated[bool, "change the rate once an epoch, as OpenMMLab, not at every step"] = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scheduled."""

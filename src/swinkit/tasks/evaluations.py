@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..data.dataset import Dataset
 from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
-from ..data.samples import Samples
 from ..errors import DataError
 from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.typed_json import read_json
@@ -56,7 +56,7 @@ def beside(batch: Any, weight: Tensor) -> Any:
     return replace(batch, **tensors | {"pixels": tensors["pixels"].to(weight.dtype)})
 
 
-def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, Any]:
+def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
     """What was measured, and how, as `metrics.json` states it."""
     return {
         "swinkit": __version__,
@@ -71,7 +71,7 @@ def protocol(task: str, samples: Samples, preprocess: Preprocess) -> dict[str, A
     }
 
 
-def summary(samples: Samples, preprocess: Preprocess) -> str:
+def summary(samples: Dataset, preprocess: Preprocess) -> str:
     """The same in one line for people."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"

@@ -6,13 +6,16 @@ from typing import Any
 
 from ..errors import DataError, UsageError
 from ..files.folder import SavedModel
+from ..settings.recipe import Recipe, from_json
 from .classification.model import Classifier
 from .classification.serialization import TASK as CLASSIFICATION
 from .classification.serialization import classifier_in, write_classifier
+from .classification.settings import ClassificationRecipe
 from .serialization import opened, rebuilding
 from .simmim.model import SimMIM
 from .simmim.serialization import TASK as MASKED
 from .simmim.serialization import simmim_in, write_simmim
+from .simmim.settings import SimMIMRecipe
 
 Model = Classifier | SimMIM
 
@@ -20,6 +23,21 @@ READERS: dict[str, Callable[[SavedModel, dict[str, Any]], Model]] = {
     CLASSIFICATION: classifier_in,
     MASKED: simmim_in,
 }
+
+RECIPES: dict[str, type[Recipe]] = {CLASSIFICATION: ClassificationRecipe, MASKED: SimMIMRecipe}
+
+
+def recipe_in(recorded: object) -> Recipe:
+    """Return the recipe that a run recorded as JSON, of whatever task.
+
+    Raises:
+        DataError: a field is missing or unknown.
+        UsageError: a value that the recipe refuses.
+    """
+    task = recorded.get("task") if isinstance(recorded, dict) else None
+    if task is not None and task not in RECIPES:
+        raise DataError(f"recipe.task must be one of {', '.join(RECIPES)}, got {task!r}")
+    return from_json(RECIPES.get(str(task), Recipe), recorded)
 
 
 def read_model(folder: Path) -> Model:

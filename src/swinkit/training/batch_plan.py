@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import DataError, UsageError
-from ..settings.recipe import Run
+from ..settings.run import Run
 from .job import MicroBatches
 
 EVALUATED = 64  # samples of an evaluation that are measured at a time

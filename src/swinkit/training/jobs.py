@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ..core.spec import Spec
+from ..data.dataset import ALL, HELD_OUT, TRAIN, ImageDataset, require_every_class
 from ..data.find_dataset import find_inputs, find_samples
 from ..data.loader import InOrder, Loader
 from ..data.preprocess import Preprocess
-from ..data.samples import ALL, HELD_OUT, TRAIN, Samples, require_every_class
 from ..errors import DataError, UsageError
 from ..models.build import build
 from ..models.catalogue import find
@@ -25,6 +25,7 @@ from ..tasks.classification.figures import draw_evaluation
 from ..tasks.classification.model import Classifier
 from ..tasks.classification.predictions import Answers
 from ..tasks.classification.serialization import training_card, write_classifier
+from ..tasks.classification.settings import ClassificationRecipe
 from ..tasks.evaluations import protocol
 from ..tasks.observed import Observed
 from ..tasks.registry import Model, read_model
@@ -32,6 +33,7 @@ from ..tasks.simmim.evaluation import MaskedEvaluation, as_measured
 from ..tasks.simmim.figures import write_reconstructions
 from ..tasks.simmim.model import SimMIM
 from ..tasks.simmim.serialization import pretraining_card, write_simmim
+from ..tasks.simmim.settings import SimMIMRecipe
 from ..tasks.transfer import classifier_from, match_head
 from ..weights.load import load_weights
 from ..weights.report import LoadReport
@@ -85,8 +87,9 @@ def classification(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             notes["head"] = report.mapped["head.classifier.weight"]
         elif isinstance(initial, Classifier):
             notes["head"] = match_head(task, initial)
+    assert isinstance(recipe, ClassificationRecipe)
     task.smoothing = recipe.augmentation.smoothing
-    prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed)
+    prepare = PrepareTraining(preprocess, recipe.augmentation, recipe.run.seed, len(training.classes))
 
     def save(folder: Path, scores: dict[str, float]) -> None:
         card = training_card(recipe.variant, training, held_out, scores["top1"])
@@ -109,7 +112,7 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
             f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its folder "
             f"{TRAIN}, or give a folder without {held_out.split}"
         )
-    assert recipe.masking is not None  # as recipes of this task are checked
+    assert isinstance(recipe, SimMIMRecipe)
     task = SimMIM(build(spec), recipe.masking, preprocess)
     notes = as_drawn(recipe)
     if initial is not None:
@@ -133,8 +136,8 @@ def simmim(recipe: Recipe, data: Path, initial: Model | None) -> Job:
 class Splits:
     """The samples of a training and those held out, and what makes batches of each."""
 
-    training: Samples
-    held_out: Samples
+    training: ImageDataset
+    held_out: ImageDataset
     prepare: Any
     prepare_held_out: Any
 
@@ -178,7 +181,7 @@ def job_with(
     )
 
 
-def config_of(recipe: Recipe, data: Path, training: Samples, held_out: Samples) -> dict[str, Any]:
+def config_of(recipe: Recipe, data: Path, training: ImageDataset, held_out: ImageDataset) -> dict[str, Any]:
     """What must be the same when a run is resumed, and where the data lie."""
     classes = {CLASSES: list(training.classes)} if training.classes else {}
     return {

@@ -7,7 +7,8 @@ from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError
 from ..runs.progress import Progress
-from ..settings.recipe import Recipe, Run
+from ..settings.recipe import Recipe
+from ..settings.run import Run
 from ..tasks.observed import Observed
 
 ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights

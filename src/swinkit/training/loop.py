@@ -24,7 +24,8 @@ from ..runs.logger import Diary
 from ..runs.progress import Length, Progress
 from ..runs.step_report import Reporting, Stopwatch, logged
 from ..runs.trackers import Trackers, require_trackers
-from ..settings.recipe import AUTO, Recipe, Run
+from ..settings.recipe import Recipe
+from ..settings.run import AUTO, Run
 from ..tasks.observed import Observed
 from ..tasks.precision import exact_convolutions
 from ..tasks.task import Task

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..settings.recipe import Optimiser, Rule
+from ..settings.optimiser import Optimiser, Rule
 from .muon import MATRICES, Muon
 from .roles import Role, Standing, standings
 

@@ -6,12 +6,13 @@ from typing import Literal, cast
 
 from torch import nn
 
-from ..core.attention import ScaledCosine
+from ..core.absolute_position import AbsolutePosition
 from ..core.backbone import Stage, Swin
 from ..core.mixing import WindowMixing
 from ..core.moe.experts import ExpertMLPs
 from ..core.moe.routers import CosineRouter
-from ..core.position import AbsolutePosition, LearnedBias, RelativeBias
+from ..core.position import LearnedBias, RelativeBias
+from ..core.similarity import ScaledCosine
 from ..heads.classify import ClassificationHead
 from ..heads.pyramid import Pyramid
 from ..heads.reconstruct import ReconstructionHead

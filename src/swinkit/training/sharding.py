@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..settings.recipe import Run
+from ..settings.run import Run
 from ..tasks.task import Task
 from .blocks import blocks, wrap_blocks
 from .exchange import processes

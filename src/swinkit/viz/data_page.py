@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from PIL import Image
 
 from ..data.check import Problem, Report
+from ..data.dataset import ImageDataset
 from ..data.images import ImageError
-from ..data.samples import Samples
 from ..data.size_stats import shapes, sides, span
 
 SIDE = 96  # pixels of a thumbnail's longer side
@@ -42,7 +42,7 @@ img { width: 96px; height: 96px; object-fit: contain; background: #f0f2f5; displ
 """
 
 
-def page(report: Report, splits: Sequence[Samples]) -> str:
+def page(report: Report, splits: Sequence[ImageDataset]) -> str:
     """The page; nothing that a file or class is called can become markup."""
     places = {name: (samples, i) for samples in splits for i, name in enumerate(samples.ids)}
     parts = [
@@ -64,7 +64,7 @@ def page(report: Report, splits: Sequence[Samples]) -> str:
     )
 
 
-def problem_part(problem: Problem, places: Mapping[str, tuple[Samples, int]]) -> str:
+def problem_part(problem: Problem, places: Mapping[str, tuple[ImageDataset, int]]) -> str:
     """A box; the first pictures that it is about, those that belong together side by side."""
     kind = "problem blocking" if problem.blocking else "problem"
     word = "Blocking" if problem.blocking else "Note"
@@ -127,7 +127,7 @@ def bar(count: int, most: int) -> str:
     return f'<span class="bar" style="width: {120 * count / most:.0f}px"></span>' if count else ""
 
 
-def class_rows(samples: Samples, counts: Mapping[str, int]) -> str:
+def class_rows(samples: ImageDataset, counts: Mapping[str, int]) -> str:
     """The first pictures of each class of a split, and how many there are."""
     most = max(counts.values(), default=1) or 1
     first: dict[int, list[int]] = {i: [] for i in range(len(samples.classes))}
@@ -145,7 +145,7 @@ def class_rows(samples: Samples, counts: Mapping[str, int]) -> str:
     return f"<h2>{escape(samples.split)}</h2><table>{''.join(rows)}</table>{rest}"
 
 
-def figures(pictures: Iterable[tuple[Samples, int]]) -> str:
+def figures(pictures: Iterable[tuple[ImageDataset, int]]) -> str:
     """Thumbnails with split, class and the names of the files."""
     return "".join(
         f'<figure title="{escape(samples.ids[i])}"><img alt="" src="{thumbnail(samples, i)}">'
@@ -155,16 +155,16 @@ def figures(pictures: Iterable[tuple[Samples, int]]) -> str:
     )
 
 
-def class_of(samples: Samples, index: int) -> str:
+def class_of(samples: ImageDataset, index: int) -> str:
     """Split and class of a picture."""
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
     return f"{samples.split}: {label}"
 
 
-def thumbnail(samples: Samples, index: int) -> str:
+def thumbnail(samples: ImageDataset, index: int) -> str:
     """A small JPEG inside an address; an empty one if the picture cannot be read."""
     try:
-        image = Image.fromarray(samples.load(index).permute(1, 2, 0).numpy())
+        image = Image.fromarray(samples[index].image.permute(1, 2, 0).numpy())
     except ImageError:
         return "data:,"
     image.thumbnail((SIDE, SIDE))

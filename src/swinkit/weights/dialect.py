@@ -1,4 +1,4 @@
-"""A dialect: one library's names for the parts of a Swin, and the way between them and ours."""
+"""A dialect: one library's names for the parts of a Swin, with the rules that translate to and from ours."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
 
 @dataclass(frozen=True)
 class NameMatch:
-    """What a dialect makes of the names in a file. Moves take names without the prefix; `full` has it."""
+    """Match of a file's names with a dialect. Moves take names without the prefix; `full` has it."""
 
     prefix: str
     full: dict[str, str]
@@ -30,12 +30,12 @@ class NameMatch:
 
     @property
     def renamed(self) -> dict[str, tuple[str, ...]]:
-        """Their full names -> ours, of every parameter."""
+        """Their full names of every parameter, each with ours."""
         return {self.full[name]: move.given for move in self.moves for name in move.taken}
 
     @cached_property
     def stages(self) -> set[int]:
-        """The stages that have a block."""
+        """Numbers of the stages that have a block."""
         return self._numbers(STAGE_NAMES)
 
     @cached_property
@@ -45,14 +45,14 @@ class NameMatch:
         return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
 
     def _numbers(self, pattern: Pattern) -> set[int]:
-        """The stages of which our names know something of this kind."""
+        """Return the stages that have a name of this pattern."""
         found = (pattern.match(name) for move in self.moves for name in move.given)
         return {int(values["i"]) for values in found if values is not None}
 
 
 @dataclass(frozen=True)
 class Translation:
-    """A file's tensors under our names, and what happened on the way."""
+    """Tensors of a file under our names, with a record of the changes."""
 
     state: State
     buffers: State  # the harmless ones, as `...token_mixer.bias.index` and `...token_mixer.bias.coordinates`
@@ -64,7 +64,7 @@ class Translation:
 
 @dataclass(frozen=True)
 class Dialect:
-    """One library's names, as rules that read and write, and what its weights were trained with.
+    """One library's names, as rules that read and write, and the settings its weights were trained with.
 
     `axes`: how many its models can have. `border` and `clipped_bias`: the parts of a `Spec` under which
     the library's own code runs, so that its weights answer here as there. `prefix`: what its whole models
@@ -91,7 +91,7 @@ class Dialect:
         return next(move.given[0] for rule in self.rules for move in rule.invert((EMBED,)))
 
     def match(self, names: Collection[str]) -> NameMatch | None:
-        """What this dialect makes of `names`; None if they hold no patch embedding as it names it.
+        """Match `names` with this dialect; None if they hold no patch embedding under its name.
 
         Raises:
             DataError: they hold two.
@@ -124,11 +124,11 @@ class Dialect:
         )
 
     def takes(self, state: State, match: NameMatch) -> bool:
-        """Whether the model that `match` finds in `state` has as many axes as this library's can have."""
+        """Return whether the matched model has a number of axes that this library's models can have."""
         return state[match.prefix + self.embed].ndim - 2 in self.axes
 
     def read(self, state: State, spec: Spec | None = None) -> Translation:
-        """Their state -> ours. `spec` tells the grid of an absolute embedding that is not square.
+        """Translate their state to ours. `spec` gives the grid of an absolute embedding that is not square.
 
         Raises:
             DataError: `state` holds no Swin in these names, or two, or a tensor that cannot be converted.
@@ -151,7 +151,7 @@ class Dialect:
         )
 
     def write(self, state: State, spec: Spec | None = None) -> State:
-        """Our state -> theirs, the inverse of `read`; with `spec`, the buffers that they save are added.
+        """Translate our state to theirs, the inverse of `read`; with `spec`, the buffers they save are added.
 
         Raises:
             UsageError: the library has no such models, with the reason, or no place for some of the tensors.
@@ -176,17 +176,17 @@ class Dialect:
         return {self.written(name): tensor for name, tensor in theirs.items()}
 
     def written(self, name: str) -> str:
-        """`name` with the prefix that it has in a whole model of theirs."""
+        """Return `name` with the prefix that it has in a whole model of theirs."""
         return name if name.startswith(self.beside) else self.prefix + name
 
     def distance(self, match: NameMatch) -> int:
-        """How far the prefix that `match` found is from the one that this dialect writes."""
+        """Return how far the prefix of `match` is from the one that this dialect writes."""
         own = len(self.prefix)
         return len(match.prefix) - own if match.prefix.endswith(self.prefix) else len(match.prefix) + own
 
 
 def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
-    """The names that no move takes."""
+    """Return the names that no move takes."""
     taken = {name for move in moves for name in move.taken}
     return [name for name in names if name not in taken]
 
@@ -194,7 +194,7 @@ def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
 def taken_once(
     names: Collection[str], rules: Iterable[Callable[[Collection[str]], list[Move]]]
 ) -> list[Move]:
-    """The moves of all rules; the first rule that knows a name has it, and no name is given twice."""
+    """Return the moves of all rules; the first rule that knows a name takes it, and none is given twice."""
     moves, left, given = [], set(names), set[str]()
     for rule in rules:
         for move in rule([name for name in names if name in left]):
@@ -206,7 +206,7 @@ def taken_once(
 
 
 def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
-    """The tensors that `moves` make of `source`.
+    """Return the tensors that `moves` make of `source`.
 
     Raises:
         DataError: a tensor has a shape from which none can be made.
@@ -224,7 +224,7 @@ def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> Stat
 
 
 def without_prefix(name: str, prefix: str) -> str:
-    """`name` without `prefix`, or without as much of it as it has (the head beside a `module.backbone.`)."""
+    """Remove `prefix`, or as much of it as `name` has (the head beside a `module.backbone.`)."""
     while prefix and not name.startswith(prefix):
         prefix = prefix[: prefix.rstrip(".").rfind(".") + 1]
     return name.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""All dialects by name, and telling from a file's names which one it speaks."""
+"""Table of all dialects by name, and the detection of a file's dialect from its names."""
 
 import difflib
 
@@ -78,7 +78,7 @@ LIBRARIES = (
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of that name.
+    """Return the dialect of that name.
 
     Raises:
         UsageError: there is none; the message lists those there are.
@@ -91,7 +91,7 @@ def dialect_named(name: str) -> Dialect:
 
 
 def detect(state: State) -> Dialect:
-    """The dialect in which `state` is a whole Swin (or else most of one) with the fewest names left over.
+    """Find the dialect in which `state` is a whole Swin (or most of one) with the fewest names left over.
 
     Decided from where merges, blocks and embedding stand and from the axes of the embedding, never from
     the head, which a file may lack; any prefix (`module.`, `model.`, `backbone.`) may stand before all
@@ -125,12 +125,12 @@ def detect(state: State) -> Dialect:
 
 
 def left_over(match: NameMatch) -> tuple[int, int]:
-    """How many names nothing explains, and how many belong to parts that are no Swin."""
+    """Return the number of unexplained names, and of names of parts that are no Swin."""
     return len(match.unexplained), len(match.unused)
 
 
 def differing(one: NameMatch, other: NameMatch) -> list[str]:
-    """Their names that two matches read differently."""
+    """Return the names of a file that two matches read differently."""
     return [
         name for name in {**one.renamed, **other.renamed} if one.renamed.get(name) != other.renamed.get(name)
     ]

@@ -1,4 +1,10 @@
-"""From tensors to the numbers of the Swin they belong to.
+"""Infer the spec of a Swin from its tensors.
+
+Fields that follow from no tensor keep their defaults: border policy, drop rates, `qk_scale`. V1's windows
+follow from its bias tables: of one axis always; of two axes as squares; of three with a square face,
+preferring the published windows. Where a file keeps its index buffers, any window follows exactly. Swin-MLP's
+windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE follow only from the coordinates
+that Microsoft and torchvision save beside them; V2-CR's follow from nothing.
 
 What no tensor tells is left at its default: border policy, drop rates, `qk_scale`. V1's windows follow
 from its bias tables: of one axis always; of two axes as squares; of three with a square face, preferring
@@ -28,7 +34,7 @@ MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 
 
 def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
-    """The spec of a state in our names.
+    """Infer the spec of a state in our names.
 
     `buffers` are those that a dialect's `Translation` kept.
 
@@ -50,7 +56,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
 
 
 def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> Spec:
-    """As `infer`, for names that begin with `backbone.`; a name that is absent is a KeyError."""
+    """Infer the spec from names that begin with `backbone.`; an absent name is a KeyError."""
     embed = state["backbone.embed.proj.weight"]
     axes, first = embed.ndim - 2, BLOCK.format(i=0, j=0)
     if axes not in (1, 2, 3):
@@ -79,7 +85,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
 
 
 def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecMLP:
-    """Of a Swin-MLP, given the (H, N, N) mixing weights of each stage: N tokens are a square window.
+    """Infer a Swin-MLP from the mixing weights (H, N, N) of each stage: N tokens are a square window.
 
     Raises:
         UsageError: they are none.
@@ -95,7 +101,7 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
 def continuous_spec(
     state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
 ) -> Spec:
-    """Of a V2 or a Swin-MoE.
+    """Infer a V2 or a Swin-MoE.
 
     Raises:
         UsageError: no coordinates tell the windows.
@@ -120,7 +126,7 @@ def continuous_spec(
 def learned_spec(
     state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
 ) -> Spec:
-    """Of a V1 or Video Swin.
+    """Infer a V1 or Video Swin.
 
     Raises:
         UsageError: the tables fit no window, or several.
@@ -138,26 +144,26 @@ def learned_spec(
 
 
 def unnamed(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
-    """What to say where tensors do not tell a model: why, and the names it may have."""
+    """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
     names = resembling(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
     return UsageError(f"{reason}; name the variant (--variant, or variant=){known}")
 
 
 def norm_every_of(state: Mapping[str, Tensor]) -> int | None:
-    """After how many blocks of a stage a V2 first norms its main branch."""
+    """Return the number of blocks of a stage after which a V2 first norms its main branch."""
     found = [values for name in state if (values := MAIN_NORM.match(name)) is not None]
     return min((int(values["j"]) + 1 for values in found), default=None)
 
 
 def hidden_of(state: Mapping[str, Tensor], block: str) -> int:
-    """Hidden channels of the channel mixer of the block whose names begin with `block`."""
+    """Return the hidden channels of the channel mixer of the block whose names begin with `block`."""
     experts = state.get(f"{block}channel_mixer.experts.fc1")
     return state[f"{block}channel_mixer.fc1.weight"].shape[0] if experts is None else experts.shape[1]
 
 
 def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Blocks of each stage."""
+    """Return the number of blocks of each stage."""
     places = {(values["i"], values["j"]) for name in state if (values := MEMBER.match(name)) is not None}
     counts = Counter(stage for stage, _ in places)
     stages = 1 + max((int(stage) for stage in counts), default=-1)
@@ -170,7 +176,7 @@ def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
 
 
 def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:
-    """The merging factor: 2 along every axis, or with time left alone (also if there is no merge)."""
+    """Return the merging factor: 2 along every axis, or all but time (also if there is no merge)."""
     everywhere, spatial = (2,) * axes, (1, 2, 2) if axes == 3 else (2,) * axes
     if stages == 1:
         return spatial
@@ -183,7 +189,7 @@ def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:
 
 
 def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
-    """(R, H) -> the window of a bias table, by its index buffer if there is one; None if nothing tells."""
+    """Return the window of a bias table (R, H), by its index buffer if there is one; None if it is open."""
     count = table.shape[0]
     if index is not None:
         window = window_of_index(index, axes)
@@ -199,7 +205,7 @@ def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
 
 
 def square_faced(count: int, axes: int) -> list[Size]:
-    """The windows with equal last two axes whose tables have `count` rows."""
+    """Return the windows with equal last two axes whose tables have `count` rows."""
     if axes == 1:
         return [((count + 1) // 2,)] if count % 2 else []
     found = []
@@ -213,7 +219,7 @@ def square_faced(count: int, axes: int) -> list[Size]:
 def continuous_windows(
     mixers: list[str], buffers: Mapping[str, Tensor]
 ) -> tuple[tuple[Size, ...], tuple[Size, ...]] | None:
-    """The windows of each stage, and those of pre-training, from a file's coordinates, if it kept any."""
+    """Return the window of each stage, and the pre-training windows, from a file's coordinates."""
     tables = [buffers.get(f"{mixer}bias.coordinates") for mixer in mixers]
     found = [windows_of_coordinates(table) for table in tables if table is not None]
     if len(found) < len(mixers):
@@ -228,7 +234,7 @@ EXPERTS_BIAS = Pattern(f"{BLOCK}channel_mixer.experts.fc2_bias")
 
 
 def routing_of(state: Mapping[str, Tensor], depths: tuple[int, ...]) -> dict[str, Any]:
-    """The fields of a `SpecMoE` that its tensors tell.
+    """Infer the fields of a `SpecMoE` that follow from its tensors.
 
     How many experts a token goes to, and who finds a slot, is in none, so those fields keep their defaults.
     """
@@ -249,7 +255,7 @@ def routing_of(state: Mapping[str, Tensor], depths: tuple[int, ...]) -> dict[str
 
 
 def biases(state: Mapping[str, Tensor]) -> dict[str, bool | None]:
-    """Whether MLPs end in a bias, and experts where they are not alike; experts alone tell for both."""
+    """Return whether MLPs end in a bias, and whether experts do where they differ."""
     dense, dense_biased, experts, experts_biased = (
         any(pattern.match(name) is not None for name in state)
         for pattern in (DENSE, DENSE_BIAS, EXPERTS, EXPERTS_BIAS)

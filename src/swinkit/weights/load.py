@@ -1,4 +1,4 @@
-"""Weights into a model and out of it, with every tensor accounted for."""
+"""Load weights into a model and export them, with every tensor accounted for."""
 
 import logging
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def load_weights(
     tables: str | None = None,
     channels: str = "same",
 ) -> LoadReport:
-    """Fill `model` from `state`, whose names may be any library's (`dialect` None: told from the names).
+    """Fill `model` from `state`, in the names of any library (`dialect` None: detected from the names).
 
     `model` is a bare `Swin` or has one as its `backbone`, beside a head of any kind. Parts that only the file
     has are reported as unused. `head`, `tables` (None: the dialect's own way) and `channels` say what is done
@@ -64,14 +64,14 @@ def load_weights(
 
 
 def require_tensors(state: State) -> None:
-    """Raise DataError, naming them, if there is anything but tensors in `state`."""
+    """Raise DataError, with their names, if `state` holds anything but tensors."""
     strangers = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
         raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.files.tensors.read_state")
 
 
 def fill(model: nn.Module, state: State) -> None:
-    """Give `model` a whole state in the names of `canonical`.
+    """Load a whole state in the names of `canonical` into `model`.
 
     Raises:
         UsageError: part of `state` is on the meta device, so that it holds no values.
@@ -88,7 +88,7 @@ def fill(model: nn.Module, state: State) -> None:
 
 
 def export_weights(model: nn.Module, dialect: str) -> State:
-    """The tensors of `model` under the names of `dialect`, with the buffers that its library insists on.
+    """Return the tensors of `model` in the names of `dialect`, with the buffers its library requires.
 
     They share memory with the model where nothing is converted.
 
@@ -99,7 +99,7 @@ def export_weights(model: nn.Module, dialect: str) -> State:
 
 
 def backbone_of(model: nn.Module) -> Swin:
-    """The Swin in `model`, or `model` itself.
+    """Return the Swin in `model`, or `model` itself.
 
     Raises:
         UsageError: there is none.
@@ -111,19 +111,19 @@ def backbone_of(model: nn.Module) -> Swin:
 
 
 def canonical(model: nn.Module) -> State:
-    """The detached tensors of `model`, named as a classifier's or pyramid's."""
+    """Return the detached tensors of `model`, named as a classifier's or pyramid's."""
     prefix = BACKBONE if isinstance(model, Swin) else ""
     return {prefix + name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
 def windows_of(backbone: Swin) -> dict[str, Size]:
-    """The window of each bias table, by the table's name."""
+    """Return the window of each bias table, by the table's name."""
     modules = backbone.named_modules(prefix="backbone")
     return {f"{name}.table": module.window for name, module in modules if isinstance(module, LearnedBias)}
 
 
 def account(dialect: str, translation: Translation, current: State, fitted: Fitted, head: str) -> LoadReport:
-    """What became of every tensor of the file and of the model."""
+    """Build the report of what happened to every tensor of the file and of the model."""
     absent = {name: "not in the file" for name in current if name not in translation.state}
     unfit = absent | fitted.misshapen
     kept = {
@@ -149,13 +149,13 @@ def account(dialect: str, translation: Translation, current: State, fitted: Fitt
 
 
 def part_of(name: str) -> str:
-    """The part of a model that a tensor belongs to, which a model has whole or not at all."""
+    """Return the part of a model that a tensor belongs to; a model has a part whole or not at all."""
     first, *rest = name.split(".")
     return first if first == "backbone" or not rest else f"{first}.{rest[0]}"
 
 
 def failure(report: LoadReport) -> str:
-    """How many tensors failed, and the first of each kind."""
+    """Format the number of tensors that failed, and the first of each kind."""
     misshapen = [f"{name} {shapes}" for name, shapes in report.misshapen.items()]
     kinds = (("of other shapes", misshapen), ("missing", report.missing), ("unexpected", report.unexpected))
     found = [(what, names) for what, names in kinds if names]
@@ -163,12 +163,12 @@ def failure(report: LoadReport) -> str:
 
 
 def first_of(names: Sequence[str]) -> str:
-    """The first of `names`, said to be that if there are more."""
+    """Format the first of `names`, and mention that there are more."""
     return f"first: {listed(names[:1])}" if len(names) > 1 else listed(names)
 
 
 def advice(report: LoadReport) -> str:
-    """What a user can do about a report that failed."""
+    """Return the remedy for a report that failed."""
     trouble = [*report.missing, *report.misshapen]
     if trouble and not report.unexpected and not any(name.startswith(BACKBONE) for name in trouble):
         return (

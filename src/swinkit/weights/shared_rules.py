@@ -1,4 +1,6 @@
-"""Rules that several libraries share: most are descendants of the same code and differ in a few names.
+"""Rules that several libraries share, because most descend from the same code and differ in a few names.
+
+Our names are those of a classifier (`backbone.`, `head.`) or of a pyramid (`backbone.`, `norms.`).
 
 Ours are those of a classifier (`backbone.`, `head.`) or of a pyramid (`backbone.`, `norms.`).
 """
@@ -21,7 +23,7 @@ ABSOLUTE = "backbone.position.embedding"
 
 
 def embedding(prefix: str) -> tuple[Rule, ...]:
-    """The patch embedding, where its two parts are called `proj` and `norm`."""
+    """Rename the patch embedding, whose two parts are called `proj` and `norm`."""
     return (
         Rename(f"{prefix}proj.*", "backbone.embed.proj.*"),
         Rename(f"{prefix}norm.*", "backbone.embed.norm.*"),
@@ -55,7 +57,7 @@ def block_layers(
 
 
 def own_biases(prefix: str, *, attention: str = "attn.") -> tuple[Rule, ...]:
-    """V2's biases of q and v as two tensors of the attention; first among the rules that know `attn.qkv`."""
+    """Rename V2's separate biases of q and v; these rules must precede others that know `attn.qkv`."""
     return (
         Rename(f"{prefix}{attention}q_bias", f"{MIXER}qkv.q_bias"),
         Rename(f"{prefix}{attention}v_bias", f"{MIXER}qkv.v_bias"),
@@ -63,7 +65,7 @@ def own_biases(prefix: str, *, attention: str = "attn.") -> tuple[Rule, ...]:
 
 
 def merges(prefix: str) -> tuple[Rule, ...]:
-    """The two parts of each patch merging."""
+    """Rename the two parts of each patch merging."""
     return (
         Rename(f"{prefix}norm.*", f"{MERGE}norm.*"),
         Rename(f"{prefix}reduction.*", f"{MERGE}reduction.*"),
@@ -73,7 +75,7 @@ def merges(prefix: str) -> tuple[Rule, ...]:
 def window_buffers(
     prefix: str, index: Build | None = None, coordinates: Build | None = None, *, attention: str = "attn."
 ) -> tuple[Buffer, ...]:
-    """The buffers of blocks under `prefix`; those with a build are written."""
+    """Return the buffers of blocks under `prefix`; those with a build are written."""
     return (
         Buffer(f"{prefix}{attention}relative_position_index", f"{MIXER}bias.index", index),
         Buffer(f"{prefix}{attention}relative_coords_table", f"{MIXER}bias.coordinates", coordinates),
@@ -83,7 +85,7 @@ def window_buffers(
 
 
 def keyless_bias(theirs: str, *, beside: str) -> Rule:
-    """(3 * C) of q, k, v <-> (C) of q and (C) of v, in attention that gives k no bias (V2).
+    """Split the bias (3 * C) of q, k, v into (C) of q and (C) of v, where attention gives k no bias (V2).
 
     Only where the tensor `beside` tells that it is such attention. The k third is written as zeros and
     not read: no library that stores it uses it.
@@ -92,26 +94,26 @@ def keyless_bias(theirs: str, *, beside: str) -> Rule:
 
 
 def without_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(3 * C)] -> [(C), (C)]."""
+    """Drop k: [(3 * C)] -> [(C), (C)]."""
     (bias,) = tensors
     third = bias.numel() // 3
     return bias.flatten()[:third].clone(), bias.flatten()[2 * third :].clone()
 
 
 def with_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(C), (C)] -> [(3 * C)]."""
+    """Insert zeros for k: [(C), (C)] -> [(3 * C)]."""
     q, v = tensors
     return [torch.cat([q, torch.zeros_like(q), v])]
 
 
 def apart(prefix: str, names: Sequence[str]) -> Rule:
-    """Three projections called `names` <-> our one of q, k and v, whose rows are theirs one after another."""
+    """Join three projections called `names` to our one of q, k and v, whose rows are theirs in order."""
     theirs = tuple(f"{prefix}{name}.*" for name in names)
     return Together(theirs, (f"{MIXER}qkv.*",), joined, thirds)
 
 
 def keyless_apart(prefix: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
-    """The same in V2, where the key has no bias and ours of the others are tensors of their own."""
+    """Join three projections of V2, where the key has no bias and our other biases are separate."""
     query, key, value = (f"{prefix}{name}" for name in names)
     weights = tuple(f"{name}.weight" for name in (query, key, value))
     return (
@@ -122,17 +124,17 @@ def keyless_apart(prefix: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
 
 
 def joined(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(C, ...), (C, ...), (C, ...)] -> [(3 * C, ...)]."""
+    """Join three projections: [(C, ...), (C, ...), (C, ...)] -> [(3 * C, ...)]."""
     return [torch.cat(list(tensors))]
 
 
 def thirds(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(3 * C, ...)] -> [(C, ...), (C, ...), (C, ...)], each with memory of its own."""
+    """Split into three projections with memory of their own: [(3 * C, ...)] -> [(C, ...)] * 3."""
     return [part.clone() for part in tensors[0].chunk(3)]
 
 
 def reconstruction(mask_token: str, decoder: str) -> tuple[Rule, ...]:
-    """What SimMIM adds to a backbone: the embedding of a masked patch, and the decoder."""
+    """Rename what SimMIM adds to a backbone: the embedding of a masked patch, and the decoder."""
     return (
         Reshape(mask_token, "mask_token", lambda x, _: x.flatten(), lambda x: x.reshape(1, 1, -1)),
         Rename(f"{decoder}.*", "head.decoder.*"),
@@ -140,17 +142,17 @@ def reconstruction(mask_token: str, decoder: str) -> tuple[Rule, ...]:
 
 
 def token_positions(theirs: str = "absolute_pos_embed") -> Rule:
-    """The absolute embedding (*grid, C), written as (1, L, C) (Microsoft)."""
+    """Reshape the absolute embedding (*grid, C), written as (1, L, C) (Microsoft)."""
     return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.reshape(1, -1, x.shape[-1]))
 
 
 def map_positions(theirs: str = "absolute_pos_embed") -> Rule:
-    """The absolute embedding (*grid, C), written as (1, C, *grid) (the dense forks)."""
+    """Reshape the absolute embedding (*grid, C), written as (1, C, *grid) (the dense forks)."""
     return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.movedim(-1, 0)[None].contiguous())
 
 
 def on_grid(embedding: Tensor, spec: Spec | None) -> Tensor:
-    """(1, L, C) or (1, C, *grid) -> (*grid, C).
+    """Arrange an absolute embedding on its grid: (1, L, C) or (1, C, *grid) -> (*grid, C).
 
     L tokens lie on the grid of `spec` if it has as many, else on a square.
 

@@ -1,4 +1,7 @@
-"""Where downloaded checkpoints lie, and when a file there is taken for what it should be. Torch-free.
+"""Cache of downloaded checkpoints, and the checks that a cached file is intact. Torch-free.
+
+A checkpoint lies at ROOT/VARIANT/DATASET/FILE, with its record in `FILE.json`. Its SHA-256 begins as the
+table of checkpoints says or, where nobody published one, is that of the first download.
 
 ROOT/VARIANT/DATASET/FILE, and beside it `FILE.json`, what is known of it: its SHA-256 begins as the table
 says or, where nobody published one, is that of the first download.
@@ -32,7 +35,7 @@ LOCKS = ".locks"  # a folder of its own, because a lock must outlive the file it
 
 @dataclass(frozen=True)
 class DownloadRecord:
-    """What is known of a file in the cache."""
+    """Record of a file in the cache."""
 
     name: str  # of the checkpoint
     address: str
@@ -44,25 +47,25 @@ class DownloadRecord:
 
     @classmethod
     def read(cls, path: Path) -> "DownloadRecord | None":
-        """The record of the file `path`; None if there is none."""
+        """Return the record of the file `path`; None if there is none."""
         try:
             return cls(**json.loads(beside(path, RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
-        """Put it beside the file, whole or not at all."""
+        """Write the record beside the file."""
         with atomic_write(beside(path, RECORD), "choose another folder with SWINKIT_CACHE") as new:
             new.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def beside(path: Path, ending: str) -> Path:
-    """A file that accompanies `path`."""
+    """Return the path of a file that accompanies `path`."""
     return path.with_name(path.name + ending)
 
 
 def address_of(checkpoint: Checkpoint) -> str:
-    """Where its bytes are: on Google Drive behind the page; with `$SWINKIT_MIRROR`, below that address."""
+    """Return the address of the bytes: behind the page on Google Drive, or below `$SWINKIT_MIRROR`."""
     address, mirror = checkpoint.address, os.environ.get("SWINKIT_MIRROR")
     parts = urlsplit(address)
     if mirror:
@@ -71,7 +74,7 @@ def address_of(checkpoint: Checkpoint) -> str:
 
 
 def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> Path:
-    """The file of a checkpoint, downloaded if it is not in the cache.
+    """Return the file of a checkpoint, downloaded if it is not in the cache.
 
     Raises:
         DataError: it is not there any more, or is not what was published or downloaded first.
@@ -93,7 +96,7 @@ def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> P
 
 
 def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience) -> None:
-    """Download the file unless somebody put it there, check it, and keep what is known of it."""
+    """Download the file unless a user put it there, check it, and write its record."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     new = path if path.exists() else beside(path, PARTIAL)
@@ -125,7 +128,7 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
 
 
 def is_intact(path: Path) -> bool:
-    """Whether the file is there, as it was recorded; one that was touched since is hashed again.
+    """Return whether the file is there as recorded; a file that was touched since is hashed again.
 
     Raises:
         DataError: it is another file than was recorded.
@@ -145,13 +148,13 @@ def is_intact(path: Path) -> bool:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def forget(partial: Path) -> None:
-    """Remove a partial file."""
+    """Remove a partial file and its mark."""
     for path in (partial, Mark.path(partial)):
         path.unlink(missing_ok=True)
 
@@ -183,7 +186,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class CachedFile:
-    """One file in the cache; `record` None if its download has not ended."""
+    """File in the cache; `record` is None while its download has not ended."""
 
     path: Path
     name: str
@@ -192,7 +195,7 @@ class CachedFile:
 
 
 def entries() -> list[CachedFile]:
-    """What is in the cache, whole or begun, in the order of the names."""
+    """List the files in the cache, whole or partial, sorted by name."""
     found = []
     for path in (place(row) for row in published().values() if row.address.startswith("https:")):
         name = f"{path.parent.parent.name}/{path.parent.name}"
@@ -205,7 +208,7 @@ def entries() -> list[CachedFile]:
 
 
 def remove(entry: CachedFile) -> None:
-    """Delete a file of the cache and what accompanies it; folders that are empty then go too.
+    """Delete a file of the cache and the files that accompany it, and then folders that are empty.
 
     Raises:
         EnvironmentProblem: another process is downloading it, or it cannot be deleted.

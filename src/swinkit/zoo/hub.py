@@ -1,4 +1,8 @@
-"""The Hugging Face hub: `hf:org/name` -> files and what they say of themselves; a folder -> a repository.
+"""Hugging Face hub: download the weights and metadata of `hf:org/name`, and upload a folder.
+
+Files are downloaded, cached and shared with other libraries by huggingface_hub, which only this module and
+`hub_errors` import. Only weights and settings are requested; other files of a repository, code above all, are
+never downloaded.
 
 Files are downloaded, kept and shared with other libraries by huggingface_hub, imported here and in
 `hub_errors` alone. Only weights and settings are asked for; what else a repository holds, code above all,
@@ -36,7 +40,7 @@ FORBIDDEN = "the network is forbidden (--offline, $SWINKIT_OFFLINE or $HF_HUB_OF
 
 @dataclass(frozen=True)
 class Remote:
-    """What the hub tells of a file: bytes, and for large files the SHA-256."""
+    """Size in bytes of a file on the hub, and for large files the SHA-256."""
 
     size: int | None
     sha256: str | None
@@ -44,7 +48,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one revision (None: its main branch), and its files by name.
+    """Repository at one revision (None: its main branch), and its files by name.
 
     `files` None: the hub is not asked, and only what is in this machine's cache is there.
     """
@@ -54,12 +58,12 @@ class Repository:
     files: Mapping[str, Remote] | None = None
 
     def __str__(self) -> str:
-        """As the user names it."""
+        """Return the name as a user writes it."""
         return f"{PREFIX}{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
 def fetch(source: str) -> tuple[Path, Facts]:
-    """The weights of `hf:org/name` or `hf:org/name@revision`, and what is known of them.
+    """Download the weights of `hf:org/name` or `hf:org/name@revision`, and return them with their facts.
 
     For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
     a file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
@@ -76,7 +80,7 @@ def fetch(source: str) -> tuple[Path, Facts]:
 
 
 def fetched(repository: Repository) -> tuple[Path, Facts]:
-    """As `fetch`, of a repository that was looked up."""
+    """Download the weights of an opened repository."""
     find, where = partial(file_of, repository), f"{repository}: "
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
@@ -89,7 +93,7 @@ def fetched(repository: Repository) -> tuple[Path, Facts]:
 
 
 def by_hand(source: str) -> str:
-    """What to do on a machine that cannot reach the hub."""
+    """Return the instructions for a machine that cannot reach the hub."""
     from huggingface_hub import constants
 
     name, revision = named(source)
@@ -101,7 +105,7 @@ def by_hand(source: str) -> str:
 
 
 def named(source: str) -> tuple[str, str | None]:
-    """`org/name` and the revision of `hf:org/name@revision`.
+    """Split `hf:org/name@revision` into `org/name` and the revision.
 
     Raises:
         UsageError: it names no repository, or one that the hub cannot have.
@@ -119,7 +123,7 @@ def named(source: str) -> tuple[str, str | None]:
 
 
 def writable(name: str) -> str:
-    """`org/name`, if something can be pushed there by that name.
+    """Return `org/name` if it is a name that can be pushed to.
 
     Raises:
         UsageError: it names no repository, or a revision of one.
@@ -130,7 +134,7 @@ def writable(name: str) -> str:
 
 
 def opened(source: str) -> Repository:
-    """The repository that `source` names, with the list of its files if the hub can be reached."""
+    """Return the repository that `source` names, with its list of files if the hub can be reached."""
     repository = Repository(*named(source))
     if is_offline():
         return repository
@@ -150,21 +154,21 @@ def opened(source: str) -> Repository:
 
 
 def is_offline() -> bool:
-    """Whether the user has forbidden the network, to swinkit or to huggingface_hub."""
+    """Return whether the user has forbidden the network, to swinkit or to huggingface_hub."""
     from huggingface_hub import constants
 
     return offline() or constants.HF_HUB_OFFLINE
 
 
 def client() -> "HfApi":
-    """Who talks to the hub; token, cache and address are huggingface_hub's own."""
+    """Return the client of the hub; token, cache and address are huggingface_hub's own."""
     from huggingface_hub import HfApi
 
     return HfApi(library_name="swinkit", library_version=__version__)
 
 
 def required(repository: Repository, name: str) -> Path:
-    """A file of the repository, on this machine.
+    """Return a file of the repository that must be there, downloaded if it is not cached.
 
     Raises:
         DataError: it has none of this name.
@@ -181,7 +185,7 @@ def required(repository: Repository, name: str) -> Path:
 
 
 def file_of(repository: Repository, name: str) -> Path | None:
-    """A file of the repository, downloaded unless it is in the cache; None if there is none."""
+    """Return a file of the repository, downloaded unless it is cached; None if there is none."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     cached_only = repository.files is None
@@ -204,7 +208,7 @@ def file_of(repository: Repository, name: str) -> Path | None:
 
 
 def compare(path: Path, known: str | None, where: str) -> None:
-    """Compare a file with the SHA-256 that the hub knows, else with the one that is its name in the cache."""
+    """Compare a file with the SHA-256 that the hub knows, else with the one in its name in the cache."""
     kept = path.resolve().name
     expected = known or (kept if SHA256.fullmatch(kept) else None)
     if expected is None:  # a small text, which git keeps under another hash
@@ -221,7 +225,7 @@ def compare(path: Path, known: str | None, where: str) -> None:
 
 
 def upload(folder: Path, name: str, *, private: bool, revision: str | None, message: str) -> str:
-    """Make `name` (org/name) on the hub if there is none, and put all of `folder` there in one commit.
+    """Create `name` (org/name) on the hub if it is missing, and put all of `folder` there in one commit.
 
     Returns the address of the commit.
 

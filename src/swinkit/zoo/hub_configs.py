@@ -1,4 +1,4 @@
-"""What the readers of a hub's config.json share: checked numbers -> spec and preprocessing. Torch-free."""
+"""Shared parts of the readers of a hub's config.json: spec and preprocessing. Torch-free."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """None means: not known, so that the tensors, or the usual values, decide."""
+    """Metadata of a file of weights. None means unknown: the tensors, or the usual values, decide."""
 
     variant: str | None = None  # the name of one of `models.specs.VARIANTS`
     spec: Spec | None = None  # the architecture itself, where no variant has it
@@ -27,7 +27,9 @@ class Facts:
 
 
 def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
-    """The windows of pre-training of V2, one a stage: where they say 0, or nothing, those that it has.
+    """Return the pre-training windows of V2, one a stage; the stage's own where they are 0 or absent.
+
+    A list has one entry a stage, also for two stages; it is never (height, width) for all.
 
     A list is one a stage, of two stages too; it is never (height, width) of all.
     """
@@ -42,7 +44,7 @@ def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...
 
 
 def spec_with(make: Callable[[], Spec], name: str) -> Spec:
-    """What `make` makes, and DataError naming the file `name` if no Swin can be built from its numbers."""
+    """Return what `make` makes; raise DataError naming the file `name` if no Swin can be built from it."""
     try:
         spec = make()
         require_plausible(vars(spec))
@@ -52,7 +54,7 @@ def spec_with(make: Callable[[], Spec], name: str) -> Spec:
 
 
 def plain_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str, Any] | None:
-    """`fields`, if `known` to be what is meant and fit for a `Preprocess`; else None, and a warning."""
+    """Return `fields` if they are `known` and fit a `Preprocess`; else log a warning and return None."""
     resize = fields["resize"]
     whole = resize is None or max(fields["crop"]) <= resize < 2**31
     if known and whole and fields["interpolation"] in RESAMPLING.values():

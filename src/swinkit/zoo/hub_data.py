@@ -1,4 +1,6 @@
-"""Data sets of the Hugging Face hub: `hf:org/name` -> a folder here, in one of the layouts of `data`.
+"""Data sets of the Hugging Face hub: `hf:org/name` -> a folder in one of the layouts of `data`.
+
+Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub caches and shares them.
 
 Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub keeps and shares them.
 """
@@ -16,7 +18,7 @@ BESIDE = ("state.json", "dataset_info.json", "dataset_dict.json", "classes.txt")
 
 
 def located(data: str | os.PathLike[str]) -> Path:
-    """Where the data of that name lie: `hf:org/name` or `hf:org/name@revision`, downloaded; else the path.
+    """Return the path of a data set; `hf:org/name` or `hf:org/name@revision` is downloaded.
 
     Raises:
         UsageError: no name of a repository.
@@ -28,7 +30,7 @@ def located(data: str | os.PathLike[str]) -> Path:
 
 
 def fetch_data(source: str) -> Path:
-    """The folder of a data set in huggingface_hub's cache, as it is at that revision.
+    """Return the folder of a data set in huggingface_hub's cache, at one revision.
 
     Raises:
         UsageError: as `located`; so the others.

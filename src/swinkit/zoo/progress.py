@@ -1,4 +1,6 @@
-"""A download as it is seen: a bar on a terminal, else a line now and then. Torch-free.
+"""Progress of a download: a bar on a terminal, else a line for each quarter. Torch-free.
+
+rich is imported where it is used, so that the tables of checkpoints stay quick to read.
 
 rich is imported where it is used, so that the tables of checkpoints stay quick to read.
 """
@@ -14,7 +16,7 @@ SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Watch]:
-    """A function to be told the bytes so far and in all; what it is told appears on stderr."""
+    """Yield a function that takes the bytes so far and in total, and shows them on stderr."""
     if not sys.stderr.isatty():
         yield lines(title)
         return
@@ -33,7 +35,7 @@ def progress_bar(title: str) -> Iterator[Watch]:
 
 
 def lines(title: str) -> Watch:
-    """For pipes and files: how much there is to come, then each quarter that has."""
+    """Return the same function for pipes and files: it writes the size, then a line for each quarter."""
     told: list[int] = []
 
     def watch(have: int, total: int | None) -> None:

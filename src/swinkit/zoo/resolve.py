@@ -1,4 +1,4 @@
-"""From what a user names to a file or folder on this machine, and what is known of it."""
+"""Resolve a user's name for a model to a file or folder on this machine, and its facts."""
 
 import os
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ NOTHING = Facts()
 
 @dataclass(frozen=True)
 class Source:
-    """A file of weights, or a saved model's folder, on this machine; `said` by its publishers, for people."""
+    """File of weights, or folder of a saved model, on this machine; `said` are its publishers' remarks."""
 
     path: Path
     facts: Facts = NOTHING
@@ -27,7 +27,7 @@ class Source:
 
 
 def find_source(name: str | os.PathLike[str] | None) -> Source:
-    """The file, folder, checkpoint or repository (`hf:org/name`) of that name; None: what comes with swinkit.
+    """Resolve a file, folder, checkpoint or repository (`hf:org/name`); None is the packaged model.
 
     Raises:
         DataError: it is not there, or not what it should be.
@@ -53,7 +53,7 @@ def find_source(name: str | os.PathLike[str] | None) -> Source:
 
 
 def of_path(path: Path) -> Source:
-    """A file or folder of this machine, and what a config.json of another library says of it.
+    """Resolve a local file or folder, with the facts in another library's config.json.
 
     Raises:
         DataError: the config.json is damaged, or tells of no Swin that swinkit has.
@@ -73,7 +73,7 @@ def of_path(path: Path) -> Source:
 
 
 def of_folder(folder: Path) -> Source:
-    """A saved model, files of ranks, or what timm or transformers wrote: then its file of weights.
+    """Resolve a saved model, files of ranks, or a folder of timm or transformers to its weights.
 
     Raises:
         DataError: it is another library's, and damaged or of no Swin that swinkit has.
@@ -94,7 +94,7 @@ def of_folder(folder: Path) -> Source:
 
 
 def of_checkpoint(checkpoint: Checkpoint) -> Source:
-    """A published checkpoint, downloaded if it is not here."""
+    """Resolve a published checkpoint, and download it if it is not cached."""
     if checkpoint.folder is not None:
         return Source(checkpoint.folder)
     said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *reported(checkpoint))
@@ -108,6 +108,6 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
 
 
 def reported(checkpoint: Checkpoint) -> list[str]:
-    """What was measured by those who published it, and their remark."""
+    """Return what its publishers measured, and their remark."""
     numbers = ", ".join(f"{metric} {value:g}" for metric, value in checkpoint.reported.items())
     return [f"reported: {numbers}"] * bool(numbers) + [f"note: {checkpoint.note}"] * bool(checkpoint.note)

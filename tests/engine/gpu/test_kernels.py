@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import BORDERS
+from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
 from swinkit.engine.gpu import fallback as support
 from swinkit.engine.gpu import reference as twin
@@ -49,7 +49,7 @@ class Strange(RolledLayout):
     arrange = restore = None
 
 
-GRID = torch.zeros(1, 8, 8, 48)
+GRID = torch.zeros(1, 8, 8, 16)
 LAYOUT = PadThenRoll((8, 8), (4, 4), (2, 2))
 
 
@@ -63,8 +63,8 @@ LAYOUT = PadThenRoll((8, 8), (4, 4), (2, 2))
         ((GRID, Strange((8, 8), (4, 4), (2, 2)), 2, ScaledDot()), "they do not know Strange"),
         ((GRID, PadThenRoll((8, 8), (4, 4), (4, 4)), 2, ScaledDot()), "further than its size"),
         ((GRID, PadThenRoll((2,) * 4, (1,) * 4, (0,) * 4), 2, ScaledDot()), "4 axes, more than 3"),
-        ((torch.zeros(1, 4, 4, 3 * 160), LAYOUT, 1, ScaledDot()), "160 channels, more than 128"),
-        ((torch.zeros(1).expand(1, 2**14, 2**13, 48), LAYOUT, 2, ScaledDot()), "numbers"),
+        ((torch.zeros(1, 4, 4, 160), LAYOUT, 1, ScaledDot()), "160 channels, more than 128"),
+        ((torch.zeros(1).expand(1, 2**14, 2**13, 16), LAYOUT, 2, ScaledDot()), "numbers"),
         ((GRID, LAYOUT, 2, ScaledDot(), 0.1), "dropped at random"),
     ],
 )

@@ -1,8 +1,8 @@
-"""Answers for a few images or tokens at a time, so that what lies between two operations stays in the cache.
+"""Run a module on a few images or tokens at a time, so that intermediates fit in the CPU's cache.
 
-Faster on a CPU alone, and without gradients alone: then nothing has to outlive the next operation. With
-gradients it saves memory: of what the backward pass makes, and of what a checkpoint makes again, there is no
-more at a time than belongs to a piece.
+This is faster on a CPU only, and without gradients only, since then nothing outlives the next operation. With
+gradients it saves memory: intermediates of the backward pass, and of what a checkpoint recomputes, exist for
+one chunk at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,69 +10,67 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .eager import is_watched, runs_at_once
+from .torch_internals import has_hooks
 
-PIECE = 2**19  # numbers; with the hidden layer, at four times the width, about what caches hold
-LEARNED_PIECE = 2**20  # larger, as each piece adds its share to the gradients of all weights
+CHUNK = 2**19  # numbers of the input; the hidden layer of an MLP, four times as wide, still fits the cache
+CHUNK_WITH_GRADIENTS = 2**20  # larger, because each chunk adds its share to the gradients of all weights
 
 
-def in_pieces(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """`forward(x)` of `part`, for the B images or tokens of `x`, (B, ...)."""
-    if not (exceeds_a_piece(x, PIECE) and goes_in_pieces(part, x)):
+def in_chunks(module: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Compute `forward(x)` of `module` for the B images or tokens of `x`, (B, ...)."""
+    if x.numel() <= CHUNK or not can_split_batch(module, x):  # sizes first: the other visits every submodule
         return forward(x)
-    return piece_by_piece(forward, x, PIECE)
+    return chunk_by_chunk(forward, x, CHUNK)
 
 
-def by_token(part: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """`forward(x)` of `part`, for the tokens of `x`, (..., C), of which none sees another."""
-    if not (exceeds_a_piece(x, PIECE) and goes_in_pieces(part, x)):
+def in_token_chunks(module: nn.Module, forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Compute `forward(x)` of `module`, which treats each token by itself: (..., C) -> (..., C)."""
+    if x.numel() <= CHUNK or not can_split_batch(module, x):
         return forward(x)
-    return piece_by_piece(forward, x.flatten(0, -2), PIECE).view(x.shape)
+    return chunk_by_chunk(forward, x.flatten(0, -2), CHUNK).view(x.shape)
 
 
-def learned_by_token(parts: Sequence[nn.Module], forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """As `by_token`, where gradients are wanted: `forward(x)` of `parts`."""
-    if not (exceeds_a_piece(x, LEARNED_PIECE) and learns_in_pieces(parts, x)):
+def in_token_chunks_with_gradients(
+    parts: Sequence[nn.Module], forward: Callable[[Tensor], Tensor], x: Tensor
+) -> Tensor:
+    """Compute `forward(x)` of `parts` as `in_token_chunks` does, where gradients are wanted."""
+    if x.numel() <= CHUNK_WITH_GRADIENTS or not can_split_tokens(parts, x):
         return forward(x)
-    return piece_by_piece(forward, x.flatten(0, -2), LEARNED_PIECE).view(x.shape)
+    return chunk_by_chunk(forward, x.flatten(0, -2), CHUNK_WITH_GRADIENTS).view(x.shape)
 
 
-def piece_by_piece(forward: Callable[[Tensor], Tensor], x: Tensor, piece: int) -> Tensor:
-    """`forward(x)`, for as many of the B rows of `x`, (B, ...), at a time as have `piece` numbers."""
-    rows = max(1, piece * len(x) // max(1, x.numel()))
-    return forward(x) if len(x) <= rows else torch.cat([forward(some) for some in x.split(rows)])
+def chunk_by_chunk(forward: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
+    """Compute `forward(x)` for as many of the B rows of `x`, (B, ...), at a time as have `size` numbers."""
+    rows = max(1, size * len(x) // max(1, x.numel()))
+    return forward(x) if len(x) <= rows else torch.cat([forward(chunk) for chunk in x.split(rows)])
 
 
-def exceeds_a_piece(x: Tensor, piece: int) -> bool:
-    """Whether there is more of `x` than one piece; asked first, as what follows visits every module."""
-    return runs_at_once(x) and x.numel() > piece  # sizes that are recorded must not be compared
-
-
-def goes_in_pieces(part: nn.Module, x: Tensor) -> bool:
-    """Whether `part` may be given `x` in pieces."""
-    if not runs_at_once(x) or torch.is_grad_enabled() or x.device.type != "cpu":
+def can_split_batch(module: nn.Module, x: Tensor) -> bool:
+    """Return whether `module` may be given the images of `x` a few at a time."""
+    if torch.is_grad_enabled() or x.device.type != "cpu":
         return False
-    return all(map(takes_images_apart, part.modules()))
+    return all(map(answers_by_image, module.modules()))
 
 
-def takes_images_apart(module: nn.Module) -> bool:
-    """Whether `module` may be given a part of a batch.
+def answers_by_image(module: nn.Module) -> bool:
+    """Return whether `module` may be given a part of a batch.
 
-    Not if it draws for each image, as in training, looks across images, as experts do, or is watched.
+    It may not if it draws at random for each image, as in training, if it mixes images, as experts do, or if
+    it has hooks.
     """
-    return not (module.training or is_watched(module) or getattr(module, "looks_across_images", False))
+    return not (module.training or has_hooks(module) or getattr(module, "mixes_images", False))
 
 
-def learns_in_pieces(parts: Sequence[nn.Module], x: Tensor) -> bool:
-    """Whether `parts` may be given `x` in pieces although gradients are wanted."""
-    if not runs_at_once(x) or not torch.is_grad_enabled() or x.device.type != "cpu":
+def can_split_tokens(parts: Sequence[nn.Module], x: Tensor) -> bool:
+    """Return whether `parts` may be given the tokens of `x` a few at a time although gradients are wanted."""
+    if not torch.is_grad_enabled() or x.device.type != "cpu":
         return False
-    return all(takes_tokens_apart(module) for part in parts for module in part.modules())
+    return all(answers_by_token(module) for part in parts for module in part.modules())
 
 
-def takes_tokens_apart(module: nn.Module) -> bool:
-    """Whether `module` is known to answer for each token by itself, in training too, and is not watched."""
-    if is_watched(module) or (isinstance(module, nn.Dropout) and module.training and module.p > 0):
+def answers_by_token(module: nn.Module) -> bool:
+    """Return whether `module` is known to treat each token by itself, in training too, and has no hooks."""
+    if has_hooks(module) or (isinstance(module, nn.Dropout) and module.training and module.p > 0):
         return False
     known = type(module) in (nn.Linear, nn.LayerNorm, nn.GELU, nn.Dropout)
-    return known or getattr(module, "looks_at_one_token", False)
+    return known or not getattr(module, "mixes_tokens", True)

@@ -1,34 +1,43 @@
-"""Whether operations run at once, or are recorded for later.
+"""The seam between each plain `forward` of `core` and its fast twin.
 
-What runs at once may look things up, remember them, and choose by size. What is recorded or transformed, by
-`torch.compile`, `torch.export`, tracing, `torch.func` or forward-mode differentiation, has to be spelled out
-in operations on what comes in.
+Operations that run eagerly may look things up, keep results, and choose by size. Operations that are recorded
+or transformed, by `torch.compile`, `torch.export`, tracing, `torch.func` or forward-mode differentiation,
+have to be spelled out on what comes in; there the plain `forward` runs.
 """
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
 import torch
-from torch import Tensor, nn
-from torch._C._functorch import peek_interpreter_stack  # no public function tells
-from torch.autograd import forward_ad
-from torch.nn.modules import module as of_all_modules
+from torch import Tensor
+
+from .torch_internals import is_transforming
+
+Forward = TypeVar("Forward", bound=Callable[[Any, Tensor], Tensor])
 
 
-def runs_at_once(x: Tensor) -> bool:
-    """Whether operations on `x` are carried out right now, on numbers that are there."""
+def fast_twin(fast: Callable[[Any, Tensor], Tensor]) -> Callable[[Forward], Forward]:
+    """Let `fast` compute a `forward` where operations run eagerly; the original stays as `forward.plain`."""
+
+    def decorate(plain: Forward) -> Forward:
+        @wraps(plain)
+        def forward(self: Any, x: Tensor) -> Tensor:
+            return fast(self, x) if is_eager(x) else plain(self, x)
+
+        twin: Any = forward
+        twin.plain = plain
+        return twin
+
+    return decorate
+
+
+def is_eager(x: Tensor) -> bool:
+    """Return whether operations on `x` are carried out now, on numbers in memory."""
     return (
         type(x) is Tensor
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]  documented, not exported
         and not x.is_meta
-        and peek_interpreter_stack() is None
-        and forward_ad._current_level < 0  # noqa: SLF001  nor one for this
+        and not is_transforming()
     )
-
-
-def is_watched(module: nn.Module) -> bool:
-    """Whether a hook sees every call of `module`, which then has to be called once, and with all there is."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or all_are_watched())  # noqa: SLF001  only way
-
-
-def all_are_watched() -> bool:
-    """Whether a hook sees every call of every module."""
-    return bool(of_all_modules._global_forward_hooks or of_all_modules._global_forward_pre_hooks)  # noqa: SLF001

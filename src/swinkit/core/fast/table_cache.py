@@ -1,18 +1,18 @@
-"""Tables that were made lately, for as long as they take little memory."""
+"""A least-recently-used cache of tables, limited by the memory that they take."""
 
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar, TypeVarTuple
 
-MOST = 2**28  # bytes of one kind of table: those of batches of 8 pictures of 800 x 1333, for example
+CAPACITY = 2**28  # bytes of one kind of table: enough for batches of 8 images of 800 x 1333, for example
 OVERHEAD = 2**12  # bytes of a table beside its numbers
 
 
 class Sized(Protocol):
-    """A table that knows how large it is."""
+    """A table that knows its size."""
 
     @property
     def nbytes(self) -> int:
-        """In memory."""
+        """The memory that it takes, in bytes."""
         ...
 
 
@@ -20,18 +20,18 @@ Key = TypeVarTuple("Key")
 Table = TypeVar("Table", bound=Sized)
 
 
-class Recent(Generic[*Key, Table]):
-    """What `make` makes, made anew only if it was not lately: what was asked for last is dropped last.
+class TableCache(Generic[*Key, Table]):
+    """Decorator that caches the tables a function makes, and drops the least recently used ones.
 
     Several Python threads may ask at the same time; at worst a table is made twice.
     """
 
     def __init__(self, make: Callable[[*Key], Table]):
         self.make = make
-        self.tables: dict[Hashable, Table] = {}  # what was asked for last is last
+        self.tables: dict[Hashable, Table] = {}  # the most recently used is last
 
     def __call__(self, *key: *Key) -> Table:
-        """The table of these arguments."""
+        """Return the table of these arguments."""
         table = self.tables.pop(key, None)
         if table is None:
             table = self.make(*key)
@@ -40,8 +40,8 @@ class Recent(Generic[*Key, Table]):
         return table
 
     def make_room(self, count: int) -> None:
-        """For so many bytes, as far as there is any."""
-        excess = self.nbytes + count - MOST
+        """Drop tables until `count` more bytes fit, or none is left."""
+        excess = self.nbytes + count - CAPACITY
         for key, table in self.tables.copy().items():
             if excess <= 0:
                 break
@@ -50,6 +50,6 @@ class Recent(Generic[*Key, Table]):
 
     @property
     def nbytes(self) -> int:
-        """Of all tables together."""
-        tables = self.tables.copy()  # in one go: other threads may change them meanwhile
+        """The memory that all tables take together, in bytes."""
+        tables = self.tables.copy()  # at once, because other threads may change them meanwhile
         return sum(table.nbytes + OVERHEAD for table in tables.values())

@@ -1,70 +1,79 @@
-"""What was computed from weights, remembered for as long as they stay the same.
+"""A cache of tensors computed from weights, valid for as long as the weights stay the same.
 
-It is for answers without gradients. What is computed on the way of a gradient is computed anew, and what was
-remembered is forgotten then: after a step of training nothing is taken on trust.
+It serves answers without gradients. A tensor that a gradient depends on is computed anew, and the cache is
+emptied then, so that nothing computed before a step of training is used after it.
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-ENTRIES = 8  # at most, of one part of a model
-LARGEST = 2**20  # numbers; making more takes long, but using it much longer
+from .torch_internals import version_of
+
+ENTRIES = 8  # of one module, at most
+LARGEST = 2**20  # numbers of an entry; larger tensors take long to compute, but using them takes much longer
 
 
-class Memo:
-    """Values by key. A copy of a model starts without any, and none is saved with it."""
+class WeightCache:
+    """Tensors by key, each with the weights it was computed from."""
 
     def __init__(self) -> None:
-        self.entries: dict[Hashable, tuple[list[Seen], Tensor]] = {}
+        self.entries: dict[Hashable, tuple[list[WeightState], Tensor]] = {}
 
-    def __call__(self, key: Hashable, weights: Iterable[Tensor], make: Callable[[], Tensor]) -> Tensor:
-        """What `make` makes of `weights`, unless it is remembered from these very numbers."""
+    def get(self, key: Hashable, weights: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
+        """Return `compute()`, or its cached result if `weights` still hold the same numbers."""
         weights = list(weights)
         if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
-            self.forget()
-            return make()
+            self.clear()
+            return compute()
         entry = self.entries.get(key)
-        if entry is not None and all(map(Seen.again, entry[0], weights)):
+        if entry is not None and all(map(WeightState.matches, entry[0], weights)):
             return entry[1]
-        with torch.inference_mode(mode=False), torch.no_grad():  # what is made here may meet a gradient later
-            value = make()
+        with torch.inference_mode(mode=False), torch.no_grad():  # the result may meet a gradient later
+            value = compute()
         if value.numel() <= LARGEST:
             if len(self.entries) >= ENTRIES:
-                self.entries.clear()
-            self.entries[key] = [Seen(weight) for weight in weights], value
+                self.clear()
+            self.entries[key] = [WeightState(weight) for weight in weights], value
         return value
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def clear(self) -> None:
+        """Remove all entries."""
         self.entries.clear()
 
-    def __reduce__(self) -> tuple[type["Memo"], tuple[()]]:
-        """Copied and pickled without its values."""
-        return Memo, ()
 
-
-class Seen:
+class WeightState:
     """A weight as it was.
 
-    On the CPU its numbers are compared, which takes microseconds. Elsewhere that would make the host wait for
-    the device, so the version that torch counts is: a write through `.data` escapes it.
+    On the CPU its numbers are compared, which takes microseconds. On other devices that would make the host
+    wait, so torch's count of writes is compared: a write through `.data` escapes it.
     """
 
     def __init__(self, weight: Tensor):
-        self.weight = weight.detach()  # also keeps the memory from being another weight's
+        self.weight = weight.detach()  # also keeps the memory from becoming another weight's
         self.version = None
         if weight.device.type == "cpu":
             self.weight = self.weight.clone()
         elif not weight.is_inference():
-            self.version = weight._version  # noqa: SLF001  there is no public one
+            self.version = version_of(weight)
 
-    def again(self, weight: Tensor) -> bool:
-        """Whether `weight` is still the same."""
+    def matches(self, weight: Tensor) -> bool:
+        """Return whether `weight` is still the same; False if that cannot be told."""
         if (weight.device, weight.dtype) != (self.weight.device, self.weight.dtype):
             return False
         if weight.device.type == "cpu":
             return torch.equal(weight, self.weight)
-        same = weight.data_ptr() == self.weight.data_ptr() and not weight.is_inference()
-        return same and weight._version == self.version  # noqa: SLF001
+        if self.version is None or weight.is_inference():
+            return False
+        return weight.data_ptr() == self.weight.data_ptr() and version_of(weight) == self.version
+
+
+CACHES: WeakKeyDictionary[nn.Module, WeightCache] = WeakKeyDictionary()  # so copies of a module start empty
+
+
+def cache_of(module: nn.Module) -> WeightCache:
+    """Return the cache of one module, which lives as long as the module."""
+    cache = CACHES.get(module)
+    return CACHES.setdefault(module, WeightCache()) if cache is None else cache

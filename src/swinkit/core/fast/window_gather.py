@@ -1,8 +1,8 @@
-"""Windows by one gather each way, in the order of their kinds: the fast twin of `viewing.py`.
+"""Windows by one gather each way, grouped by the mask that they need.
 
-One gather pads, rolls, cuts into windows and separates the heads. The windows that it yields are grouped by
-the mask that they need: only those at the far end of a shifted axis straddle the seam, so in two dimensions
-there are at most four kinds, in three eight.
+One gather pads, rolls, cuts into windows and separates the heads, as `WindowLayout.partition` and reshaping
+do in several steps. Only windows at the far end of a shifted axis straddle the seam and need a mask, so in
+two dimensions there are at most four kinds of windows, in three eight.
 
 Shapes: B batch, *S grid size, L = prod(S) tokens, W windows, N tokens in a window, K kinds, P parts (query,
 key and value, or their mix), H heads, D channels of a head.
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from ..kernels import attend_by_kind
 from ..windows import RolledLayout
-from .table_cache import Recent
+from .attend_by_kind import attend_by_kind
+from .table_cache import TableCache
 
-FARTHEST = 2**31  # rows that 32 bits can count
+INT32_ROWS = 2**31  # rows that 32 bits can count
 
 
 @dataclass(frozen=True, eq=False)
-class Kinds:
-    """The windows of a layout, in the order of the masks they need."""
+class WindowKinds:
+    """The windows of a layout, in the order of the masks that they need."""
 
     places: Tensor  # (W, N), on the CPU: which token of the grid is there, -1 for padding
     counts: tuple[int, ...]  # how many windows are of each kind
@@ -33,13 +33,13 @@ class Kinds:
 
     @property
     def nbytes(self) -> int:
-        """In memory."""
+        """The memory that they take, in bytes."""
         return self.places.nbytes + self.masks.nbytes
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Which D channels go where, between (B, L, P, H, D) on the grid and (P, W, B, H, N, D) in windows."""
+class GatherRows:
+    """Row numbers of D channels each, on the grid, (B, L, P, H, D), and in windows, (P, W, B, H, N, D)."""
 
     cut: Tensor  # (P * W * B * H * N): for each row in windows, the row on the grid; any for padding
     uncut: Tensor  # (B * L * P * H): for each row on the grid, the row in windows
@@ -48,27 +48,27 @@ class Rows:
 
     @property
     def nbytes(self) -> int:
-        """In memory: 8 bytes for every token, head and part of a batch, and more for padding."""
+        """The memory that they take, in bytes: 8 for each token, head and part, and more for padding."""
         return sum(x.nbytes for x in (self.cut, self.uncut, self.holes, self.fill))
 
 
-@Recent
+@TableCache
 @torch.inference_mode(False)
-def kinds(layout: RolledLayout, device: torch.device) -> Kinds:
-    """The kinds of windows of `layout`."""
+def kinds_of(layout: RolledLayout, device: torch.device) -> WindowKinds:
+    """Group the windows of `layout` by their masks."""
     places = layout.places
     mask = layout.mask(places.device)
     if mask is None:
         mask = torch.zeros(len(places), 1, 1, device="cpu")
     masks, kind, counts = mask.unique(dim=0, return_inverse=True, return_counts=True)
-    return Kinds(places[kind.argsort(stable=True)], tuple(counts.tolist()), masks.to(device))
+    return WindowKinds(places[kind.argsort(stable=True)], tuple(counts.tolist()), masks.to(device))
 
 
-@Recent
+@TableCache
 @torch.inference_mode(False)
-def rows(layout: RolledLayout, device: torch.device, batch: int, parts: int, heads: int) -> Rows:
-    """The rows of `layout`."""
-    places = kinds(layout, device).places
+def rows_of(layout: RolledLayout, device: torch.device, batch: int, parts: int, heads: int) -> GatherRows:
+    """Compute the rows that the gathers of `layout` take."""
+    places = kinds_of(layout, device).places
     count = batch * math.prod(layout.grid) * parts * heads
     grid = torch.arange(count, device="cpu").view(batch, math.prod(layout.grid), parts, heads)
     cut = grid[:, places.clamp(min=0)].permute(3, 1, 0, 4, 2)  # from B, W, N, P, H to P, W, B, H, N
@@ -77,25 +77,25 @@ def rows(layout: RolledLayout, device: torch.device, batch: int, parts: int, hea
     cut, padding = cut.flatten(), padding.flatten()
     uncut = torch.empty_like(grid).flatten()
     uncut[cut[~padding]] = (~padding).nonzero()[:, 0]
-    short = torch.int32 if len(cut) < FARTHEST else torch.int64
-    return Rows(
+    short = torch.int32 if len(cut) < INT32_ROWS else torch.int64
+    return GatherRows(
         cut.to(device, short), uncut.to(device, short), padding.nonzero()[:, 0].to(device), fill.to(device)
     )
 
 
-class Cut(Function):
-    """(B * L * P * H, D) on the grid -> (P * W * B * H * N, D) in windows, with padding out of (P * H, D)."""
+class CutWindows(Function):
+    """Cut the grid, (B * L * P * H, D), into windows, (P * W * B * H * N, D); padding is (P * H, D)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, padding: Tensor | None, rows: Rows) -> Tensor:
-        """A gather."""
+    def forward(ctx: Any, x: Tensor, padding: Tensor | None, rows: GatherRows) -> Tensor:
+        """Gather."""
         ctx.rows, ctx.padding = rows, None if padding is None else padding.shape
         x = x.index_select(0, rows.cut)
         return x if padding is None else x.index_copy_(0, rows.holes, padding.index_select(0, rows.fill))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        """A gather as well, where autograd's own would scatter."""
+        """Gather as well, where autograd's own backward would scatter."""
         (gradient,), rows, padding = grad_outputs, ctx.rows, None
         if ctx.padding is not None:
             holes = gradient.index_select(0, rows.holes)
@@ -103,51 +103,53 @@ class Cut(Function):
         return gradient.index_select(0, rows.uncut), padding, None
 
 
-class Uncut(Function):
-    """(P * W * B * H * N, D) in windows -> (B * L * P * H, D) on the grid; padding is left out."""
+class JoinWindows(Function):
+    """Join windows, (P * W * B * H * N, D), to the grid, (B * L * P * H, D), leaving out padding."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Rows) -> Tensor:
-        """A gather."""
+    def forward(ctx: Any, x: Tensor, rows: GatherRows) -> Tensor:
+        """Gather."""
         ctx.rows = rows
         return x.index_select(0, rows.uncut)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
-        """A gather; nothing comes back to padding."""
+        """Gather; padding gets no gradient."""
         (gradient,), rows = grad_outputs, ctx.rows
         gradient = gradient.index_select(0, rows.cut)
         return (gradient.index_fill(0, rows.holes, 0) if len(rows.holes) else gradient), None
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """The windows of `layout`, for operations that are carried out at once."""
+class GatheredWindows:
+    """The windows of `layout`, cut and joined by one gather each."""
 
     layout: RolledLayout
     heads: int
 
     def split(self, qkv: Tensor, padding: Tensor | None) -> Tensor:
-        """(B, *S, 3 * H * D) -> (3, W, B, H, N, D); tokens beyond the grid are `padding`, (3 * H * D)."""
+        """Cut into windows, with `padding` beyond the grid: (B, *S, 3 * H * D) -> (3, W, B, H, N, D)."""
         batch, depth = len(qkv), qkv.shape[-1] // (3 * self.heads)
-        table = rows(self.layout, qkv.device, batch, 3, self.heads)
+        table = rows_of(self.layout, qkv.device, batch, 3, self.heads)
         filling = None if padding is None else padding.reshape(-1, depth)
-        windows = Cut.apply(qkv.reshape(-1, depth), filling, table)
+        windows = CutWindows.apply(qkv.reshape(-1, depth), filling, table)
         layout = self.layout
         return windows.view(3, math.prod(layout.counts), batch, self.heads, math.prod(layout.window), depth)
 
     def join(self, x: Tensor) -> Tensor:
-        """(W, B, H, N, D) -> (B, *S, H * D)."""
+        """Join windows: (W, B, H, N, D) -> (B, *S, H * D)."""
         batch, depth = x.shape[1], x.shape[-1]
-        table = rows(self.layout, x.device, batch, 1, self.heads)
-        return Uncut.apply(x.reshape(-1, depth), table).view(batch, *self.layout.grid, self.heads * depth)
+        table = rows_of(self.layout, x.device, batch, 1, self.heads)
+        return JoinWindows.apply(x.reshape(-1, depth), table).view(
+            batch, *self.layout.grid, self.heads * depth
+        )
 
     def offsets(self, bias: Tensor) -> Tensor:
-        """(H, N, N) -> (K, H, N, N): the bias and the mask of each kind."""
-        return bias + kinds(self.layout, bias.device).masks[:, None]
+        """Add the mask of each kind to the bias: (H, N, N) -> (K, H, N, N)."""
+        return bias + kinds_of(self.layout, bias.device).masks[:, None]
 
     def attend(
         self, q: Tensor, k: Tensor, v: Tensor, scale: float, offsets: Tensor, dropout: float
     ) -> Tensor:
-        """Three (W, B, H, N, D) and offsets (K, H, N, N) -> (W, B, H, N, D)."""
-        return attend_by_kind(q, k, v, scale, offsets, kinds(self.layout, q.device).counts, dropout)
+        """Attend within windows, with offsets (K, H, N, N): three (W, B, H, N, D) -> (W, B, H, N, D)."""
+        return attend_by_kind(q, k, v, scale, offsets, kinds_of(self.layout, q.device).counts, dropout)

@@ -43,7 +43,7 @@ class Experts(nn.Module):
     before the first. It is an answer and no state: copies and saved modules begin without it.
     """
 
-    looks_across_images = True  # the tokens of a batch compete for slots
+    mixes_images = True  # the tokens of a batch compete for slots
 
     def __init__(self, router: Router, experts: ExpertMLPs, policy: Policy, balance_loss: Balance):
         super().__init__()

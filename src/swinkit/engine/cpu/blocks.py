@@ -13,11 +13,10 @@ from ...core.attention import WindowAttention
 from ...core.backbone import Stage
 from ...core.block import Block
 from ...core.spec import Size
-from . import fallback as refusals
-from . import library
+from . import fallback, library
 from .huge_pages import Pages
 from .library import Library
-from .native import Native
+from .native import NativeForward
 from .packed_module import GRIDS, Snapshot
 from .packing import Kept, offsets, packed_block
 from .windows import Tables, tables
@@ -37,7 +36,7 @@ class PackedBlocks(Snapshot):
     def __init__(self, twin: nn.Module):
         self.twin, self.blocks = twin, blocks_of(twin)
         super().__init__(twin, self.blocks)
-        self.unknown = self.unknown or next(filter(None, map(refusals.of_block, self.blocks)), None)
+        self.unknown = self.unknown or next(filter(None, map(fallback.of_block, self.blocks)), None)
         self.weights: list[tuple[library.Block, Kept]] | None = None
         self.offsets: dict[tuple[int, Size], Tensor] = {}  # of a block, in windows of this size
 
@@ -85,12 +84,12 @@ def attention_of(block: Block) -> WindowAttention:
     return block.token_mixer
 
 
-class NativeBlocks(Native[PackedBlocks]):
+class NativeBlocks(NativeForward[PackedBlocks]):
     """(B, *S, C) -> (B, *S, C): blocks in turn, in one go. The twin is their stage, or a single block."""
 
     def pack(self) -> PackedBlocks:
         """The blocks as they are now."""
-        return PackedBlocks(self.twin)
+        return PackedBlocks(self.module)
 
     def run(self, engine: Library, packed: PackedBlocks, x: Tensor) -> Tensor:
         """(B, *S, C) -> (B, *S, C)."""

@@ -4,12 +4,17 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ...core.attention import KeylessBiasLinear, ScaledCosine, ScaledDot, WindowAttention
-from ...core.block import MLP, DropPath, PostNormBlock, PreNormBlock
-from ...core.fast.eager import all_are_watched, runs_at_once
+from ...core.attention import WindowAttention
+from ...core.block import PostNormBlock, PreNormBlock
+from ...core.drop_path import DropPath
+from ...core.fast.eager import is_eager
+from ...core.fast.torch_internals import has_global_hooks, has_hooks, is_dispatch_watched, version_of
+from ...core.mlp import MLP
 from ...core.position import ContinuousBias, LearnedBias, PrintedBias
+from ...core.qkv import KeylessBiasLinear
+from ...core.similarity import ScaledCosine, ScaledDot
+from ..forward import EngineForward
 
 FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits
 LEAST_AXES = 3  # of what any part is given: images, channels and at least one more
@@ -72,9 +77,9 @@ def cuts_patches(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> bool:
 
 def of_call(x: Tensor) -> str | None:
     """Why this call needs the plain path, whatever the weights."""
-    if not runs_at_once(x) or _get_current_dispatch_mode() is not None:
+    if not is_eager(x) or is_dispatch_watched():
         return "torch records or watches every operation"
-    if all_are_watched():
+    if has_global_hooks():
         return "a hook watches all modules"
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return f"it is given {x.dtype} on {x.device}"
@@ -98,6 +103,8 @@ def of_weights(parameters: Sequence[Tensor]) -> str | None:
             return f"a weight is a {type(parameter.data).__name__}"
         if parameter.is_inference():
             return "its weights were made in inference mode, so that changes could not be noticed"
+        if version_of(parameter) is None:
+            return "torch counts no writes to weights, so that changes could not be noticed"
     return None
 
 
@@ -106,7 +113,7 @@ def of_modules(modules: Iterable[nn.Module]) -> str | None:
     for module in modules:
         if module.training:
             return "it is in training mode"
-        if module._forward_hooks or module._forward_pre_hooks:  # noqa: SLF001  there is no public way to ask
+        if has_hooks(module):
             return f"a hook watches a {type(module).__name__} inside of it"
     return None
 
@@ -114,6 +121,7 @@ def of_modules(modules: Iterable[nn.Module]) -> str | None:
 def of_forwards(modules: Iterable[nn.Module]) -> str | None:
     """Why these modules, which would not be called, do otherwise than their class says."""
     for module in modules:
-        if "forward" in vars(module):
+        own = vars(module).get("forward")
+        if own is not None and not isinstance(own, EngineForward):  # an engine's answers as the class does
             return f"a {type(module).__name__} inside of it has a forward of its own"
     return None

@@ -1,18 +1,17 @@
-"""What stands in for a module's `forward`: native code where it can, the module's own forward elsewhere.
+"""The `forward` that native code computes on a CPU.
 
-A module stays what it is, with its weights, its names and its class; only its attribute `forward` is set.
-The plain path is the class's forward, and is taken whenever a call needs what native code does not give
-(`refusals.py`); the first time, a line of the log says why.
+The module's own forward answers what native code cannot (`fallback.py`); the log says why, once.
 """
 
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from . import fallback as refusals
+from ..forward import EngineForward
+from . import fallback
 from .build import ready
 from .library import Library
 from .packed_module import Snapshot
@@ -22,40 +21,36 @@ logger = logging.getLogger(__name__)
 Packed = TypeVar("Packed", bound=Snapshot)
 
 
-class Native(ABC, Generic[Packed]):
-    """The `forward` of `twin`, set by `attach`."""
+class NativeForward(EngineForward, Generic[Packed]):
+    """A module's `forward` in native code, from weights that were packed for it."""
 
-    def __init__(self, twin: nn.Module):
-        self.twin = twin
+    def __init__(self, module: nn.Module):
+        super().__init__(module)
         self.packed: Packed | None = None
-        self.told = set[str]()  # the refusals that were logged
+        self.logged = set[str]()  # reasons for falling back
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles pack their weights anew: structures hold addresses."""
+        """Leave the packed weights out of copies and pickles, because structures hold addresses."""
         return self.__dict__ | {"packed": None}
 
-    def attach(self) -> None:
-        """Take the place of the twin's own forward."""
-        self.twin.forward = self
-
     def __call__(self, x: Tensor) -> Tensor:
-        """As the twin."""
-        if torch.compiler.is_compiling():  # no log there, nor anything else that cannot be traced
-            return type(self.twin).forward(self.twin, x)
-        reason = refusals.of_call(x)
+        """Compute what the module's class computes."""
+        if torch.compiler.is_compiling():  # a log, among others, cannot be traced
+            return self.plain(x)
+        reason = fallback.of_call(x)
         if reason is None:
             packed = self.current()
             reason, engine = packed.refusal(x), ready()
             if reason is None and engine is not None:
                 return self.run(engine, packed, x.contiguous())
         reason = reason or "it is not built for this machine (`swinkit optimize`)"
-        if reason not in self.told:
-            self.told.add(reason)
-            logger.info("a %s runs without the engine: %s", type(self.twin).__name__, reason)
-        return type(self.twin).forward(self.twin, x)
+        if reason not in self.logged:
+            self.logged.add(reason)
+            logger.info("a %s runs without the engine: %s", type(self.module).__name__, reason)
+        return self.plain(x)
 
     def current(self) -> Packed:
-        """The modules as they are; taken anew if they have changed."""
+        """Return the packed module, packed anew if the module has changed."""
         packed = self.packed
         if packed is None or not packed.holds():
             packed = self.packed = self.pack()
@@ -63,8 +58,8 @@ class Native(ABC, Generic[Packed]):
 
     @abstractmethod
     def pack(self) -> Packed:
-        """The modules as they are now."""
+        """Pack the module as it is now."""
 
     @abstractmethod
     def run(self, engine: Library, packed: Packed, x: Tensor) -> Tensor:
-        """As the twin, natively; `x` is contiguous."""
+        """Compute the forward natively; `x` is contiguous."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...core.fast.torch_internals import version_of
 from ...core.spec import Size
-from . import fallback as refusals
+from . import fallback
 from .library import Library
 
 GRIDS = 8  # sizes of input for which structures are kept
@@ -30,13 +31,13 @@ class Snapshot(ABC):
         self.counts = [(place, len(place)) for place in places]
         self.entries = [(*entry, place) for place in places for entry in place.items() if counts(*entry)]
         self.versions = self.count_versions()
-        self.unknown = refusals.of_forwards(self.inside)
+        self.unknown = fallback.of_forwards(self.inside)
         self.grids: OrderedDict[Size, Any] = OrderedDict()
 
-    def count_versions(self) -> list[tuple[int, int]]:
+    def count_versions(self) -> list[tuple[int, int | None]]:
         """One for each weight; it changes with whatever is written to it through torch."""
         counted = [p for p in self.parameters if not p.is_inference()]
-        return [(p.data_ptr(), p._version) for p in counted]  # noqa: SLF001  torch has no public name for it
+        return [(p.data_ptr(), version_of(p)) for p in counted]
 
     def holds(self) -> bool:
         """Whether neither a weight nor a module nor a setting was changed, added or removed since."""
@@ -50,8 +51,8 @@ class Snapshot(ABC):
         """Why native code must not answer for these modules, as they are now."""
         return (
             self.unknown
-            or refusals.of_weights(self.parameters)
-            or refusals.of_modules(self.inside)
+            or fallback.of_weights(self.parameters)
+            or fallback.of_modules(self.inside)
             or (None if self.takes(x) else f"it is given a tensor of shape {tuple(x.shape)}")
         )
 

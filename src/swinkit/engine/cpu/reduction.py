@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
 from ...core.spec import Size
 from ...core.tiles import pad_to, round_up
-from . import fallback as refusals
-from . import library
+from . import fallback, library
 from .library import Library
-from .native import Native
+from .native import NativeForward
 from .packed_module import Snapshot
 from .packing import packed_reduction
 from .windows import KEPT
@@ -60,7 +59,7 @@ class PackedReduction(Snapshot):
     def __init__(self, twin: nn.Module):
         super().__init__(twin, [twin])
         self.twin = twin
-        self.unknown = self.unknown or refusals.of_reduction(twin)
+        self.unknown = self.unknown or fallback.of_reduction(twin)
 
     def takes(self, x: Tensor) -> bool:
         """Whether `x` is (B, in_channels, *P) or (B, *S, C)."""
@@ -89,23 +88,23 @@ class PackedReduction(Snapshot):
         return Prepared(reduction, size, [table, kept])
 
 
-class NativeReduction(Native[PackedReduction]):
+class NativeReduction(NativeForward[PackedReduction]):
     """The `forward` of a `PatchEmbed`, a `NormThenReduce` or a `ReduceThenNorm`."""
 
     def pack(self) -> PackedReduction:
         """The twin as it is now."""
-        return PackedReduction(self.twin)
+        return PackedReduction(self.module)
 
     def run(self, engine: Library, packed: PackedReduction, x: Tensor) -> Tensor:
         """(B, in_channels, *P) or (B, *S, C) -> the twin's answer."""
-        twin = self.twin
-        if isinstance(twin, PatchEmbed):
+        module = self.module
+        if isinstance(module, PatchEmbed):
             pixels = x.movedim(1, -1)
-            padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), twin.patch))
+            padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), module.patch))
             x = padded.movedim(-1, 1).contiguous()
-            grid, columns = tuple(x.shape[2:]), twin.proj.out_channels
+            grid, columns = tuple(x.shape[2:]), module.proj.out_channels
         else:
-            assert isinstance(twin, NormThenReduce | ReduceThenNorm)
-            grid, columns = tuple(x.shape[1:-1]), twin.reduction.out_features
+            assert isinstance(module, NormThenReduce | ReduceThenNorm)
+            grid, columns = tuple(x.shape[1:-1]), module.reduction.out_features
         prepared = packed.on_grid(engine, grid)  # held until native code is done with it
         return engine.reduce(prepared.reduction, x, prepared.size, columns)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...core.fast.window_gather import kinds
+from ...core.fast.window_gather import kinds_of
 from ...core.windows import RolledLayout
 from . import library
 
@@ -39,7 +39,7 @@ class Tables:
 @lru_cache(KEPT)
 def tables(layout: RolledLayout, lanes: int) -> Tables:
     """The tables of `layout`, whose masks are as wide as whole vectors of `lanes` numbers."""
-    found = kinds(layout, torch.device("cpu"))
+    found = kinds_of(layout, torch.device("cpu"))
     numbers = torch.arange(len(found.masks), dtype=torch.int32, device="cpu")
     kind = torch.where(found.masks.flatten(1).any(1), numbers, -1)
     counts = torch.tensor(found.counts, device="cpu")

@@ -1,19 +1,20 @@
-"""What stands in for a window attention's `mix`: the kernels where they can, its own `mix` elsewhere.
+"""The `forward` that fused kernels compute for window attention on a GPU.
 
-A module stays what it is; only its attribute `mix` is set. What it is given decides anew at every call, so a
-model may be moved, trained, compiled and exported as before.
+Every call decides anew by its input, so a model may be moved, trained, compiled and exported as before.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ...core.attention import WindowAttention
-from ...core.fast.eager import runs_at_once
+from ...core.fast.eager import is_eager
+from ...core.fast.forwards import cached_bias, padding_of
 from ...core.windows import RolledLayout
+from .. import forward
+from ..forward import EngineForward
 from .fallback import installed, interpreted, refusal
 
 logger = logging.getLogger(__name__)
@@ -41,47 +42,51 @@ class Kernels:
         logger.warning("attention runs without the fused kernels from here on: %s", self.failure)
 
 
-class Fused:
-    """(B, *S, 3 * C) -> (B, *S, C), in the place of `twin.mix`."""
+class FusedAttention(EngineForward):
+    """The `forward` of a window attention by the kernels: (B, *S, C) -> (B, *S, C)."""
 
-    def __init__(self, twin: WindowAttention, kernels: Kernels):
-        self.twin, self.kernels = twin, kernels
+    module: WindowAttention
+
+    def __init__(self, module: WindowAttention, kernels: Kernels):
+        super().__init__(module)
+        self.kernels = kernels
         self.rehearsed = False
 
-    def __call__(self, qkv: Tensor, padding: Tensor | None, layout: RolledLayout) -> Tensor:
-        """As the twin."""
-        twin, kernels = self.twin, self.kernels
-        dropout = twin.attention_dropout if twin.training else 0.0
-        reason = kernels.failure or refusal(qkv, layout, twin.num_heads, twin.similarity, dropout)
-        if reason is None:
-            given = qkv, padding, self.bias(qkv, layout), layout, twin.num_heads, twin.similarity
-            if torch.compiler.is_compiling():
-                return kernels.answer(*given)
-            try:
-                return self.answer(*given)
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # noqa: BLE001  whatever Triton, a compiler or a driver may raise
-                kernels.give_up(error)
-        else:
+    def __call__(self, x: Tensor) -> Tensor:
+        """Compute what the module's class computes."""
+        attention, kernels = self.module, self.kernels
+        layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
+        dropout = attention.attention_dropout if attention.training else 0.0
+        reason = kernels.failure or refusal(x, layout, attention.num_heads, attention.similarity, dropout)
+        if reason is not None:
             kernels.tell(reason)
-        return type(twin).mix(twin, qkv, padding, layout)
+            return self.plain(x)
+        if torch.compiler.is_compiling():
+            return self.fused(x, layout)
+        try:
+            return self.fused(x, layout)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever Triton, a compiler or a driver may raise
+            kernels.give_up(error)
+            return self.plain(x)
 
-    def answer(self, *given: Any) -> Tensor:
-        """By the kernels; those of the gradient are tried before the first one that is wanted."""
-        if torch.is_grad_enabled() and not self.rehearsed:
+    def fused(self, x: Tensor, layout: RolledLayout) -> Tensor:
+        """Attend by the kernels; those of the gradient are tried before the first gradient is wanted."""
+        attention, qkv = self.module, self.module.qkv(x)
+        padding = padding_of(attention, x, qkv.dtype, layout)
+        given = qkv, padding, self.bias(x, layout), layout, attention.num_heads, attention.similarity
+        if torch.is_grad_enabled() and not self.rehearsed and not torch.compiler.is_compiling():
             self.kernels.rehearse(*given)
             self.rehearsed = True
-        return self.kernels.answer(*given)
+        return attention.dropout(attention.proj(self.kernels.answer(*given)))
 
-    def bias(self, qkv: Tensor, layout: RolledLayout) -> Tensor:
-        """(H, N, N): remembered where it may be."""
-        twin, window = self.twin, layout.window
-
-        def made() -> Tensor:
-            return twin.bias(window).contiguous()
-
-        return twin.remembered(window, made) if runs_at_once(qkv) else made()
+    def bias(self, x: Tensor, layout: RolledLayout) -> Tensor:
+        """Return the position bias, (H, N, N), from the cache where there may be one."""
+        window = layout.window
+        if not is_eager(x):
+            return self.module.bias(window).contiguous()
+        return cached_bias(self.module, window, window, 1, Tensor.contiguous)
 
 
 def attach(model: nn.Module) -> None:
@@ -95,7 +100,7 @@ def attach(model: nn.Module) -> None:
 
     kernels = Kernels(attention, rehearse)
     for each in attentions(model):
-        each.mix = Fused(each, kernels)
+        FusedAttention(each, kernels).attach()
     for kind in sorted({type(each).__name__ for each in unknown(model)}):
         logger.info("a %s runs without the fused kernels: it is unknown to them", kind)
 
@@ -103,15 +108,15 @@ def attach(model: nn.Module) -> None:
 def detach(model: nn.Module) -> None:
     """Undo `attach`."""
     for each in attentions(model):
-        vars(each).pop("mix", None)
+        forward.detach(each)
 
 
 def attentions(model: nn.Module) -> Iterator[WindowAttention]:
-    """Those whose `mix` is the one that the kernels compute."""
+    """Yield the attentions that the kernels compute."""
     return (each for each in model.modules() if type(each) is WindowAttention)
 
 
 def unknown(model: nn.Module) -> Iterator[WindowAttention]:
-    """Those that may mix otherwise, as they are of another class."""
+    """Yield attentions of other classes, which may attend otherwise."""
     known = set(attentions(model))
     return (each for each in model.modules() if isinstance(each, WindowAttention) and each not in known)

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from ...core.attention import ScaledCosine, ScaledDot
-from ...core.fast.eager import runs_at_once
+from ...core.fast.eager import is_eager
+from ...core.similarity import ScaledCosine, ScaledDot
 from ...core.windows import PadThenRoll, RolledLayout, RollThenPad
 from .kernel_config import AXES
 
@@ -21,29 +21,29 @@ FARTHEST = 2**31  # numbers of one grid, which the kernels count in 32 bits
 
 
 def refusal(
-    qkv: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float = 0.0
+    x: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float = 0.0
 ) -> str | None:
     """Why the kernels cannot answer, in a few words for the log; None if they can.
 
-    qkv is (B, *S, 3 * C); `dropout` is that of the attention's weights, 0 when it does not train.
+    `x` is (B, *S, C); `dropout` is that of the attention's weights, 0 when it does not train.
     """
-    return next(refusals(qkv, layout, num_heads, similarity, dropout), None)
+    return next(refusals(x, layout, num_heads, similarity, dropout), None)
 
 
 def refusals(
-    qkv: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float
+    x: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float
 ) -> Iterator[str]:
     """All reasons, one after the other as they are asked for."""
-    if qkv.device.type != "cuda" and not interpreted():
-        yield f"tensors are on the {qkv.device.type}, not on a GPU"
+    if x.device.type != "cuda" and not interpreted():
+        yield f"tensors are on the {x.device.type}, not on a GPU"
     if not installed():
         yield "Triton is not installed"
-    if not (torch.compiler.is_compiling() or runs_at_once(qkv)):
+    if not (torch.compiler.is_compiling() or is_eager(x)):
         yield "torch records or transforms every operation"
-    if qkv.device.type == "cuda" and torch.cuda.get_device_capability(qkv.device) < OLDEST:
+    if x.device.type == "cuda" and torch.cuda.get_device_capability(x.device) < OLDEST:
         yield f"the GPU is older than compute capability {OLDEST[0]}.{OLDEST[1]}"
-    if qkv.dtype not in DTYPES:
-        yield f"the kernels do not know {qkv.dtype}"
+    if x.dtype not in DTYPES:
+        yield f"the kernels do not know {x.dtype}"
     if type(similarity) not in (ScaledDot, ScaledCosine):
         yield f"they do not know {type(similarity).__name__}"
     if type(layout) not in (PadThenRoll, RollThenPad):
@@ -52,9 +52,9 @@ def refusals(
         yield f"a window of {layout.window} is shifted by {layout.shift}, further than its size"
     if len(layout.grid) > AXES:
         yield f"the grid has {len(layout.grid)} axes, more than {AXES}"
-    if (width := qkv.shape[-1] // (3 * num_heads)) > WIDEST:
+    if (width := x.shape[-1] // num_heads) > WIDEST:
         yield f"a head has {width} channels, more than {WIDEST}"
-    if (numbers := math.prod(qkv.shape[1:])) >= FARTHEST:
+    if (numbers := 3 * math.prod(x.shape[1:])) >= FARTHEST:
         yield f"a grid holds {numbers} numbers, {FARTHEST} or more"
     if dropout:
         yield "the attention's weights are dropped at random"

@@ -3,7 +3,7 @@
 Shapes: B batch, h, w pixels, K classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from ...data import batch
 from ...data.mixup import UNMIXED, mix_of
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
-from ...data.samples import Readable
+from ...data.sample import LABEL, Sample
 from ...errors import DataError
 from ...settings.augmentation import Augmentation
 
@@ -29,58 +29,70 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True)
 class PrepareTraining:
-    """Augmented batches. What happens to a picture follows from (seed, epoch, id).
+    """Makes augmented batches of labelled images of `num_classes` classes.
 
-    How a batch is mixed follows from (seed, epoch) and its first id, which tells it from all others.
+    What happens to an image follows from (seed, epoch, id). How a batch is mixed follows from (seed, epoch)
+    and its first id, which tells it from all others.
     """
 
     preprocess: Preprocess
     augmentation: Augmentation
     seed: int
+    num_classes: int
 
-    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
-        """The batch of these samples in this epoch."""
+    def __call__(self, samples: Iterable[Sample], epoch: int) -> Batch:
+        """Make the batch of these samples in this epoch.
+
+        Raises:
+            DataError: a sample has no label.
+        """
         # Imported for training alone, as torchvision takes longer than torch to import.
         from ...data.augment import augmented, erased
 
-        streams = [draws(self.seed, epoch, samples.ids[i], "augment") for i in indices]
-        images = torch.stack(
-            [
-                augmented(samples.load(i), self.augmentation, self.preprocess, stream)
-                for i, stream in zip(indices, streams, strict=True)
-            ]
-        )
-        pixels = self.preprocess.normalise(images)
+        ids, images, labels, streams = [], [], [], []
+        for sample in samples:
+            stream = draws(self.seed, epoch, sample.id, "augment")
+            images.append(augmented(sample.image, self.augmentation, self.preprocess, stream))
+            ids.append(sample.id)
+            labels.append(label_of(sample))
+            streams.append(stream)
+        pixels = self.preprocess.normalise(torch.stack(images))
         if self.augmentation.erase:
             noisy = [erased(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
-        stream = draws(self.seed, epoch, samples.ids[indices[0]], "mix")
+        stream = draws(self.seed, epoch, ids[0], "mix")
         mix = mix_of(self.augmentation, epoch, self.preprocess.crop, stream)
-        labels = labels_of(samples, indices)
+        targets = torch.tensor(labels)
         if mix is UNMIXED:
-            return Batch(pixels, labels)
-        targets = F.one_hot(labels, len(samples.classes)).float()
-        return Batch(mix.pixels(pixels), mix.targets(targets))
+            return Batch(pixels, targets)
+        return Batch(mix.pixels(pixels), mix.targets(F.one_hot(targets, self.num_classes).float()))
 
 
 @dataclass(frozen=True)
 class PrepareEvaluation:
-    """Batches as the model will see pictures in use."""
+    """Makes batches of labelled images as the model sees them in use."""
 
     preprocess: Preprocess
 
-    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int = 0) -> Batch:  # noqa: ARG002
-        """The batch of these samples, the same in every epoch."""
-        images = torch.stack([self.preprocess.fit(samples.load(i)) for i in indices])
-        return Batch(self.preprocess.normalise(images), labels_of(samples, indices))
+    def __call__(self, samples: Iterable[Sample], epoch: int = 0) -> Batch:  # noqa: ARG002
+        """Make the batch of these samples, the same in every epoch.
+
+        Raises:
+            DataError: a sample has no label.
+        """
+        images, labels = [], []
+        for sample in samples:
+            images.append(self.preprocess.fit(sample.image))
+            labels.append(label_of(sample))
+        return Batch(self.preprocess.normalise(torch.stack(images)), torch.tensor(labels))
 
 
-def labels_of(samples: Readable, indices: Sequence[int]) -> Tensor:
-    """(B,) int64.
+def label_of(sample: Sample) -> int:
+    """Return the index of a sample's class.
 
     Raises:
-        DataError: the samples are plain pictures.
+        DataError: it has none.
     """
-    if samples.labels is None:
+    if LABEL not in sample.target:
         raise DataError("a classifier needs labelled pictures, in folders named as their classes")
-    return samples.labels[list(indices)]
+    return sample.target[LABEL]

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from ...data.classes import of_pictures
+from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
-from ...data.samples import HELD_OUT, Samples
 from ...errors import DataError, UsageError, listed
 from ..evaluations import (
     CLASSES,
@@ -50,7 +50,7 @@ class Evaluation:
     """What a classifier of the classes `labels` answered to `samples`, which it saw by `preprocess`."""
 
     labels: tuple[str, ...]
-    samples: Samples
+    samples: ImageDataset
     preprocess: Preprocess
     answers: Answers
 
@@ -175,7 +175,7 @@ class Evaluation:
 
 def measured(
     model: Classifier,
-    samples: Samples,
+    samples: ImageDataset,
     *,
     batch_size: int,
     workers: int = 0,
@@ -195,7 +195,7 @@ def measured(
     return Evaluation(model.labels, samples, model.preprocess, answers)
 
 
-def pictures_for(labels: Sequence[str], data: Path, split: str) -> Samples:
+def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
     """The labelled pictures of a split, numbered as `labels`; ImageNet's may be called by WordNet ids.
 
     Raises:

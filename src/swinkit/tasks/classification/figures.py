@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ...data.samples import Samples
+from ...data.dataset import ImageDataset
 from ...viz.confusion import ALL, SOME, confusion_matrix
 from ...viz.gallery import Tile, gallery
 from ..evaluations import CONFUSION, WORST
@@ -18,7 +18,7 @@ WORST_SHOWN = 24  # pictures
 IN_TRAINING = (CONFUSION, f"val_{WORST}")  # in the folder of a run
 
 
-def draw_evaluation(answers: Answers, samples: Samples, labels: Sequence[str], run: Path) -> None:
+def draw_evaluation(answers: Answers, samples: ImageDataset, labels: Sequence[str], run: Path) -> None:
     """Draw the answers to the pictures that a training watches into the folder of its run.
 
     Raises:
@@ -46,7 +46,7 @@ def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Imag
     )
 
 
-def worst_of(answers: Answers, samples: Samples, labels: Sequence[str]) -> Image.Image:
+def worst_of(answers: Answers, samples: ImageDataset, labels: Sequence[str]) -> Image.Image:
     """The pictures whose right class the classifier held for least likely.
 
     Raises:
@@ -60,7 +60,7 @@ def worst_of(answers: Answers, samples: Samples, labels: Sequence[str]) -> Image
     for i in answers.worst(WORST_SHOWN):
         label, first, _, score, loss = records[i]
         truth, answer = shown(label, math.exp(-loss)), shown(first, score)
-        tiles.append(Tile(image=samples.load(i), name=samples.ids[i], truth=truth, answer=answer))
+        tiles.append(Tile(image=samples[i].image, name=samples.ids[i], truth=truth, answer=answer))
     wrong = int((~answers.right).sum())
     return gallery(
         tiles,

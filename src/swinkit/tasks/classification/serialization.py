@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ...data.samples import Samples
+from ...data.dataset import ImageDataset
 from ...errors import DataError, listed
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
@@ -46,7 +46,7 @@ def classifier_in(found: SavedModel, config: dict[str, Any]) -> Classifier:
     )
 
 
-def training_card(variant: str, training: Samples, held_out: Samples, top1: float) -> str:
+def training_card(variant: str, training: ImageDataset, held_out: ImageDataset, top1: float) -> str:
     """A card for a model that has just been trained; `top1` in [0, 1], on the pictures held out."""
     return f"""# {variant}, trained by swinkit {__version__}
 

@@ -5,7 +5,7 @@ Everything random about a sample follows from (seed, epoch, its id).
 Shapes: B batch, *P size in pixels, *S grid of patches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -13,15 +13,14 @@ from torch import Tensor
 
 from ...core.spec import Size
 from ...data import batch
-from ...data.loader import Readable
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
+from ...data.sample import Sample
 from ...errors import require
-from ...settings.augmentation import Augmentation
+from ...settings.augmentation import ImageAugmentation
 from .mask_generator import draw_masks
 from .settings import Masking
 
-OF_CLASSES = ("erase", "mixup", "cutmix", "smoothing")  # what would change the targets, or needs classes
 OF_RGB = ("operations", "colour")  # what looks at red, green and blue
 
 
@@ -48,26 +47,26 @@ class Hiding:
     masking: Masking
     patch: Size
     seed: int
-    augmentation: Augmentation | None = None
+    augmentation: ImageAugmentation | None = None
 
     def __post_init__(self) -> None:
         """Refuse masks that leave nothing to learn from."""
         self.masking.require_fits(self.preprocess.crop, self.patch)
         if self.augmentation is None:
             return
-        for name in OF_CLASSES:
-            value = getattr(self.augmentation, name)
-            require(value == 0, f"augmentation.{name}", value, "0, since pictures have no classes here")
+        erase = self.augmentation.erase
+        require(erase == 0, "augmentation.erase", erase, "0, since it would change what is reconstructed")
         if (len(self.preprocess.crop), self.preprocess.channels) != (2, 3):
             for name in OF_RGB:
                 value = getattr(self.augmentation, name)
                 require(value == 0, f"augmentation.{name}", value, "0, since it is for RGB pictures alone")
 
-    def __call__(self, samples: Readable, indices: Sequence[int], epoch: int) -> Batch:
-        """One batch of these samples, as they look in this epoch."""
-        ids = [samples.ids[index] for index in indices]
-        images = [self.seen(samples.load(i), name, epoch) for i, name in zip(indices, ids, strict=True)]
-        streams = [draws(self.seed, epoch, name, "mask") for name in ids]
+    def __call__(self, samples: Iterable[Sample], epoch: int) -> Batch:
+        """Make one batch of these samples, as they look in this epoch."""
+        images, streams = [], []
+        for sample in samples:
+            images.append(self.seen(sample.image, sample.id, epoch))
+            streams.append(draws(self.seed, epoch, sample.id, "mask"))
         mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
         return Batch(self.preprocess.normalise(torch.stack(images)), mask)
 

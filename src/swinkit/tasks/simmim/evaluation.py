@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...data.dataset import ImageDataset
 from ...data.find_dataset import find_inputs
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
-from ...data.samples import Samples
 from ...errors import DataError
 from ..evaluations import METRICS, RECONSTRUCTIONS, Watching, observed, protocol, summary, write_evaluation
 from .data import Hiding
@@ -26,7 +26,7 @@ class MaskedEvaluation:
     """What `model` makes of `samples`; `scores` are those of `SimMIM.scores`."""
 
     model: SimMIM
-    samples: Samples
+    samples: ImageDataset
     scores: dict[str, float]
 
     def __str__(self) -> str:
@@ -64,7 +64,12 @@ def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]
 
 
 def measured(
-    model: SimMIM, samples: Samples, *, batch_size: int, workers: int = 0, watching: Watching = nullcontext
+    model: SimMIM,
+    samples: ImageDataset,
+    *,
+    batch_size: int,
+    workers: int = 0,
+    watching: Watching = nullcontext,
 ) -> MaskedEvaluation:
     """The errors of `model`, on the device where it is, over every picture.
 
@@ -81,7 +86,7 @@ def measured(
     return MaskedEvaluation(model, samples, scores)
 
 
-def inputs_in(data: Path, split: str, model: SimMIM) -> Samples:
+def inputs_in(data: Path, split: str, model: SimMIM) -> ImageDataset:
     """What `model` takes, of a split; of the split `all`, every one that there is.
 
     Raises:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ...data.samples import Samples
+from ...data.dataset import ImageDataset
 from ...viz.overlays import sheet
 from ...viz.reconstructions import reconstruction_card
 from ..evaluations import RECONSTRUCTIONS
@@ -15,7 +15,7 @@ SHOWN = 8  # pictures
 HEIGHT = 330  # of each, in pixels: two square ones fit beside each other
 
 
-def write_reconstructions(model: SimMIM, samples: Samples, run: Path) -> None:
+def write_reconstructions(model: SimMIM, samples: ImageDataset, run: Path) -> None:
     """Write the picture into the folder of a run.
 
     Raises:
@@ -25,12 +25,12 @@ def write_reconstructions(model: SimMIM, samples: Samples, run: Path) -> None:
     save_picture(drawn(model, samples), run / RECONSTRUCTIONS)
 
 
-def drawn(model: SimMIM, samples: Samples, count: int = SHOWN) -> Image.Image:
+def drawn(model: SimMIM, samples: ImageDataset, count: int = SHOWN) -> Image.Image:
     """Cards of up to `count` pictures from all over the data set."""
     count = min(count, len(samples))
     chosen = [i * len(samples) // count for i in range(count)]
     names = [samples.ids[i] for i in chosen]
-    results = model.answer([samples.load(i) for i in chosen], names, places=iter(range(len(chosen))))
+    results = model.answer([samples[i].image for i in chosen], names, places=iter(range(len(chosen))))
     cards = [  # by their whole names, as the last parts of them repeat from class to class
         reconstruction_card(made.image, made.mask, made.completed, title=made.name, subtitle=made.summary)
         for made in results

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...data.samples import ALL, Samples
+from ...data.dataset import ALL, ImageDataset
 from ...errors import DataError, UsageError
 from ...files.folder import SavedModel, write_folder
 from ...models.counts import num_parameters
@@ -61,7 +61,7 @@ def masking_from(values: Any) -> Masking:
 
 
 def pretraining_card(
-    variant: str, model: SimMIM, training: Samples, held_out: Samples, scores: Mapping[str, float]
+    variant: str, model: SimMIM, training: ImageDataset, held_out: ImageDataset, scores: Mapping[str, float]
 ) -> str:
     """A card for a model that has just been pre-trained; `scores` are those of the pictures held out."""
     masking = model.masking

@@ -8,15 +8,16 @@ Shapes: *P size in pixels.
 
 import math
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from ...core.spec import Size, Spec
 from ...errors import require
 from ...models.families import SpecV2
-from ...settings.augmentation import Augmentation
+from ...settings.augmentation import ImageAugmentation
+from ...settings.recipe import Recipe
 from ...type_check import require_kinds
 
-# What of a picture is seen in training, as published.
-VIEW = Augmentation(scale=(0.67, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0, smoothing=0.0)
+VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0, erase=0.0)  # of a picture in training, as published
 PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 
@@ -28,9 +29,11 @@ class Masking:
         UsageError: a field that describes no mask.
     """
 
-    patch: int = 32  # side of a cell, in pixels
-    ratio: float = 0.6  # of the cells
-    target_window: int | None = None  # pixels around each whose mean and spread are taken out of it; V2: 47
+    patch: Annotated[int, "side of a masked cell, in pixels"] = 32
+    ratio: Annotated[float, "share of the cells that are masked"] = 0.6
+    target_window: Annotated[
+        int | None, "side of the window over which the target is normed, in pixels (V2: 47); null: not normed"
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse what could not have been meant."""
@@ -62,6 +65,26 @@ class Masking:
         shown = " x ".join(map(str, size))
         rule = f"small enough for a picture of {shown} pixels to have cells that are not hidden"
         require(left, "masking.patch", self.patch, f"{rule}: {self.ratio} of {cells} are all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimMIMRecipe(Recipe):
+    """How a model is pre-trained by masked image modelling.
+
+    Raises:
+        UsageError: together, the fields describe no training.
+    """
+
+    task: Annotated[Literal["simmim"], "what is learned"] = "simmim"
+    augmentation: ImageAugmentation = VIEW
+    masking: Masking
+
+    def __post_init__(self) -> None:
+        """Check every field, and that the augmentation does without labels."""
+        super().__post_init__()
+        kind = type(self.augmentation)
+        rule = "an ImageAugmentation, since mixing and smoothing are for labels"
+        require(kind is ImageAugmentation, "augmentation", kind.__name__, rule)
 
 
 def published_masking(spec: Spec) -> Masking:

@@ -1,4 +1,8 @@
-"""The names of Microsoft's classification code (github.com/microsoft/Swin-Transformer), all its families.
+"""Names of Microsoft's classification code (github.com/microsoft/Swin-Transformer), and of SimMIM's.
+
+The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depends on the resolution a model
+was built for, which a `Spec` does not hold: it is not written, and Microsoft's loader makes its own. SimMIM's
+files hold the classifier's backbone under `encoder.`, with the decoder beside it.
 
 The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depends on the resolution a
 model was built for, which we do not know: it is not written, and Microsoft's loader makes its own. SimMIM's
@@ -33,7 +37,7 @@ BLOCKS = "layers.{i}.blocks.{j}."
 
 
 def by_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(H * N, N, 1), (H * N)] -> [(H, N, N), (H, N)].
+    """Split a grouped convolution by heads: [(H * N, N, 1), (H * N)] -> [(H, N, N), (H, N)].
 
     Raises:
         DataError: the tensors have other shapes.
@@ -49,7 +53,7 @@ def by_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
 
 
 def as_convolution(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(H, N, N), (H, N)] -> [(H * N, N, 1), (H * N)]."""
+    """Join heads to a grouped convolution: [(H, N, N), (H, N)] -> [(H * N, N, 1), (H * N)]."""
     weight, bias = tensors
     return weight.reshape(-1, weight.shape[2], 1), bias.reshape(-1)
 

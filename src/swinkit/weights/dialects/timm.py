@@ -1,4 +1,8 @@
-"""timm's names since 0.9: a patch merging stands at the start of the next stage; the classifier is `head.fc`.
+"""Names of timm since 0.9: a patch merging begins the next stage, and the classifier is `head.fc`.
+
+Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have blocks, a bias and
+norms of their own: the norm after the last block is our head's. Their files of 2022 hold temperatures as
+divisors, `tau`, and call the classifier `head`.
 
 Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have blocks, a bias and
 norms of their own: the norm after the last block is our head's. Their files of 2022 hold temperatures as
@@ -41,23 +45,23 @@ CR_BLOCKS = "stages.{i}.blocks.{j}."
 
 @dataclass(frozen=True)
 class LastNorm(Rule):
-    """The norm after the last block of all is `ours`; first among the rules that know `norm`."""
+    """Rule for the norm after the last block, which is `ours`; it must precede other rules for `norm`."""
 
     norm: str
     ours: str
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         found = self._standing(names, CR_BLOCKS)
         return [Move((theirs,), (ours,), unchanged) for theirs, ours in found if theirs in names]
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         found = self._standing(names, BLOCK)
         return [Move((ours,), (theirs,), unchanged) for theirs, ours in found if ours in names]
 
     def _standing(self, names: Collection[str], block: str) -> list[tuple[str, str]]:
-        """Both names of the norm's two parameters, by the last place that `block` finds in `names`."""
+        """Return both names of the norm's two parameters, by the last block that `names` hold."""
         member = Pattern(f"{block}**")
         places = [(int(v["i"]), int(v["j"])) for name in names if (v := member.match(name)) is not None]
         if not places:
@@ -68,7 +72,7 @@ class LastNorm(Rule):
 
 
 def per_head(into: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Spec | None], Tensor]:
-    """Their (H) as our (H, 1, 1), changed by `into`."""
+    """Return a function from their (H) to our (H, 1, 1) that applies `into`."""
     return lambda x, _: into(x).reshape(-1, 1, 1)
 
 

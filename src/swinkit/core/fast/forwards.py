@@ -1,0 +1,140 @@
+"""The fast twins of `core`: the same answers as each plain `forward`, in less time or memory.
+
+Each function computes the `forward` that it decorates where operations run eagerly (`eager.py`);
+`tests/core/test_fast.py` proves that both agree. Measured gains: docs/performance.md.
+
+Shapes: B batch, *S grid size, W windows, K kinds of windows, N tokens in a window, C channels, H heads.
+"""
+
+import math
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..kernels import FUSED_FROM
+from ..position import MLPBias, pairs
+from ..qkv import KeylessBiasLinear
+from ..spec import Size
+from ..windows import RolledLayout
+from .chunked_attention import attend_in_chunks
+from .chunking import can_split_batch, in_chunks, in_token_chunks, in_token_chunks_with_gradients
+from .recompute import recompute
+from .weight_cache import LARGEST, cache_of
+from .window_gather import GatheredWindows, kinds_of
+
+
+def stage(module: Any, x: Tensor) -> Tensor:
+    """Run the blocks of a `Stage` on a few images at a time where the grid is large."""
+
+    def run(x: Tensor) -> Tensor:
+        for block in module.blocks:
+            x = block(x)
+        return x
+
+    return in_chunks(module, run, x)
+
+
+def pre_norm_block(block: Any, x: Tensor) -> Tensor:
+    """Run a `PreNormBlock`: norms are recomputed in backward, and the MLP takes a few tokens at a time."""
+
+    def branch(x: Tensor) -> Tensor:
+        return recompute(block.norm2, x, block.channel_mixer)
+
+    def mix_channels(x: Tensor) -> Tensor:
+        parts = block.norm2, block.channel_mixer
+        return x + block.drop_path(in_token_chunks_with_gradients(parts, branch, x))
+
+    x = x + block.drop_path(recompute(block.norm1, x, block.token_mixer))
+    return in_token_chunks(block, mix_channels, x)
+
+
+def post_norm_block(block: Any, x: Tensor) -> Tensor:
+    """Run a `PostNormBlock`: the MLP takes a few tokens at a time."""
+
+    def branch(x: Tensor) -> Tensor:
+        return block.norm2(block.channel_mixer(x))
+
+    def mix_channels(x: Tensor) -> Tensor:
+        parts = block.channel_mixer, block.norm2
+        return block.main_norm(x + block.drop_path(in_token_chunks_with_gradients(parts, branch, x)))
+
+    x = x + block.drop_path(block.norm1(block.token_mixer(x)))
+    return in_token_chunks(block, mix_channels, x)
+
+
+def mlp(module: Any, x: Tensor) -> Tensor:
+    """Run an `MLP` whose activation is recomputed in backward."""
+
+    def project(hidden: Tensor) -> Tensor:
+        return module.dropout(module.fc2(module.dropout(hidden)))
+
+    return recompute(module.activation, module.fc1(x), project)
+
+
+def absolute_position(position: Any, x: Tensor) -> Tensor:
+    """Run an `AbsolutePosition` whose resized embedding is cached."""
+    size, embedding = tuple(x.shape[1:-1]), position.embedding
+    if size != embedding.shape[:-1]:
+        embedding = cache_of(position).get(size, [embedding], partial(position.resized, size))
+    return x + embedding.to(x.dtype)
+
+
+def window_attention(attention: Any, x: Tensor) -> Tensor:
+    """Run a `WindowAttention`: one gather cuts all windows, and one joins them; biases are cached.
+
+    On a CPU and without gradients, long windows take a few at a time from tokens to tokens.
+    """
+    layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
+    windows = GatheredWindows(layout, attention.num_heads)
+    if math.prod(layout.window) >= FUSED_FROM and can_split_batch(attention, x):
+        parts = attention.qkv, attention.similarity, attention.proj
+        offsets = offsets_of(attention, windows, x.device)
+        return attention.dropout(attend_in_chunks(x, layout, attention.num_heads, offsets, parts))
+    qkv = attention.qkv(x)
+    q, k, v = windows.split(qkv, padding_of(attention, x, qkv.dtype, layout))
+    q, k, scale = attention.similarity(q, k)
+    dropout = attention.attention_dropout if attention.training else 0.0
+    x = windows.attend(q, k, v, scale, offsets_of(attention, windows, x.device), dropout)
+    return attention.dropout(attention.proj(windows.join(x)))
+
+
+def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayout) -> Tensor | None:
+    """Return query, key and value of a token of zeros, (3 * C); None where nothing is padded.
+
+    Of a linear layer it is the bias, since a product with zeros would read all weights again, which takes as
+    long as the product of a small image.
+    """
+    if layout.padded == layout.grid:
+        return None
+    qkv = attention.qkv
+    if isinstance(qkv, nn.Linear | KeylessBiasLinear) and qkv.bias is not None:
+        return qkv.bias.to(dtype)
+    return qkv(x.new_zeros(x.shape[-1])).to(dtype)
+
+
+def offsets_of(attention: Any, windows: GatheredWindows, device: torch.device) -> Tensor:
+    """Return what is added to the scores of each kind of window, (K, H, N, N): bias and mask."""
+    layout = windows.layout
+    kinds = len(kinds_of(layout, device).counts)
+    return cached_bias(attention, layout.window, layout, kinds, windows.offsets)
+
+
+def cached_bias(
+    attention: Any, window: Size, key: Hashable, copies: int, finish: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return `finish(bias)` of windows of this size, from the cache under `key` unless it is in training.
+
+    The result holds `copies` biases, (H, N, N). Where it is too large for the cache, the cache keeps the rows
+    of a computed bias instead.
+    """
+    bias, cache = attention.bias, cache_of(attention)
+    if attention.training or bias.training:  # the bias may draw at random
+        cache.clear()
+        return finish(bias(window))
+    weights = list(bias.parameters())
+    if copies * attention.num_heads * math.prod(window) ** 2 <= LARGEST or not isinstance(bias, MLPBias):
+        return cache.get(key, weights, lambda: finish(bias(window)))
+    return finish(pairs(cache.get(window, weights, partial(bias.rows, window))))

@@ -1,0 +1,91 @@
+"""Private names of torch, all in this file, because no public function answers these questions.
+
+Torch may rename or change any of them. Then the function concerned gives its cautious answer, with one line
+in the log: the fast paths that depend on it are off, and the plain path computes instead.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.modules import module as module_globals
+from torch.utils import _python_dispatch as python_dispatch
+
+logger = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]  # of a saved tensor: pack, unpack
+
+
+def guarded(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
+    """Answer `cautious` where this torch lacks a private name that the function uses."""
+
+    def decorate(ask: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+        @wraps(ask)
+        def ask_cautiously(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+            try:
+                return ask(*args, **kwargs)
+            except (AttributeError, TypeError) as error:
+                log_once(ask.__name__, str(error))
+                return cautious
+
+        return ask_cautiously
+
+    return decorate
+
+
+@cache
+def log_once(question: str, error: str) -> None:
+    """Log that a fast path is off because a private name is missing."""
+    logger.warning(
+        "torch %s cannot tell `%s` (%s): models compute by their plain, slower path; the numbers are right",
+        torch.__version__,
+        question,
+        error,
+    )
+
+
+@guarded(cautious=True)
+def is_transforming() -> bool:
+    """Return whether `torch.func` or forward-mode differentiation transforms operations now."""
+    stack = torch._C._functorch.peek_interpreter_stack()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
+    return stack is not None or forward_ad._current_level >= 0  # noqa: SLF001
+
+
+@guarded(cautious=True)
+def is_dispatch_watched() -> bool:
+    """Return whether a `TorchDispatchMode` sees every operation now."""
+    return python_dispatch._get_current_dispatch_mode() is not None  # noqa: SLF001
+
+
+@guarded(cautious=True)
+def has_hooks(module: nn.Module) -> bool:
+    """Return whether a hook sees the calls of `module`, so that it must get its whole input in one call."""
+    return bool(module._forward_hooks or module._forward_pre_hooks) or has_global_hooks()  # noqa: SLF001
+
+
+@guarded(cautious=True)
+def has_global_hooks() -> bool:
+    """Return whether a hook sees the calls of all modules."""
+    hooks = module_globals._global_forward_hooks, module_globals._global_forward_pre_hooks  # noqa: SLF001
+    return any(hooks)
+
+
+@guarded(cautious=None)
+def saved_tensor_hooks(default: Hooks) -> Hooks | None:
+    """Return the active hooks of saved tensors, e.g. a checkpoint's; `default` if none, None if forbidden."""
+    autograd: Any = torch._C._autograd  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
+    if not autograd._saved_tensors_hooks_is_enabled():  # noqa: SLF001
+        return None
+    return autograd._top_saved_tensors_default_hooks(False) or default  # noqa: SLF001
+
+
+@guarded(cautious=None)
+def version_of(tensor: Tensor) -> int | None:
+    """Return the number of writes to a tensor that torch counted; None if it cannot be told."""
+    return tensor._version  # noqa: SLF001

@@ -1,0 +1,47 @@
+"""The two ways in which Swin compares tokens.
+
+A similarity prepares queries and keys so that a dot product, times a scale, gives the score. V1 and V2 then
+run through the same kernels.
+
+Shapes: H heads, N tokens in a window, D channels per head.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ScaledDot(nn.Module):
+    """V1's similarity: q . k / sqrt(D), or times the given scale (paper, eq. 4)."""
+
+    def __init__(self, scale: float | None = None):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, float]:
+        """Return q and k, both (..., N, D), as they are, and the scale of their products."""
+        return q, k, q.shape[-1] ** -0.5 if self.scale is None else self.scale
+
+
+class ScaledCosine(nn.Module):
+    """V2's similarity: cos(q, k) times a temperature learned per head, at most 100 (V2 paper, eq. 2)."""
+
+    def __init__(self, num_heads: int):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10)))
+
+    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, float]:
+        """Return q and k, both (..., H, N, D), normalised and scaled, and 1 as the scale of their products.
+
+        Computed in at least fp32, because the 1e-12 that guards the division by the norm is zero in fp16: a
+        token of padding, whose key has no bias, would become NaN.
+        """
+        dtype = torch.promote_types(q.dtype, torch.float32)
+        unit_q, unit_k = F.normalize(q.to(dtype), dim=-1), F.normalize(k.to(dtype), dim=-1)
+        return (unit_q * self.temperature(dtype)).to(q.dtype), unit_k.to(k.dtype), 1.0
+
+    def temperature(self, dtype: torch.dtype) -> Tensor:
+        """Return the factor of each head's cosines, (H, 1, 1)."""
+        return self.log_scale.to(dtype).clamp(max=math.log(100)).exp()

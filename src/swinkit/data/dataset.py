@@ -1,0 +1,160 @@
+"""The pictures of a data set, in a stable order: what they are called, what they show, how to read one.
+
+Shapes: N samples, C channels, *P size in pixels: h, w, of clips and volumes frames before them.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError, listed
+from .ids import Ids
+from .images import load_image
+from .sample import LABEL, Sample
+
+UNLABELLED = -1  # in the place of a class
+TRAIN = "train"  # the split that is learned from
+HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
+ALL = "all"  # what is taken where there are no splits
+
+
+@dataclass(frozen=True)
+class Content(ABC):
+    """Where the bytes of pictures lie: a folder, a zip, a tar. Must survive pickling between processes."""
+
+    ids: Ids
+
+    @abstractmethod
+    def read(self, index: int) -> Path | bytes:
+        """A picture's file, or its bytes.
+
+        Raises:
+            ImageError: it cannot be had.
+        """
+
+    @abstractmethod
+    def stamp(self, index: int) -> str:
+        """What differs if the picture is another: its size or checksum; without reading all of it."""
+
+    @abstractmethod
+    def written(self, index: int) -> int:
+        """When the file that holds it was, in nanoseconds; 0 if its stamp tells all that could change."""
+
+    @abstractmethod
+    def place(self, index: int) -> str:
+        """How messages call the picture."""
+
+
+@dataclass(frozen=True)
+class Dataset(ABC):
+    """Samples of one split below `root`, read from `content`; implements `sample.Samples`.
+
+    A subclass says what the target of a sample is, and which data it follows from.
+    """
+
+    root: Path
+    split: str
+    content: Content
+    classes: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> Ids:
+        """Names of all samples, unique and the same wherever the data set lies."""
+        return self.content.ids
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            ImageError: its image cannot be read.
+        """
+        return Sample(self.ids[index], self.read_image(index), self.target(index))
+
+    def read_image(self, index: int) -> Tensor:
+        """Read one image: (3, h, w) uint8.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return load_image(self.content.read(index), name=self.content.place(index))
+
+    @abstractmethod
+    def target(self, index: int) -> Mapping[str, Any]:
+        """Return the target of one sample."""
+
+    @abstractmethod
+    def annotation(self, index: int) -> object:
+        """Return what the target of one sample follows from; its `repr` differs where the target does."""
+
+    def replacements(self, index: int) -> Sequence[int]:  # noqa: ARG002
+        """Return the samples that may replace this one in training if it cannot be read."""
+        return range(len(self))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 that changes when a sample or its annotation is added, removed or changed."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for i, name in enumerate(self.ids):
+            digest.update(repr((name, self.annotation(i), self.content.stamp(i))).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def written(self) -> int:
+        """Last modification of the files in nanoseconds; 0 if the fingerprint covers every change.
+
+        Most stamps are sizes, which do not tell two uncompressed images of one size apart.
+        """
+        return max(map(self.content.written, range(len(self))), default=0)
+
+
+@dataclass(frozen=True)
+class ImageDataset(Dataset):
+    """Images with one label each: `labels` (N,) int64 are indices into `classes`; None without labels."""
+
+    labels: Tensor | None = None
+
+    def target(self, index: int) -> Mapping[str, Any]:
+        """Return {"label": int}, or {} without labels."""
+        return {} if self.labels is None else {LABEL: int(self.labels[index])}
+
+    def annotation(self, index: int) -> int:
+        """Return the label, or -1 without labels."""
+        return UNLABELLED if self.labels is None else int(self.labels[index])
+
+    def replacements(self, index: int) -> Sequence[int]:
+        """Return the samples of the same class; without labels, all samples."""
+        if self.labels is None:
+            return super().replacements(index)
+        return (self.labels == self.labels[index]).nonzero()[:, 0].tolist()
+
+    def counts(self) -> Tensor:
+        """Return the number of images of each class: (K,); empty without labels."""
+        labels = torch.zeros(0, dtype=torch.int64) if self.labels is None else self.labels
+        return torch.bincount(labels, minlength=len(self.classes))
+
+
+def require_every_class(samples: ImageDataset) -> None:
+    """Training and validation need pictures of each class.
+
+    Raises:
+        DataError: a class has none.
+    """
+    empty = [
+        name for name, count in zip(samples.classes, samples.counts().tolist(), strict=True) if not count
+    ]
+    if empty:
+        raise DataError(
+            f"{samples.root}: {samples.split} has no pictures of {listed(empty)}; add some, or take "
+            "the class out of every split"
+        )

@@ -1,0 +1,65 @@
+"""One item of a data set, and what a loader needs to know of all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+LABEL = "label"  # the class of a whole image, in a target
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image, clip or volume with what a model should say of it.
+
+    `image` is (C, *P), uint8, or float32 with 1 the brightest; a clip or a volume has a further axis before
+    h and w. `target` depends on the task: {"label": int} of a whole image; {"boxes":
+    tv_tensors.BoundingBoxes, "labels": Tensor, "masks": tv_tensors.Mask} of objects; {"mask":
+    tv_tensors.Mask} of pixels; {} without annotation. Its tv_tensors are in pixels of `image`.
+    """
+
+    id: str
+    image: Tensor
+    target: Mapping[str, Any]
+
+
+class Samples(Protocol):
+    """Samples in a fixed order, each read when it is asked for."""
+
+    @property
+    def root(self) -> Path:
+        """File or folder they are found in, as messages name it."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """Name of the split, such as "train"."""
+        ...
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Names of all samples, unique and the same wherever the data set lies."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes; empty without classes."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            ImageError: the sample cannot be read.
+        """
+        ...
+
+    def replacements(self, index: int) -> Sequence[int]:
+        """Return the samples that may replace this one in training if it cannot be read."""
+        ...
