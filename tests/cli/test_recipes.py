@@ -7,7 +7,7 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.recipes.catalogue import RECIPES, find
-from swinkit.settings.recipe import Recipe, from_json
+from swinkit.tasks.registry import recipe_in
 
 
 def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -51,7 +51,7 @@ def test_one_is_shown_in_words_and_with_all_its_fields(capsys: pytest.CaptureFix
 def test_what_is_shown_for_machines_is_the_whole_recipe(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert from_json(Recipe, json.loads(told(words, capsys))) == find("imagenet-swin-t")
+    assert recipe_in(json.loads(told(words, capsys))) == find("imagenet-swin-t")
 
 
 def test_fields_that_are_shown_can_be_given_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from swinkit.cli.train import taken
 from swinkit.runs.folder import RunFolder
-from swinkit.runs.plots import number, over, place, results_of
+from swinkit.runs.plots import number, place_of, points_of, results_of
 from swinkit.tasks.observed import Observed
 from swinkit.viz.curves import ACCENT, OTHER, PANEL
 
@@ -33,11 +33,11 @@ def test_a_run_has_its_curves_after_every_epoch(tmp_path):
 
 def test_numbers_of_the_log_become_points():
     lines = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": "nan"}, {"epoch": 3}]
-    points = over(lines, "loss")
+    points = points_of(lines, "loss")
     assert points[0] == (1.0, 2.0)
     assert [value == value for _, value in points] == [True, False, False]
     assert number("inf") == float("inf")
-    assert place({"epoch": 3, "step": 5, "steps": 10}) == 2.5
+    assert place_of({"epoch": 3, "step": 5, "steps": 10}) == 2.5
 
 
 def test_the_held_out_loss_is_drawn_beside_that_of_training_and_is_no_score():
@@ -149,4 +149,4 @@ def test_the_curves_of_a_run_that_went_on_begin_where_it_began(tmp_path):
     made = job(recipe())
     trained(tmp_path, recipe(), made)
     epochs = [event for event in RunFolder(tmp_path).events() if event["event"] == "epoch"]
-    assert [point[0] for point in over(epochs, "top1")] == [1, 2]
+    assert [point[0] for point in points_of(epochs, "top1")] == [1, 2]

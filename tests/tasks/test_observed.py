@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swinkit.errors import DataError
-from swinkit.runs.progress import Progress
+from swinkit.runs.progress import Length, Progress
+from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training.limits import refuse_divergence
 from tests.training.states import assert_same
 
+LENGTH = Length(Schedule(epochs=9), 1, 1)
 BATCHES = [
     Observed(
         counts={"confusion": torch.randint(0, 2**40, (3, 3))},
@@ -60,6 +62,6 @@ def test_counts_must_be_integers_and_samples_are_observed_once():
 def test_learning_has_diverged_if_no_record_is_finite(records, diverged):
     if diverged:
         with pytest.raises(DataError, match="no finite answer"):
-            refuse_divergence(Progress(), Observed(records=records))
+            refuse_divergence(Progress(), LENGTH, Observed(records=records))
     else:
-        refuse_divergence(Progress(), Observed(records=records))
+        refuse_divergence(Progress(), LENGTH, Observed(records=records))

@@ -11,7 +11,8 @@ from swinkit.errors import DataError
 from swinkit.models.build import build
 from swinkit.runs import checkpoints
 from swinkit.runs.checkpoints import Checkpoints, verify
-from swinkit.runs.progress import Progress
+from swinkit.runs.progress import Length, Progress
+from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.limits import why_over
 from swinkit.training.optimiser import optimiser_of
@@ -137,22 +138,27 @@ def test_a_finished_run_goes_on_when_it_may_take_longer(first, then, tmp_path, m
 
 
 def test_an_epoch_that_has_begun_is_brought_to_its_end():
-    late = Progress(epoch=1, step=3, seconds=3600.0, since_best=4)
-    assert why_over(late, recipe(2, hours=0.5, patience=2)) == ""
-    late.step = 0
-    assert why_over(late, recipe(2, hours=0.5, patience=2)) == "4 epochs brought no better score"
-    assert why_over(late, recipe(2, hours=0.5)) == "the 0.5 hours are over"
-    assert why_over(late, recipe(1)) == "all epochs are done"
-    assert why_over(late, recipe(2)) == ""
+    late = Progress(epoch=1, step=3, updates=9, seconds=3600.0, since_best=4)
+
+    def why(chosen: Recipe) -> str:
+        return why_over(late, Length.of(chosen, 6), chosen.run)
+
+    assert why(recipe(2, hours=0.5, patience=2)) == ""
+    late = Progress.of({"epoch": 1, "updates": 9, "seconds": 3600.0, "since_best": 4})  # an earlier version's
+    assert why(recipe(2, hours=0.5, patience=2)) == "4 epochs brought no better score"
+    assert why(recipe(2, hours=0.5, patience=2, evaluate_every=2)) == "4 evaluations brought no better score"
+    assert why(recipe(2, hours=0.5)) == "the 0.5 hours are over"
+    assert why(recipe(1)) == "all epochs are done"
+    assert why(recipe(2)) == ""
 
 
 def test_a_score_that_is_no_number_is_never_the_best():
     progress, nan = Progress(), float("nan")
     scores = [nan, float("inf"), 0.25, nan, 0.125, 0.5]
-    better = [progress.finish_epoch(score) for score in scores]
+    better = [progress.finish_evaluation(score) for score in scores]
     assert better == [False, False, True, False, False, True]
     assert (progress.best, progress.since_best) == (0.5, 0)
-    assert Progress(best=nan).finish_epoch(-5.0)
+    assert Progress(best=nan).finish_evaluation(-5.0)
 
 
 def test_a_checkpoint_that_is_not_written_well_does_not_cost_the_one_before(tmp_path, monkeypatch):

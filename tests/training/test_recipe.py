@@ -82,7 +82,7 @@ def test_settings_of_another_swinkit_are_named(values, message):
         (lambda: replace(PICO, data=replace(PICO.data, mean=(0.5, math.nan, 0.5))), "data.mean is .*finite"),
         (
             lambda: from_json(Schedule, asdict(PICO.schedule) | {"epochs": "three"}),
-            "schedule.epochs is 'three'; it must be a whole number",
+            "schedule.epochs is 'three'; it must be a whole number or None",
         ),
         (lambda: Schedule(epochs=3, warmup_epochs=3), "warmup_epochs is 3.*such as schedule.warmup_epochs=0"),
         (lambda: replace(PICO, drop_path=1.0), "drop_path is 1.0"),

@@ -27,7 +27,7 @@ def rehearsed(recipe: Recipe, data: Path, out: Path, processes: int) -> int:
     plan = Plan.of(recipe.run, max(processes, started()))
     steps = plan.steps(job.loader(plan.micro_batch))
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    line(f"{job.title}: {Length(recipe.schedule.epochs, steps, recipe.run.batch_size)}")
+    line(f"{job.title}: {Length.of(recipe, steps)}")
     for each in header(job, recipe, plan, found or torch.device("cpu"), out):
         line(each)
     block(settings(recipe))

@@ -83,6 +83,7 @@ def row(name: str, known: Entry) -> dict[str, Any]:
         "variant": recipe.variant,
         "init": recipe.init,
         "epochs": recipe.schedule.epochs,
+        "iterations": recipe.schedule.iterations,
         "batch_size": recipe.run.batch_size,
         "v100_hours": None if hours is None else round(hours),
         "checkpoint": known.checkpoint,
@@ -96,7 +97,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         (
             row["name"],
-            str(row["epochs"]),
+            str(row["epochs"] or f"{row['iterations']} steps"),
             str(row["batch_size"]),
             row["init"] or "-",
             f"{row['reported']['top1']:.1f}" if "top1" in row["reported"] else "-",

@@ -57,7 +57,9 @@ def hours_of(maker: Callable[..., Recipe], recipe: Recipe) -> float | None:
         return None
     passes = FORWARD + BACKWARD + FORWARD * recipe.run.checkpointing
     operations = 2 * num_macs(variant.spec, recipe.data.size)  # a multiply-add is two
-    total = passes * operations * scale.pictures * recipe.schedule.epochs
+    iterations = recipe.schedule.iterations
+    pictures = iterations * recipe.run.batch_size if iterations else scale.pictures * recipe.schedule.length
+    total = passes * operations * pictures
     return total / (SHARE * PEAK) / 3600
 
 

@@ -78,7 +78,7 @@ class Checkpoints:
                 logger.warning("passed over a damaged checkpoint: %s", error)
                 continue
             try:
-                return state, Progress(**state.pop(PROGRESS))
+                return state, Progress.of(state.pop(PROGRESS))
             except TypeError:
                 raise DataError(
                     f"{folder} was written by another version of swinkit, which counts progress in other "

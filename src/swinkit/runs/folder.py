@@ -2,7 +2,7 @@
 
 * `config.json`: the resolved recipe, the fingerprints of the data, and what was found when the run began
 * `env.json`: the machine and the versions, of the latest start
-* `log.jsonl`: a line for everything that happened; `metrics.csv`: one for every epoch; `results.png`: curves
+* `log.jsonl`: a line for each event; `metrics.csv`: one for each evaluation; `results.png`: curves
 * `RESUME.txt`: the command that goes on; `trackers.json`: where else it is followed, if it is
 * `bad_files.csv`: training pictures that could not be read, if there are any, and what stood in for them
 * `checkpoints/`: from which it goes on
@@ -15,7 +15,7 @@ import io
 import json
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ FOUND = "found"  # the entry of what was found out about the machine: no choice,
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
 RESUME = "RESUME.txt"
+EVALUATIONS = ("epoch", "evaluation")  # events of the log, by the unit of the schedule
 REMEDY = "when that is mended, the same command goes on"
 LISTED = 6  # differences in one message
 
@@ -87,7 +88,7 @@ class RunFolder:
         Raises:
             DataError: epochs are logged, but no checkpoint is there.
         """
-        if any(event["event"] == "epoch" for event in self.events()) and not any(self.checkpoints):
+        if any(map(is_evaluation, self.events())) and not any(self.checkpoints):
             raise DataError(
                 f"{self.path} has trained ({METRICS} tells of it), but its {CHECKPOINTS} are gone, so it "
                 f"cannot go on. Its models are {BEST} and {LAST}; to train anew, choose another folder, with "
@@ -170,15 +171,15 @@ class RunFolder:
         """Forget what was logged after the checkpoint of `progress`: it is about to happen again."""
 
         def is_past(event: dict[str, Any]) -> bool:
-            over = event["event"] != "epoch" or event["epoch"] <= progress.epoch
-            return event["updates"] <= progress.updates and over
+            to_come = is_evaluation(event) and not progress.is_evaluated
+            return event["updates"] < progress.updates + (not to_come)
 
         self.replace(LOG, "".join(json.dumps(event) + "\n" for event in self.events() if is_past(event)))
         self.tabulate()
 
     def tabulate(self) -> None:
         """Write `metrics.csv` from the log."""
-        rows = [event for event in self.events() if event["event"] == "epoch"]
+        rows = list(filter(is_evaluation, self.events()))
         text = io.StringIO()
         if rows:
             names = [name for name in rows[-1] if name != "event"]
@@ -186,6 +187,11 @@ class RunFolder:
             table.writeheader()
             table.writerows(rows)
         self.replace(METRICS, text.getvalue())
+
+
+def is_evaluation(event: Mapping[str, Any]) -> bool:
+    """Return whether a line of the log holds scores: of an epoch, or after a number of iterations."""
+    return event["event"] in EVALUATIONS
 
 
 def refuse_changes(run: Path, changes: Sequence[Change], *, allowed: bool) -> None:

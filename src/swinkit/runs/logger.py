@@ -34,7 +34,7 @@ class Diary:
         self.folder, self.trackers, self.reporting = folder, trackers, reporting
         self.length, self.device, self.writes = length, device, writes
         self.stepped = time.perf_counter()  # when the latest step was done
-        self.between = 0.0  # seconds from an epoch's last step to its scores
+        self.between = 0.0  # seconds from the last step before an evaluation to its scores
 
     def open(
         self,
@@ -56,7 +56,7 @@ class Diary:
         self.folder.rewind(progress)
         self.reporting(f"{title}: {self.length}")
         if progress.ended:
-            early = progress.epoch < self.length.epochs
+            early = not self.length.is_over(progress)
             more = "; with a larger bound and --allow-changes it goes on" if early else ""
             self.reporting(f"nothing is left to do: {progress.ended}{more}")
             return
@@ -76,19 +76,19 @@ class Diary:
         if not self.writes:
             return
         self.stepped = time.perf_counter()
-        epochs, steps = self.length.epochs, self.length.steps
-        to_come = epochs - progress.epoch  # epochs that are still to end
+        length = self.length
+        steps_left, evaluations_left = length.steps_left(progress), length.evaluations_left(progress)
         report = Report(
             epoch=progress.epoch + 1,
-            epochs=epochs,
+            epochs=length.epochs,
             step=progress.step,
-            steps=steps,
+            steps=length.steps,
             loss=loss,
             rate=rate,
-            images_per_second=self.length.batch_size / watch.step,
+            images_per_second=length.batch_size / watch.step,
             waiting=min(1.0, watch.wait / watch.step),
             memory=memory_used(self.device),
-            seconds_left=(to_come * steps - progress.step) * watch.step + to_come * self.between,
+            seconds_left=steps_left * watch.step + evaluations_left * self.between,
         )
         self.reporting(report)
         if progress.updates % LOGGED_EVERY == 0:
@@ -110,22 +110,25 @@ class Diary:
             **spelled({"loss": loss, "gradient_norm": norm}),
         )
 
-    def epoch(
+    def evaluated(
         self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
     ) -> None:
-        """An epoch is over, and `progress` at the beginning of the next; so many pictures were `bad`."""
+        """Tell the scores of an evaluation, and how many pictures were `bad` so far."""
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
         numbers = spelled({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
-        counts = {"epoch": progress.epoch, "skipped": progress.skipped, "bad": bad}
-        self.folder.log("epoch", progress.updates, **counts, **numbers)
+        epochs = self.length.schedule.unit == "epoch"
+        event, done = ("epoch", progress.epoch) if epochs else ("evaluation", progress.updates)
+        counts = {self.length.schedule.unit: done, "skipped": progress.skipped, "bad": bad}
+        self.folder.log(event, progress.updates, **counts, **numbers)
         self.folder.tabulate()
         draw_results(self.folder)
-        self.trackers.log("epoch", progress.updates, {"loss": loss, **scores})
+        self.trackers.log(event, progress.updates, {"loss": loss, **scores})
         values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
         replaced = f"  {counted(bad, 'bad picture')} replaced" if bad else ""
-        self.reporting(f"epoch {progress.epoch} of {self.length.epochs}  {values}{replaced}")
+        reached = f"{self.length.reached(progress)} of {self.length.schedule.length}"
+        self.reporting(f"{reached}  {values}{replaced}")
         if progress.ended:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)
@@ -145,4 +148,6 @@ def resuming(progress: Progress, length: Length, changes: Sequence[Change]) -> s
         else "configuration unchanged, data unchanged"
     )
     where = f"epoch {progress.epoch + 1} of {length.epochs}, step {progress.step} of {length.steps}"
+    if length.schedule.unit == "iteration":
+        where = f"{length.reached(progress)} of {length.schedule.length}, {where}"
     return f"resuming at {where}, data position {seen:,} of {every:,}; {state}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -9,12 +10,26 @@ from PIL import Image
 from ..tasks.results import save_picture
 from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, curves
-from .folder import RunFolder
+from .folder import RunFolder, is_evaluation
+from .progress import counted
 from .step_report import clock
 
 RESULTS = "results.png"
 # What an epoch's event holds beside scores.
-OTHERS = ("event", "updates", "epoch", "skipped", "bad", "loss", HELD_OUT_LOSS, "lr", "seconds")
+OTHERS = (
+    "event",
+    "updates",
+    "epoch",
+    "iteration",
+    "step",
+    "steps",
+    "skipped",
+    "bad",
+    "loss",
+    HELD_OUT_LOSS,
+    "lr",
+    "seconds",
+)
 
 
 def draw_results(folder: RunFolder) -> None:
@@ -28,24 +43,27 @@ def draw_results(folder: RunFolder) -> None:
 
 
 def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
-    """Both losses, learning rate and every score over the epochs; behind two, those of single steps."""
-    epochs = [event for event in events if event["event"] == "epoch"]
+    """Draw losses, learning rate and every score over epochs or iterations, and behind two those of steps."""
+    evaluations = list(filter(is_evaluation, events))
+    unit = "iteration" if evaluations and evaluations[-1]["event"] == "evaluation" else "epoch"
+    place, over = partial(place_of, unit=unit), partial(points_of, unit=unit)
     steps = [event for event in events if event["event"] == "step"]
-    scores = [name for name in epochs[-1] if name not in OTHERS] if epochs else []
-    watched = over((event for event in epochs if HELD_OUT_LOSS in event), HELD_OUT_LOSS)
+    scores = [name for name in evaluations[-1] if name not in OTHERS] if evaluations else []
+    watched = over([event for event in evaluations if HELD_OUT_LOSS in event], HELD_OUT_LOSS)
     panels = [
-        Curve("loss", over(epochs, "loss"), behind=within(steps, "loss"), beside=watched),
-        Curve("learning rate", over(epochs, "lr"), behind=within(steps, "rate")),
-        *(Curve(name, over(epochs, name)) for name in scores),
+        Curve("loss", over(evaluations, "loss"), behind=over(steps, "loss"), beside=watched),
+        Curve("learning rate", over(evaluations, "lr"), behind=over(steps, "rate")),
+        *(Curve(name, over(evaluations, name)) for name in scores),
     ]
-    ranked = over(epochs, scores[0]) if scores else []
+    ranked = over(evaluations, scores[0]) if scores else []
     finite = [point for point in ranked if math.isfinite(point[1])]
     best = max(finite, key=lambda point: point[1], default=None)
     told = ""
-    if epochs:
-        told = f"{len(epochs)} epoch{'s' * (len(epochs) != 1)}, {clock(epochs[-1]['seconds'])} of training"
+    if evaluations:
+        done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
+        told = f"{counted(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
-        told += f", best {scores[0]} {best[1]:.4f} after epoch {best[0]:.0f}"
+        told += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
     return curves(
         panels,
         title=title,
@@ -55,19 +73,17 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     )
 
 
-def over(epochs: Iterable[Mapping[str, Any]], name: str) -> list[Point]:
-    """(epoch, value); what is no number, or was written as a word since it is not finite, is NaN."""
-    return [(float(event["epoch"]), number(event.get(name))) for event in epochs]
+def points_of(events: Iterable[Mapping[str, Any]], name: str, unit: str = "epoch") -> list[Point]:
+    """Return (epochs or iterations done, value); NaN where the value is no number or written as a word."""
+    return [(place_of(event, unit), number(event.get(name))) for event in events]
 
 
-def within(steps: Iterable[Mapping[str, Any]], name: str) -> list[Point]:
-    """(epochs done, value)."""
-    return [(place(event), number(event.get(name))) for event in steps]
-
-
-def place(event: Mapping[str, Any]) -> float:
-    """How many epochs are done, the part of the current one included."""
-    return event["epoch"] - 1 + event["step"] / event["steps"]
+def place_of(event: Mapping[str, Any], unit: str = "epoch") -> float:
+    """Return how many epochs are done, the part of the current one included, or how many iterations."""
+    if unit == "iteration":
+        return float(event["updates"])
+    within = event["step"] / event["steps"] - 1 if "step" in event else 0.0
+    return event["epoch"] + within
 
 
 def number(value: Any) -> float:

@@ -2,22 +2,95 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any, Self
+
+from ..settings.recipe import Recipe
+from ..settings.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a training is to be, where nothing ends it sooner."""
+    """How long a training is to be, where nothing ends it sooner, and when it is evaluated."""
 
-    epochs: int
+    schedule: Schedule
     steps: int  # of the optimiser, in an epoch
     batch_size: int  # samples of a step, over all processes
+    evaluate_every: int | None = None  # units of the schedule; None: an epoch
+
+    @classmethod
+    def of(cls, recipe: Recipe, steps: int) -> Self:
+        """Return the length of a training with so many steps an epoch.
+
+        Raises:
+            UsageError: the warm-up is as long as the training.
+        """
+        recipe.schedule.require_fits(steps)
+        return cls(recipe.schedule, steps, recipe.run.batch_size, recipe.run.evaluate_every)
 
     def __str__(self) -> str:
-        return f"{counted(self.epochs, 'epoch')} of {counted(self.steps, 'step')}"
+        if self.schedule.epochs is None:
+            return f"{counted(self.schedule.length, 'iteration')}, {self.steps} in an epoch"
+        return f"{counted(self.schedule.epochs, 'epoch')} of {counted(self.steps, 'step')}"
+
+    @property
+    def total(self) -> int:
+        """Optimiser steps in all."""
+        return self.schedule.steps(self.steps)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs, the last of which may be cut short by the number of iterations."""
+        return self.schedule.epochs or -(-self.total // self.steps)
+
+    @property
+    def interval(self) -> int:
+        """Optimiser steps between two evaluations."""
+        if self.evaluate_every is None:
+            return self.steps
+        return self.evaluate_every * self.schedule.unit_steps(self.steps)
 
     def before(self, progress: "Progress") -> int:
-        """How many steps come before the next."""
+        """Return the number of steps before the next."""
+        if self.schedule.epochs is None:
+            return progress.updates
         return progress.epoch * self.steps + progress.step
+
+    def is_over(self, progress: "Progress") -> bool:
+        """Return whether all epochs, or all iterations, are done and evaluated."""
+        if self.schedule.epochs is None:
+            return progress.updates >= self.schedule.length and progress.is_evaluated
+        return progress.epoch >= self.schedule.epochs
+
+    def is_due(self, progress: "Progress") -> bool:
+        """Return whether an evaluation comes before the next step."""
+        if self.schedule.epochs is None:
+            done = progress.updates
+            now = done % self.interval == 0 or done >= self.total
+            return done > 0 and not progress.is_evaluated and now
+        epochs = progress.epoch + 1
+        now = epochs % (self.evaluate_every or 1) == 0 or epochs >= self.schedule.epochs
+        return progress.step >= self.steps and now
+
+    def is_due_or_epoch_over(self, progress: "Progress") -> bool:
+        """Return whether no further step belongs to this epoch or comes before the next evaluation."""
+        return progress.step >= self.steps or self.is_due(progress)
+
+    def steps_left(self, progress: "Progress") -> int:
+        """Return the number of steps to come."""
+        return self.total - self.before(progress)
+
+    def evaluations_left(self, progress: "Progress") -> int:
+        """Return the number of evaluations to come, one that is due included."""
+        if self.schedule.epochs is None:
+            done = (progress.updates - (not progress.is_evaluated)) // self.interval
+        else:
+            done = progress.epoch // (self.evaluate_every or 1)
+        return -(-self.total // self.interval) - done
+
+    def reached(self, progress: "Progress") -> str:
+        """Return in words how many units are done: epoch 3, iteration 16000."""
+        done = progress.updates if self.schedule.epochs is None else progress.epoch
+        return f"{self.schedule.unit} {done}"
 
 
 @dataclass
@@ -27,21 +100,41 @@ class Progress:
     epoch: int = 0  # the one in progress, from 0
     step: int = 0  # optimiser steps done in it
     updates: int = 0  # optimiser steps done in all, those skipped included
-    loss: float = 0.0  # summed over the epoch's steps
+    loss: float = 0.0  # summed over the steps since the latest evaluation
     counted: int = 0  # steps in that sum
     seconds: float = 0.0  # of training, over all its parts
     skipped: int = 0  # steps without a finite loss and gradient
     skipped_in_row: int = 0
     best: float | None = None  # the highest finite score so far
-    since_best: int = 0  # epochs
-    ended: str = ""  # why, once it has; asked anew when it is resumed
+    since_best: int = 0  # evaluations
+    ended: str = ""  # the reason, once it has; found anew when it is resumed
+    evaluated: int = -1  # `updates` at the latest evaluation
+
+    @classmethod
+    def of(cls, recorded: dict[str, Any]) -> Self:
+        """Return the progress that a checkpoint recorded.
+
+        Earlier versions evaluated after every epoch and did not record it.
+
+        Raises:
+            TypeError: it was recorded in other numbers.
+        """
+        progress = cls(**recorded)
+        if "evaluated" not in recorded and progress.step == 0:
+            progress.evaluated = progress.updates
+        return progress
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether no step was done since the latest evaluation."""
+        return self.evaluated == self.updates
 
     def name(self) -> str:
-        """Of its checkpoint; names sort as time goes."""
+        """Return the name of the checkpoint's folder; names sort chronologically."""
         return f"epoch-{self.epoch:04d}-step-{self.step:08d}"
 
     def count(self, loss: float, seconds: float, *, finite: bool) -> None:
-        """One more step."""
+        """Count one more step."""
         self.step, self.updates, self.seconds = self.step + 1, self.updates + 1, self.seconds + seconds
         if finite:
             self.loss, self.counted, self.skipped_in_row = self.loss + loss, self.counted + 1, 0
@@ -49,19 +142,23 @@ class Progress:
             self.skipped, self.skipped_in_row = self.skipped + 1, self.skipped_in_row + 1
 
     def mean_loss(self) -> float:
-        """Of the epoch's steps so far."""
+        """Return the mean loss of the steps since the latest evaluation."""
         return self.loss / self.counted if self.counted else math.nan
 
-    def finish_epoch(self, score: float) -> bool:
-        """The epoch is over; whether its `score` is the best so far."""
+    def finish_evaluation(self, score: float) -> bool:
+        """Record an evaluation, and return whether its `score` is the best so far."""
         before = -math.inf if self.best is None or math.isnan(self.best) else self.best
         better = math.isfinite(score) and score > before
         self.best = score if better else self.best
         self.since_best = 0 if better else self.since_best + 1
-        self.epoch, self.step, self.loss, self.counted = self.epoch + 1, 0, 0.0, 0
+        self.loss, self.counted, self.evaluated = 0.0, 0, self.updates
         return better
+
+    def begin_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch, self.step = self.epoch + 1, 0
 
 
 def counted(number: int, thing: str) -> str:
-    """1 step, 2 steps."""
+    """Return a number with its noun: 1 step, 2 steps."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

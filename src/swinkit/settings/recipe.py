@@ -45,6 +45,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check every field, and fields against each other."""
+        if type(self) is Recipe:
+            raise TypeError("make the recipe of a task, such as ClassificationRecipe")
         require_kinds(self)
         require_finite(self)
         require(0 <= self.drop_path < 1, "drop_path", self.drop_path, "in [0, 1)")

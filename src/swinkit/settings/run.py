@@ -37,7 +37,12 @@ class Run:
     ] = None
     seed: Annotated[int, "seed of all random numbers"] = 0
     save_every: Annotated[int, "optimiser steps between checkpoints; each epoch ends with one as well"] = 1000
-    patience: Annotated[int | None, "epochs without a better score before it stops; null: never"] = None
+    evaluate_every: Annotated[
+        int | None, "epochs (or iterations, if the schedule counts them) between evaluations; null: an epoch"
+    ] = None
+    patience: Annotated[
+        int | None, "epochs, or evaluations, without a better score before it stops; null: never"
+    ] = None
     hours: Annotated[float | None, "hours of training after which it is evaluated and stops; null: never"] = (
         None
     )
@@ -60,6 +65,8 @@ class Run:
         require(self.ema is None or 0 < self.ema < 1, "run.ema", self.ema, "between 0 and 1")
         require(0 <= self.seed < 2**32, "run.seed", self.seed, "in [0, 2^32)")
         require(self.save_every >= 1, "run.save_every", self.save_every, "1 or more")
+        every = self.evaluate_every
+        require(every is None or every >= 1, "run.evaluate_every", every, "None, or 1 or more")
         require(self.patience is None or self.patience >= 1, "run.patience", self.patience, "1 or more")
         require(self.hours is None or self.hours > 0, "run.hours", self.hours, "above 0")
         require(self.bad_steps >= 1, "run.bad_steps", self.bad_steps, "1 or more")

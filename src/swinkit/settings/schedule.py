@@ -1,4 +1,4 @@
-"""The learning rate: a pure function of the step. Torch-free.
+"""The length of a training and its learning rate, a pure function of the step. Torch-free.
 
 The curves are those of Microsoft's `lr_scheduler.py` with timm 0.4.12, counted in steps; with `by_epoch` and
 `warmup_share` they are those of OpenMMLab's mmcv. The layer-wise rates of fine-tuning scale `peak` alone:
@@ -8,23 +8,32 @@ The curves are those of Microsoft's `lr_scheduler.py` with timm 0.4.12, counted 
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from ..errors import require
 from ..type_check import require_kinds
 
 Kind = Literal["cosine", "linear", "step", "multistep", "poly", "constant"]
+WARMUP_EPOCHS = 5  # if nothing else is given
 LINEAR_END = 0.01  # of the peak: Microsoft's, which no configuration changes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A linear warm-up, then a curve of some kind."""
+    """A number of epochs or iterations, a linear warm-up in either, then a curve of some kind.
+
+    Raises:
+        UsageError: a field is out of range, or both units are given, or neither.
+    """
 
     kind: Annotated[Kind, "curve of the learning rate after the warm-up"] = "cosine"
-    epochs: Annotated[int, "passes over the training pictures"]
-    warmup_epochs: Annotated[float, "epochs in which the learning rate rises"] = 5
+    epochs: Annotated[int | None, "passes over the training pictures; null: iterations are given"] = None
+    iterations: Annotated[int | None, "optimiser steps in all; null: epochs are given"] = None
+    warmup_epochs: Annotated[float | None, "epochs in which the learning rate rises"] = None
+    warmup_iterations: Annotated[
+        int | None, "optimiser steps in which the learning rate rises, instead of warmup_epochs"
+    ] = None
     warmup_lr: Annotated[float, "learning rate at the first step"] = 0.0
     warmup_share: Annotated[
         float | None, "warm up from this share of the curve, as mmcv does; null: from warmup_lr"
@@ -35,51 +44,120 @@ class Schedule:
     final_lr: Annotated[float, "learning rate at the end, of cosine and poly"] = 1e-5
     power: Annotated[float, "exponent of poly"] = 1.0
     at: Annotated[
-        tuple[float, ...], "epochs of the drops (multistep), or one number from drop to drop (step)"
+        tuple[float, ...],
+        "epochs (or iterations) of the drops (multistep), or one number from drop to drop (step)",
     ] = ()
     factor: Annotated[float, "what a drop of step and multistep leaves of the rate"] = 0.1
     by_epoch: Annotated[bool, "change the rate once an epoch, as OpenMMLab, not at every step"] = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be scheduled."""
+        """Check every field, and choose the warm-up that is not given: 5 epochs, or 0 iterations."""
         require_kinds(self, "schedule.")
-        require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
-        fits = 0 <= self.warmup_epochs < self.epochs
-        rule = f"0 or more and below schedule.epochs, {self.epochs}, such as schedule.warmup_epochs=0"
-        require(fits, "schedule.warmup_epochs", self.warmup_epochs, rule)
+        self._require_one_unit()
+        if self.warmup_epochs is None and self.warmup_iterations is None:
+            default = 0 if self.epochs is None else WARMUP_EPOCHS
+            object.__setattr__(self, f"warmup_{self.unit}s", default)
+        self._require_warmup()
         require(self.warmup_lr >= 0, "schedule.warmup_lr", self.warmup_lr, "0 or above")
         share = self.warmup_share
         require(share is None or 0 <= share <= 1, "schedule.warmup_share", share, "in [0, 1]")
         require(self.final_lr >= 0, "schedule.final_lr", self.final_lr, "0 or above")
         require(self.power > 0, "schedule.power", self.power, "above 0")
         require(0 < self.factor <= 1, "schedule.factor", self.factor, "above 0 and at most 1")
-        self._check_drops()
+        self._require_drops()
 
-    def _check_drops(self) -> None:
-        """Refuse drops where there are none, none where there should be, or in the warm-up."""
+    @property
+    def unit(self) -> str:
+        """The word for what is counted: epoch or iteration."""
+        return "iteration" if self.epochs is None else "epoch"
+
+    @property
+    def length(self) -> int:
+        """The number of units."""
+        return self.epochs or self.iterations or 0
+
+    @property
+    def warmup(self) -> float | None:
+        """The warm-up in units; None if it is given in the other unit."""
+        return self.warmup_iterations if self.epochs is None else self.warmup_epochs
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return the optimiser steps in all."""
+        return self.length * self.unit_steps(steps_per_epoch)
+
+    def unit_steps(self, steps_per_epoch: int) -> int:
+        """Return the optimiser steps of a unit."""
+        return 1 if self.epochs is None else steps_per_epoch
+
+    def warmup_steps(self, steps_per_epoch: int) -> float:
+        """Return the optimiser steps of the warm-up, whole or not."""
+        if self.warmup_epochs is None:
+            return self.warmup_iterations or 0
+        return self.warmup_epochs * steps_per_epoch
+
+    def require_fits(self, steps_per_epoch: int) -> None:
+        """Raise UsageError if the warm-up, given in the other unit, is as long as the training or longer."""
+        steps, warmup = self.steps(steps_per_epoch), self.warmup_steps(steps_per_epoch)
+        rule = f"below the {steps} steps of the training"
+        require(warmup < steps, f"schedule.warmup_{self._warmup_unit}s", f"{warmup:g} steps", rule)
+        first = self.at[0] * self.unit_steps(steps_per_epoch) if self.kind == "multistep" else warmup
+        require(first >= warmup, "schedule.at", self.at, "after the warm-up")
+
+    @property
+    def _warmup_unit(self) -> str:
+        return "iteration" if self.warmup_epochs is None else "epoch"
+
+    def _require_one_unit(self) -> None:
+        """Check that there is one length, and at most one warm-up."""
+        if self.epochs is None:
+            one = self.iterations is not None
+            require(one, "schedule.epochs", None, "1 or more, or schedule.iterations given instead")
+            require(self.length >= 1, "schedule.iterations", self.iterations, "1 or more")
+        else:
+            require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
+            rule = "None where schedule.epochs is given; schedule.epochs=null counts iterations instead"
+            require(self.iterations is None, "schedule.iterations", self.iterations, rule)
+        one = self.warmup_epochs is None or self.warmup_iterations is None
+        rule = "None where schedule.warmup_epochs is given"
+        require(one, "schedule.warmup_iterations", self.warmup_iterations, rule)
+
+    def _require_warmup(self) -> None:
+        """Check the warm-up."""
+        name = f"schedule.warmup_{self._warmup_unit}s"
+        value = self.warmup_iterations if self.warmup_epochs is None else self.warmup_epochs
+        same = self.warmup is not None
+        most = self.length if same else math.inf
+        rule = f"0 or more and below schedule.{self.unit}s, {most}, such as {name}=0" if same else "0 or more"
+        require(value is not None and 0 <= value < most, name, value, rule)
+
+    def _require_drops(self) -> None:
+        """Check that the drops fit the kind and come after the warm-up."""
         counts = {"step": 1, "multistep": max(1, len(self.at))}
-        rule = {"step": "one number of epochs", "multistep": "one or more epochs"}.get(self.kind, "empty")
-        require(len(self.at) == counts.get(self.kind, 0), "schedule.at", self.at, f"{rule} for {self.kind}")
+        words = {"step": f"one number of {self.unit}s", "multistep": f"one or more {self.unit}s"}
+        rule = f"{words.get(self.kind, 'empty')} for {self.kind}"
+        require(len(self.at) == counts.get(self.kind, 0), "schedule.at", self.at, rule)
         require(list(self.at) == sorted(self.at), "schedule.at", self.at, "ascending")
-        lowest = self.warmup_epochs if self.kind == "multistep" else 0
+        lowest = (self.warmup or 0) if self.kind == "multistep" else 0
         require(not self.at or self.at[0] > 0, "schedule.at", self.at, "above 0")
         require(not self.at or self.at[0] >= lowest, "schedule.at", self.at, "after the warm-up")
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Where a step stands among those of a training."""
+    """The place of a step among those of a training, all in steps."""
 
     now: int
     per_epoch: int
+    per_unit: int
     warmup: int
     total: int
 
 
 def learning_rate(step: int, steps_per_epoch: int, peak: float, schedule: Schedule) -> float:
-    """The rate of optimiser step `step`, counted from 0, for a group of parameters with this peak."""
-    warmup = schedule.warmup_epochs * steps_per_epoch
-    steps = Steps(step, steps_per_epoch, int(warmup), int(schedule.epochs * steps_per_epoch))
+    """Return the rate of optimiser step `step`, counted from 0, for a group of parameters with this peak."""
+    warmup = schedule.warmup_steps(steps_per_epoch)
+    unit, total = schedule.unit_steps(steps_per_epoch), schedule.steps(steps_per_epoch)
+    steps = Steps(step, steps_per_epoch, unit, int(warmup), total)
     if schedule.warmup_share is None:
         if step < steps.warmup:
             return schedule.warmup_lr + step * (peak - schedule.warmup_lr) / steps.warmup
@@ -89,44 +167,43 @@ def learning_rate(step: int, steps_per_epoch: int, peak: float, schedule: Schedu
 
 
 def on_curve(steps: Steps, peak: float, schedule: Schedule) -> float:
-    """The rate without warm-up."""
+    """Return the rate without warm-up."""
     if schedule.by_epoch:
-        begun = steps.now - steps.now % steps.per_epoch
-        steps = Steps(begun, steps.per_epoch, steps.warmup, steps.total)
+        steps = replace(steps, now=steps.now - steps.now % steps.per_epoch)
     return CURVES[schedule.kind](steps, peak, schedule)
 
 
 def cosine(steps: Steps, peak: float, schedule: Schedule) -> float:
-    """Half a wave from the peak to the final rate, which stays."""
+    """Fall along half a wave from the peak to the final rate, and stay there."""
     begin = steps.warmup if schedule.after_warmup else 0
     progress = min(1.0, (steps.now - begin) / (steps.total - begin))
     return schedule.final_lr + (peak - schedule.final_lr) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def linear(steps: Steps, peak: float, _schedule: Schedule) -> float:
-    """A line from the end of the warm-up; past the last step it goes on falling, as Microsoft's."""
+    """Fall along a line from the end of the warm-up, also past the last step, as Microsoft's does."""
     progress = (steps.now - steps.warmup) / (steps.total - steps.warmup)
     return peak - (peak - peak * LINEAR_END) * progress
 
 
 def step(steps: Steps, peak: float, schedule: Schedule) -> float:
-    """A drop every so many epochs, counted from the first step."""
-    return peak * schedule.factor ** (steps.now // max(1, int(schedule.at[0] * steps.per_epoch)))
+    """Drop every so many units, counted from the first step."""
+    return peak * schedule.factor ** (steps.now // max(1, int(schedule.at[0] * steps.per_unit)))
 
 
 def multistep(steps: Steps, peak: float, schedule: Schedule) -> float:
-    """A drop at each of some epochs."""
-    return peak * schedule.factor ** bisect_right([at * steps.per_epoch for at in schedule.at], steps.now)
+    """Drop at each of the given units."""
+    return peak * schedule.factor ** bisect_right([at * steps.per_unit for at in schedule.at], steps.now)
 
 
 def poly(steps: Steps, peak: float, schedule: Schedule) -> float:
-    """A power of the time that is left, from the first step."""
+    """Fall with a power of the time that is left, from the first step."""
     left = max(0.0, 1 - steps.now / steps.total)
     return schedule.final_lr + (peak - schedule.final_lr) * left**schedule.power
 
 
 def constant(_steps: Steps, peak: float, _schedule: Schedule) -> float:
-    """The peak."""
+    """Stay at the peak."""
     return peak
 
 

@@ -37,7 +37,7 @@ def recipe_in(recorded: object) -> Recipe:
     task = recorded.get("task") if isinstance(recorded, dict) else None
     if task is not None and task not in RECIPES:
         raise DataError(f"recipe.task must be one of {', '.join(RECIPES)}, got {task!r}")
-    return from_json(RECIPES.get(str(task), Recipe), recorded)
+    return from_json(RECIPES[task or CLASSIFICATION], recorded)
 
 
 def read_model(folder: Path) -> Model:

@@ -6,23 +6,22 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError
-from ..runs.progress import Progress
-from ..settings.recipe import Recipe
+from ..runs.progress import Length, Progress
 from ..settings.run import Run
 from ..tasks.observed import Observed
 
 ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 
 
-def why_over(progress: Progress, recipe: Recipe) -> str:
-    """Why no step follows, or nothing, as in an epoch that has begun, unless the time's end cut it short."""
-    run = recipe.run
-    if progress.epoch >= recipe.schedule.epochs:
-        return "all epochs are done"
-    if progress.step:
+def why_over(progress: Progress, length: Length, run: Run) -> str:
+    """Return the reason why training is over, or "" if it continues, as it does until it is evaluated."""
+    if length.is_over(progress):
+        return f"all {length.schedule.unit}s are done"
+    if not progress.is_evaluated:
         return ""
     if run.patience is not None and progress.since_best >= run.patience:
-        return f"{progress.since_best} epochs brought no better score"
+        what = "evaluations" if length.interval != length.steps else "epochs"
+        return f"{progress.since_best} {what} brought no better score"
     return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
 
 
@@ -45,7 +44,7 @@ def refuse_more(progress: Progress, run: Run) -> None:
         )
 
 
-def refuse_divergence(progress: Progress, observed: Observed) -> None:
+def refuse_divergence(progress: Progress, length: Length, observed: Observed) -> None:
     """Stop a training whose weights have grown out of all bounds.
 
     Raises:
@@ -53,7 +52,7 @@ def refuse_divergence(progress: Progress, observed: Observed) -> None:
     """
     if observed.records and not any(map(is_finite, observed.records.values())):
         raise DataError(
-            f"after epoch {progress.epoch} the model has no finite answer to any held-out picture, with "
+            f"after {length.reached(progress)} the model has no finite answer to any held-out picture, with "
             f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
         )
 

@@ -71,20 +71,20 @@ def train(
         # ---- 1. Set up -----------------------------------------------------------------------------------
         changes = begin(job, recipe, folder, accelerator, signals, allow_changes=allow_changes)
         learner = set_up(job, recipe, folder, accelerator, reporting)
-        plan, loader, steps, trained = learner.plan, learner.loader, learner.length.steps, learner.trained
+        plan, loader, length, trained = learner.plan, learner.loader, learner.length, learner.trained
         validation = job.validation(plan.evaluated)
 
         # ---- 2. Resume -----------------------------------------------------------------------------------
         with signals.together():
             progress = trained.resume(checkpoints)
-            learner.set_rates(max(0, learner.length.before(progress) - 1))  # as the last step left them
+            learner.set_rates(max(0, length.before(progress) - 1))  # as the last step left them
             loader.bad.meet(folder.bad_files())
         trackers = Trackers(accelerator, run.trackers, asdict(recipe), folder)
         ending.callback(trackers.close)
-        diary = Diary(folder, trackers, reporting, learner.length, device, writes=first)
+        diary = Diary(folder, trackers, reporting, length, device, writes=first)
         with signals.together():
             same_everywhere(progress, checkpoints.folder, device)
-            progress.ended = why_over(progress, recipe)
+            progress.ended = why_over(progress, length, run)
             if first:
                 folder.accept(job.config)
             lines = header(job, recipe, plan, device, folder.path, resumed=progress.updates > 0)
@@ -101,8 +101,8 @@ def train(
             batches = Supply(loader.micro_batches(progress.epoch, start, rank, plan.ranks), signals)
             with watch.waiting():
                 stop = batches.begin()
-            while progress.step < steps and not stop and not out_of_time(progress, run):
-                learner.set_rates(learner.length.before(progress))
+            while not (stop or length.is_due_or_epoch_over(progress) or out_of_time(progress, run)):
+                learner.set_rates(length.before(progress))
                 loss, norm = learner.gradient(batches, progress, watch)
                 loss, seconds, stop, news = agreed(loss, watch.lap(), signals.code, loader.bad.news(), device)
                 if is_failure(stop):  # some process took part without what it should have read
@@ -115,9 +115,14 @@ def train(
                     tell_step(learner, diary, progress, watch, loss, norm)
                     if news:
                         loader.bad.meet(folder.bad_files())
-                if progress.updates % run.save_every == 0 or progress.step == steps:  # before it is measured
+                # Also before an evaluation, and between two epochs.
+                if progress.updates % run.save_every == 0 or length.is_due_or_epoch_over(progress):
                     with signals.held():
                         trained.save(checkpoints, progress, writes=first)
+
+            if not (stop or length.is_due(progress) or out_of_time(progress, run)):
+                progress.begin_epoch()
+                continue
 
             # ---- 4. Evaluate -----------------------------------------------------------------------------
             with learner.averaged():
@@ -126,7 +131,7 @@ def train(
                 # ---- 5. Save -----------------------------------------------------------------------------
                 if observed is not None:
                     with signals.held():
-                        finish_epoch(learner, job, folder, diary, progress, observed)
+                        finish_evaluation(learner, job, folder, diary, progress, observed)
             with signals.held():  # unless this process failed: what it did not write is to happen once more
                 trained.save(checkpoints, progress, writes=first and signals.error is None)
                 if stop and not is_failure(stop):
@@ -150,11 +155,12 @@ def begin(
 
     Raises:
         DataError: there are fewer samples than one batch; nothing is written then.
-        UsageError: the folder holds another training, or another process trains in it.
+        UsageError: the warm-up is as long as the training, or the folder holds another training, or another
+            process trains in it.
         EnvironmentProblem: the folder cannot be written.
     """
     plan = Plan.of(recipe.run, accelerator.num_processes)
-    plan.steps(job.loader(plan.micro_batch))
+    recipe.schedule.require_fits(plan.steps(job.loader(plan.micro_batch)))
     changes: list[Change] = []
     with signals.together():
         if accelerator.is_main_process:
@@ -187,7 +193,7 @@ def set_up(
     return Learner(
         recipe=recipe,
         plan=plan,
-        length=Length(recipe.schedule.epochs, plan.steps(loader), run.batch_size),
+        length=Length.of(recipe, plan.steps(loader)),
         loader=loader,
         trained=Trained(task, bare, average, accelerator.scaler),
         objective=accelerator.prepare_model(Objective(task), device_placement=False, evaluation_mode=sharded),
@@ -214,10 +220,10 @@ def tell_step(
     diary.step(progress, loss, learner.rate, watch)
 
 
-def finish_epoch(
+def finish_evaluation(
     learner: Learner, job: Job, folder: RunFolder, diary: Diary, progress: Progress, observed: Observed
 ) -> None:
-    """Write down what an epoch came to: its scores, the models, and pictures if it is the best so far.
+    """Write down the scores, the models, and pictures if this evaluation is the best so far.
 
     Raises:
         DataError: no held-out picture has a finite answer.
@@ -226,10 +232,12 @@ def finish_epoch(
     bring_home(learner.trained.task, job.task)
     scores = job.task.scores(observed)
     loss, score = progress.mean_loss(), next(iter(scores.values()))
-    better = progress.finish_epoch(score)
-    progress.ended = why_over(progress, learner.recipe)
-    diary.epoch(progress, loss, learner.rate, scores, bad=len(learner.loader.bad.found))
-    refuse_divergence(progress, observed)
+    better = progress.finish_evaluation(score)
+    if learner.length.schedule.unit == "epoch" or progress.step >= learner.length.steps:
+        progress.begin_epoch()
+    progress.ended = why_over(progress, learner.length, learner.recipe.run)
+    diary.evaluated(progress, loss, learner.rate, scores, bad=len(learner.loader.bad.found))
+    refuse_divergence(progress, learner.length, observed)
     if not diary.writes:
         return
     best = better or not (folder.path / BEST).exists()
