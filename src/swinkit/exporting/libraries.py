@@ -1,8 +1,6 @@
 """The models of other libraries, built from our specs and filled by the library's own loader.
 
 Only this module imports timm and transformers, and each only when it is needed.
-
-The one place that imports timm and transformers, and each only when it is asked for.
 """
 
 import logging

@@ -2,9 +2,6 @@
 
 The same random pixels go through both models. Ours runs under the borders of the target's library, because
 the weights are verified; where its borders make answers differ is reported separately (`weights.agreement`).
-
-The same random pixels go through both. Ours runs under the borders of the target's library, since what is
-proved is the weights; where its borders make the answers differ is told apart (`weights.agreement`).
 """
 
 import copy

@@ -3,9 +3,6 @@
 Torch reads zip files by a library of its own, which ignores the case of names. Anything that the two readers
 could understand differently is refused: two names that differ in case only, or a list of contents in an
 unusual place.
-
-Torch reads zip files by a library of its own, which ignores the case of names. What could mean one thing to
-it and another to Python is refused: two names that differ in case, a list of contents in an unusual place.
 """
 
 import struct

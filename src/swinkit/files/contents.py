@@ -2,8 +2,6 @@
 
 Training runs save weights inside dictionaries of other things; these wrappers are opened by name. Where a run
 kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
-
-Where a run kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
 """
 
 from collections.abc import Mapping

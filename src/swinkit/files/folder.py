@@ -3,10 +3,6 @@
 It holds `model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`. A model
 that was measured when it was saved also has `metrics.json`. The JSON files are data only: nothing in them can
 name code.
-
-`model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`; beside them, of
-a model that was measured when it was saved, `metrics.json`. What stands in the JSON files is data only:
-nothing in them can name code.
 """
 
 import hashlib

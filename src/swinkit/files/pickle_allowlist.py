@@ -4,10 +4,6 @@ Torch's reader runs no code (`weights_only`), but its own allowed calls can be u
 memory, or to compare keys for years. So the opcodes of a file are interpreted first, as data. A name that is
 neither in `CALLS`, nor in `VALUES`, nor among the stubs (`pickle_stubs`) is refused, and torch never sees the
 file.
-
-Torch's reader runs no code (`weights_only`), but what it allows can be used to reserve any amount of memory,
-or to compare keys for years. So a file's instructions are followed first, as data; what does not stand in
-`CALLS`, in `VALUES` or among the stand-ins (`standins`) is refused, and torch never sees the file.
 """
 
 from collections.abc import Callable

@@ -4,11 +4,6 @@ They are not loaded: where torch's reader would make one of them, it makes a stu
 nothing. So files of Microsoft's training runs (a yacs configuration), of scripts that keep their arguments,
 and of mmengine (its log) can be read without any of those libraries and without trusting the file. Every
 other name is refused.
-
-They are not loaded: where torch's reader would make one of them, it makes an object of ours that keeps
-nothing and runs nothing. So files of Microsoft's training runs (a yacs configuration), of scripts that
-keep their arguments, and of mmengine (its log) can be read without any of those libraries, and without
-trusting the file. Whatever is not listed here is refused.
 """
 
 import threading

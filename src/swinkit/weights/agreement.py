@@ -1,8 +1,6 @@
 """Stages whose answers differ under another library's borders, computed from a model's spec alone.
 
 Shapes: *S grid of a stage.
-
-Shapes: *S grid of a stage.
 """
 
 from ..core.borders import BORDERS, MIXING_BORDERS

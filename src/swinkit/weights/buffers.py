@@ -4,11 +4,6 @@ This package stores none of them. They are rebuilt where a library requires them
 recover the windows that a file's parameters leave open.
 
 Shapes: *w window, N = prod(w) tokens in a window, n axes.
-
-We store none of them. They are rebuilt where a library insists on finding them in a file, and read only
-to recover the windows that a file's parameters do not tell.
-
-Shapes: *w window, N = prod(w) tokens in a window, n axes.
 """
 
 import math

@@ -2,9 +2,6 @@
 
 One place serves all that write such files (`swinkit convert`, `swinkit push`) and the proofs that build the
 models. Specs that a library cannot build are refused by `unsupported` first.
-
-One place for all that write such files (`swinkit convert`, `swinkit push`) and for the proofs that build the
-models. What a library cannot be built as is refused in `limits`, before anything here is asked.
 """
 
 import math

@@ -1,8 +1,6 @@
 """Change tensors of a file to the sizes of a model, in published ways only.
 
 Shapes: K classes, C channels, I input channels, R offsets in a window, H heads.
-
-Shapes: K classes, C channels, I input channels, R offsets in a window, H heads.
 """
 
 import math

@@ -5,12 +5,6 @@ follow from its bias tables: of one axis always; of two axes as squares; of thre
 preferring the published windows. Where a file keeps its index buffers, any window follows exactly. Swin-MLP's
 windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE follow only from the coordinates
 that Microsoft and torchvision save beside them; V2-CR's follow from nothing.
-
-What no tensor tells is left at its default: border policy, drop rates, `qk_scale`. V1's windows follow
-from its bias tables: of one axis always; of two axes as squares; of three with a square face, preferring
-the published windows. Where the file's own index buffers were kept, they tell any window exactly. Swin-MLP's
-windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE are in no parameter at all, only
-in the coordinates that Microsoft and torchvision save beside them; V2-CR's are nowhere.
 """
 
 import math

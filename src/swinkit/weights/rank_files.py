@@ -2,9 +2,6 @@
 
 Members of an archive are unpacked one at a time into a temporary folder, so that each goes through the same
 safe reader as any file.
-
-Members of an archive are unpacked one at a time, into a folder that is gone afterwards, so that each goes
-through the same safe reader as any file.
 """
 
 import re

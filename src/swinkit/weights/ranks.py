@@ -6,11 +6,6 @@ process saves `NAME.pth.global`. Where there are more processes than experts, se
 slice of its hidden channels, and of its second biases a slice of the output channels. All names are
 Microsoft's.
 
-Microsoft's code saves `NAME.pth.rank0`, `NAME.pth.rank1`, ... with the experts of each process, and all else
-once, as `NAME.pth.master` (or, in the midst of a run, with every process's experts). One process alone saves
-`NAME.pth.global`. Where there are more processes than experts, several share one: each has a slice of its
-hidden channels, and of its second biases a slice of the output channels. All names are Microsoft's.
-
 Shapes: E experts, R ranks, F hidden channels, C channels.
 """
 

@@ -11,8 +11,6 @@ class LoadReport:
     """Record of the tensors of a file; `str(report)` is a short text. Names are ours unless noted.
 
     The last three fields make loading fail, so a report that `load_weights` returns has none of them.
-
-    The last three are what makes loading fail, so a report that `load_weights` returns has none of them.
     """
 
     dialect: str

@@ -1,8 +1,8 @@
 """Change weights to another window, another grid, or from images to clips.
 
 Bias tables are resized in one of the two published ways, head by head: `bicubic` as Microsoft's
-`load_pretrained` and the dense forks (align_corners False, no antialias), or `geometric` as SimMIM's fine-
-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give different
+`load_pretrained` and the dense forks (align_corners False, no antialias), or `geometric` as SimMIM's
+fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give different
 models. Absolute embeddings are always bicubic.
 
 Clips follow Video Swin's `inflate_weights`: the patch embedding is repeated over the frames of a patch and
@@ -10,13 +10,6 @@ divided by their number, and a bias depends on the offset in height and width al
 clip gets the features of the image.
 
 Shapes: H heads, *w a window, (h, w) a grid or window, (t, h, w) a window, T frames in a patch, C channels.
-
-Tables of biases are resized in one of the two published ways, head by head: `bicubic` as Microsoft's
-`load_pretrained` and the dense forks (align_corners False, no antialias), or `geometric` as SimMIM's
-fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give other
-models. Absolute embeddings are bicubic everywhere.
-
-Shapes: H heads, *w a window, (h, w) a grid, C channels.
 """
 
 import torch

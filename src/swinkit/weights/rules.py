@@ -6,13 +6,6 @@ undoes itself exactly.
 
 In a pattern `{i}` stands for a number, `{2i+1}` for the same number changed, `*` for one part of a name
 (`weight`), `**` for all remaining parts.
-
-A rule only plans. Given names it says which of them it takes, which names it gives and how the values
-change; so one plan serves to detect a dialect from names alone, to read a file, and to write one.
-Every rule undoes itself exactly.
-
-In a pattern `{i}` stands for a number, `{2i+1}` for the same number changed, `*` for one part of a
-name (`weight`), `**` for all that is left of it.
 """
 
 import re

@@ -1,8 +1,6 @@
 """Rules that several libraries share, because most descend from the same code and differ in a few names.
 
 Our names are those of a classifier (`backbone.`, `head.`) or of a pyramid (`backbone.`, `norms.`).
-
-Ours are those of a classifier (`backbone.`, `head.`) or of a pyramid (`backbone.`, `norms.`).
 """
 
 import math

@@ -1,8 +1,6 @@
 """Cubic spline interpolation between places at unequal distances, in float64.
 
 Shapes: m places with known values, n places asked for, k knots.
-
-Shapes: m places with known values, n places asked for, k knots.
 """
 
 import torch

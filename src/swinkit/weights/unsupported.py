@@ -4,11 +4,6 @@ A `Limit` returns the reason, or None if there is none. The limits at the end ar
 their constructors are; a test shows each reason to be true wherever the library is installed.
 
 Shapes: *w window, *S grid of the first stage.
-
-A `Limit` is asked for the reason and answers None if there is none. Those at the end are for whole
-libraries, as their constructors are; a test shows each reason to be true wherever the library is installed.
-
-Shapes: *w window, *S grid of the first stage.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,9 +2,6 @@
 
 A checkpoint lies at ROOT/VARIANT/DATASET/FILE, with its record in `FILE.json`. Its SHA-256 begins as the
 table of checkpoints says or, where nobody published one, is that of the first download.
-
-ROOT/VARIANT/DATASET/FILE, and beside it `FILE.json`, what is known of it: its SHA-256 begins as the table
-says or, where nobody published one, is that of the first download.
 """
 
 import hashlib

@@ -2,9 +2,6 @@
 
 A name is VARIANT/DATASET. A suffix of the data set distinguishes files of the same model on the same data: by
 publisher (`-torchvision`, `-timm`), length of training (`-1x`) or origin (`-simmim`).
-
-A name is VARIANT/DATASET; what follows the data set tells apart files of the same model on the same data: who
-else published or trained it (`-torchvision`, `-timm`), how long (`-1x`), from what (`-simmim`).
 """
 
 import json

@@ -3,10 +3,6 @@
 Files are downloaded, cached and shared with other libraries by huggingface_hub, which only this module and
 `hub_errors` import. Only weights and settings are requested; other files of a repository, code above all, are
 never downloaded.
-
-Files are downloaded, kept and shared with other libraries by huggingface_hub, imported here and in
-`hub_errors` alone. Only weights and settings are asked for; what else a repository holds, code above all,
-stays where it is.
 """
 
 import hashlib

@@ -30,8 +30,6 @@ def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...
     """Return the pre-training windows of V2, one a stage; the stage's own where they are 0 or absent.
 
     A list has one entry a stage, also for two stages; it is never (height, width) for all.
-
-    A list is one a stage, of two stages too; it is never (height, width) of all.
     """
     key = "pretrained_window_sizes"
     value = settings.get(key, None)

@@ -1,8 +1,6 @@
 """Read timm's config.json on the hub into facts. No name in it is looked up. Torch-free.
 
 `weights/configs.py` writes what this module reads.
-
-`configs.py` writes what is read here.
 """
 
 import math

@@ -1,8 +1,6 @@
 """Data sets of the Hugging Face hub: `hf:org/name` -> a folder in one of the layouts of `data`.
 
 Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub caches and shares them.
-
-Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub keeps and shares them.
 """
 
 import os

@@ -1,8 +1,6 @@
 """Progress of a download: a bar on a terminal, else a line for each quarter. Torch-free.
 
 rich is imported where it is used, so that the tables of checkpoints stay quick to read.
-
-rich is imported where it is used, so that the tables of checkpoints stay quick to read.
 """
 
 import sys

@@ -2,8 +2,6 @@
 
 Beside config.json are the weights and, for transformers, `preprocessor_config.json`. No name in them is
 looked up.
-
-Beside it lie the weights, and for transformers `preprocessor_config.json`. Nothing named in these is run.
 """
 
 from collections.abc import Callable

@@ -2,9 +2,6 @@
 
 Files are `{"model": ..., "__author__": ..., "matching_heuristics": ...}`; some projects leave out the FPN,
 and with it `bottom_up.`.
-
-Files are `{"model": ..., "__author__": ..., "matching_heuristics": ...}`; some projects leave out the FPN,
-and with it `bottom_up.`.
 """
 
 from .. import unsupported as limits

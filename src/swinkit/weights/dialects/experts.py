@@ -4,10 +4,6 @@ Tutel also stores the number of experts, and a bias of the second layer even whe
 bias is not learned, so it is zero; if it is not zero, Tutel adds it all the same. Its early versions, which
 made the published files, gave biases one more axis and stored no count.
 
-Tutel also stores how many experts there are, and a bias of the second layer even where it is switched off:
-then it is not learned, so it is zero, but if it is not it is added all the same. Its early versions, which
-made the published files, gave biases an axis more and no count.
-
 Shapes: E experts, F hidden channels, C channels.
 """
 

@@ -4,10 +4,6 @@ The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depend
 was built for, which a `Spec` does not hold: it is not written, and Microsoft's loader makes its own. SimMIM's
 files hold the classifier's backbone under `encoder.`, with the decoder beside it.
 
-The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depends on the resolution a
-model was built for, which we do not know: it is not written, and Microsoft's loader makes its own. SimMIM's
-files hold the classifier's backbone under `encoder.`, with the decoder beside it.
-
 Shapes: H heads, N tokens in a window.
 """
 

@@ -5,12 +5,6 @@ Upstream's picture models merge by `nn.Unfold`, whose channels have another orde
 norm bears the number of its stage: a classifier has that of the last stage, a dense backbone one for each
 stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`, ...) is not part of a
 backbone and is reported as unused.
-
-The forks are by Swin's authors: of mmdetection and mmsegmentation (dense), and of mmaction (Video Swin).
-Upstream's picture models merge by `nn.Unfold`, whose channels lie in another order than the published ones.
-A norm bears the number of its stage: a classifier has that of the last stage, a dense backbone one for each
-stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`, ...) is no part of a
-backbone: it is reported as unused.
 """
 
 from torch import Tensor

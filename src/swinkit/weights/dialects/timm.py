@@ -3,10 +3,6 @@
 Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have blocks, a bias and
 norms of their own: the norm after the last block is our head's. Their files of 2022 hold temperatures as
 divisors, `tau`, and call the classifier `head`.
-
-Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have blocks, a bias and
-norms of their own: the norm after the last block is our head's. Their files of 2022 hold temperatures as
-divisors, `tau`, and call the classifier `head`.
 """
 
 import math

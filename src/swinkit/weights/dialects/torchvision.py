@@ -1,8 +1,6 @@
 """Names of torchvision, where the embedding, stages and mergings of images are one numbered sequence.
 
 V2's bias of q, k and v is one tensor there, whose k third is never used.
-
-V2's bias of q, k and v is one tensor there, whose k third is never used.
 """
 
 from .. import unsupported as limits
