@@ -2,8 +2,8 @@
 
 Bias tables are resized in one of the two published ways, head by head: `bicubic` as Microsoft's
 `load_pretrained` and the dense forks (align_corners False, no antialias), or `geometric` as SimMIM's
-fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give different
-models. Absolute embeddings are always bicubic.
+fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give
+different models. Absolute embeddings are always bicubic.
 
 Clips follow Video Swin's `inflate_weights`: the patch embedding is repeated over the frames of a patch and
 divided by their number, and a bias depends on the offset in height and width alone. So every frame of a still
