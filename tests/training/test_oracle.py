@@ -20,8 +20,7 @@ from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop
-from swinkit.training.job import draw_nothing
-from swinkit.training.jobs import job_of
+from swinkit.training.job import draw_nothing, job_of
 from swinkit.training.muon import Muon
 from swinkit.training.optimiser import parameter_groups
 

@@ -26,10 +26,6 @@ hf:org/name; RUN the folder of the run, from which a stopped one goes on. Option
 key=value."""
 
 ALL = "--help-all"
-ADVICE = {  # of what has learned a task
-    "classification": "try `swinkit predict PICTURE --model {model}`",
-    "simmim": "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`",
-}
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,7 @@ def train(order: Order) -> int:
     """Train in this process, which may be one of several; the first of them prints."""
     from .. import api
     from ..runs.folder import BEST
+    from ..tasks.registry import TASKS
     from .progress_bar import Meter
 
     prints = os.environ.get(RANK, "0") == "0"
@@ -111,7 +108,7 @@ def train(order: Order) -> int:
         raise
     if prints:
         model = order.out / BEST
-        line(f"saved {model}; {ADVICE[order.recipe.task].format(model=shlex.quote(str(model)))}")
+        line(f"saved {model}; {TASKS[order.recipe.task]().advice.format(model=shlex.quote(str(model)))}")
     return 0
 
 
