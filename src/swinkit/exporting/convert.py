@@ -106,7 +106,7 @@ def convert_model(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         size=size,
         proof=proof,
-        warnings=tuple(warnings(source, target, size)),
+        warnings=tuple(differences(source, target, size)),
         written=not dry_run,
     )
 
@@ -146,7 +146,7 @@ def require_proof(proof: Proof | str, out: Path) -> None:
         )
 
 
-def warnings(source: Source, target: Target, size: Size) -> list[str]:
+def differences(source: Source, target: Target, size: Size) -> list[str]:
     """List where answers will differ, and which parts the output lacks."""
     dialect, spec, lines = dialect_named(target.dialect), source.spec, []
     if size != source.size:

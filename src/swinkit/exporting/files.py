@@ -24,8 +24,8 @@ def refuse_output(out: Path, *, force: bool) -> None:
     """Raise unless `out` may be written.
 
     Raises:
-        UsageError: it exists and `force` is not given, or it is something else than what we would write, or
-            the folder that it is to lie in does not exist.
+        UsageError: it exists and `force` is not given, or it is no file or folder of a model, or its
+            parent folder does not exist.
     """
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder; make it first")
@@ -46,7 +46,7 @@ def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
         UsageError: one of them is, or contains, the other.
     """
     path = Path(source)
-    if not path.exists():  # a name, not a path; loading will tell
+    if not path.exists():  # a name, not a path, which loading resolves
         return
     one, other = path.resolve(), out.resolve()
     if one == other or one in other.parents or (other in one.parents and out.is_dir()):
@@ -67,11 +67,11 @@ def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
     else:
         write_torch(path, tensors if wrapper is None else {wrapper: tensors})
     written = read_state(path)
-    if written.keys() != tensors.keys() or not all(same(written[name], tensors[name]) for name in tensors):
+    if written.keys() != tensors.keys() or not all(is_same(written[name], tensors[name]) for name in tensors):
         raise OSError(f"{path.name} did not come out as it was written")
 
 
-def same(one: Tensor, other: Tensor) -> bool:
+def is_same(one: Tensor, other: Tensor) -> bool:
     """Return whether two tensors are equal bit for bit, NaN included."""
     alike = one.shape == other.shape and one.dtype == other.dtype
     return alike and torch.equal(one.flatten().view(torch.uint8), other.flatten().view(torch.uint8))

@@ -77,7 +77,7 @@ def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG
     arguments = torchvision_arguments(source.spec, max(1, source.num_classes))
     if family_of(source.spec) == "v2":
         arguments |= {"block": pictures.SwinTransformerBlockV2, "downsample_layer": pictures.PatchMergingV2}
-    model: Any = filled(pictures.SwinTransformer(**arguments), path, source)
+    model: Any = load_into(pictures.SwinTransformer(**arguments), path, source)
     return lambda pixels: [model(pixels) if source.kind == CLASSIFIER else model.features(pixels)]
 
 
@@ -87,13 +87,13 @@ def torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: 
 
     embed = partial(PatchEmbed3d, in_channels=source.spec.in_channels)
     arguments = torchvision_arguments(source.spec, max(1, source.num_classes))
-    model: Any = filled(SwinTransformer3d(**arguments, patch_embed=embed), path, source)
+    model: Any = load_into(SwinTransformer3d(**arguments, patch_embed=embed), path, source)
     return lambda pixels: [
         model(pixels) if source.kind == CLASSIFIER else model.features(model.patch_embed(pixels))
     ]
 
 
-def filled(model: nn.Module, path: Path, source: Source) -> nn.Module:
+def load_into(model: nn.Module, path: Path, source: Source) -> nn.Module:
     """Load the tensors of a file into `model`, and set it to eval mode."""
     result = model.load_state_dict(read_state(path), strict=source.kind == CLASSIFIER)
     require_whole(result.missing_keys, result.unexpected_keys, source)
@@ -106,7 +106,7 @@ def transformers(source: Source, path: Path, size: Size) -> Answers:
 
     name = TRANSFORMERS_NAMES[family_of(source.spec)]
     kind = getattr(library, f"{name}{source.kind}")
-    with silenced("transformers"), without_bars(library):
+    with quiet_logger("transformers"), without_bars(library):
         if path.is_dir():
             model, found = kind.from_pretrained(path, output_loading_info=True)
         else:
@@ -144,7 +144,7 @@ def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
 
 
 @contextmanager
-def silenced(name: str) -> Iterator[None]:
+def quiet_logger(name: str) -> Iterator[None]:
     """Suppress the messages of a library's logger, except errors, while the context lasts."""
     logger = logging.getLogger(name)
     before = logger.level

@@ -36,7 +36,7 @@ MOST_MACS = 20e9  # of one forward pass; above, the smallest pictures are taken 
 class Proof:
     """Largest difference of two models' answers to pixels of `size`, and the largest answer.
 
-    `against` says what ours was compared with; `exact`, that nothing at all may differ.
+    `against` names the other model; `exact` means that the answers must be equal.
     """
 
     against: str
@@ -60,13 +60,13 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
     """
     library = LIBRARIES.get(dialect)
     if library is None:
-        return proved_by_reading(source, dialect, path, size)
+        return prove_by_reading(source, dialect, path, size)
     try:
         version = importlib.metadata.version(library.package)
     except importlib.metadata.PackageNotFoundError:
         return f"not checked: {library.package} is not installed"
-    pixels, target = drawn(source.spec, size), dialect_named(dialect)
-    with under(in_float(source.model), target.border, target.clipped_bias) as model:
+    pixels, target = random_pixels(source.spec, size), dialect_named(dialect)
+    with with_borders(in_float(source.model), target.border, target.clipped_bias) as model:
         own = source.answers(model, pixels)
     try:
         theirs = library.load(source, path, size)
@@ -79,12 +79,12 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
     except (RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{library.package} {version} cannot run what was written: {reason}") from None
-    return compared(f"{library.package} {version}", size, own, made)
+    return compare(f"{library.package} {version}", size, own, made)
 
 
-def proved_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
+def prove_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
     """Read the file back into a model of ours, whose answers must be equal."""
-    pixels, model = drawn(source.spec, size), in_float(source.model)
+    pixels, model = random_pixels(source.spec, size), in_float(source.model)
     if is_ranked(path):
         again = copy.deepcopy(model)
         load_weights(again, read_ranks(path), dialect=dialect)
@@ -94,10 +94,10 @@ def proved_by_reading(source: Source, dialect: str, path: Path, size: Size) -> P
         again = copy.deepcopy(model)
         load_weights(again, read_state(path), dialect=dialect)
     own, made = source.answers(model, pixels), source.answers(again, pixels)
-    return replace(compared("swinkit, read back", size, own, made), exact=True)
+    return replace(compare("swinkit, read back", size, own, made), exact=True)
 
 
-def compared(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
+def compare(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
     """Compute the differences of several answers.
 
     Raises:
@@ -124,13 +124,13 @@ def proof_size(spec: Spec, usual: Size, *, one_window: bool) -> Size:
     return tuple(map(min, size, fewest))
 
 
-def drawn(spec: Spec, size: Size) -> Tensor:
+def random_pixels(spec: Spec, size: Size) -> Tensor:
     """Draw the same random pixels every time: (1, in_channels, *size)."""
     return torch.randn(1, spec.in_channels, *size, generator=torch.Generator().manual_seed(0))
 
 
 @contextmanager
-def under(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
+def with_borders(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
     """Run `model` under other borders while the context lasts; the weights are shared."""
     swin = backbone_of(model)
     with torch.device("meta"):

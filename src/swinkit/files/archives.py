@@ -16,7 +16,7 @@ LARGE_END = struct.Struct("<4sQ2H2L4Q")  # the same where files may be large: th
 LOCATOR = struct.Struct("<4sLQL")  # and where that is
 
 
-def pickled(file: BinaryIO, size: int) -> bytes:
+def read_pickle(file: BinaryIO, size: int) -> bytes:
     """Return the pickle in a zip file of `size` bytes.
 
     Raises:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import DataError, UsageError, listed
 
-# Of several, the first is opened: raw weights stand before averaged ones, a student before its teacher.
+# Of several, the first is opened: raw weights come before averaged ones, a student before its teacher.
 WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net", "network", "student")
 AVERAGED = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "model_ema_state_dict", "teacher")
 DEEPEST = 6  # wrappers in each other; published files have two
@@ -35,7 +35,7 @@ class Contents:
     ignored: tuple[str, ...] = ()
 
 
-def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
+def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
     """Open wrappers until tensors appear; `entry` names the one to open where several are possible.
 
     Raises:
@@ -64,7 +64,7 @@ def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
         )
     if not isinstance(loaded, dict):
         raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
-    return Contents(tensors_of(loaded, path), tuple(wrappers), tuple(ignored))
+    return Contents(require_tensors(loaded, path), tuple(wrappers), tuple(ignored))
 
 
 def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
@@ -77,7 +77,7 @@ def entries(loaded: Any) -> dict[Any, Any]:
     return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
 
 
-def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
+def require_tensors(loaded: dict[Any, Any], path: Path) -> State:
     """Return `loaded` if it holds names and plain tensors only.
 
     Raises:

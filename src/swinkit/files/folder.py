@@ -29,7 +29,7 @@ WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "labels.json",
     "README.md",
 )
-METRICS = "metrics.json"  # for whoever wants to know; nothing that loads a model reads it
+METRICS = "metrics.json"  # for people and scripts; loading a model does not read it
 
 
 @dataclass(frozen=True)

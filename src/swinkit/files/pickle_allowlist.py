@@ -27,7 +27,7 @@ NUMBERS = (
 STORAGES = {*(f"torch.{kind}Storage" for kind in NUMBERS), "torch.storage.UntypedStorage"}
 TYPES = {str(value) for value in vars(torch).values() if isinstance(value, torch.dtype)}
 CLASSES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
-VALUES = STORAGES | TYPES | CLASSES  # may stand in a file, but not be called
+VALUES = STORAGES | TYPES | CLASSES  # may be named by a file, but not called
 
 NO_ARRAYS = {  # real tensors, but none of a model of ours
     "torch._utils._rebuild_sparse_tensor",
@@ -52,7 +52,7 @@ class Array(Made):
 Call = Callable[[tuple[Any, ...], Allowance], object]  # gives None for arguments that no file of weights has
 
 
-def tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+def check_tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check a tensor: a view that lies within its storage."""
     match arguments:
         case (Stored() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
@@ -71,37 +71,37 @@ def reach(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
     return 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
 
 
-def parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+def check_parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Check a parameter: a tensor, perhaps with attributes."""
     match arguments:
         case (Array(), bool(), dict() | None):
             return Array()
-        case (Array(), bool(), dict() | None, state) if copied(state, allowance):
+        case (Array(), bool(), dict() | None, state) if copies_attributes(state, allowance):
             return Array()
     return None
 
 
-def attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+def check_attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Check a tensor with attributes: how it is made, its class, the arguments, and the attributes."""
     match arguments:
         case (Name(how), Name(kind), tuple(inner), state) if how in TENSORS and kind in CLASSES:
-            return TENSORS[how](inner, allowance) if copied(state, allowance) else None
+            return TENSORS[how](inner, allowance) if copies_attributes(state, allowance) else None
     return None
 
 
-def copied(state: Any, allowance: Allowance) -> bool:
+def copies_attributes(state: Any, allowance: Allowance) -> bool:
     """Return whether `state` can be an object's attributes: a dictionary or two, whose entries are copied."""
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     allowance.take(sum(len(part) for part in parts if isinstance(part, dict)))
     return all(part is None or isinstance(part, dict) for part in parts)
 
 
-def mapping(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+def check_mapping(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check the making of an empty dictionary."""
     return {} if not arguments else None
 
 
-def counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+def check_counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Check a `Counter` (the milestones of a schedule), whose keys were checked when they were set."""
     match arguments:
         case () | (dict(),):
@@ -110,7 +110,7 @@ def counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def collection(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+def check_set(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Check a set of names and numbers."""
     match arguments:
         case (list(members),):
@@ -121,7 +121,7 @@ def collection(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def encoded(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+def check_encoding(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Encode bytes as protocol 2 writes them; other encodings can take time that grows as the square."""
     match arguments:
         case (str(text), "latin1"):
@@ -130,7 +130,7 @@ def encoded(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+def check_size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check the shape of a tensor."""
     match arguments:
         case (tuple(lengths),) if len(lengths) <= MOST_AXES and all(type(x) is int for x in lengths):
@@ -138,7 +138,7 @@ def size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     return None
 
 
-def device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+def check_device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check a device, such as `cuda` or `cuda`, 0."""
     match arguments:
         case (str(kind),) | (str(kind), int()) if len(kind) <= LONGEST_NAME:
@@ -147,20 +147,20 @@ def device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
 
 
 TENSORS: dict[str, Call] = {
-    "torch._utils._rebuild_tensor": tensor,
-    "torch._utils._rebuild_tensor_v2": tensor,
-    "torch._utils._rebuild_tensor_v3": tensor,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch._utils._rebuild_parameter_with_state": parameter,
+    "torch._utils._rebuild_tensor": check_tensor,
+    "torch._utils._rebuild_tensor_v2": check_tensor,
+    "torch._utils._rebuild_tensor_v3": check_tensor,
+    "torch._utils._rebuild_parameter": check_parameter,
+    "torch._utils._rebuild_parameter_with_state": check_parameter,
 }
 CALLS: dict[str, Call] = TENSORS | {
-    "torch._tensor._rebuild_from_type_v2": attributed,
-    "torch.Size": size,
-    "torch.device": device,
-    "collections.OrderedDict": mapping,
-    "collections.Counter": counter,
-    "builtins.set": collection,
-    "_codecs.encode": encoded,
+    "torch._tensor._rebuild_from_type_v2": check_attributed,
+    "torch.Size": check_size,
+    "torch.device": check_device,
+    "collections.OrderedDict": check_mapping,
+    "collections.Counter": check_counter,
+    "builtins.set": check_set,
+    "_codecs.encode": check_encoding,
 }
 ALLOWED = {*VALUES, *CALLS, *MAPPINGS, *OBJECTS}
 

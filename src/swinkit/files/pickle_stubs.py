@@ -70,7 +70,7 @@ class Object:
 
 
 @contextmanager
-def standing_in() -> Iterator[None]:
+def allow_stubs() -> Iterator[None]:
     """Let torch's reader make stubs for the names above while the context lasts, and nothing else."""
     names = [*((Mapping, name) for name in MAPPINGS), *((Object, name) for name in OBJECTS)]
     with GUARD, safe_globals(names):

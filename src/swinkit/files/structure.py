@@ -25,7 +25,7 @@ def require_weights(path: Path) -> None:
     if begin.startswith(b"PK\x03\x04"):
         whole = zipfile.is_zipfile(path)  # whether the list of contents is there, which is at the end
     elif begin.startswith(LEGACY):
-        whole = True  # nothing in such a file tells its length
+        whole = True  # because such a file does not hold its length
     else:
         whole = is_safetensors(path, int.from_bytes(begin[:8], "little"))
     if not whole:

@@ -99,7 +99,7 @@ def log_coordinates(window: Size, reference: Size) -> Tensor:
 def windows_of_coordinates(table: Tensor) -> tuple[Size, Size]:
     """Recover the window, and the pre-training window that is the unit, from (1, *(2 * w - 1), n).
 
-    A window of one token tells nothing about its reference; it is then its own.
+    A window of one token leaves its reference open; it is then its own.
     """
     window = tuple((size + 1) // 2 for size in table.shape[1:-1])
     reference = []

@@ -32,7 +32,7 @@ def uncut_size(spec: Spec, wanted: Size, *, one_window: bool) -> Size:
     """Return a size in pixels for which a library that cuts windows to its grids keeps those of `spec`.
 
     `wanted` if it does, else the smallest there is. With `one_window` the library has one window, and the
-    others must follow from it and the size. An absolute embedding tells the size.
+    others must follow from it and the size. An absolute embedding fixes the size.
     """
     if spec.absolute_grid is not None:
         return times(spec.absolute_grid, spec.patch)
@@ -159,7 +159,7 @@ def timm_config(
             "crop_mode": "squash" if preprocess["resize"] is None else "center",
         }
     arguments = timm_arguments(spec, size, len(labels))
-    del arguments["num_classes"]  # it stands apart, and the wrapper of transformers takes it once
+    del arguments["num_classes"]  # transformers takes it separately, and only once
     return {
         "architecture": TIMM_ENTRIES[family_of(spec)],
         "num_classes": len(labels),

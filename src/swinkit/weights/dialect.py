@@ -11,7 +11,7 @@ from .buffers import Buffer
 from .rules import Move, Pattern, Rule
 from .unsupported import Limit, anything
 
-EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
+EMBED = "backbone.embed.proj.weight"  # in every Swin, so it marks where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
 MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
 COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
@@ -109,8 +109,8 @@ class Dialect:
             return None
         full = {without_prefix(name, begins[0]): name for name in names}
         moves = taken_once(full, [rule.apply for rule in self.rules])
-        buffers = taken_once(untaken(full, moves), [buffer.apply for buffer in self.buffers])
-        left = untaken(full, moves + buffers)
+        buffers = taken_once(names_left(full, moves), [buffer.apply for buffer in self.buffers])
+        left = names_left(full, moves + buffers)
         patterns = [Pattern(text) for text in (*self.unused, f"{COPIES}**")]
         unused = [name for name in left if any(pattern.match(name) is not None for pattern in patterns)]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
@@ -142,8 +142,8 @@ class Dialect:
             )
         local = {name: state[full] for name, full in match.full.items()}
         return Translation(
-            state=carried_out(match.moves, local, spec),
-            buffers=carried_out(match.buffers, local, spec),
+            state=carry_out(match.moves, local, spec),
+            buffers=carry_out(match.buffers, local, spec),
             renamed={theirs: ", ".join(ours) for theirs, ours in match.renamed.items() if ours != (theirs,)},
             rebuilt=tuple(match.full[name] for move in match.buffers for name in move.taken),
             unused=match.unused,
@@ -165,17 +165,17 @@ class Dialect:
         if reason is not None:
             raise UsageError(f"{self.name} cannot hold this model: {reason}")
         moves = taken_once(state, [rule.invert for rule in self.rules])
-        homeless = untaken(state, moves)
+        homeless = names_left(state, moves)
         if homeless:
             raise UsageError(f"{self.name} has no place for {listed(homeless)}; choose another dialect")
-        theirs = carried_out(moves, state, spec)
+        theirs = carry_out(moves, state, spec)
         if spec is not None:
             theirs |= {
                 name: tensor for buffer in self.buffers for name, tensor in buffer.rebuild(state, spec)
             }
-        return {self.written(name): tensor for name, tensor in theirs.items()}
+        return {self.with_prefix(name): tensor for name, tensor in theirs.items()}
 
-    def written(self, name: str) -> str:
+    def with_prefix(self, name: str) -> str:
         """Return `name` with the prefix that it has in a whole model of theirs."""
         return name if name.startswith(self.beside) else self.prefix + name
 
@@ -185,7 +185,7 @@ class Dialect:
         return len(match.prefix) - own if match.prefix.endswith(self.prefix) else len(match.prefix) + own
 
 
-def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
+def names_left(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
     """Return the names that no move takes."""
     taken = {name for move in moves for name in move.taken}
     return [name for name in names if name not in taken]
@@ -205,7 +205,7 @@ def taken_once(
     return moves
 
 
-def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
+def carry_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
     """Return the tensors that `moves` make of `source`.
 
     Raises:

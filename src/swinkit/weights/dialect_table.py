@@ -74,7 +74,7 @@ LIBRARIES = (
     "OpenMMLab",
     "detectron2",
     "swinkit",
-)  # of which some have several dialects
+)  # some have several dialects
 
 
 def dialect_named(name: str) -> Dialect:
@@ -93,9 +93,9 @@ def dialect_named(name: str) -> Dialect:
 def detect(state: State) -> Dialect:
     """Find the dialect in which `state` is a whole Swin (or most of one) with the fewest names left over.
 
-    Decided from where merges, blocks and embedding stand and from the axes of the embedding, never from
-    the head, which a file may lack; any prefix (`module.`, `model.`, `backbone.`) may stand before all
-    names. Where two dialects read the same thing, the one that itself writes the nearer prefix is named.
+    The names of merges, blocks and embedding decide, and the axes of the embedding, never the head, which a
+    file may lack; any prefix (`module.`, `model.`, `backbone.`) may precede all names. Where two dialects
+    read a file alike, the result is the one that itself writes the nearer prefix.
 
     Raises:
         DataError: none fits, or two fit and read different things.

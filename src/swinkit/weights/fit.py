@@ -85,16 +85,16 @@ def fit(translation: Translation, current: State, windows: Mapping[str, Size], w
         else:
             tensor, changes = fit_other(name, given, have, ways)
         if tensor.shape != have.shape or tensor.is_floating_point() != have.is_floating_point():
-            fitted.misshapen[name] = f"{described(given)} in the file, {described(have)} in the model"
+            fitted.misshapen[name] = f"{describe(given)} in the file, {describe(have)} in the model"
             continue
         kept = have.is_meta and tensor.dtype in PRECISIONS
-        fitted.state[name] = tensor if kept else placed(tensor, have)
+        fitted.state[name] = tensor if kept else place(tensor, have)
         for what, how in changes.items():
             fitted.changes.setdefault(what, {})[name] = how
     return fitted
 
 
-def placed(tensor: Tensor, have: Tensor) -> Tensor:
+def place(tensor: Tensor, have: Tensor) -> Tensor:
     """Return `tensor` in the type of `have`, and on its device unless that is meta."""
     return tensor.to(have.dtype) if have.is_meta else tensor.to(have.device, have.dtype)
 
@@ -127,7 +127,7 @@ def fit_table(name: str, table: Tensor, window: Size, translation: Translation, 
 def window_in_file(table: Tensor, axes: int, window: Size, index: Tensor | None) -> Size | None:
     """Return the window of a file's table; None if the file leaves it open.
 
-    Its index tells; else the number of rows: `window` itself if it has as many, or a square, in three axes
+    Its index decides; else the number of rows: `window` itself if it has as many, or a square, in three axes
     beside as many frames as `window` has.
     """
     rows = [2 * w - 1 for w in window]
@@ -193,6 +193,6 @@ def fit_classifier(tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
     return tensor, {}
 
 
-def described(tensor: Tensor) -> str:
+def describe(tensor: Tensor) -> str:
     """Describe the shape, and the type if it is not floating-point."""
     return f"{tuple(tensor.shape)}" + ("" if tensor.is_floating_point() else f" of {tensor.dtype}")

@@ -33,7 +33,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
     `buffers` are those that a dialect's `Translation` kept.
 
     Raises:
-        UsageError: the windows cannot be told; the message says to name the variant.
+        UsageError: the windows do not follow from the tensors; the remedy is to name the variant.
         DataError: the tensors are no Swin's.
     """
     buffers = buffers or {}
@@ -71,7 +71,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     if f"{first}token_mixer.weight" in state:
         return mlp_spec([state[f"{mixer}weight"] for mixer in mixers], axes, shared)
     if f"{first}token_mixer.bias.mlp.2.bias" in state:
-        raise unnamed("a V2-CR's windows are in none of its tensors", SpecCR, shared)
+        raise ambiguous("a V2-CR's windows are in none of its tensors", SpecCR, shared)
     shared["qkv_bias"] = any(f"{first}token_mixer.qkv.{bias}" in state for bias in ("bias", "q_bias"))
     if f"{first}token_mixer.bias.mlp.0.weight" in state:
         return continuous_spec(state, buffers, mixers, shared)
@@ -87,7 +87,7 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
     sides = [round(weight.shape[1] ** (1 / axes)) for weight in weights]
     if any(side**axes != weight.shape[1] for side, weight in zip(sides, weights, strict=True)):
         tokens = [weight.shape[1] for weight in weights]
-        raise unnamed(f"windows of {tokens} tokens are no squares", SpecMLP, shared)
+        raise ambiguous(f"windows of {tokens} tokens are no squares", SpecMLP, shared)
     heads = tuple(weight.shape[0] for weight in weights)
     return SpecMLP(**shared, num_heads=heads, window_sizes=tuple((side,) * axes for side in sides))
 
@@ -98,14 +98,14 @@ def continuous_spec(
     """Infer a V2 or a Swin-MoE.
 
     Raises:
-        UsageError: no coordinates tell the windows.
+        UsageError: the file has no coordinates, from which the windows would follow.
     """
     kind = SpecV2 if f"{mixers[0]}similarity.log_scale" in state else SpecMoE
-    told = continuous_windows(mixers, buffers)
-    if told is None:
+    known = continuous_windows(mixers, buffers)
+    if known is None:
         lost = "windows of a continuous bias are in no parameter, and the file kept no coordinates"
-        raise unnamed(lost, kind, shared)
-    windows, references = told
+        raise ambiguous(lost, kind, shared)
+    windows, references = known
     numbers = {
         **shared,
         "num_heads": tuple(state[f"{mixer}bias.mlp.2.weight"].shape[0] for mixer in mixers),
@@ -133,11 +133,11 @@ def learned_spec(
     windows = tuple(window for window in found if window is not None)
     if len(windows) < len(found):
         rows = [table.shape[0] for table in tables]
-        raise unnamed(f"bias tables of {rows} rows fit no square window, or several windows", Spec, shared)
+        raise ambiguous(f"bias tables of {rows} rows fit no square window, or several windows", Spec, shared)
     return Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
 
 
-def unnamed(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
+def ambiguous(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
     """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
     names = resembling(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
@@ -189,7 +189,7 @@ def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
         window = window_of_index(index, axes)
         if window is not None and math.prod(2 * w - 1 for w in window) == count:
             return window
-    windows = square_faced(count, axes)
+    windows = square_faced_windows(count, axes)
     published = [window for window in windows if window in PUBLISHED_3D]
     cubes = [window for window in windows if len(set(window)) == 1]
     for choice in (published, cubes, windows):
@@ -198,7 +198,7 @@ def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
     return None
 
 
-def square_faced(count: int, axes: int) -> list[Size]:
+def square_faced_windows(count: int, axes: int) -> list[Size]:
     """Return the windows with equal last two axes whose tables have `count` rows."""
     if axes == 1:
         return [((count + 1) // 2,)] if count % 2 else []

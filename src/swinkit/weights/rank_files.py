@@ -51,7 +51,7 @@ def read_ranks(path: str | Path) -> State:
         return whole(path, same, read_state)
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            return whole(path, members(archive, path), lambda member: unpacked(archive, member, Path(folder)))
+            return whole(path, members(archive, path), lambda member: unpack(archive, member, Path(folder)))
     except SwinkitError:
         raise
     except OSError as error:
@@ -112,7 +112,7 @@ def members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
             f"{path} would unpack to more than {TIMES} times its size, as no weights do, so it is refused"
         )
     names = [PurePosixPath(info.filename).name for info in infos]
-    twice = repeated(name for name in names if NAME.fullmatch(name))
+    twice = duplicates(name for name in names if NAME.fullmatch(name))
     if twice:
         raise DataError(
             f"{path} holds {listed(twice)} more than once, in different folders; unpack one of them"
@@ -132,13 +132,13 @@ def is_odd(info: zipfile.ZipInfo) -> bool:
     )
 
 
-def repeated(names: Iterable[str]) -> list[str]:
+def duplicates(names: Iterable[str]) -> list[str]:
     """Return the names that occur more than once."""
     listing = list(names)
     return sorted({name for name in listing if listing.count(name) > 1})
 
 
-def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> State:
+def unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> State:
     """Read the tensors of one member.
 
     Raises:

@@ -40,9 +40,9 @@ def merge(ranks: Sequence[State], shared: State | None = None) -> State:
         if found is None:
             continue
         pieces = [state[name] for state in ranks if name in state] or frozen(name, tensor, len(ranks))
-        merged = joined(name, pieces, experts_of(whole, found["layer"]))
+        merged = join_pieces(name, pieces, experts_of(whole, found["layer"]))
         if found["part"] == "fc2_bias":
-            merged = trimmed(name, merged, whole.get(f"{found['layer']}.experts.batched_fc2_w"), len(ranks))
+            merged = trim(name, merged, whole.get(f"{found['layer']}.experts.batched_fc2_w"), len(ranks))
         whole[name] = merged
     return whole
 
@@ -74,7 +74,7 @@ def experts_of(state: State, layer: str) -> int:
     return cosine.shape[-1]
 
 
-def joined(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
+def join_pieces(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
     """Join the pieces of all ranks, in order, to (E, F, C) or (E, ...).
 
     Raises:
@@ -96,7 +96,7 @@ def joined(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
     return whole if shares == 1 else whole.unflatten(0, (experts, shares)).flatten(1, 2)
 
 
-def trimmed(name: str, bias: Tensor, weight: Tensor | None, ranks: int) -> Tensor:
+def trim(name: str, bias: Tensor, weight: Tensor | None, ranks: int) -> Tensor:
     """Cut the padding of the last share: (E, C or a little more) -> (E, C).
 
     Raises:

@@ -1,6 +1,6 @@
 """Rules of a dialect: how tensors under other names become tensors under ours, and back.
 
-A rule only plans. Given names, it says which of them it takes, which names it gives and how the values
+A rule only plans. Given names, it lists those that it takes, those that it gives, and how the values
 change; so one plan serves to detect a dialect from names alone, to read a file, and to write one. Every rule
 undoes itself exactly.
 
@@ -139,7 +139,7 @@ class Together(Rule):
     """Rule for tensors that only make sense together: `theirs` become `ours` by `into`, and return by `back`.
 
     Planned where all of them are, and (for reading) where their tensor `beside` is, which stays as it is.
-    The first pattern of each side tells the values of the placeholders.
+    The first pattern of each side gives the values of the placeholders.
     """
 
     theirs: tuple[str, ...]

@@ -85,8 +85,8 @@ def window_buffers(
 def keyless_bias(theirs: str, *, beside: str) -> Rule:
     """Split the bias (3 * C) of q, k, v into (C) of q and (C) of v, where attention gives k no bias (V2).
 
-    Only where the tensor `beside` tells that it is such attention. The k third is written as zeros and
-    not read: no library that stores it uses it.
+    It applies only where the tensor `beside` shows such attention. The k third is written as zeros and not
+    read, because no library that stores it uses it.
     """
     return Together((theirs,), (f"{MIXER}qkv.q_bias", f"{MIXER}qkv.v_bias"), without_k, with_k, beside=beside)
 
@@ -107,7 +107,7 @@ def with_k(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
 def apart(prefix: str, names: Sequence[str]) -> Rule:
     """Join three projections called `names` to our one of q, k and v, whose rows are theirs in order."""
     theirs = tuple(f"{prefix}{name}.*" for name in names)
-    return Together(theirs, (f"{MIXER}qkv.*",), joined, thirds)
+    return Together(theirs, (f"{MIXER}qkv.*",), join_thirds, thirds)
 
 
 def keyless_apart(prefix: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
@@ -115,13 +115,13 @@ def keyless_apart(prefix: str, names: tuple[str, str, str]) -> tuple[Rule, ...]:
     query, key, value = (f"{prefix}{name}" for name in names)
     weights = tuple(f"{name}.weight" for name in (query, key, value))
     return (
-        Together(weights, (f"{MIXER}qkv.weight",), joined, thirds),
+        Together(weights, (f"{MIXER}qkv.weight",), join_thirds, thirds),
         Rename(f"{query}.bias", f"{MIXER}qkv.q_bias"),
         Rename(f"{value}.bias", f"{MIXER}qkv.v_bias"),
     )
 
 
-def joined(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def join_thirds(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Join three projections: [(C, ...), (C, ...), (C, ...)] -> [(3 * C, ...)]."""
     return [torch.cat(list(tensors))]
 

@@ -22,7 +22,7 @@ FAMILIES = {
     "moe": "Swin-MoE",
     "video": "Video Swin",
 }
-FIXED = {  # what a library says by having no argument for a field
+FIXED = {  # reason where a library has no argument for a field
     "absolute_grid": "it has no absolute position embedding",
     "qk_scale": "it scales scores by the width of a head alone",
     "qkv_bias": "its q, k and v always have a bias",
@@ -53,7 +53,7 @@ def only(*families: str) -> Limit:
     return limit
 
 
-def fixed(**values: object) -> Limit:
+def only_with(**values: object) -> Limit:
     """Refuse values of fields for which the constructor has no argument."""
 
     def limit(spec: Spec) -> str | None:
@@ -70,7 +70,7 @@ def one_window(spec: Spec) -> str | None:
     """Refuse stages with different windows."""
     if len(set(spec.window_sizes)) == 1:
         return None
-    return f"its stages share one window, and this model's are {listed(spec.window_sizes)}"
+    return f"its stages share one window, and this model's are {window_text(spec.window_sizes)}"
 
 
 def square_windows(spec: Spec) -> str | None:
@@ -86,7 +86,7 @@ def one_window_and_a_size(spec: Spec) -> str | None:
         return None
     return (
         "its windows follow from one window and the size of its pictures, and no size gives "
-        f"{listed(spec.window_sizes)}"
+        f"{window_text(spec.window_sizes)}"
     )
 
 
@@ -94,7 +94,7 @@ def windows_fit_positions(spec: Spec) -> str | None:
     """Refuse an absolute embedding whose grid does not give the windows."""
     if spec.absolute_grid is None or follow(spec.window_sizes, spec.absolute_grid):
         return None
-    grid, windows = text(spec.absolute_grid), listed(spec.window_sizes)
+    grid, windows = text(spec.absolute_grid), window_text(spec.window_sizes)
     return (
         f"its windows follow from the grid of the absolute embedding, {grid}, which does not give {windows}"
     )
@@ -104,7 +104,7 @@ def windows_of_pretraining(spec: Spec) -> str | None:
     """Refuse pre-training windows, because the library measures offsets in its own windows."""
     if not isinstance(spec, Continuous) or spec.reference_windows == spec.window_sizes:
         return None
-    references = listed(spec.reference_windows)
+    references = window_text(spec.reference_windows)
     return f"it knows no window of pre-training, and this model measures its offsets in {references}"
 
 
@@ -145,39 +145,45 @@ def text(size: Size) -> str:
     return " x ".join(map(str, size))
 
 
-def listed(sizes: Sequence[Size]) -> str:
+def window_text(sizes: Sequence[Size]) -> str:
     """Format the windows of all stages, as one number each where they are squares."""
     squares = all(len(set(size)) == 1 for size in sizes)
     return ", ".join(str(size[0]) if squares else text(size) for size in sizes)
 
 
-PICTURES = fixed(merge=(2, 2))
-ALIKE = first_of(PICTURES, fixed(norm_every=None), square_windows)
+PICTURES = only_with(merge=(2, 2))
+ALIKE = first_of(PICTURES, only_with(norm_every=None), square_windows)
 
 MICROSOFT = first_of(only("v1", "v2", "mlp", "moe"), ALIKE, one_window_and_a_size, offsets_of_one_token)
 SIMMIM = first_of(only("v1", "v2"), MICROSOFT)
 TIMM = first_of(
-    only("v1", "v2"), PICTURES, fixed(absolute_grid=None, qk_scale=None, patch_norm=True, norm_every=None)
+    only("v1", "v2"),
+    PICTURES,
+    only_with(absolute_grid=None, qk_scale=None, patch_norm=True, norm_every=None),
 )
 TIMM_CR = first_of(only("v2-cr"), PICTURES)
 TORCHVISION = first_of(
     only("v1", "v2"),
     PICTURES,
-    fixed(in_channels=3, absolute_grid=None, qk_scale=None, qkv_bias=True, patch_norm=True, norm_every=None),
+    only_with(
+        in_channels=3, absolute_grid=None, qk_scale=None, qkv_bias=True, patch_norm=True, norm_every=None
+    ),
     one_window,
     windows_of_pretraining,
     offsets_of_one_token,
 )
 TORCHVISION_3D = first_of(
     only("video"),
-    fixed(merge=(1, 2, 2), absolute_grid=None, qk_scale=None, qkv_bias=True, patch_norm=True),
+    only_with(merge=(1, 2, 2), absolute_grid=None, qk_scale=None, qkv_bias=True, patch_norm=True),
     one_window,
 )
 TRANSFORMERS = first_of(
-    only("v1"), ALIKE, fixed(qk_scale=None, patch_norm=True), one_window, windows_fit_positions
+    only("v1"), ALIKE, only_with(qk_scale=None, patch_norm=True), one_window, windows_fit_positions
 )
-TRANSFORMERS_V2 = first_of(only("v2"), ALIKE, fixed(patch_norm=True), positions_of_v2, one_window_and_a_size)
+TRANSFORMERS_V2 = first_of(
+    only("v2"), ALIKE, only_with(patch_norm=True), positions_of_v2, one_window_and_a_size
+)
 OPENMMLAB = first_of(only("v1"), PICTURES, square_windows)
 OPENMMLAB_V2 = first_of(only("v2"), PICTURES, square_windows)
 DENSE = first_of(only("v1"), PICTURES, square_windows, one_window)  # mmdetection, mmsegmentation, detectron2
-OPENMMLAB_VIDEO = first_of(only("video"), fixed(merge=(1, 2, 2), absolute_grid=None), one_window)
+OPENMMLAB_VIDEO = first_of(only("video"), only_with(merge=(1, 2, 2), absolute_grid=None), one_window)

@@ -38,7 +38,7 @@ class DownloadRecord:
     address: str
     sha256: str
     size: int
-    modified: int  # nanoseconds, as the file system tells them
+    modified: int  # nanoseconds, from the file system
     date: str
     compared: bool  # with a published hash; else it was the first to be seen
 
@@ -111,7 +111,7 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
     except DataError as error:
         if new == path:
             raise
-        forget(new)  # ours, and of no use
+        remove_partial(new)  # ours, and of no use
         raise DataError(f"{address_of(checkpoint)}: {error}") from None
     with disk_errors(path):
         state = new.stat()
@@ -150,7 +150,7 @@ def hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def forget(partial: Path) -> None:
+def remove_partial(partial: Path) -> None:
     """Remove a partial file and its mark."""
     for path in (partial, Mark.path(partial)):
         path.unlink(missing_ok=True)

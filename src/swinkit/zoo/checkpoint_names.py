@@ -25,7 +25,7 @@ def require_known(name: str | None) -> None:
     path = Path(name)
     try:
         found = path.exists()
-    except OSError:  # loading tells why
+    except OSError:  # loading reports the reason
         return
     if found:
         refuse_run(path)

@@ -23,7 +23,7 @@ from ..errors import DataError, EnvironmentProblem, SwinkitError
 
 logger = logging.getLogger(__name__)
 
-Watch = Callable[[int, int | None], None]  # told the bytes so far, and those in all if that is known
+Watch = Callable[[int, int | None], None]  # takes the bytes so far, and the total or None
 Span = tuple[int, int | None]  # where an answer begins, and the size of the whole file if that is known
 CHUNK = 2**18
 PROGRESS = 2**20  # bytes after which failures are counted anew
@@ -126,7 +126,7 @@ def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> N
         begin, total = span(response, have)
         refuse(response, address, total, patience)
         if total is not None:
-            make_sure_of_space(partial, total - begin)
+            require_space(partial, total - begin)
         validator = validator_of(response.headers)
         with disk_errors(partial), partial.open("r+b" if begin else "wb") as file:
             if validator:  # now that no bytes of another file are there; without, nothing is gone on with
@@ -152,13 +152,13 @@ def answer(
             yield response
     except urllib.error.HTTPError as error:
         with error:
-            raise refused(address, error) from None
+            raise error_of(address, error) from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, socket.gaierror):
             raise EnvironmentProblem(f"{address}: no network, or no such server ({error.reason})") from None
         raise Interrupted(f"no connection ({error.reason})") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        raise Interrupted(broken(error)) from None
+        raise Interrupted(connection_error(error)) from None
     except SwinkitError:  # a ValueError too
         raise
     except ValueError as error:  # from urllib's reading of an address, ours or one redirected to
@@ -181,7 +181,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def refused(address: str, error: urllib.error.HTTPError) -> Exception:
+def error_of(address: str, error: urllib.error.HTTPError) -> Exception:
     """Return the error for an answer with status 300 or above."""
     if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
         return Interrupted("the file is another one than the part that is here", 0.0, anew=True)
@@ -242,7 +242,7 @@ def copy(
     most = patience.largest if total is None else total
     since, then = time.monotonic(), arrived
     watch(arrived, total)
-    for piece in pieces(response):
+    for piece in read_pieces(response):
         file.write(piece)
         arrived += len(piece)
         if arrived > most:
@@ -256,16 +256,16 @@ def copy(
     return arrived
 
 
-def pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def read_pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
     """Yield the body as it arrives."""
     try:
         while piece := response.read1(CHUNK):
             yield piece
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(broken(error)) from None
+        raise Interrupted(connection_error(error)) from None
 
 
-def broken(error: Exception) -> str:
+def connection_error(error: Exception) -> str:
     """Describe a network error for a message."""
     return f"the connection broke ({error or type(error).__name__})"
 
@@ -275,7 +275,7 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def make_sure_of_space(partial: Path, needed: int) -> None:
+def require_space(partial: Path, needed: int) -> None:
     """Raise EnvironmentProblem, before the download, if `needed` bytes do not fit beside `partial`."""
     free = shutil.disk_usage(partial.parent).free
     if free < needed:

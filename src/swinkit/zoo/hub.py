@@ -19,9 +19,9 @@ from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
 from .hub_configs import Facts
-from .hub_errors import LOG_IN, Unreachable, explained
+from .hub_errors import LOG_IN, Unreachable, explain_errors
 from .paths import offline
-from .repo_files import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
+from .repo_files import OLD_WEIGHTS, is_ours, read_facts, settings_of, weights_in
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -70,29 +70,29 @@ def fetch(source: str) -> tuple[Path, Facts]:
         EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
     """
     try:
-        return fetched(opened(source))
+        return fetch_files(open_repository(source))
     except Unreachable as problem:
         raise EnvironmentProblem(f"{problem}. By hand: {by_hand(source)}") from None
 
 
-def fetched(repository: Repository) -> tuple[Path, Facts]:
+def fetch_files(repository: Repository) -> tuple[Path, Facts]:
     """Download the weights of an opened repository."""
     find, where = partial(file_of, repository), f"{repository}: "
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
-        paths = [required(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
+        paths = [require_file(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
         if len({path.parent for path in paths}) > 1:
             raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
         return paths[0].parent, Facts()
-    facts = Facts() if config is None else declared(config, find, where)
-    return weights_in(find, str(repository)) or required(repository, WEIGHTS), facts
+    facts = Facts() if config is None else read_facts(config, find, where)
+    return weights_in(find, str(repository)) or require_file(repository, WEIGHTS), facts
 
 
 def by_hand(source: str) -> str:
     """Return the instructions for a machine that cannot reach the hub."""
     from huggingface_hub import constants
 
-    name, revision = named(source)
+    name, revision = split_name(source)
     page = f"{constants.ENDPOINT}/{name}/tree/{revision or 'main'}"
     return (
         f"from {page} fetch the .json files and {WEIGHTS} (if there is none, {OLD_WEIGHTS}) elsewhere, put "
@@ -100,7 +100,7 @@ def by_hand(source: str) -> str:
     )
 
 
-def named(source: str) -> tuple[str, str | None]:
+def split_name(source: str) -> tuple[str, str | None]:
     """Split `hf:org/name@revision` into `org/name` and the revision.
 
     Raises:
@@ -113,12 +113,12 @@ def named(source: str) -> tuple[str, str | None]:
         raise UsageError(
             f"{source!r} names no repository; write hf:organisation/name or hf:.../name@revision"
         )
-    with explained(source):
+    with explain_errors(source):
         validate_repo_id(found[1])
     return found[1], found[2]
 
 
-def writable(name: str) -> str:
+def require_writable(name: str) -> str:
     """Return `org/name` if it is a name that can be pushed to.
 
     Raises:
@@ -126,16 +126,16 @@ def writable(name: str) -> str:
     """
     if NAME.fullmatch(name) is None or "@" in name:
         raise UsageError(f"{name!r} names no repository; write organisation/name, and name a branch apart")
-    return named(name)[0]
+    return split_name(name)[0]
 
 
-def opened(source: str) -> Repository:
+def open_repository(source: str) -> Repository:
     """Return the repository that `source` names, with its list of files if the hub can be reached."""
-    repository = Repository(*named(source))
+    repository = Repository(*split_name(source))
     if is_offline():
         return repository
     try:
-        with explained(str(repository)):
+        with explain_errors(str(repository)):
             info = client().model_info(repository.name, revision=repository.revision, files_metadata=True)
     except EnvironmentProblem as problem:
         if file_of(repository, CONFIG) is None:
@@ -163,7 +163,7 @@ def client() -> "HfApi":
     return HfApi(library_name="swinkit", library_version=__version__)
 
 
-def required(repository: Repository, name: str) -> Path:
+def require_file(repository: Repository, name: str) -> Path:
     """Return a file of the repository that must be there, downloaded if it is not cached.
 
     Raises:
@@ -190,7 +190,7 @@ def file_of(repository: Repository, name: str) -> Path | None:
         return None
     if remote is not None and name not in (WEIGHTS, OLD_WEIGHTS) and (remote.size or 0) > LARGEST_FILE:
         raise DataError(f"{repository}: {name} has {remote.size} bytes, too many for settings")
-    with explained(f"{repository}: {name}"):
+    with explain_errors(f"{repository}: {name}"):
         try:
             path = client().hf_hub_download(
                 repository.name, name, revision=repository.revision, local_files_only=cached_only
@@ -231,13 +231,13 @@ def upload(folder: Path, name: str, *, private: bool, revision: str | None, mess
     """
     from huggingface_hub import get_token
 
-    name = writable(name)
+    name = require_writable(name)
     if is_offline():
         raise EnvironmentProblem(f"{name} cannot be written: {FORBIDDEN}")
     if get_token() is None:
         raise EnvironmentProblem(f"{name} cannot be written without a token of the hub: {LOG_IN}")
     hub = client()
-    with explained(name):
+    with explain_errors(name):
         hub.create_repo(name, private=private or None, exist_ok=True)
         if private and not hub.model_info(name).private:
             raise UsageError(

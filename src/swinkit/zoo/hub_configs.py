@@ -35,9 +35,9 @@ def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...
     value = settings.get(key, None)
     if value is None:
         return None
-    told = value if isinstance(value, list) else [value] * len(windows)
-    settings.require(len(told) >= len(windows), key, f"one size, or one for each of {len(windows)} stages")
-    pairs = zip(told, windows, strict=False)  # entries for stages that are not there are passed over
+    sizes = value if isinstance(value, list) else [value] * len(windows)
+    settings.require(len(sizes) >= len(windows), key, f"one size, or one for each of {len(windows)} stages")
+    pairs = zip(sizes, windows, strict=False)  # entries for stages that are not there are passed over
     return tuple(window if size == 0 else settings.pair(key, size) for size, window in pairs)
 
 

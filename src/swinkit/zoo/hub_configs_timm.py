@@ -103,10 +103,10 @@ def timm_labels(config: Settings, published: Settings) -> tuple[str, ...] | None
         return None
     if isinstance(names, dict):
         names = holder.by_number("label_names", names)
-    told = holder.part("label_descriptions").values
+    descriptions = holder.part("label_descriptions").values
     holder.require(isinstance(names, list) and len(names) <= MOST_CLASSES, "label_names", "a list of texts")
     holder.require(all(isinstance(name, str) for name in names), "label_names", "a list of texts")
-    return tuple(str(told.get(name, name)) for name in names)
+    return tuple(str(descriptions.get(name, name)) for name in names)
 
 
 def timm_preprocess(published: Settings, size: Size) -> dict[str, Any] | None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ..data.images import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
-from .hub import FORBIDDEN, PREFIX, client, is_offline, named
-from .hub_errors import Unreachable, explained
+from .hub import FORBIDDEN, PREFIX, client, is_offline, split_name
+from .hub_errors import Unreachable, explain_errors
 
-TOLD = (".parquet", ".arrow", ".tar", ".csv")  # what holds pictures, or tells of them
+TABLES = (".parquet", ".arrow", ".tar", ".csv")  # files that hold pictures or list them
 BESIDE = ("state.json", "dataset_info.json", "dataset_dict.json", "classes.txt")
 
 
-def located(data: str | os.PathLike[str]) -> Path:
+def locate_data(data: str | os.PathLike[str]) -> Path:
     """Return the path of a data set; `hf:org/name` or `hf:org/name@revision` is downloaded.
 
     Raises:
@@ -33,10 +33,10 @@ def fetch_data(source: str) -> Path:
     Raises:
         UsageError: as `located`; so the others.
     """
-    name, revision = named(source)
-    patterns = [f"*{each}" for suffix in (*TOLD, *SUFFIXES) for each in (suffix, suffix.upper())]
+    name, revision = split_name(source)
+    patterns = [f"*{each}" for suffix in (*TABLES, *SUFFIXES) for each in (suffix, suffix.upper())]
     try:
-        with explained(source):
+        with explain_errors(source):
             found = client().snapshot_download(
                 name,
                 repo_type="dataset",

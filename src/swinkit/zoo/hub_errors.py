@@ -15,7 +15,7 @@ class Unreachable(EnvironmentProblem):
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explain_errors(where: str) -> Iterator[None]:
     """Turn errors that huggingface_hub raises inside the context into one line about `where`."""
     from huggingface_hub import errors
 
@@ -36,7 +36,7 @@ def explained(where: str) -> Iterator[None]:
             f"{where}: the repository has no such revision; name a branch, tag or commit"
         ) from None
     except errors.HfHubHTTPError as error:
-        raise refused(where, error.response.status_code) from None
+        raise refusal(where, error.response.status_code) from None
     except errors.HFValidationError as error:
         raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
@@ -47,14 +47,14 @@ def explained(where: str) -> Iterator[None]:
                 f"{where}: no space left for it in {cache()}; make room, or name another place in $HF_HOME"
             ) from None
         raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {reason(error)}") from None
-    except (RuntimeError, ValueError) as error:  # how uploads, and the hub's own storage, tell of trouble
+    except (RuntimeError, ValueError) as error:  # raised by uploads and by the hub's own storage
         cause = error.__cause__ or error
         if isinstance(cause, errors.HfHubHTTPError):
-            raise refused(where, cause.response.status_code) from None
+            raise refusal(where, cause.response.status_code) from None
         raise EnvironmentProblem(f"{where}: the hub did not take or give it: {reason(cause)}") from None
 
 
-def refused(where: str, status: int) -> EnvironmentProblem:
+def refusal(where: str, status: int) -> EnvironmentProblem:
     """Return why the hub refused a request, by the status of its answer."""
     known = {
         401: f"the hub does not accept the token; {LOG_IN}",

@@ -34,7 +34,7 @@ def progress_bar(title: str) -> Iterator[Watch]:
 
 def lines(title: str) -> Watch:
     """Return the same function for pipes and files: it writes the size, then a line for each quarter."""
-    told: list[int] = []
+    written: list[int] = []
 
     def watch(have: int, total: int | None) -> None:
         if total is None:
@@ -42,8 +42,8 @@ def lines(title: str) -> Watch:
         else:
             share = max((part for part in SHARES if 100 * have >= part * total), default=0)
             text = f"{title}: {share} % of {megabytes(total)}"
-        if not told or share > told[-1]:
-            told.append(share)
+        if not written or share > written[-1]:
+            written.append(share)
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 

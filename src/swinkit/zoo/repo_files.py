@@ -21,7 +21,7 @@ PREPROCESSOR = "preprocessor_config.json"
 Find = Callable[[str], Path | None]  # a file of the repository or folder by name; None: it has none
 
 
-def inside(folder: Path) -> Find:
+def finder_in(folder: Path) -> Find:
     """Return a function that finds the files of a local folder."""
 
     def find(name: str) -> Path | None:
@@ -51,11 +51,11 @@ def is_known(config: Settings) -> bool:
     return "architecture" in config.values or "model_type" in config.values
 
 
-def declared(config: Settings, find: Find, where: str) -> Facts:
+def read_facts(config: Settings, find: Find, where: str) -> Facts:
     """Read the facts from the config.json of another library.
 
     Raises:
-        DataError: it is none of timm's or transformers', or tells of no Swin that swinkit has.
+        DataError: it is none of timm's or transformers', or describes no Swin that swinkit has.
     """
     if "architecture" in config.values:
         return from_timm(config)

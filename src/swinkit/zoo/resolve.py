@@ -12,7 +12,7 @@ from .checkpoint_names import is_path, refuse_run
 from .checkpoints import DEFAULT, Checkpoint, aliases, locate
 from .hub_configs import Facts
 from .progress import progress_bar
-from .repo_files import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
+from .repo_files import OLD_WEIGHTS, finder_in, is_known, is_ours, read_facts, settings_of, weights_in
 
 NOTHING = Facts()
 
@@ -56,20 +56,20 @@ def of_path(path: Path) -> Source:
     """Resolve a local file or folder, with the facts in another library's config.json.
 
     Raises:
-        DataError: the config.json is damaged, or tells of no Swin that swinkit has.
+        DataError: the config.json is damaged, or describes no Swin that swinkit has.
         UsageError: the weights of a saved model, without the rest.
     """
     if path.is_dir():
         return of_folder(path)
     if path.name not in (WEIGHTS, OLD_WEIGHTS):
         return Source(path)
-    find, where = inside(path.parent), f"{path.parent}{os.sep}"
+    find, where = finder_in(path.parent), f"{path.parent}{os.sep}"
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
         raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
     if config is None or not is_known(config):
         return Source(path)
-    return Source(path, declared(config, find, where))
+    return Source(path, read_facts(config, find, where))
 
 
 def of_folder(folder: Path) -> Source:
@@ -82,11 +82,11 @@ def of_folder(folder: Path) -> Source:
     refuse_run(folder)
     if is_ranked(folder):
         return Source(folder)
-    find, where = inside(folder), f"{folder}{os.sep}"
+    find, where = finder_in(folder), f"{folder}{os.sep}"
     config = settings_of(find, CONFIG, where)
     if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):
-        return Source(folder)  # whose reader tells what is missing
-    facts = NOTHING if config is None else declared(config, find, where)
+        return Source(folder)  # whose reader reports what is missing
+    facts = NOTHING if config is None else read_facts(config, find, where)
     weights = weights_in(find, str(folder))
     if weights is None and config is not None:
         raise DataError(f"{folder} has no {WEIGHTS} and no {OLD_WEIGHTS} beside {CONFIG}; put one there")
@@ -97,7 +97,7 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
     """Resolve a published checkpoint, and download it if it is not cached."""
     if checkpoint.folder is not None:
         return Source(checkpoint.folder)
-    said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *reported(checkpoint))
+    said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *published_results(checkpoint))
     if checkpoint.repository is not None:
         path, facts = hub.fetch(hub.PREFIX + checkpoint.repository)
         return Source(path, replace(facts, preprocess=checkpoint.preprocess or facts.preprocess), said)
@@ -107,7 +107,7 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
     return Source(path, facts, said)
 
 
-def reported(checkpoint: Checkpoint) -> list[str]:
+def published_results(checkpoint: Checkpoint) -> list[str]:
     """Return what its publishers measured, and their remark."""
     numbers = ", ".join(f"{metric} {value:g}" for metric, value in checkpoint.reported.items())
     return [f"reported: {numbers}"] * bool(numbers) + [f"note: {checkpoint.note}"] * bool(checkpoint.note)

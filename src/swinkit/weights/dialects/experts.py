@@ -35,7 +35,7 @@ def experts(prefix: str) -> tuple[Rule, ...]:
         Rename(f"{router}temperature", f"{ours}router.log_scale"),
         Rename(f"{router}cosine_projector.*", f"{ours}router.proj.*"),
         Rename(f"{router}sim_matrix", f"{ours}router.keys"),
-        Together((f"{fc1}_w", f"{prefix}_num_global_experts"), (our_fc1,), counted, with_count),
+        Together((f"{fc1}_w", f"{prefix}_num_global_experts"), (our_fc1,), drop_count, add_count),
         Rename(f"{fc1}_w", our_fc1),
         Reshape(f"{fc1}_bias", f"{our_fc1}_bias", lambda x, _: x.flatten(1), lambda x: x),
         SwitchedOff((f"{fc2}_w", f"{fc2}_bias"), our_fc2),
@@ -48,7 +48,7 @@ def experts(prefix: str) -> tuple[Rule, ...]:
 class SwitchedOff(Rule):
     """Rule for a weight with a bias that is not learned: ours is the weight, and the bias unless it is zero.
 
-    In models whose MLPs have no second bias. The dense blocks of a file tell whether it is of such a model;
+    In models whose MLPs have no second bias. The dense blocks of a file show whether it is of such a model;
     one that has none is taken for another.
     """
 
@@ -61,15 +61,15 @@ class SwitchedOff(Rule):
         if "weight" not in dense or "bias" in dense:
             return []
         ours = (self.ours, f"{self.ours}_bias")
-        return together(self.theirs, ours, names, without_zeros)
+        return together(self.theirs, ours, names, drop_zeros)
 
     def invert(self, names: Collection[str]) -> list[Move]:
         """Plan our names -> theirs."""
         alone = [name for name in names if f"{name}_bias" not in names]
-        return together((self.ours,), self.theirs, alone, with_zeros)
+        return together((self.ours,), self.theirs, alone, add_zeros)
 
 
-def counted(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def drop_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Drop the count: [(E, F, C), count] -> [(E, F, C)].
 
     Raises:
@@ -84,12 +84,12 @@ def counted(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     return [weight]
 
 
-def with_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def add_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Add the count: [(E, F, C)] -> [(E, F, C), count]."""
     return [tensors[0], torch.tensor(len(tensors[0]))]
 
 
-def without_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor | None]:
+def drop_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor | None]:
     """Drop a bias of zeros: [(E, F, C), (E, C) or (E, 1, C)] -> [(E, F, C), (E, C) or None].
 
     A model that has the biases (`spec`) needs them even if they are zero.
@@ -99,7 +99,7 @@ def without_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tens
     return [weight, bias.flatten(1) if needed else None]
 
 
-def with_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def add_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Add a bias of zeros: [(E, F, C)] -> [(E, F, C), (E, C)]."""
     weight = tensors[0]
     return [weight, weight.new_zeros(weight.shape[0], weight.shape[2])]

@@ -41,19 +41,19 @@ REST = (
 )
 
 
-def unfolded(x: Tensor) -> Tensor:
+def to_unfold_order(x: Tensor) -> Tensor:
     """Reorder merged channels (..., 4 * C) from the published [column, row, c] to [c, row, column]."""
     return x.unflatten(-1, (2, 2, x.shape[-1] // 4)).transpose(-3, -1).flatten(-3).contiguous()
 
 
-def published(x: Tensor) -> Tensor:
+def to_published_order(x: Tensor) -> Tensor:
     """Reorder merged channels (..., 4 * C) from upstream's order to the published. Inverse of `unfolded`."""
     return x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).transpose(-3, -1).flatten(-3).contiguous()
 
 
 def unfolding(theirs: str, ours: str) -> Rule:
     """Return the rule for a tensor whose last axis is the four merged tokens."""
-    return Reshape(theirs, ours, lambda x, _: published(x), unfolded)
+    return Reshape(theirs, ours, lambda x, _: to_published_order(x), to_unfold_order)
 
 
 def upstream(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
