@@ -106,8 +106,8 @@ def prepared_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     import torch
 
     from .. import api
-    from ..engine.attach import attached
-    from ..engine.cpu.build import ready
+    from ..engine.attach import copy_with_engines
+    from ..engine.cpu.build import find_library
     from ..tasks.registry import task_type_of
     from ..tasks.task import Task
 
@@ -122,4 +122,4 @@ def prepared_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     on_gpu = torch.accelerator.is_available()
     if on_gpu:
         model.to(torch.accelerator.current_accelerator())
-    return (attached(model) if on_gpu or ready() is not None else model), how
+    return (copy_with_engines(model) if on_gpu or find_library() is not None else model), how
