@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from .task import Task
 
 if TYPE_CHECKING:
     from ..data.loader import Prepare
+    from ..data.sampler import Sampler
     from ..weights.dialect import Translation
     from ..weights.report import LoadReport
     from ..zoo.hub_configs import Facts
@@ -73,6 +74,14 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     @abstractmethod
     def evaluation_batches(self, model: Model) -> Prepare[Any]:
         """Return what turns samples into a batch of `Task.observe`, the same for every training."""
+
+    def sampler(self, samples: Data) -> Sampler | None:  # noqa: ARG002  most tasks have no order of their own
+        """Return what chooses the order of the training samples; None for a random one."""
+        return None
+
+    def pixels(self, samples: Data) -> Callable[[int], int] | None:  # noqa: ARG002  one size is the rule
+        """Return what counts the pixels of a training sample, by its index; None if all have as many."""
+        return None
 
     @abstractmethod
     def draw(self, model: Model, samples: Data, observed: Observed, run: Path) -> None:

@@ -119,6 +119,8 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
             seed=recipe.run.seed,
             workers=settings.workers,
             max_bad_fraction=settings.max_bad_fraction,
+            sampler=task_type.sampler(training),
+            pixels=task_type.pixels(training),
         )
 
     def validation(batch_size: int) -> InOrder[Any]:

@@ -1,0 +1,33 @@
+"""The scores of the made-up task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from swinkit.data.loader import InOrder
+from swinkit.tasks.evaluation import Evaluation, observed, protocol, summary
+
+from .data import BoxDataset, Prepare
+from .model import BoxFinder
+
+
+@dataclass(frozen=True)
+class BoxEvaluation(Evaluation):
+    model: BoxFinder
+    samples: BoxDataset
+    scores: dict[str, float]
+
+    def __str__(self) -> str:
+        return f"near {self.scores['near']:.0%}"
+
+    @property
+    def summary(self) -> str:
+        return summary(self.samples, self.model.preprocess)
+
+    def to_json(self) -> dict[str, Any]:
+        stated = protocol(self.model.name, self.samples, self.model.preprocess)
+        return {**stated, **self.scores, "pictures": len(self.samples)}
+
+
+def measured(model, samples, *, batch_size, workers, progress):
+    prepared = InOrder(samples, Prepare(model.preprocess), batch_size=batch_size, workers=workers)
+    return BoxEvaluation(model, samples, model.scores(observed(model, prepared, progress)))

@@ -1,0 +1,79 @@
+"""A model that finds one box in each picture; it has buffers, and takes images of any sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from swinkit.core.backbone import Swin
+from swinkit.data.preprocess import Preprocess
+from swinkit.data.sample import Sample
+from swinkit.tasks.observed import Observed
+from swinkit.tasks.predictor import evaluating
+from swinkit.tasks.results import Result
+from swinkit.tasks.task import Task
+
+from .data import Batch, fitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found(Result):
+    box: tuple[float, float, float, float]  # left, top, right, bottom in pixels of the original
+
+    def plot(self):
+        return Image.new("RGB", (8, 8))
+
+    def to_json(self):
+        return {**super().to_json(), "box": list(self.box)}
+
+
+class BoxFinder(Task[Found]):
+    name = "made-up"
+
+    def __init__(self, backbone: Swin, preprocess: Preprocess):
+        super().__init__()
+        self.backbone, self.preprocess = backbone, preprocess
+        self.norm = nn.BatchNorm1d(backbone.spec.widths[-1])
+        self.head = nn.Linear(backbone.spec.widths[-1], 4)
+
+    def forward(self, images: Sequence[Tensor]) -> Tensor:
+        """Normalised images of any sizes -> (B, 4) boxes in fractions of the sides."""
+        pooled = [self.backbone(image[None])[-1].flatten(1, -2).mean(1) for image in images]
+        return self.head(self.norm(torch.cat(pooled))).sigmoid()
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        return {"l1": (self(batch.images) - self.fractions(batch)).abs().mean()}
+
+    @torch.no_grad()
+    def observe(self, batch: Batch) -> Observed:
+        errors = (self(batch.images) - self.fractions(batch)).abs().mean(1).double()
+        near = (errors < 0.2).sum()
+        records = {i: {"error": error} for i, error in enumerate(errors.tolist())}
+        return Observed(counts={"near": near.cpu()}, records=records)
+
+    def scores(self, observed: Observed) -> dict[str, float]:
+        errors = [record["error"] for record in observed.records.values()]
+        return {"near": int(observed.counts["near"]) / len(errors), "error": sum(errors) / len(errors)}
+
+    def answer(self, samples: Sequence[Sample], **_: Any) -> list[Found]:
+        images = [self.preprocess.normalise(fitted(sample.image, self.preprocess)) for sample in samples]
+        with evaluating(self), torch.inference_mode():
+            boxes = self(images)
+        results = []
+        for sample, box in zip(samples, boxes, strict=True):
+            height, width = sample.image.shape[-2:]
+            scaled = box * torch.tensor([width, height, width, height])
+            results.append(Found(name=sample.id, size=(height, width), box=tuple(scaled.tolist())))
+        return results
+
+    @staticmethod
+    def fractions(batch: Batch) -> Tensor:
+        """(B, 4) the boxes of a batch in fractions of the sides."""
+        parts = []
+        for image, box in zip(batch.images, batch.boxes, strict=True):
+            height, width = image.shape[-2:]
+            parts.append(box.as_subclass(Tensor) / torch.tensor([width, height, width, height]))
+        return torch.cat(parts)

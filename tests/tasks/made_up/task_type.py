@@ -1,0 +1,71 @@
+"""The row of the made-up task: what a developer adds to `registry.TASKS`."""
+
+from swinkit.models.build import build
+from swinkit.tasks.evaluation import protocol
+from swinkit.tasks.from_recipe import preprocess_of, random_weights, spec_of
+from swinkit.tasks.task_type import TaskType
+from swinkit.weights.load import load_weights
+
+from .data import BoxDataset, ByShape, Prepare, find_boxes
+from .evaluation import measured
+from .model import BoxFinder
+from .settings import BoxRecipe
+
+
+class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
+    name = BoxFinder.name
+    recipe = BoxRecipe
+    advice = "look at {model}"
+
+    def find(self, recipe, data):
+        return find_boxes(data, "train"), find_boxes(data, "val")
+
+    def build(self, recipe, training, initial):
+        model = BoxFinder(build(spec_of(recipe, initial)), preprocess_of(recipe))
+        if initial is not None:
+            load_weights(model.backbone, initial.backbone.state_dict(), dialect="swinkit")
+        return model, random_weights(recipe)
+
+    def training_batches(self, recipe, model):
+        return Prepare(model.preprocess, recipe.flip, recipe.run.seed)
+
+    def evaluation_batches(self, model):
+        return Prepare(model.preprocess)
+
+    def sampler(self, samples):
+        sizes = [samples.annotation(index)[1] for index in range(len(samples))]
+        return ByShape(tuple(width > height for width, height in sizes))
+
+    def pixels(self, samples):
+        def count(index):
+            width, height = samples.annotation(index)[1]
+            return width * height * (32 / min(width, height)) ** 2
+
+        return count
+
+    def draw(self, model, samples, observed, run):
+        (run / "boxes.txt").write_text(f"{len(observed.records)} of {len(samples)}")
+
+    def training_card(self, recipe, model, splits, scores):
+        return f"# {recipe.variant}: {scores['near']:.0%} near"
+
+    def samples(self, model, data, split):
+        return find_boxes(data, split)
+
+    def evaluate(self, model, samples, *, batch_size, workers, progress):
+        return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+
+    def protocol(self, model, samples):
+        return protocol(self.name, samples, model.preprocess)
+
+    def config(self, model):
+        return {}
+
+    def card(self, model):
+        return "# Boxes"
+
+    def restore(self, backbone, preprocess, labels, config):
+        return BoxFinder(backbone, preprocess)
+
+    def with_labels(self, model, labels, *, variant, tables):
+        raise AssertionError("nobody asks for classes here")
