@@ -109,15 +109,15 @@ def not_strict(file: State, before: State, target: Reference, dialect: str) -> S
     So do the references' loaders, which go by names that both models share. Ours takes a file whole or not.
     """
     own = canonical(target.model)
-    plan = DIALECTS[dialect].plan(file)
-    assert plan is not None
+    match = DIALECTS[dialect].match(file)
+    assert match is not None
     homeless = {
         theirs
-        for theirs, ours in plan.renamed.items()
+        for theirs, ours in match.renamed.items()
         if not any(name in own or not name.startswith(BACKBONE) for name in ours)
     }
     kept = {
-        plan.prefix + name: x
+        match.prefix + name: x
         for name, x in before.items()
         if not name.endswith(BUFFERS) and not name.startswith("head.")  # which `head` is about
     }
