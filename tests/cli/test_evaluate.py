@@ -180,7 +180,9 @@ def test_without_matplotlib_all_but_the_matrix_is_written(
 ):
     monkeypatch.setattr("swinkit.viz.figure.has_matplotlib", lambda: False)
     can_draw.cache_clear()
-    assert main(["evaluate", str(model), f"data={pictures}", "--save", str(tmp_path / "out")]) == 0
+    assert (
+        main(["evaluate", str(model), f"data={pictures}", "split=val", "--save", str(tmp_path / "out")]) == 0
+    )
     can_draw.cache_clear()
     names = ["metrics.json", "per_class.csv", "predictions.csv", "worst.png"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from swinkit.viz.curves import ACCENT, BROKEN, HEAD, OTHER, PANEL, WHITE, Curve, curves, latest, span
+from swinkit.viz.curves import ACCENT, BROKEN, HEAD, PANEL, WHITE, Curve, curves, latest, span
 
 
 def pixels(curve, **options):
@@ -15,7 +15,7 @@ def pixels(curve, **options):
 
 def of_colour(image, colour):
     """Rows and columns of the pixels that are of a colour, without the heading and the legend."""
-    panel = image[HEAD // 2 : PANEL[1]].astype(int)
+    panel = image[HEAD // 2 : -HEAD // 2].astype(int)
     return np.argwhere((np.abs(panel - colour) < 40).all(-1))
 
 
@@ -75,10 +75,9 @@ def test_an_axis_of_shares_ends_where_shares_do(values):
 def test_the_best_epoch_is_marked_where_held_out_pictures_decide_it():
     training, held_out = [(1, 2.0), (2, 1.0)], [(1, 2.0), (2, 4.0)]
     places = of_colour(pixels(Curve("loss", training, beside=held_out), best=2), WHITE)
-    blue = of_colour(pixels(Curve("loss", training, beside=held_out)), OTHER)
     right = places[places[:, 1] > 0.9 * PANEL[0]]
     assert len(right) > 20
-    assert right[:, 0].mean() == pytest.approx(blue[:, 0].min(), abs=8)
+    assert right[:, 0].max() < PANEL[1] / 3
 
 
 def test_the_latest_values_are_short():

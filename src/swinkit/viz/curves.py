@@ -59,7 +59,7 @@ def curves(
     columns = 2 if len(panels) in (2, 4) else min(3, len(panels))
     rows = -(-len(panels) // columns)
     epochs = [epoch for curve in panels for epoch, _ in (*curve.points, *curve.behind, *curve.beside)]
-    last = max(1.0, *epochs, *resumed)
+    last = max([1.0, *epochs, *resumed])
 
     def draw(figure: "Figure") -> None:
         add_heading(figure, title, subtitle)
