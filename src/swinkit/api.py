@@ -288,7 +288,7 @@ def optimize(model: Model) -> Model:
     For a model on the CPU the engine is compiled first, unless it was before, which takes seconds. Where that
     fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
-    from .engine.attach import attached
+    from .engine.attach import copy_with_engines
     from .engine.cpu.build import build as build_engine
 
     if all(weight.device.type == "cpu" for weight in model.parameters()):
@@ -296,7 +296,7 @@ def optimize(model: Model) -> Model:
             build_engine()
         except EnvironmentProblem as problem:
             logger.warning("%s", problem)
-    return attached(model)
+    return copy_with_engines(model)
 
 
 def push(

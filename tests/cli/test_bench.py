@@ -19,7 +19,7 @@ MODEL = "swin-pico"
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "BUDGET", 0.0)
     monkeypatch.setattr(benchmark, "ROUND", 0.0)
-    monkeypatch.setattr(benchmark, "ready", lambda: None)
+    monkeypatch.setattr(benchmark, "find_library", lambda: None)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tuple[str, str]:
@@ -29,8 +29,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tuple
 
 def with_native(monkeypatch: pytest.MonkeyPatch, attached) -> None:
     """Let the native engine be ready, and `attached` stand in for it."""
-    monkeypatch.setattr(benchmark, "ready", lambda: "a library")
-    monkeypatch.setattr(benchmark, "attached", attached)
+    monkeypatch.setattr(benchmark, "find_library", lambda: "a library")
+    monkeypatch.setattr(benchmark, "copy_with_engines", attached)
 
 
 def test_a_table_has_time_throughput_memory_and_agreement_of_every_engine(capsys, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from swinkit.core.backbone import Swin
-from swinkit.core.borders import clipped
+from swinkit.core.borders import clip_axes
 from swinkit.core.spec import Size, Spec
 from swinkit.core.windows import RollThenPad
 from swinkit.models.build import build
@@ -116,7 +116,7 @@ def settled(options: dict[str, Any]) -> tuple[tuple[Size, ...], tuple[Size, ...]
     for stage, window in enumerate(stage_windows(options["window_size"], len(options["depths"]))):
         shift = tuple(w // 2 for w in window)
         if not options["always_partition"]:
-            window, shift = clipped(tuple(-(-g // 2**stage) for g in grid), window, shift)
+            window, shift = clip_axes(tuple(-(-g // 2**stage) for g in grid), window, shift)
         windows.append(window)
         shifts.append(shift)
     return tuple(windows), tuple(shifts)

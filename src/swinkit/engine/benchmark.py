@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from ..errors import EnvironmentProblem, UsageError
-from .attach import attached
-from .cpu.build import compiler, ready
-from .gpu.fallback import installed as has_triton
+from .attach import copy_with_engines
+from .cpu.build import compiler, find_library
+from .gpu.fallback import has_triton
 from .peak_memory import PeakMemory
 from .statistics import MIN_ROUNDS, Interval, median_interval
 
@@ -53,11 +53,11 @@ class Engine:
             return torch.compile(copy.deepcopy(model))
         if self.name == NATIVE and dtype != torch.float32:
             raise EnvironmentProblem("it computes in fp32 only")
-        if self.name == NATIVE and ready() is None:
+        if self.name == NATIVE and find_library() is None:
             raise EnvironmentProblem("not built; run `swinkit optimize`")
         if self.name == FUSED and not has_triton():
             raise EnvironmentProblem("Triton is not installed")
-        return attached(model)
+        return copy_with_engines(model)
 
 
 @dataclass

@@ -89,12 +89,14 @@ def test_compiled_models_are_the_same_ones(name: str, monkeypatch: pytest.Monkey
 
 
 def test_the_engine_takes_part_once_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: None)
+    monkeypatch.setattr("swinkit.engine.cpu.build.find_library", lambda: None)
     with pytest.raises(EnvironmentProblem, match="not built: swinkit optimize"):
         disagreement("swinkit-engine", V1)
     attached = []
-    monkeypatch.setattr("swinkit.engine.cpu.build.ready", lambda: "a library")
-    monkeypatch.setattr("swinkit.engine.attach.attached", lambda model: attached.append(model) or model)
+    monkeypatch.setattr("swinkit.engine.cpu.build.find_library", lambda: "a library")
+    monkeypatch.setattr(
+        "swinkit.engine.attach.copy_with_engines", lambda model: attached.append(model) or model
+    )
     assert disagreement("swinkit-engine", V1) < AGREED
     assert not attached[0].training
 
@@ -105,10 +107,10 @@ def test_fused_attention_takes_part_where_triton_is_installed(
 ) -> None:
     row, attached = replace(V1, workload=work), []
     monkeypatch.setattr("swinkit.engine.gpu.attach.attach", attached.append)
-    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: True)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.has_triton", lambda: True)
     assert disagreement("swinkit-fused", row) < AGREED
     assert len(attached) == 1
-    monkeypatch.setattr("swinkit.engine.gpu.fallback.installed", lambda: False)
+    monkeypatch.setattr("swinkit.engine.gpu.fallback.has_triton", lambda: False)
     with pytest.raises(EnvironmentProblem, match="not installed: triton"):
         disagreement("swinkit-fused", row)
 
