@@ -23,10 +23,10 @@ from swinkit.tasks.simmim.data import Batch as Hidden
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
+from swinkit.training.distributed import everyones, lent, wait_for_lent
 from swinkit.training.evaluation import evaluated
-from swinkit.training.exchange import everyones, lent, wait_for_lent
-from swinkit.training.objective import Objective, seed_micro_batch
-from swinkit.training.sharding import clipped, gathered, placed
+from swinkit.training.parallelize import clip_gradient, gathered, place
+from swinkit.training.step import Objective, seed_micro_batch
 from swinkit.training.stopping import Signals
 from tests.models.small import PIXELS, pixels, small
 
@@ -83,7 +83,7 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)
     watched = InOrder(pictures, hiding, batch_size=2)
-    task = placed(model, CPU, recipe(sharding=sharding).run)
+    task = place(model, CPU, recipe(sharding=sharding).run)
     observed, _ = evaluated(task, watched, Signals(CPU))
     masks, _ = evaluated(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))
     tell(
@@ -108,7 +108,7 @@ def step(path: str, *, environment: dict[str, str]) -> None:
         torch.manual_seed(3)
         changes = {"drop_path": 0.3, **({"expert_dropout": 0.3} if family == "moe" else {})}
         alone = Classifier(small(family, **changes), CLASSES, FIT).train()
-        shared = placed(alone, CPU, recipe(sharding="full", checkpointing=True).run)
+        shared = place(alone, CPU, recipe(sharding="full", checkpointing=True).run)
         parts = list(shared.parameters())
         held = sum(part.to_local().numel() for part in parts if isinstance(part, DTensor))
         ranks = range(dist.get_world_size())
@@ -129,6 +129,6 @@ def stepped(task: Classifier, family: str, seen: Sequence[int]) -> float:
         seed_micro_batch(1, 2, number)
         batch = Batch(pixels(family), torch.tensor([0, 1]))
         (Objective(task)(batch) / len(seen)).backward()
-    length = clipped(task.parameters(), 0.1)
+    length = clip_gradient(task.parameters(), 0.1)
     torch.optim.SGD(task.parameters(), lr=1.0).step()
     return length

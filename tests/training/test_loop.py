@@ -14,9 +14,9 @@ from swinkit.runs.checkpoints import write
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.blocks import compiler_explained
 from swinkit.training.loop import train
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import compiler_explained
+from swinkit.training.step import Objective
 
 from ..runs.test_lock import locked
 from .jobs import Numbers, job, prepare, recipe

@@ -23,7 +23,7 @@ from swinkit.training import loop
 from swinkit.training.job import draw_nothing
 from swinkit.training.jobs import job_of
 from swinkit.training.muon import Muon
-from swinkit.training.optimiser import parameter_groups
+from swinkit.training.param_groups import parameter_groups
 
 from ..data.pictures import numbered
 from .jobs import Numbers, job, prepare, recipe
@@ -94,7 +94,7 @@ def scaling(monkeypatch):
     """Losses are scaled as for fp16, by a power of two and in fp32, so that it must come to the same."""
     from accelerate.utils import AutocastKwargs
 
-    accelerated = loop.accelerated
+    accelerated = loop.accelerator_of
 
     def with_scaler(*given):
         made = accelerated(*given)
@@ -103,7 +103,7 @@ def scaling(monkeypatch):
         made.scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
         return made
 
-    monkeypatch.setattr(loop, "accelerated", with_scaler)
+    monkeypatch.setattr(loop, "accelerator_of", with_scaler)
 
 
 @pytest.mark.usefixtures("_one_sample_is_not_finite")

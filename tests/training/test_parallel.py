@@ -17,9 +17,9 @@ from swinkit.errors import UsageError
 from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Run
 from swinkit.training.batch_plan import Plan
-from swinkit.training.blocks import blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.loop import train
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import blocks, unwrap_blocks, wrap_blocks
+from swinkit.training.step import Objective
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe
@@ -193,7 +193,7 @@ def test_a_process_does_not_end_while_another_thread_holds_what_was_exchanged():
     code = """
 import atexit, threading, time, weakref, torch
 atexit.register(lambda: print("held:", len(held)))  # called last, since it is registered first
-from swinkit.training.exchange import lent
+from swinkit.training.distributed import lent
 held = [torch.zeros(1)]
 lent.append(weakref.ref(held[0]))
 threading.Thread(target=lambda: (time.sleep(0.3), held.clear()), daemon=True).start()

@@ -7,9 +7,9 @@ from torch import nn
 from swinkit.core import kernels, similarity
 from swinkit.core.block import Block
 from swinkit.core.fast import eager
-from swinkit.training.blocks import unwrap_blocks, wrap_blocks
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import unwrap_blocks, wrap_blocks
 from swinkit.training.precision import fp32_kept
+from swinkit.training.step import Objective
 from tests.models.small import pixels, small
 
 from .jobs import Numbers, job, prepare, recipe

@@ -18,7 +18,7 @@ LOGGED_EVERY = 50  # steps
 TRACKED = {"loss": "loss", "rate": "lr", "images_per_second": "images_per_second", "waiting": "waiting"}
 
 
-class Diary:
+class RunLogger:
     """Of several processes, one `writes`, and the others are silent."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Diary:
             self.reporting(resuming(progress, self.length, changes))
         self.trackers.open(progress)
 
-    def step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
+    def log_step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
         """One step is done."""
         if not self.writes:
             return
@@ -97,7 +97,7 @@ class Diary:
             numbers = {name: facts[field] for field, name in TRACKED.items()}
             self.trackers.log("step", progress.updates, numbers)
 
-    def skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
+    def log_skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
         """A step was not taken, for want of a finite loss and gradient."""
         if not self.writes:
             return
@@ -110,7 +110,7 @@ class Diary:
             **spelled({"loss": loss, "gradient_norm": norm}),
         )
 
-    def evaluated(
+    def log_evaluation(
         self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
     ) -> None:
         """Tell the scores of an evaluation, and how many pictures were `bad` so far."""
@@ -133,7 +133,7 @@ class Diary:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)
 
-    def stopped(self, progress: Progress, signal: int) -> None:
+    def log_stop(self, progress: Progress, signal: int) -> None:
         """It was asked to stop, and has saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)

@@ -33,6 +33,10 @@ class MicroBatches(Protocol):
         """Number and content of micro-batches `start + rank`, `start + rank + ranks`, ... of an epoch."""
         ...
 
+    def largest_micro_batch(self) -> Any:
+        """Return a micro-batch of the samples that take most memory."""
+        ...
+
     def indices(self, epoch: int, number: int) -> Sequence[int]:
         """The samples of one micro-batch."""
         ...

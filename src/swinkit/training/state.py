@@ -11,7 +11,7 @@ from ..runs.progress import Progress
 from ..tasks.task import Task
 from .ema import Average
 from .muon import MATRICES
-from .sharding import gathered, part_like
+from .parallelize import gathered, part_like
 
 NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
@@ -61,7 +61,7 @@ class Trained:
             )
             self.take_moments(state["optimizer"])
             if self.average is not None:  # begun without: from here on
-                self.average.load(state.get("model_ema", dict(self.task.named_parameters())))
+                self.average.load(state.get("model_ema", state["model"]))
             if self.scaler is not None and "scaler" in state:
                 self.scaler.load_state_dict(state["scaler"])
         except (RuntimeError, ValueError, KeyError, IndexError) as error:

@@ -8,7 +8,7 @@ Shapes: B batch, *P size in pixels, *S grid of patches, C channels.
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,8 @@ class SimMIM(Task):
     With `masking.target_window`, the target is normed by the mean and spread of that many pixels around each;
     without, it is the pixels themselves. `predict` hides a part of pictures and shows what it makes of it.
     """
+
+    input_parameters: ClassVar[tuple[str, ...]] = ("mask_token",)
 
     def __init__(self, backbone: Swin, masking: Masking | None = None, preprocess: Preprocess = PUBLISHED):
         super().__init__()
