@@ -34,10 +34,10 @@ nightly: kill-tests sanitize kernels ## run what is too long for every change
 kill-tests: .venv/ready-dev ## ten times the tests that kill trainings, at other moments each time
 	@for seed in 0 1 2 3 4 5 6 7 8 9; do \
 	  KILL_SEED=$$seed $(PYTEST) --quiet tests/training/test_resume.py tests/training/test_parallel.py \
-	    tests/cli/test_train_killed.py -k "kill or asked or second or signal or disk or left_alone or go_on or goes_on" || exit 1; done
+	    tests/cli/test_train_killed.py -m "" -k "kill or asked or second or signal or disk or left_alone or go_on or goes_on" || exit 1; done
 
 sanitize: .venv/ready-dev ## a thousand random models through the engine's C++ under sanitizers, and as ARM's
-	@$(PYTEST) -rs tests/engine/test_sanitized.py
+	@$(PYTEST) -rs -m "" tests/engine/test_sanitized.py
 
 kernels: .venv/ready-dev ## the GPU kernels, interpreted on the CPU: what `test` tries, and every reference
 	@TRITON_INTERPRET=1 EVERY_CASE=1 $(PYTEST) tests/engine/gpu/cases.py

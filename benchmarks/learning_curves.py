@@ -27,8 +27,7 @@ from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.job import Job
-from swinkit.training.jobs import job_of
+from swinkit.training.job import Job, job_of
 from swinkit.viz.curves import FINE, GAP, HEAD, LEFT, PANEL, Axes, apart, axes_of, framed, gridded, stroke
 from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL
 from swinkit.viz.text import font

@@ -32,8 +32,8 @@ from swinkit.data.find_dataset import find_samples
 from swinkit.recipes.catalogue import find, find_pretraining
 from swinkit.runs.folder import BEST, LAST
 from swinkit.settings.recipe import Recipe
-from swinkit.tasks.classification.evaluation import Evaluation
-from swinkit.tasks.registry import read_model
+from swinkit.tasks.classification.evaluation import ClassifierEvaluation
+from swinkit.tasks.serialization import read_model
 
 SHARE = 0.05  # of the training pictures that keep their labels
 WATCHED = 500  # training pictures that choose the rate and the best epoch
@@ -113,7 +113,7 @@ def top1(folder: Path, data: Path) -> float:
     told = folder.with_name(f"{folder.name}-test.json")
     if not told.exists():
         measured = swinkit.evaluate(read_model(folder / BEST), data, split="test")
-        assert isinstance(measured, Evaluation)
+        assert isinstance(measured, ClassifierEvaluation)
         unfinished = told.with_suffix(".partial")
         unfinished.write_text(json.dumps({"top1": measured.top1}), encoding="utf-8")
         unfinished.replace(told)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from swinkit.cli.table import table
+from swinkit.cli.console import table
 from swinkit.data.cache import root
 from swinkit.errors import EnvironmentProblem, SwinkitError, UsageError
 

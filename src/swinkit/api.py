@@ -1,53 +1,39 @@
-"""The functions of `swinkit.*`: from a name, a file or a folder to a model, and back."""
+"""The functions of `swinkit.*`: from a name, a file or a folder to a model, and back.
+
+Each function imports what it needs when it is called, so that `import swinkit` imports no torch, and a
+prediction nothing that trains.
+"""
+
+from __future__ import annotations
 
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import fields, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core.backbone import Swin
-from .core.spec import Spec
-from .data.find_dataset import lies_in_split
-from .engine.attach import Model, attached
-from .engine.cpu.build import build as build_engine
 from .errors import EnvironmentProblem, UsageError, require
-from .exporting.convert import Conversion, check_request, convert_model
-from .heads.pyramid import Pyramid
-from .models.build import build
-from .models.catalogue import did_you_mean, find
-from .models.plausible import require_plausible
-from .models.specs import VARIANTS, Variant
-from .recipes.catalogue import find as find_recipe
-from .runs.folder import BEST, RunFolder
-from .runs.step_report import Reporting, logged
-from .settings.recipe import Recipe
-from .tasks.classification.evaluation import Evaluation, measured, pictures_for
-from .tasks.classification.hub_repo import Claims, publication
-from .tasks.classification.model import Classifier
-from .tasks.evaluations import Watching
-from .tasks.from_checkpoint import load_file
-from .tasks.registry import read_model, write_model
-from .tasks.simmim.evaluation import MaskedEvaluation, inputs_in
-from .tasks.simmim.evaluation import measured as measured_masked
-from .tasks.simmim.model import SimMIM
-from .tasks.transfer import begun_anew
-from .training.batch_plan import EVALUATED
-from .training.job import Job
-from .training.jobs import job_of, model_so_far
-from .training.loop import train as run_loop
-from .version import __version__
-from .weights.rank_files import is_ranked
-from .zoo.checkpoints import Checkpoint, of_variant, published
-from .zoo.hub import upload
-from .zoo.hub_data import located
-from .zoo.resolve import find_source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .core.backbone import Swin
+    from .core.spec import Spec
+    from .exporting.convert import Conversion
+    from .heads.pyramid import Pyramid
+    from .models.specs import Variant
+    from .runs.step_report import Reporting
+    from .settings.recipe import Recipe
+    from .tasks.evaluation import Evaluation, Progress
+    from .tasks.task import Task
+    from .training.job import Job
+    from .zoo.checkpoints import Checkpoint
 
 logger = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound="nn.Module")
 
 __all__ = [
     "backbone",
@@ -64,47 +50,60 @@ __all__ = [
 
 
 def to_stderr(text: str) -> None:
-    """Print it."""
+    """Print a report to stderr."""
     print(text, file=sys.stderr)
 
 
-def unheard(text: str) -> None:
-    """Print nothing: the caller says as much in its own words."""
+def to_nowhere(text: str) -> None:
+    """Drop a report that the caller gives in its own words."""
 
 
 def variants() -> dict[str, Variant]:
-    """Every model that can be built by name, and its numbers."""
+    """Return every model that can be built by name, with its numbers."""
+    from .models.specs import VARIANTS
+
     return dict(VARIANTS)
 
 
 def checkpoints(variant: str | None = None) -> list[Checkpoint]:
-    """The published checkpoints, of one model or of all: names, addresses, licences, what was reported.
+    """Return the published checkpoints of one variant, or all: names, addresses, licences, reported accuracy.
 
     Raises:
-        UsageError: an unknown variant.
+        UsageError: the variant is unknown.
     """
+    from .models.catalogue import find
+    from .zoo.checkpoints import of_variant, published
+
     return list(published().values()) if variant is None else of_variant(find(variant)[0])
 
 
 def backbone(name: str, **changes: Any) -> Swin:
-    """A new, untrained backbone.
+    """Build a backbone with random weights.
 
-    `backbone("swinv2-b")(pixels)` -> features, finest first, for pixels of any size. `changes` replace fields
-    of its `Spec`, for example `in_channels=1`, `drop_path=0.1` or `border="pad"`.
+    It maps pixels (B, in_channels, *P) of any size to a list of feature maps (B, *S, C), finest first.
+    `changes` replace fields of its `Spec`, for example `in_channels=1`, `drop_path=0.1` or `border="pad"`.
 
     Raises:
-        UsageError: an unknown name or field, or values that no Swin can be built from.
+        UsageError: a name or field is unknown, or no Swin can be built from the values.
     """
+    from .models.build import build
+    from .models.catalogue import find
+
     _, variant = find(name)
     return build(changed(variant.spec, changes))
 
 
 def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
-    """`spec` with some fields replaced.
+    """Return `spec` with some fields replaced.
 
     Raises:
-        UsageError: an unknown field, or values that no Swin can be built from.
+        UsageError: a field is unknown, or no Swin can be built from the values.
     """
+    from dataclasses import fields, replace
+
+    from .models.catalogue import did_you_mean
+    from .models.plausible import require_plausible
+
     known = [field.name for field in fields(spec)]
     for field in changes:
         if field not in known:
@@ -131,44 +130,53 @@ def load(
     dialect: str | None = None,
     precision: str = "fp32",
     reporting: Callable[[str], object] = to_stderr,
-) -> Classifier | Pyramid | SimMIM | Swin:
-    """A model with weights, in eval mode; without `source`, the small one that comes with swinkit.
+) -> Task | Pyramid | Swin:
+    """Load a model with its weights, in eval mode; without `source`, the small one that comes with swinkit.
 
-    `source` is a folder that `save` wrote, or timm, transformers or `convert` in their layout; a checkpoint's
-    name (`swin-t/imagenet-1k`; `checkpoints` lists them); a repository of the Hugging Face hub
-    (`hf:org/name`, `hf:org/name@revision`); or a file of weights in the names of any known library. All but a
-    saved model run under the border policy of the library that trained them, and a report of what became of
-    every tensor is given to `reporting`, by default to stderr. What comes back is a `Classifier` or, by what
-    the file holds, a `Pyramid` (the backbone of a detector or segmenter), a `SimMIM` (with its decoder) or a
-    bare `Swin`. What is downloaded is kept in a cache (`swinkit cache`).
+    `source` is one of:
 
-    `variant` names the architecture where nothing else tells it, and `labels` the classes; `head` ("same",
-    "new" for other `labels`, "mapped" from ImageNet-22k to -1k) and `tables` (None for the file's own way,
-    "bicubic", "geometric") say how a head, and bias tables, that do not fit are made to. `entry` names the
-    weights to take of a training run that saved several, such as "model_ema"; by default the raw ones.
-    `dialect` says whose names they are, where two libraries' fit. `precision` is "fp32", or "file" for that
-    in which a file was written; a saved model has the one that it was saved in.
-    A saved model has its own of all these; `head="new"` with `labels` begins a classifier with its backbone.
+    * a folder that `save` wrote, or timm, transformers or `convert` in their layout;
+    * the name of a published checkpoint, such as `swin-t/imagenet-1k` (`checkpoints` lists them);
+    * a repository of the Hugging Face hub, `hf:org/name` or `hf:org/name@revision`;
+    * a file of weights in the names of any known library.
+
+    The result is a model of a task (a `Classifier`, or a `SimMIM` with its decoder), a `Pyramid` (the
+    backbone of a detector or segmenter) or a bare `Swin`, whatever the file holds. A model that is no saved
+    one runs under the border policy of the library that trained it, and `reporting` is called with a report
+    on every tensor; by default it is printed to stderr. Downloads are kept in a cache (`swinkit cache`).
+
+    Args:
+        source: where the model lies.
+        variant: the architecture, where neither the file nor its name says it.
+        labels: the names of the classes.
+        head: what to do with a head of other classes: "same" refuses it, "new" begins one for `labels`,
+            "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k. With "new" and `labels`, a
+            saved model begins a classifier with its backbone.
+        tables: how to resize bias tables of other windows: "bicubic", "geometric", or None for the way of
+            the library.
+        entry: which weights to take of a training run that saved several, such as "model_ema"; None for the
+            raw ones.
+        dialect: the library whose names the tensors have, where the names of two fit.
+        precision: "fp32", or "file" for that in which the file was written. A saved model has its own.
+        reporting: called with the report.
 
     Raises:
         DataError: a file or folder is missing or damaged, or holds tensors that cannot be explained.
-        UsageError: an unknown name or precision, or a file whose architecture must be named.
+        UsageError: a name or precision is unknown, or the architecture of a file must be named.
         EnvironmentProblem: it cannot be downloaded: no network, no space, or `$SWINKIT_OFFLINE` is set.
     """
+    from .weights.rank_files import is_ranked
+    from .zoo.resolve import find_source
+
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = find_source(source)
     if found.path.is_dir() and not is_ranked(found.path):
-        model = read_model(found.path)
-        if (head, entry, dialect) == ("new", None, None) and labels is not None:
-            model, report = begun_anew(model, labels, variant=variant, tables=tables)
-            reporting(str(report))
-            return model
-        if (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
-            raise UsageError(
-                "variant, labels, head, tables, entry and dialect are for files; a saved model has its own "
-                "(head='new' with labels begins a classifier with its backbone)"
-            )
-        return model
+        options = (variant, labels, head, tables, entry, dialect)
+        return load_folder(found.path, *options, reporting=reporting)
+    from dataclasses import replace
+
+    from .tasks.from_checkpoint import load_file
+
     facts = found.facts
     if variant is not None:
         facts = replace(facts, variant=variant, spec=None, preprocess=None)
@@ -181,13 +189,50 @@ def load(
     return model
 
 
-def save(model: Classifier | SimMIM, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
+def load_folder(
+    folder: Path,
+    variant: str | None,
+    labels: Sequence[str] | None,
+    head: str,
+    tables: str | None,
+    entry: str | None,
+    dialect: str | None,
+    *,
+    reporting: Callable[[str], object],
+) -> Task:
+    """Return a saved model, or one of other `labels` that begins with its backbone; options as of `load`.
+
+    Raises:
+        DataError: it is no saved model, or damaged.
+        UsageError: an option is given that is for files.
+    """
+    from .tasks.serialization import read_model
+
+    model = read_model(folder)
+    if (head, entry, dialect) == ("new", None, None) and labels is not None:
+        from .tasks.registry import task_type_of
+
+        model, report = task_type_of(model).with_labels(model, labels, variant=variant, tables=tables)
+        reporting(str(report))
+    elif (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
+        raise UsageError(
+            "variant, labels, head, tables, entry and dialect are for files; a saved model has its own "
+            "(head='new' with labels begins a classifier with its backbone)"
+        )
+    return model
+
+
+def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
     """Write a model as a folder that `load` reads: weights, configuration, preprocessing, labels and a card.
+
+    `card` is Markdown in place of the plain model card.
 
     Raises:
         UsageError: `folder` holds something else than a saved model, or the model has no task.
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
+    from .tasks.serialization import write_model
+
     write_model(model, Path(folder), card)
 
 
@@ -205,37 +250,47 @@ def convert(
     check: bool = True,
     dry_run: bool = False,
 ) -> Conversion:
-    """Write what `load` reads as `out`, in the layout of another library.
+    """Write a model, from anything that `load` reads, as `out` in the layout of another library.
 
-    `variant`, `head`, `entry` and `dialect` are those of `load`. `to` is "microsoft", "timm", "torchvision",
-    "transformers", "openmmlab", "swinkit" or a dialect; `out` ends in .safetensors or .pth, or names a folder
-    (transformers, timm, swinkit). Where the library is installed, its own model must then answer as this one
-    does, or nothing is kept; `check=False` leaves that out. `ranks` cuts a Swin-MoE for as many processes,
-    into the folder `out`. Tensors are written in the precision of the source, and compared in fp32.
-    `force` replaces an earlier output. `dry_run` finds out all that can be known without writing.
+    Where the library is installed, its own model must then give the same outputs as this one, or nothing is
+    kept. Tensors are written in the precision of the source, and compared in fp32.
+
+    Args:
+        source: as of `load`, like `variant`, `head`, `entry` and `dialect`.
+        out: a file that ends in .safetensors or .pth, or a folder (transformers, timm, swinkit).
+        to: "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect.
+        ranks: for how many processes a Swin-MoE is cut, into the folder `out`.
+        force: replace an earlier output.
+        check: compare the outputs in the library, where it is installed.
+        dry_run: find out all that can be known without writing.
 
     Raises:
-        DataError: the source is missing or damaged, or the library answers otherwise.
+        DataError: the source is missing or damaged, or the library gives other outputs.
         UsageError: `to` is unknown or cannot hold the model, with the reason; or `out` exists, or has no
-            ending that tells what to write.
+            ending of a known format.
         EnvironmentProblem: `out` cannot be written; nothing is changed then.
     """
+    from .exporting.convert import check_request, convert_model
+
     check_request(source, Path(out), to, ranks=ranks, force=force)
     model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 
 def optimize(model: Model) -> Model:
-    """The model with its backbone in native code, for inference in fp32 on this machine's CPU.
+    """Return the model with its backbone in native code, for inference in fp32 on this machine's CPU.
 
-    What comes back is of the same class, shares its weights with `model`, which stays as it is, and follows
-    when they change. It answers alike to the last digits of fp32, in half to two thirds of the time.
-    Whatever needs more than an answer (gradients, training mode, another precision, torch.compile) takes the
-    plain path, as does a block that native code does not know; the log says so. On a GPU, attention is fused
-    instead, for training too. For a model on the CPU the engine is compiled first, which takes seconds,
-    unless it was before; where that cannot be, as without a C++ compiler, a warning in the log says what to
-    do, and the model runs as it is.
+    The result is of the same class and shares its weights with `model`, which stays as it is. Its outputs
+    differ in the last digits of fp32 only, and take half to two thirds of the time. Gradients, training mode,
+    another precision, torch.compile and blocks that native code does not know take the plain path; the log
+    says so. On a GPU, attention is fused instead, for training too.
+
+    For a model on the CPU the engine is compiled first, unless it was before, which takes seconds. Where that
+    fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
+    from .engine.attach import attached
+    from .engine.cpu.build import build as build_engine
+
     if all(weight.device.type == "cpu" for weight in model.parameters()):
         try:
             build_engine()
@@ -245,7 +300,7 @@ def optimize(model: Model) -> Model:
 
 
 def push(
-    model: Classifier,
+    model: Task,
     name: str,
     *,
     private: bool = False,
@@ -255,56 +310,86 @@ def push(
     top1: float | None = None,
     card: str | None = None,
 ) -> str:
-    """Publish a classifier on the Hugging Face hub as `name` (org/name); the address of the commit.
+    """Publish a classifier on the Hugging Face hub as `name` (org/name); return the commit's address.
 
-    What comes back by `load("hf:org/name")` is the same to the bit. Where timm has the model, timm and
-    transformers read the repository too. The repository is made if there is none; `revision` names another
-    branch than main. The card says the `licence` (the hub's short name, such as "mit") and the accuracy
-    `top1`, in [0, 1], on `dataset`; `card` is Markdown in place of the plain text below that.
+    `load("hf:org/name")` returns the same model, to the bit. Where timm has the architecture, timm and
+    transformers read the repository too. The repository is made if there is none.
+
+    Args:
+        model: a classifier.
+        name: the repository.
+        private: whether only you, or your organisation, can see it.
+        revision: a branch other than main.
+        licence: the hub's short name, such as "mit", for the card.
+        dataset: the data set of `top1`, for the card.
+        top1: the accuracy in [0, 1].
+        card: Markdown in place of the plain text below the card's metadata.
 
     Raises:
-        UsageError: no classifier, no name of a repository, or a result without its data.
-        EnvironmentProblem: no token, no permission, no connection.
+        UsageError: the model is no classifier, the name none of a repository, or a result has no data set.
+        EnvironmentProblem: there is no token, no permission or no connection.
     """
-    if not isinstance(model, Classifier):
-        raise UsageError(f"push publishes classifiers, not a {type(model).__name__}")
+    from tempfile import TemporaryDirectory
+
+    from .tasks.publication import Claims
+    from .tasks.registry import task_type_of
+    from .tasks.task import Task
+    from .version import __version__
+    from .zoo.hub import upload
+
+    if not isinstance(model, Task):
+        raise UsageError(
+            f"push publishes models of a task, such as classifiers, not a {type(model).__name__}"
+        )
     claims = Claims(licence=licence, dataset=dataset, top1=top1, card=card)
+    publication = task_type_of(model).publication(model, name, claims)
     with TemporaryDirectory() as place:
         folder = Path(place) / "model"
-        publication(model, name, claims).write(folder)
+        publication.write(folder)
         return upload(folder, name, private=private, revision=revision, message=f"swinkit {__version__}")
 
 
 def evaluate(
-    model: Classifier | SimMIM,
+    model: Task,
     data: str | os.PathLike[str],
     *,
     split: str = "test",
-    batch_size: int = EVALUATED,
+    batch_size: int = 64,
     workers: int = 0,
-    watching: Watching = nullcontext,
-) -> Evaluation | MaskedEvaluation:
+    progress: Progress = nullcontext,
+) -> Evaluation:
     """Measure a model, on the device where it is, on every picture of a split of `data`.
 
-    Of a classifier comes an `Evaluation`: `top1`, `top5`, every answer, a row for each class; `against`
-    another one it tells the difference, and `save` writes tables and pictures. Of a pre-trained model comes
-    how much it explains of what is hidden. `workers` processes read pictures. `watching` is given the
-    numbers of the pictures and shows how they pass, as `tqdm` does.
+    Returns an `Evaluation`, which prints its scores, is written by `save`, and is compared by `against`
+    another one. That of a classifier has `top1`, `top5`, a row for each class and the answer to each picture;
+    that of a pre-trained model, the share of the hidden pixels' spread that it explains.
+
+    Args:
+        model: a model of a task.
+        data: a folder or zip with SPLIT/CLASS/picture, another layout of docs/data.md, or `hf:org/name`.
+        split: the part of the data.
+        batch_size: pictures at a time.
+        workers: processes that read pictures; 0 for this one.
+        progress: wraps the iteration over the numbers of the pictures, e.g. `tqdm`.
 
     Raises:
-        DataError: no such split, classes unknown to the model, a picture that cannot be read (none is left
-            out), or scores that are not finite.
-        UsageError: no model of RGB pictures with a task, or a number that is too small.
-        EnvironmentProblem: the data are on the hub, and cannot be had.
+        DataError: there is no such split, it has classes unknown to the model, a picture cannot be read (none
+            is left out), or scores are not finite.
+        UsageError: the model has no task or does not take RGB pictures, or a number is too small.
+        EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
+    from .tasks.registry import task_type_of
+    from .tasks.task import Task
+    from .zoo.hub_data import located
+
     require(batch_size >= 1, "batch_size", batch_size, "1 or more")
     require(workers >= 0, "workers", workers, "0 or more")
-    options: dict[str, Any] = {"batch_size": batch_size, "workers": workers, "watching": watching}
-    if isinstance(model, Classifier):
-        return measured(model, pictures_for(model.labels, located(data), split), **options)
-    if isinstance(model, SimMIM):
-        return measured_masked(model, inputs_in(located(data), split, model), **options)
-    raise UsageError(f"a {type(model).__name__} has no head to evaluate; give a classifier or a SimMIM")
+    if not isinstance(model, Task):
+        kind = type(model).__name__
+        raise UsageError(f"a {kind} has no head to evaluate; give a classifier or a pre-trained model")
+    task_type = task_type_of(model)
+    samples = task_type.samples(model, located(data), split)
+    return task_type.evaluate(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
 
 def train(
@@ -313,46 +398,60 @@ def train(
     out: str | os.PathLike[str],
     *,
     allow_changes: bool = False,
-    reporting: Reporting = logged,
-) -> Classifier | SimMIM:
-    """Train by `recipe` on `data`, in the run folder `out`; the best model, as `load(out/best)` reads it.
+    reporting: Reporting | None = None,
+) -> Task:
+    """Train by `recipe` on `data` in the run folder `out`; return the best model, as `load(out/best)` does.
 
-    `recipe` is a `Recipe`, or the name of one that `swinkit recipes` lists, taken as it is.
-    `data` is a folder or zip of train|val/CLASS/picture, another layout of docs/data.md, or `hf:org/name`;
-    without a `val` (or `valid`, `validation`), `test` is watched instead. A training that was stopped,
-    however, goes on when called again with the same `out`, to the same weights; with another recipe or other
-    data that is refused, unless `allow_changes`.
-    `reporting` is called with a `Report` after every step, and with a line of text at times.
+    A training that was stopped continues when it is called again with the same `out`, to the same weights.
+
+    Args:
+        recipe: a `Recipe`, or the name of one that `swinkit recipes` lists.
+        data: a folder or zip of train|val/CLASS/picture, another layout of docs/data.md, or `hf:org/name`.
+            Without a `val` (or `valid`, `validation`), `test` is held out instead.
+        out: the folder of the run.
+        allow_changes: continue although the recipe or the data are others than before, which is refused else.
+        reporting: called with a `Report` after every step, and with lines of text; None logs them.
 
     Raises:
-        DataError: the data has no such splits, fewer training pictures than one batch, or too many pictures
-            that cannot be read; or the loss is not finite for long.
-        UsageError: the recipe or its variant is unknown, that takes no pictures, or `out` holds another
+        DataError: the data have no such splits, fewer training pictures than one batch, or too many pictures
+            that cannot be read; or the loss stays infinite or NaN.
+        UsageError: the recipe or its variant is unknown or does not take pictures, or `out` holds another
             training.
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
+    from .data.find_dataset import lies_in_split
+    from .recipes.catalogue import find
+    from .runs.folder import BEST, RunFolder
+    from .runs.step_report import logged
+    from .settings.recipe import Recipe
+    from .tasks.serialization import read_model
+    from .training.loop import train as run_loop
+
     if isinstance(recipe, str):
-        recipe = find_recipe(recipe)
+        recipe = find(recipe)
     if not isinstance(recipe, Recipe):
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
     if lies_in_split(Path(out), Path(data)):
         raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, Path(data), Path(out))
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting)
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or logged)
     return read_model(Path(out) / BEST)
 
 
 def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
-    """What `train` trains in the run folder `out`; nothing is written for it.
+    """Return what `train` trains in the run folder `out`; nothing is written for it.
 
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
+    from .tasks.task import Task
+    from .training.job import job_of, model_so_far
+
     initial: Any = None
     if recipe.init is not None:
-        initial = model_so_far(recipe, out) or load(recipe.init, reporting=unheard)
-    if not isinstance(initial, Classifier | SimMIM | None):
+        initial = model_so_far(recipe, out) or load(recipe.init, reporting=to_nowhere)
+    if not isinstance(initial, Task | None):
         kind = type(initial).__name__
         raise UsageError(f"init={recipe.init!r} holds a {kind}; give a classifier or a pre-trained SimMIM")
     return job_of(recipe, data, initial)

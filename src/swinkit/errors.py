@@ -50,7 +50,12 @@ def listed(names: Iterable[object], shown: int = 4) -> str:
 
 
 def printable(name: str) -> str:
-    """A name from a file as it may be shown: short, and nothing in it can command a terminal."""
+    """Return a name from a file as it may be shown: short, and with control characters as escapes."""
     if len(name) > LONGEST_SHOWN:
         name = f"{name[: LONGEST_SHOWN // 2]}...{name[-LONGEST_SHOWN // 2 :]}"
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+    return escaped(name)
+
+
+def escaped(text: str) -> str:
+    r"""Return text with control characters as escapes (`\x1b`), so that nothing in it commands a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -13,7 +13,7 @@ import pytest
 from swinkit.cli.main import main
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
-from swinkit.training.jobs import job_of
+from swinkit.training.job import job_of
 
 from ..data.layouts import LAYOUTS, whole
 from ..data.pictures import picture

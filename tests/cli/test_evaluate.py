@@ -133,7 +133,7 @@ def test_people_get_the_protocol_a_line_a_class_and_the_totals(model: Path, pict
 def test_of_many_classes_those_with_the_lowest_recall_are_shown(
     model: Path, pictures: Path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("swinkit.cli.evaluate.SHOWN_CLASSES", 2)
+    monkeypatch.setattr("swinkit.tasks.classification.evaluation.SHOWN_CLASSES", 2)
     found = as_json(capsys, model, f"data={pictures}", "split=val")
     worst = sorted(found["classes"], key=lambda row: row["recall"])[:2]
     assert main(["evaluate", str(model), f"data={pictures}", "split=val"]) == 0

@@ -1,5 +1,6 @@
 """Several processes of one command: their exit code, and signals that reach all of them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from swinkit.cli.launch import joined, launched
+from swinkit.cli.launch import launch, wait
 
 pytestmark = pytest.mark.processes
 
@@ -25,12 +26,12 @@ def sleeping(code, seconds=30):
 
 
 def test_all_processes_run_the_command(capfd):
-    assert launched(["--version"], 3) == 0
+    assert launch(["--version"], 3) == 0
     assert capfd.readouterr().out.count("swinkit ") == 3
 
 
 def test_the_code_of_the_one_that_failed_is_given(capfd):
-    assert launched(["no-such-verb"], 2) == 2
+    assert launch(["no-such-verb"], 2) == 2
     assert "unknown command 'no-such-verb'" in capfd.readouterr().err
 
 
@@ -38,7 +39,7 @@ def test_if_one_is_killed_the_others_are_ended(monkeypatch):
     monkeypatch.setattr("swinkit.cli.launch.GRACE", 0.1)
     children = [sleeping(0), sleeping(0)]
     children[1].kill()
-    assert joined(children) == 128 + signal.SIGKILL
+    assert wait(children, []) == 128 + signal.SIGKILL
     assert children[0].poll() == -signal.SIGKILL
     for child in children:
         child.stdout.close()
@@ -52,14 +53,14 @@ def ending(code, after=0.0):
 
 
 def test_an_error_that_was_told_comes_before_what_follows_from_it():
-    assert joined([ending(1), ending(3, after=0.5)]) == 3
-    assert joined([ending(0), ending(1)]) == 1
+    assert wait([ending(1), ending(3, after=0.5)], []) == 3
+    assert wait([ending(0), ending(1)], []) == 1
 
 
 def test_those_that_were_asked_to_stop_may_take_their_time(monkeypatch):
     monkeypatch.setattr("swinkit.cli.launch.GRACE", 0.1)
     children = [ending(143, after=1.0), ending(143)]
-    assert joined(children) == 143
+    assert wait(children, []) == 143
     assert [child.poll() for child in children] == [143, 143]
 
 
@@ -69,17 +70,17 @@ def test_a_signal_is_handed_on(number, monkeypatch):
 
     def started(command, *, env, start_new_session, stdin):
         assert start_new_session
-        assert stdin == subprocess.PIPE
+        assert os.fstat(stdin)
         assert {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(env)
         children.append(sleeping(143))
         return children[-1]
 
-    stand_in = SimpleNamespace(Popen=started, PIPE=subprocess.PIPE)
+    stand_in = SimpleNamespace(Popen=started)
     monkeypatch.setattr("swinkit.cli.launch.subprocess", stand_in)
     asked = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
     signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
-        assert launched(["train"], 2) == 143
+        assert launch(["train"], 2) == 143
     finally:
         signal.signal(signal.SIGALRM, asked)
     assert [child.poll() for child in children] == [143, 143]

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from swinkit.cli.launch import launched
+from swinkit.cli.launch import launch
 from swinkit.cli.main import main
 from swinkit.errors import UsageError
 from swinkit.files.tensors import read_torch
@@ -51,7 +51,11 @@ def free_port():
 
 
 @pytest.mark.parametrize(
-    "fields", [[], ["run.sharding=full", "optimiser.kind=adamw", "run.precision=bf16"]], ids=["none", "full"]
+    "fields",
+    [
+        pytest.param([], marks=pytest.mark.nightly, id="none"),
+        pytest.param(["run.sharding=full", "optimiser.kind=adamw", "run.precision=bf16"], id="full"),
+    ],
 )
 def test_torchrun_and_accelerate_train_what_processes_does(fields, pictures, tmp_path):
     here = [sys.executable, "-m"]
@@ -198,7 +202,7 @@ def test_processes_within_processes_are_refused(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(UsageError, match="--processes 2 was given to one of 4 processes that torchrun"):
-        launched(["train"], 2)
+        launch(["train"], 2)
 
 
 @pytest.mark.parametrize(

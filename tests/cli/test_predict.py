@@ -14,6 +14,7 @@ from PIL import Image
 from swinkit import api
 from swinkit.cli import console
 from swinkit.cli.main import main
+from swinkit.errors import escaped
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.results import Classification
 
@@ -350,7 +351,7 @@ def test_no_bar_in_a_pipe(photos, capsys):
     ],
 )
 def test_what_a_terminal_is_sent(text, encoding, shown):
-    assert console.printable(text, encoding) == shown
+    assert console.encodable(escaped(text), encoding) == shown
 
 
 def test_results_are_not_kept(photos, monkeypatch, classifier):
@@ -386,6 +387,7 @@ def test_the_command_stops_quietly_when_its_reader_has_seen_enough(photos):
 import sys
 from swinkit import api
 from swinkit.cli.main import main
+from swinkit.errors import escaped
 from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS

@@ -76,7 +76,7 @@ def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
     assert protocol.endswith("; 50% hidden in cells of 8 pixels")
     assert scores.startswith("explained ")
     assert main([*words, f"compare={run / 'best'}"]) == 2
-    assert "--compare is for two classifiers" in capsys.readouterr().err
+    assert "give two models of one task, such as two classifiers" in capsys.readouterr().err
     assert main([*words[:-1], "split=tset"]) == 3
     assert "nothing to measure it on in tset/; split=all takes all there is" in capsys.readouterr().err
 

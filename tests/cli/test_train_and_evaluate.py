@@ -136,7 +136,7 @@ def test_a_resume_with_other_pictures_shows_the_difference(run, pictures, tmp_pa
         (
             ["train", "cifar10-swin-pico", "data=x", "out=y", "init="],
             2,
-            "init needs a value: init=NAME; null stands for none",
+            "init needs a value: --init NAME; null stands for none",
         ),
         (["train", "cifar10-swin-pico", "data=nowhere", "out=y"], 3, "nowhere: no such folder, zip or list"),
         (["evaluate", "swin-pico", "data=nowhere"], 3, "nowhere: no such folder, zip or list"),

@@ -1,6 +1,7 @@
 """The commands that train, killed on real pictures however they learn, go on to the very same weights.
 
-The moments are drawn from $KILL_SEED, as those of `tests/training/test_resume.py`.
+The moments are drawn from $KILL_SEED, as those of `tests/training/test_resume.py`; by day every
+other way to learn is tried.
 """
 
 import random
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.training.commands import commanded
-from tests.training.moments import SEED
+from tests.training.moments import SEED, by_day
 from tests.training.processes import PATIENCE, ended
 from tests.training.states import assert_same, last_state
 
@@ -30,12 +31,12 @@ SHORT = [
 MIXED = ["augmentation.mixup=0.8", "augmentation.cutmix=1"]
 DROPPED = ["drop_path=0.3", "run.micro_batch=2"]
 WAYS = {
-    "Muon, mixup and CutMix": ["train", "cifar10-swin-pico", *MIXED],
     "bf16, drop-path and two readers": [
         "train", "cifar10-swinv2-pico", "run.precision=bf16", "data.workers=2", *DROPPED,
     ],
-    "AdamW with rates by layer, RandAugment": ["train", "finetune-swin-pico", "augmentation.operations=2"],
+    "Muon, mixup and CutMix": ["train", "cifar10-swin-pico", *MIXED],
     "SimMIM": ["pretrain", "swin-pico", "data.workers=1"],
+    "AdamW with rates by layer, RandAugment": ["train", "finetune-swin-pico", "augmentation.operations=2"],
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def pictures(tmp_path_factory):
 
 
 @pytest.mark.parametrize("seed", [SEED])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", by_day([(way,) for way in WAYS], every=2))
 def test_the_command_killed_twice_goes_on_to_the_same_weights(
     way: str, seed: int, pictures: Path, tmp_path: Path
 ):

@@ -12,7 +12,7 @@ from PIL import Image
 from swinkit.cli.main import main
 from swinkit.data.find_dataset import find_samples
 from swinkit.recipes.catalogue import find
-from swinkit.training.jobs import job_of
+from swinkit.training.job import job_of
 
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_digits

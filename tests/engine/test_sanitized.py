@@ -31,7 +31,14 @@ def total(compiler: str, flags: list[str], program: Path, trials: int, *through:
     return said[1]
 
 
-@pytest.mark.parametrize(("sanitizers", "trials"), [("address,undefined", 1000), ("thread", 100)])
+@pytest.mark.parametrize(
+    ("sanitizers", "trials"),
+    [
+        ("address,undefined", 50),
+        pytest.param("address,undefined", 1000, marks=pytest.mark.nightly),
+        pytest.param("thread", 100, marks=pytest.mark.nightly),
+    ],
+)
 def test_nothing_is_touched_that_should_not_be(compiler, sanitizers, trials, tmp_path):
     """No array is left, no piece of the engine's own memory, and no thread meets another's work."""
     flags = ["-O1", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]

@@ -23,7 +23,7 @@ from swinkit.files.folder import SavedModel, write_folder
 from swinkit.runs.checkpoints import Checkpoints
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
-from swinkit.tasks.evaluations import write_evaluation
+from swinkit.tasks.evaluation import write_evaluation
 from swinkit.tasks.results import save_picture
 from swinkit.weights.load import canonical
 from swinkit.zoo.cache import Record

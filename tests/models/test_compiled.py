@@ -1,4 +1,7 @@
-"""Compilers and exporters see every family whole: one graph for each size, or one for all."""
+"""Compilers and exporters see every family whole: one graph for each size, or one for all.
+
+By day a few families stand for the others where a test takes ten seconds for each; by night all are tried.
+"""
 
 import pytest
 import torch
@@ -21,16 +24,28 @@ def fresh_compiler():
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize("training", [False, True], ids=["eval", "training"])
+def by_night(values, *, but):
+    """Return the parameters, of which only those in `but` are tried by day."""
+    return [pytest.param(each, marks=[] if each in but else pytest.mark.nightly) for each in values]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_graph_for_each_of_two_sizes_and_no_break(family, training):
+def test_one_graph_for_each_of_two_sizes_and_no_break(family):
+    one_graph_for_each_size(small(family, **SLOTS.get(family, {})), family)
+
+
+@pytest.mark.parametrize("family", by_night(FAMILIES, but=("v2", "moe")))
+def test_one_graph_for_each_of_two_sizes_in_training(family):
+    one_graph_for_each_size(small(family, **SLOTS.get(family, {})).train(), family)
+
+
+def one_graph_for_each_size(model, family):
     graphs = []
 
     def noted(graph, _inputs):
         graphs.append(graph)
         return graph
 
-    model = small(family, **SLOTS.get(family, {})).train(training)
     compiled = torch.compile(model, backend=noted, fullgraph=True, dynamic=False)
     for size in (PIXELS[family], tuple(32 for _ in PIXELS[family])):
         for _ in range(2):
@@ -40,7 +55,7 @@ def test_one_graph_for_each_of_two_sizes_and_no_break(family, training):
     assert len(graphs) == 2
 
 
-@pytest.mark.parametrize("family", ["v2", "video"])
+@pytest.mark.parametrize("family", by_night(("v2", "video"), but=("video",)))
 def test_compiled_as_by_default_it_serves_all_sizes_by_a_few_graphs(family):
     """The first size has its own; from then on sides are unknowns, until another way of padding comes."""
     graphs = []
@@ -83,7 +98,7 @@ def test_a_compiled_model_and_a_plain_one_share_no_memory_of_weights():
 PERIOD: Size = (32, 32)  # patches of 4, two stages, windows of 4
 
 
-@pytest.mark.parametrize("family", ["v1", "v2", "v2-cr", "mlp"])
+@pytest.mark.parametrize("family", by_night(("v1", "v2", "v2-cr", "mlp"), but=("v2", "mlp")))
 def test_one_program_serves_every_batch_and_every_multiple_of_the_period(family):
     model = small(family, depths=(2, 1))
     height, width = Dim("height", min=2, max=8), Dim("width", min=2, max=8)

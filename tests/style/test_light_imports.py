@@ -4,82 +4,73 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "safetensors", "huggingface_hub"}
 
-# Runs `python -m swinkit ARGUMENTS` and tells on its last line what was imported, whatever the exit code.
-COMMAND = """
-import json, runpy, sys
-try:
-    runpy.run_module("swinkit", run_name="__main__", alter_sys=True)
-except SystemExit as end:
-    code = end.code
-print()
-print(json.dumps({"code": code, "imported": sorted({name.partition(".")[0] for name in sys.modules})}))
+# Runs `python -m swinkit ARGUMENTS` for each list of arguments, one after the other in the same interpreter.
+# Prints a line of JSON for each: the exit code, what was said, and the packages it imported first.
+COMMANDS = """
+import contextlib, io, json, runpy, sys
+for arguments in json.loads(sys.argv[1]):
+    before, said, code = set(sys.modules), io.StringIO(), 0
+    sys.argv = ["swinkit", *arguments]
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            runpy.run_module("swinkit", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code or 0
+    imported = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+    print(json.dumps({"code": code, "said": said.getvalue(), "imported": imported}))
 """
+
+TOLD = {  # command: what it prints
+    "--help": "usage: swinkit",
+    "--version": "swinkit ",
+    "models": "swin-t ",
+    "models --json": '"swin-t"',
+    "models swin-t": "swin-t/imagenet-1k ",
+    "cache list --json": "[]",
+    "recipes": "imagenet-swin-t ",
+    "recipes show imagenet-swin-t --json": '"variant": "swin-t"',
+}
+EXPLAINED = ("train --help", "pretrain swin-t --help", "evaluate --help")
+REFUSED = (
+    "train cifar10-swin-pico data=x out=y epochs=3",
+    "train cifar10-swin-pico data=x out=y schedule.epochs=three",
+    "train cifar10-swin-pico schedule.epochs=3",
+    "evaluate swin-t/imagenet-1k splat=val",
+)
+FACTS = (
+    "swinkit",
+    "swinkit.errors",
+    "swinkit.core.spec",
+    "swinkit.models.specs",
+    "swinkit.models.catalogue",
+    "swinkit.zoo.checkpoints",
+    "swinkit.zoo.cache",
+)
 
 
 def run(code: str, *arguments: str) -> list[str]:
-    """The lines that a fresh interpreter prints."""
+    """Return the lines that a fresh interpreter prints."""
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--help"], "usage: swinkit"),
-        (["--version"], "swinkit "),
-        (["models"], "swin-t "),
-        (["models", "--json"], '"swin-t"'),
-        (["models", "swin-t"], "swin-t/imagenet-1k "),
-        (["cache", "list", "--json"], "[]"),
-        (["recipes"], "imagenet-swin-t "),
-        (["recipes", "show", "imagenet-swin-t", "--json"], '"variant": "swin-t"'),
-    ],
-)
-def test_commands_that_only_tell_do_not_import_torch(arguments: list[str], expected: str):
-    *output, last = run(COMMAND, *arguments)
-    end = json.loads(last)
-    assert end["code"] in (None, 0)
-    assert expected in "\n".join(output)
-    assert not HEAVY & set(end["imported"])
+def test_commands_that_need_no_torch_do_not_import_it():
+    commands = [*TOLD, *EXPLAINED, *REFUSED]
+    lines = run(COMMANDS, json.dumps([command.split() for command in commands]))
+    found = dict(zip(commands, map(json.loads, lines), strict=True))
+    assert {command: heavy for command, end in found.items() if (heavy := HEAVY & set(end["imported"]))} == {}
+    codes = dict.fromkeys([*TOLD, *EXPLAINED], 0) | dict.fromkeys(REFUSED, 2)
+    assert {command: end["code"] for command, end in found.items()} == codes
+    assert [command for command, expected in TOLD.items() if expected not in found[command]["said"]] == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["train", "--help"], 0),
-        (["train", "cifar10-swin-pico", "data=x", "out=y", "epochs=3"], 2),
-        (["train", "cifar10-swin-pico", "data=x", "out=y", "schedule.epochs=three"], 2),
-        (["train", "cifar10-swin-pico", "schedule.epochs=3"], 2),
-        (["pretrain", "swin-t", "--help"], 0),
-        (["evaluate", "--help"], 0),
-        (["evaluate", "swin-t/imagenet-1k", "splat=val"], 2),
-    ],
-)
-def test_what_is_refused_or_explained_is_so_before_torch_is_imported(arguments: list[str], code: int):
-    end = json.loads(run(COMMAND, *arguments)[-1])
-    assert end["code"] == code
-    assert not HEAVY & set(end["imported"])
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "swinkit",
-        "swinkit.errors",
-        "swinkit.core.spec",
-        "swinkit.models.specs",
-        "swinkit.models.catalogue",
-        "swinkit.zoo.checkpoints",
-        "swinkit.zoo.cache",
-    ],
-)
-def test_facts_import_without_torch(module: str):
-    code = f"import json, sys, {module}; print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
-    assert not HEAVY & set(json.loads(run(code)[-1]))
+def test_facts_import_without_torch():
+    code = "import importlib, json, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    code += "    print(json.dumps([each.partition('.')[0] for each in sys.modules]))"
+    found = dict(zip(FACTS, map(json.loads, run(code, *FACTS)), strict=True))
+    assert [name for name, imported in found.items() if HEAVY & set(imported)] == []
 
 
 def test_a_prediction_does_not_wait_for_torchvision():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinkit.tasks.classification.comparison import Comparison, bootstrapped, sign_test
+from swinkit.tasks.classification.comparison import PairedComparison, bootstrapped, sign_test
 
 
 def answered(generator: np.random.Generator, pictures: int, alone: float, other: float):
@@ -17,7 +17,7 @@ def answered(generator: np.random.Generator, pictures: int, alone: float, other:
 def test_pictures_that_one_alone_answers_rightly_are_counted():
     first = torch.tensor([True, True, True, False, False])
     second = torch.tensor([True, False, False, True, False])
-    found = Comparison.of(first, second)
+    found = PairedComparison.of(first, second)
     assert (found.pictures, found.first_only, found.second_only) == (5, 2, 1)
     assert found.difference == pytest.approx(0.2)
     assert found.to_json()["difference"] == found.difference
@@ -35,7 +35,7 @@ def test_the_interval_is_scipys_bootstrap_of_pairs():
         n_resamples=10_000,
         rng=np.random.default_rng(2),
     ).confidence_interval
-    assert Comparison.of(first, second).interval == pytest.approx(tuple(theirs), abs=0.005)
+    assert PairedComparison.of(first, second).interval == pytest.approx(tuple(theirs), abs=0.005)
 
 
 def test_the_interval_holds_the_true_difference_as_often_as_it_says():
@@ -57,13 +57,13 @@ def test_the_same_seed_gives_the_same_interval_and_another_nearly_the_same():
 
 
 def test_models_that_answer_alike_do_not_differ():
-    found = Comparison.of(*[torch.tensor([True, False, True])] * 2)
+    found = PairedComparison.of(*[torch.tensor([True, False, True])] * 2)
     assert (found.difference, found.interval, found.p_value) == (0.0, (0.0, 0.0), 1.0)
 
 
 def test_the_order_only_turns_the_sign():
     first, second = answered(np.random.default_rng(4), 300, 0.2, 0.1)
-    there, back = Comparison.of(first, second), Comparison.of(second, first)
+    there, back = PairedComparison.of(first, second), PairedComparison.of(second, first)
     assert there.difference == -back.difference
     assert there.interval == pytest.approx(tuple(-end for end in reversed(back.interval)), abs=0.005)
     assert there.p_value == back.p_value

@@ -12,7 +12,7 @@ from swinkit.data.find_dataset import find_samples
 from swinkit.data.imagenet import ids
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.tasks.classification.evaluation import Evaluation, measured, pictures_for
+from swinkit.tasks.classification.evaluation import ClassifierEvaluation, measured, pictures_for
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.predictions import Answers
 
@@ -62,15 +62,15 @@ def test_pictures_pass_by_number_as_they_are_measured(classifier: Classifier, pi
             passed.append("end")
 
     samples = replace(find_samples(pictures, "val"), labels=torch.tensor([3, 5]))
-    measured(classifier, samples, batch_size=1, watching=Bar)
+    measured(classifier, samples, batch_size=1, progress=Bar)
     assert passed == [*range(2), "end"]
 
 
-def evaluation(pictures: Path, labels: list[int], names: tuple[str, ...]) -> Evaluation:
+def evaluation(pictures: Path, labels: list[int], names: tuple[str, ...]) -> ClassifierEvaluation:
     """Of a model that is always right."""
     samples = find_samples(pictures, "val")
     logits = torch.nn.functional.one_hot(torch.tensor(labels), len(names)).float()
-    return Evaluation(
+    return ClassifierEvaluation(
         names, samples, Preprocess(crop=(8, 8), resize=8), Answers.of(logits, torch.tensor(labels))
     )
 

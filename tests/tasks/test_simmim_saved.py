@@ -12,11 +12,11 @@ from swinkit.data.rng import draws
 from swinkit.errors import DataError, UsageError
 from swinkit.files.folder import SavedModel, read_folder, write_folder
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.transfer import classifier_from
 from swinkit.tasks.simmim.data import Batch
 from swinkit.tasks.simmim.mask_generator import draw_masks
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
-from swinkit.tasks.transfer import classifier_from
 from tests.models.small import small, spec, stirred
 
 MASKING = Masking(patch=8, ratio=0.5, target_window=5)

@@ -10,7 +10,7 @@ from swinkit.data.imagenet import CLASSES_22K, ids, rows_of_1k
 from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.transfer import classifier_from, match_head
+from swinkit.tasks.classification.transfer import classifier_from, match_head
 
 SPEC = Spec(embed_dim=4, depths=(1,), num_heads=(2,), window_sizes=((2, 2),))
 

@@ -35,8 +35,8 @@ from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.classification.serialization import write_classifier
 from swinkit.tasks.classification.settings import ClassificationRecipe
+from swinkit.tasks.serialization import write_model
 from swinkit.training.job import Job
 from swinkit.training.loop import train
 from tests.models.small import spec
@@ -115,7 +115,7 @@ def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **fa
         )  # five batches, the last of one sample
 
     def save(path: Path, scores: dict[str, float]) -> None:
-        write_classifier(task, path)
+        write_model(task, path)
 
     config = {"data": "nowhere", "fingerprint": f"{count} numbers", "recipe": asdict(recipe)}
     return Job("numbers", task, loader, validation, config, save)

@@ -15,7 +15,7 @@ from swinkit.recipes.simmim import any_pretraining
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.jobs import job_of
+from swinkit.training.job import job_of
 
 from ..data.pictures import numbered
 

@@ -20,8 +20,7 @@ from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop
-from swinkit.training.job import draw_nothing
-from swinkit.training.jobs import job_of
+from swinkit.training.job import draw_nothing, job_of
 from swinkit.training.muon import Muon
 from swinkit.training.param_groups import parameter_groups
 
@@ -86,8 +85,13 @@ def order(epoch):
 
 @pytest.fixture
 def _one_sample_is_not_finite(monkeypatch):
-    load = Numbers.load
-    monkeypatch.setattr(Numbers, "load", lambda self, i: load(self, i) * (math.nan if i == 7 else 1.0))
+    read = Numbers.__getitem__
+
+    def poisoned(self, i):
+        sample = read(self, i)
+        return replace(sample, image=sample.image * (math.nan if i == 7 else 1.0))
+
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned)
 
 
 def scaling(monkeypatch):

@@ -23,7 +23,7 @@ from swinkit.training.step import Objective
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe
-from .moments import SEED
+from .moments import SEED, by_day
 from .processes import after_steps, ended, started, started_together
 from .sharing import borrow, measure, step
 from .states import assert_same, last_state
@@ -136,19 +136,31 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(together, tmp_pa
     assert_same(last_state(run), last_state(whole))
 
 
+FAULTS = {
+    "picture": ({"bad": 7}, 3, "sample-7 of train cannot be read"),
+    # In the second batch, which is of the second process.
+    "held-out picture": ({"bad_watched": 2}, 3, "sample-2 of val cannot be read"),
+    "disk": ({"full_at": 12}, 4, "No space left on device"),
+}
+
+
 @pytest.mark.parametrize(
-    ("fault", "code", "told"),
-    [
-        ({"bad": 7}, 3, "sample-7 of train cannot be read"),
-        (
-            {"bad_watched": 2},
-            3,
-            "sample-2 of val cannot be read",
-        ),  # in the second batch: of the second process
-        ({"full_at": 12}, 4, "No space left on device"),
-    ],
+    ("together", "fault"),
+    by_day(
+        [
+            ("none", "picture"),
+            ("full", "picture"),
+            ("full", "held-out picture"),
+            ("none", "held-out picture"),
+            ("none", "disk"),
+            ("full", "disk"),
+        ],
+        every=2,
+    ),
+    indirect=["together"],
 )
-def test_an_error_of_one_process_stops_both_in_order_and_is_told_once(fault, code, told, together, tmp_path):
+def test_an_error_of_one_process_stops_both_in_order_and_is_told_once(fault, together, tmp_path):
+    fault, code, told = FAULTS[fault]
     sharding, whole = together
     run = tmp_path / "run"
     assert run_together(run, sharding=sharding, **fault) == [code, code]

@@ -1,7 +1,7 @@
 """A training that is killed, however and whenever, goes on to exactly the weights of one that was not.
 
-The moments are drawn from $KILL_SEED, which the names of the tests show: `make kill-tests` runs them ten
-times, with another seed each time.
+The moments are drawn from $KILL_SEED, which the names of the tests show. By day a few are tried; `make
+kill-tests` tries all of them ten times, with another seed each time.
 """
 
 import os
@@ -18,7 +18,7 @@ from swinkit.runs.lock import LOCK
 from swinkit.training.stopping import ECHO
 
 from .disks import small_disk
-from .moments import SEED, moments
+from .moments import SEED, by_day, moments
 from .processes import after_steps, ended, started
 from .states import assert_same, last_state
 
@@ -51,7 +51,9 @@ def test_kill_9_at_random_moments_changes_nothing(whole, workers, seed, tmp_path
     assert_same(last_state(run), whole)
 
 
-@pytest.mark.parametrize(("dies_at", "workers"), [(at, at % 3) for at in moments(14, of=CHANGES)])
+@pytest.mark.parametrize(
+    ("dies_at", "workers"), by_day([(at, at % 3) for at in moments(14, of=CHANGES)], every=3)
+)
 def test_kill_9_while_something_is_written_changes_nothing(whole, dies_at, workers, tmp_path):
     run = tmp_path / "run"
     assert ended(started(run, dies_at=dies_at, workers=workers)) == -signal.SIGKILL

@@ -11,8 +11,7 @@ from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
 from ..zoo.paths import root
 from .arguments import Parser, parse
-from .console import complain, note
-from .table import table
+from .console import complain, note, table
 
 ACTIONS = ("list", "clear")
 HEAD = ("checkpoint", "size", "downloaded", "SHA-256")

@@ -1,4 +1,4 @@
-"""What commands share in talking to a terminal: answers on stdout; errors and progress on stderr.
+"""Text for terminals and pipes: answers on stdout, errors and progress on stderr.
 
 rich is imported where it is used, so that the commands that only list things stay quick.
 """
@@ -9,50 +9,81 @@ import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TextIO, TypeVar
+
+from ..errors import escaped
 
 Item = TypeVar("Item")
 INTERRUPTED = 130  # the exit code after Ctrl-C
-LONG = 20  # pictures; below it a bar would be gone before it is seen
+LONG = 20  # items; a bar for fewer would be gone before it is seen
 
 
 def line(text: str) -> None:
-    """One line on stdout, at once, so that a reader of the pipe need not wait."""
-    print(printable(text, sys.stdout.encoding), flush=True)
+    """Print one line on stdout, flushed so that the reader of a pipe need not wait."""
+    write(text, sys.stdout)
 
 
 def note(text: str) -> None:
-    """One line on stderr."""
-    print(printable(text, sys.stderr.encoding), file=sys.stderr, flush=True)
+    """Print one line on stderr."""
+    write(text, sys.stderr)
 
 
 def complain(error: object) -> None:
-    """One line on stderr that begins with `error:`."""
+    """Print one line on stderr that begins with `error:`."""
     note(f"error: {error}")
 
 
 def block(text: str) -> None:
-    """Several lines on stdout."""
+    """Print several lines on stdout."""
     for part in text.split("\n"):
         line(part)
 
 
+def write(text: str, stream: TextIO) -> None:
+    """Print one line, flushed, with escapes for what could command a terminal."""
+    print(encodable(escaped(text), stream.encoding), file=stream, flush=True)
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """Return text with escapes for what an encoding lacks, such as the bytes of a strange file name."""
+    return text.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Return aligned lines of cells, uncut because pipes want them whole; columns `right` hold numbers."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(line, widths, head, strict=True)
+        )
+        for line in lines
+    ]
+    return "\n".join(line.rstrip() for line in aligned)
+
+
 @contextmanager
 def unless_hung_up() -> Iterator[None]:
-    """If the terminal or the reader of a pipe is gone, what is said here, and from then on, goes nowhere."""
+    """Ignore that the terminal, or the reader of a pipe, is gone; later output is discarded."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.EIO, errno.EPIPE):
             raise
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for standard in (1, 2):
-            if hung_up(standard):
-                os.dup2(nowhere, standard)
-        os.close(nowhere)
+        for stream in (1, 2):
+            if is_hung_up(stream):
+                discard_output(stream)
 
 
-def hung_up(stream: int) -> bool:
+def discard_output(stream: int) -> None:
+    """Lead a standard stream nowhere, so that flushing it on exit cannot fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def is_hung_up(stream: int) -> bool:
     """Whether a standard stream led to a terminal, or to the reader of a pipe, that is gone."""
     try:
         os.ttyname(stream)
@@ -64,18 +95,9 @@ def hung_up(stream: int) -> bool:
     return any(event & select.POLLERR for _, event in watch.poll(0))
 
 
-def printable(text: str, encoding: str | None) -> str:
-    r"""Control characters as escapes (`\x1b`), since names of files and classes may come from strangers.
-
-    So also what the terminal's encoding cannot show, such as bytes in a file's name that are not text.
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
-
-
 @contextmanager
 def progress(items: Sequence[Item]) -> Iterator[Iterable[Item]]:
-    """The items again; a bar on stderr moves as they are taken, if they are many and stderr is a terminal."""
+    """Give the items; a bar on stderr moves as they are taken, if they are many and stderr is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

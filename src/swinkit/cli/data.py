@@ -13,8 +13,7 @@ from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
 from ..zoo.hub_data import located
 from .arguments import Parser, parse
-from .console import block, note, progress
-from .table import table
+from .console import block, note, progress, table
 from .values import Value
 
 ACTIONS = ["check"]

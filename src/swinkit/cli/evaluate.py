@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..zoo.checkpoint_names import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
-from .console import block, note, progress
-from .table import table
+from .console import block, note, progress, table
 from .values import Value
 
 if TYPE_CHECKING:
-    from ..tasks.classification.comparison import Comparison
-    from ..tasks.classification.evaluation import Evaluation
-    from ..tasks.simmim.evaluation import MaskedEvaluation
+    from ..tasks.evaluation import Comparison, Evaluation
 
 DESCRIPTION = """Measure a model on every picture of a split; of a pre-trained one, what it explains of hidden
 parts. Options may be given as key=value."""
-SHOWN_CLASSES = 50  # of more, those with the lowest recall are shown
-NUMBERS = ("pictures", "recall", "precision", "F1")
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -31,8 +26,7 @@ def command(arguments: Sequence[str]) -> int:
         if name is not None:
             require_known(name)
     from .. import api
-    from ..tasks.classification.evaluation import Evaluation
-    from ..tasks.evaluations import refuse_output
+    from ..tasks.evaluation import refuse_output
 
     if options.save is not None:
         refuse_output(options.save)
@@ -40,8 +34,6 @@ def command(arguments: Sequence[str]) -> int:
     comparison = None
     if options.compare is not None:
         other = evaluation(api.load(options.compare), options.compare, options)
-        if not (isinstance(found, Evaluation) and isinstance(other, Evaluation)):
-            raise UsageError("--compare is for two classifiers")
         comparison = found.against(other)
     about: dict[str, Any] = {"model": options.model}
     if comparison is not None:
@@ -50,9 +42,9 @@ def command(arguments: Sequence[str]) -> int:
         found.save(options.save, **about)
         note(f"tables and pictures are in {options.save}")
     if options.json:
-        block(json.dumps({**about, **found.to_json(), **confusion(found)}))
+        block(json.dumps({**about, **found.to_json(), **details(found)}))
     else:
-        block(report(found, comparison, options))
+        block(report(found, comparison, options.compare))
     return 0
 
 
@@ -84,7 +76,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     return parse(parser, arguments, assignments=True)
 
 
-def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | MaskedEvaluation":
+def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
     """The answers of a model, on an accelerator if there is one.
 
     Raises:
@@ -94,11 +86,10 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | Maske
 
     from .. import api
     from ..engine.gpu import attach as fused
-    from ..tasks.classification.model import Classifier
-    from ..tasks.simmim.model import SimMIM
+    from ..tasks.task import Task
 
-    if not isinstance(model, Classifier | SimMIM):
-        raise UsageError(f"{name} has no classification head to evaluate")
+    if not isinstance(model, Task):
+        raise UsageError(f"{name} has no head to evaluate; give a classifier or a pre-trained model")
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
         fused.attach(model)
@@ -108,65 +99,25 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation | Maske
         split=options.split,
         batch_size=options.batch_size,
         workers=options.workers,
-        watching=progress,
+        progress=progress,
     )
 
 
-def confusion(found: "Evaluation | MaskedEvaluation") -> dict[str, Any]:
-    """What --json prints beside `metrics.json`: null, which is said, where it would be too large."""
-    from ..tasks.classification.evaluation import MOST_CONFUSED, Evaluation
-
-    if not isinstance(found, Evaluation):
-        return {}
-    if found.confusion is None:
-        note(f"no confusion of {len(found.labels)} classes; it is written for {MOST_CONFUSED} at most")
-    return {"confusion": found.confusion}
+def details(found: "Evaluation") -> dict[str, Any]:
+    """Return what --json prints beside `metrics.json`; what is too large for it is said on stderr."""
+    values, missing = found.details()
+    if missing:
+        note(missing)
+    return values
 
 
-def report(
-    found: "Evaluation | MaskedEvaluation", comparison: "Comparison | None", options: Namespace
-) -> str:
-    """The same for people."""
-    from ..tasks.classification.evaluation import Evaluation
-
-    lines = [found.summary]
-    if isinstance(found, Evaluation):
-        lines.append(class_table(found.classes))
+def report(found: "Evaluation", comparison: "Comparison | None", other: str | None) -> str:
+    """Return the same for people."""
+    lines, rows = [found.summary], found.table()
+    if rows is not None:
+        lines.append(table(rows.head, rows.rows, right=rows.right))
+        lines += [rows.note] if rows.note else []
     lines.append(str(found))
     if comparison is not None:
-        lines += compared(comparison, options)
+        lines += comparison.report(str(other))
     return "\n".join(lines)
-
-
-def class_table(classes: Sequence[dict[str, Any]]) -> str:
-    """A row for each class, or for those with the lowest recall."""
-    few = len(classes) <= SHOWN_CLASSES
-    chosen = classes if few else sorted(classes, key=lambda row: row["recall"])[:SHOWN_CLASSES]
-    rows = [
-        [
-            row["class"],
-            str(row["pictures"]),
-            *(f"{row[name]:.2%}" for name in ("recall", "precision", "f1")),
-            f"{row['confused_with']} ({row['confused']})" if row["confused"] else "-",
-        ]
-        for row in chosen
-    ]
-    text = table(["class", *NUMBERS, "most confused with"], rows, right=NUMBERS)
-    rest = "those with the lowest recall are shown; --json and --save have all"
-    return text if few else f"{text}\n{len(chosen)} of {len(classes)} classes, {rest}"
-
-
-def compared(found: "Comparison", options: Namespace) -> list[str]:
-    """How much better MODEL is than the other, and how sure that is."""
-    from ..tasks.classification.comparison import CONFIDENCE, RESAMPLES
-
-    low, high = (f"{100 * end:+.2f}" for end in found.interval)
-    how = f"paired bootstrap, {RESAMPLES} resamples, seed {found.seed}"
-    alone = (
-        f"right where the other errs: {found.first_only} pictures, the other way round {found.second_only}"
-    )
-    return [
-        f"against {options.compare}: {100 * found.difference:+.2f} points of top-1",
-        f"  {CONFIDENCE:.0%} interval {low} to {high} ({how})",
-        f"  {alone} (McNemar's exact p = {found.p_value:.2g})",
-    ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..errors import EnvironmentProblem, SwinkitError, UsageError
 from ..models.catalogue import did_you_mean
 from ..version import __version__
-from .console import INTERRUPTED, complain, note
+from .console import INTERRUPTED, complain, discard_output, note
 
 VERBS = {
     "models": "list the models that can be built by name",
@@ -49,19 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        silence()
+        discard_output(sys.stdout.fileno())
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
             raise
-        silence()
+        discard_output(sys.stdout.fileno())
         complain(f"the output cannot be written: {error.strerror}")
         return EnvironmentProblem.exit_code
-
-
-def silence() -> None:
-    """What is still to be printed goes nowhere, so that nothing fails once more on leaving."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(verb: str, arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from ..models.specs import VARIANTS, Variant
 from ..zoo.checkpoints import Checkpoint, locate, of_variant
 from ..zoo.paths import is_cached
 from .arguments import Parser, parse
-from .table import table
+from .console import table
 from .values import Value
 
 NONE = {"reported": {}, "licence": "-"}  # for a model of which nothing is published

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..recipes.catalogue import find_pretraining
 from .arguments import Parser, split_option
-from .dry_run import rehearsed
-from .launch import launched
-from .train import ALL, begun_with, carried_out
+from .train import ALL, carry_out, order_of
 
 DESCRIPTION = """Learn from pictures without labels, by reconstructing what is hidden of them (SimMIM).
 
@@ -18,7 +16,7 @@ EXAMPLE = "swin-pico"
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Train, show how far it is, and say where the model is."""
+    """Train, show the progress, and say where the model is; return the exit code."""
     run, words = split_option("resume", "RUN", arguments)
     if run is not None:
         raise UsageError("a run of any kind goes on by `swinkit train --resume RUN`")
@@ -26,9 +24,5 @@ def command(arguments: Sequence[str]) -> int:
     if named is None and not {"--help", "-h", ALL} & set(words):
         raise UsageError(f"name a variant first, such as {EXAMPLE}; `swinkit models` lists all")
     parser = Parser(f"pretrain {named or 'VARIANT'} data=DATA out=RUN", DESCRIPTION)
-    order = begun_with(find_pretraining(named or EXAMPLE), rest, parser)
-    if order.dry_run:
-        return rehearsed(order.recipe, order.data, order.out, order.processes)
-    if order.processes > 1:
-        return launched(["pretrain", *split_option("processes", "N", arguments)[1]], order.processes)
-    return carried_out(order)
+    order = order_of(find_pretraining(named or EXAMPLE), rest, parser)
+    return carry_out(order, "pretrain", arguments)

@@ -14,7 +14,7 @@ from .console import block, note
 from .values import Value
 
 if TYPE_CHECKING:
-    from ..tasks.classification.hub_repo import Publication
+    from ..tasks.publication import Publication
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -22,18 +22,19 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     require_known(options.model)
     from .. import api
-    from ..tasks.classification.hub_repo import Claims, publication
-    from ..tasks.classification.model import Classifier
+    from ..tasks.publication import Claims
+    from ..tasks.registry import task_type_of
+    from ..tasks.task import Task
     from ..zoo.hub import writable
 
     writable(options.name)  # a dry run finds out too, and nobody waits for the model first
     model = api.load(options.model, **model_options(options))
-    if not isinstance(model, Classifier):
-        raise UsageError(f"{options.model} has no classification head; push publishes classifiers")
+    if not isinstance(model, Task):
+        raise UsageError(f"{options.model} has no head; push publishes models of a task, such as classifiers")
     claims = Claims(
         licence=options.licence, dataset=options.dataset, top1=options.top1, card=card_of(options.model)
     )
-    planned = publication(model, options.name, claims)
+    planned = task_type_of(model).publication(model, options.name, claims)
     address = None
     if not options.dry_run:
         where = {"private": options.private, "revision": options.revision}

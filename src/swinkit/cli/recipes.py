@@ -13,8 +13,8 @@ from ..recipes.hours import hours_of, told
 from ..settings.recipe import Recipe
 from ..zoo.checkpoints import published
 from .arguments import Parser, parse
+from .console import table
 from .recipe_options import add_fields, chosen, leaves
-from .table import table
 from .values import text_of
 
 ACTIONS = ("list", "show")

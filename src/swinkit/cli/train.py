@@ -13,10 +13,10 @@ from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
 from ..settings.recipe import Recipe
 from .arguments import Parser, parse, split_option
-from .console import INTERRUPTED, line, unless_hung_up
-from .dry_run import rehearsed
-from .launch import FAILED, RANK, launched, started, watched
+from .console import INTERRUPTED, block, line, unless_hung_up
+from .launch import FAILED, RANK, launch, process_count, stop_with_launcher
 from .recipe_options import add_fields, chosen
+from .recipes import settings
 from .values import Value
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
@@ -26,10 +26,6 @@ hf:org/name; RUN the folder of the run, from which a stopped one goes on. Option
 key=value."""
 
 ALL = "--help-all"
-ADVICE = {  # of what has learned a task
-    "classification": "try `swinkit predict PICTURE --model {model}`",
-    "simmim": "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`",
-}
 
 
 @dataclass(frozen=True)
@@ -45,45 +41,79 @@ class Order:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Train, show how far it is, and say where the model is."""
+    """Train, show the progress, and say where the model is; return the exit code."""
     run, words = split_option("resume", "RUN", arguments)
-    order = begun(words) if run is None else resumed(Path(run), words)
+    order = new_order(words) if run is None else resumed_order(Path(run), words)
+    return carry_out(order, "train", arguments)
+
+
+def carry_out(order: Order, verb: str, arguments: Sequence[str]) -> int:
+    """Describe the training, train in several processes that each run `swinkit VERB`, or train here."""
     if order.dry_run:
-        return rehearsed(order.recipe, order.data, order.out, order.processes)
+        return describe(order)
     if order.processes > 1:
-        return launched(["train", *split_option("processes", "N", arguments)[1]], order.processes)
-    return carried_out(order)
+        return launch([verb, *split_option("processes", "N", arguments)[1]], order.processes)
+    return train(order)
 
 
-def carried_out(order: Order) -> int:
-    """Train in this process, the only one or one of several, of which the first speaks; the exit code."""
+def describe(order: Order) -> int:
+    """Find data and weights as the training would, and print what it would be; write nothing.
+
+    Raises:
+        DataError, UsageError, EnvironmentProblem: the training would fail before its first step.
+    """
+    import torch
+
     from .. import api
-    from ..runs.folder import BEST
-    from .progress_bar import Meter
+    from ..runs.progress import Length
+    from ..runs.trackers import require_trackers
+    from ..training.batch_plan import Plan
+    from ..training.summary import header
 
-    speaks = os.environ.get(RANK, "0") == "0"
-    try:
-        watched()
-        heard = spoken("swinkit.training", "swinkit.runs", "swinkit.engine", aloud=speaks)
-        with heard, Meter() if speaks else nullcontext() as meter:
-            reporting, changes = meter.show if meter else unheard, order.allow_changes
-            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=reporting)
-    except (KeyboardInterrupt, SystemExit) as end:
-        if speaks and not (isinstance(end, SystemExit) and end.code in FAILED):
-            with unless_hung_up():
-                again = f"swinkit train --resume {shlex.quote(str(order.out))}"
-                line(f"stopped; `{again}`, or the same command, goes on")
-        if isinstance(end, KeyboardInterrupt):  # and that is all there is to say
-            return INTERRUPTED
-        raise
-    if speaks:
-        model = order.out / BEST
-        line(f"saved {model}; {ADVICE[order.recipe.task].format(model=shlex.quote(str(model)))}")
+    recipe = order.recipe
+    require_trackers(recipe.run.trackers)
+    job = api.prepared(recipe, order.data, order.out)
+    plan = Plan.of(recipe.run, max(order.processes, process_count()))
+    steps = plan.steps(job.loader(plan.micro_batch))
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    line(f"{job.title}: {Length.of(recipe, steps)}")
+    for text in header(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
+        line(text)
+    block(settings(recipe))
+    line("dry run, nothing was written")
     return 0
 
 
-def begun(words: Sequence[str]) -> Order:
-    """What `RECIPE data=... out=... field=value` asks for.
+def train(order: Order) -> int:
+    """Train in this process, which may be one of several; the first of them prints."""
+    from .. import api
+    from ..runs.folder import BEST
+    from ..tasks.registry import TASKS
+    from .progress_bar import Meter
+
+    prints = os.environ.get(RANK, "0") == "0"
+    try:
+        stop_with_launcher()
+        printed = log_lines("swinkit.training", "swinkit.runs", "swinkit.engine") if prints else nullcontext()
+        with printed, Meter() if prints else nullcontext() as meter:
+            reporting, changes = meter.show if meter else ignore, order.allow_changes
+            api.train(order.recipe, order.data, order.out, allow_changes=changes, reporting=reporting)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if prints and not (isinstance(end, SystemExit) and end.code in FAILED):
+            with unless_hung_up():
+                again = f"swinkit train --resume {shlex.quote(str(order.out))}"
+                line(f"stopped; `{again}`, or the same command, goes on")
+        if isinstance(end, KeyboardInterrupt):  # the line above is all there is to say
+            return INTERRUPTED
+        raise
+    if prints:
+        model = order.out / BEST
+        line(f"saved {model}; {TASKS[order.recipe.task]().advice.format(model=shlex.quote(str(model)))}")
+    return 0
+
+
+def new_order(words: Sequence[str]) -> Order:
+    """Parse `RECIPE data=... out=... field=value`.
 
     Raises:
         UsageError: an unknown recipe or option, a missing one, or a value that the recipe refuses.
@@ -95,11 +125,11 @@ def begun(words: Sequence[str]) -> Order:
     parser = Parser(f"train {named or 'RECIPE'} data=DATA out=RUN", DESCRIPTION)
     resume = "go on with this run; RECIPE, data and out are its own"
     parser.add_argument("--resume", metavar="RUN", help=resume)
-    return begun_with(recipe, rest, parser)
+    return order_of(recipe, rest, parser)
 
 
-def begun_with(recipe: Recipe, words: Sequence[str], parser: Parser) -> Order:
-    """What `data=... out=... field=value` asks for.
+def order_of(recipe: Recipe, words: Sequence[str], parser: Parser) -> Order:
+    """Parse `data=... out=... field=value`, which change `recipe`.
 
     Raises:
         UsageError: an unknown option, a missing one, or a value that the recipe refuses.
@@ -110,11 +140,11 @@ def begun_with(recipe: Recipe, words: Sequence[str], parser: Parser) -> Order:
         parser.error("say where: data, a folder or zip of pictures")
     if options.out is None:
         parser.error("say where: out, the folder of the run")
-    return ordered(recipe, options, options.data, options.out)
+    return checked_order(recipe, options, options.data, options.out)
 
 
-def resumed(run: Path, words: Sequence[str]) -> Order:
-    """What `--resume RUN` asks for: all as the run recorded it, but for what is given anew.
+def resumed_order(run: Path, words: Sequence[str]) -> Order:
+    """Parse the words beside `--resume RUN`, which change what the run recorded.
 
     Raises:
         UsageError: an unknown option, or a value that the recipe refuses.
@@ -129,8 +159,8 @@ def resumed(run: Path, words: Sequence[str]) -> Order:
     options = parsed(recipe, words, Parser("train --resume RUN", DESCRIPTION))
     place = options.data or config.get(PLACE)
     if not isinstance(place, str | Path):
-        raise DataError(f"{run}: config.json does not tell where its data lie; name them, with data=PATH")
-    return ordered(recipe, options, Path(place), run)
+        raise DataError(f"{run}: config.json does not name the data; give data=PATH")
+    return checked_order(recipe, options, Path(place), run)
 
 
 def parsed(recipe: Recipe, words: Sequence[str], parser: Parser) -> Namespace:
@@ -152,46 +182,46 @@ def parsed(recipe: Recipe, words: Sequence[str], parser: Parser) -> Namespace:
     return parse(parser, words, assignments=True)
 
 
-def ordered(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
-    """What the options ask for.
+def checked_order(recipe: Recipe, options: Namespace, data: Path, out: Path) -> Order:
+    """Return the order of parsed options.
 
     Raises:
-        UsageError: a value that makes no sense.
+        UsageError: the values describe no training, or one that the processes cannot share.
     """
     require(options.processes >= 1, "processes", options.processes, "1 or more")
     how = (options.processes, options.allow_changes, options.dry_run)
     order = Order(chosen(recipe, options), data, out, *how)
-    from ..training.batch_plan import Plan  # and torch: whatever can be refused without is refused by now
+    from ..training.batch_plan import Plan  # imports torch, so that it comes after the other checks
 
-    Plan.of(order.recipe.run, max(order.processes, started()))  # else each of them would complain
+    Plan.of(order.recipe.run, max(order.processes, process_count()))  # once, before each process would say it
     return order
 
 
-class Lines(logging.Handler):
-    """Messages as lines on stdout."""
+class LineHandler(logging.Handler):
+    """Print log messages as lines on stdout."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the message."""
+        """Print one message."""
         with unless_hung_up():
             line(record.getMessage())
 
 
-def unheard(said: object) -> None:
-    """What is said by a process that does not speak."""
+def ignore(report: object) -> None:
+    """Do nothing with a report, in a process that does not print."""
 
 
 @contextmanager
-def spoken(*names: str, aloud: bool = True) -> Iterator[None]:
-    """What these loggers say is printed while inside, or else goes nowhere."""
-    lines = Lines() if aloud else logging.NullHandler()
+def log_lines(*names: str) -> Iterator[None]:
+    """Print the messages of these loggers while inside."""
+    handler = LineHandler()
     loggers = [logging.getLogger(name) for name in names]
-    before = [logger.level for logger in loggers]
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.addHandler(lines)
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.removeHandler(lines)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
             logger.setLevel(level)

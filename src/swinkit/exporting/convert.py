@@ -13,7 +13,8 @@ from ..files.atomic import atomic_write
 from ..files.folder import CONFIG, WEIGHTS
 from ..files.state import State
 from ..tasks.predictor import evaluating
-from ..tasks.registry import Model, write_model
+from ..tasks.serialization import write_model
+from ..tasks.task import Task
 from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialect_table import dialect_named
@@ -119,7 +120,7 @@ def write(path: Path, target: Target, subject: Subject, state: State, size: Size
         write_tensors(path, state, target.wrapper)
         return
     if target.dialect == "swinkit":
-        write_model(cast("Model", subject.model), path)
+        write_model(cast("Task", subject.model), path)
         return
     path.mkdir()
     if target.ranks is not None:

@@ -19,7 +19,7 @@ from ..errors import DataError
 from ..files.tensors import read_state
 from ..models.build import build
 from ..models.counts import num_macs
-from ..tasks.registry import read_model
+from ..tasks.serialization import read_model
 from ..weights.configs import times, uncut_size
 from ..weights.dialect_table import dialect_named
 from ..weights.load import backbone_of, load_weights

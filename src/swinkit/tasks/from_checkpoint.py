@@ -7,8 +7,6 @@ import torch
 
 from ..core.backbone import Swin
 from ..core.spec import Size, Spec
-from ..data.classes import class_names
-from ..data.imagenet import CLASSES_1K
 from ..data.normalisation import resized
 from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError, listed, require
@@ -26,15 +24,13 @@ from ..weights.infer import infer
 from ..weights.load import load_weights
 from ..weights.rank_files import is_ranked, read_ranks
 from ..zoo.metadata import Facts
-from .classification.model import Classifier
-from .simmim.model import SimMIM
-from .simmim.settings import published_masking
+from .registry import TASKS
+from .task import Task
 
 USUAL_SIZE = (224, 224)
-DECODER = "head.decoder.weight"
 NOTHING = Facts()
 
-Model = Classifier | Pyramid | SimMIM | Swin
+Model = Task | Pyramid | Swin
 
 
 def load_file(
@@ -175,47 +171,17 @@ def trained_under(dialect: Dialect) -> str:
 
 
 def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> tuple[Model, list[str]]:
-    """The module that the names ask for, without weights yet, and what to say of it."""
+    """Return the module that the names ask for, without weights yet, and notes for the report."""
     swin = build(spec)
-    classifier = reading.state.get("head.classifier.weight")
-    asked = head == "new" and facts.labels is not None
-    if classifier is None and not asked:
-        return headless(reading, swin, size)
-    if classifier is not None and classifier.ndim != 2:
-        raise DataError(f"a classifier of shape {tuple(classifier.shape)}; it must be (classes, channels)")
-    names, origin = labels_of(facts, 0 if classifier is None else classifier.shape[0], head)
-    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
-    how = f"squeezed to {fit.crop}" if fit.resize is None else f"shorter side {fit.resize}, middle {fit.crop}"
-    whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
-    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
-    return Classifier(swin, names, fit), notes
-
-
-def headless(reading: Reading, swin: Swin, size: Size) -> tuple[Model, list[str]]:
-    """The module for weights without a classifier."""
+    for task_type in TASKS.values():
+        found = task_type().from_checkpoint(reading, swin, facts, size, head)
+        if found is not None:
+            return found
     stages = map(str, range(len(swin.stages)))
     outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in reading.state]
     if outputs:
         return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
-    if DECODER in reading.state and "mask_token" in reading.state:
-        masking, fit = published_masking(swin.spec), published_preprocess(size)
-        model = SimMIM(swin, masking, replace(fit, interpolation="bilinear"))
-        return model, ["mask token and decoder of masked pre-training"]
     return swin, ["no head"]
-
-
-def labels_of(facts: Facts, classes: int, head: str) -> tuple[tuple[str, ...], str]:
-    """The names of the model's classes, given how many the file has, and where they are from.
-
-    Raises:
-        UsageError: they are not as many as the head will have.
-    """
-    classes = CLASSES_1K if head == "mapped" else classes
-    if facts.labels is None:
-        return class_names(classes)
-    if len(facts.labels) != classes and head != "new":
-        raise UsageError(f"{len(facts.labels)} labels were given, but the file has {classes} classes")
-    return facts.labels, "given"
 
 
 def published_preprocess(size: Size) -> Preprocess:

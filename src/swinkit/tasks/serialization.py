@@ -1,57 +1,80 @@
-"""What the saved models of all tasks share: the task, the family and the numbers in `config.json`."""
+"""A model of any task as a folder, and back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..core.backbone import Swin
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
-from ..errors import DataError
-from ..files.folder import SavedModel, read_folder
+from ..errors import DataError, UsageError
+from ..files.folder import SavedModel, read_folder, write_folder
 from ..files.state import State
 from ..models.build import build
 from ..models.config import family_of, spec_from_json, spec_to_json
 from ..version import __version__
 from ..weights.dialect_table import DIALECTS
 from ..weights.load import load_weights
+from .registry import TASKS, task_type_of
+from .task import Task
 
-Model = TypeVar("Model", bound=nn.Module)
+
+def write_model(
+    model: Task, folder: Path, card: str | None = None, metrics: dict[str, Any] | None = None
+) -> None:
+    """Write a model as a folder that `read_model` reads.
+
+    `card` is Markdown in place of the plain card, `metrics` the content of `metrics.json`.
+
+    Raises:
+        UsageError: `folder` holds something else than a saved model, or this is no model of a task.
+        EnvironmentProblem: it cannot be written; what stood there before is kept.
+    """
+    if not isinstance(model, Task):
+        raise UsageError(f"a {type(model).__name__} has no task; convert it to a file of weights instead")
+    text, preprocess = card or task_type_of(model).card(model), model.preprocess.to_json()
+    state = tensors_of(model)
+    write_folder(folder, SavedModel(config_of(model), preprocess, list(model.labels), state, text, metrics))
 
 
-def config_of(task: str, spec: Spec) -> dict[str, Any]:
-    """What config.json says of any model: all that builds its backbone again."""
+def config_of(model: Task) -> dict[str, Any]:
+    """Return the content of `config.json`: all that builds the model again, without its weights."""
+    spec = model.backbone.spec
     return {
         "swinkit": __version__,
-        "task": task,
+        "task": model.name,
         "family": family_of(spec),
         "spec": spec_to_json(spec),
+        **task_type_of(model).config(model),
     }
 
 
 def tensors_of(model: nn.Module) -> State:
-    """What is saved of a model: its tensors, under our own names."""
+    """Return the tensors that are saved of a model, under our own names."""
     return {name: value.detach().contiguous() for name, value in model.state_dict().items()}
 
 
-def opened(folder: Path) -> tuple[SavedModel, dict[str, Any]]:
-    """A saved model and its own configuration, which `push` writes beside what timm reads.
+def read_model(folder: Path) -> Task:
+    """Return the model saved in a folder, in eval mode, whatever its task.
 
     Raises:
-        DataError: the folder is none of a saved model, or something in it is damaged.
+        DataError: it is no saved model, or something in it is damaged or unknown.
     """
     saved = read_folder(folder)
-    own = saved.config.get("swinkit")
-    return saved, own if isinstance(own, dict) else saved.config
+    own = saved.config.get("swinkit")  # what `push` writes beside the configuration of timm
+    config = own if isinstance(own, dict) else saved.config
+    with rebuilding(folder):
+        if config.get("task") not in TASKS:
+            raise DataError(f"holds a model for {config.get('task')!r}, which this swinkit does not know")
+        return rebuilt(saved, config)
 
 
 @contextmanager
 def rebuilding(folder: Path) -> Iterator[None]:
-    """Whatever says inside that numbers describe no model becomes one line about `folder`."""
+    """Turn errors of numbers that describe no model into one line about `folder`."""
     try:
         yield
     except DataError as error:
@@ -60,8 +83,8 @@ def rebuilding(folder: Path) -> Iterator[None]:
         raise DataError(f"{folder}: config.json describes no model: {error}") from None
 
 
-def rebuilt(saved: SavedModel, config: dict[str, Any], make: Callable[[Swin], Model]) -> Model:
-    """The model that `make` puts around the backbone, with the saved weights, in eval mode.
+def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
+    """Return the model that `config` describes, with the saved weights, in eval mode.
 
     Raises:
         DataError: the numbers and the weights are of different models, or under names that are not known.
@@ -74,13 +97,14 @@ def rebuilt(saved: SavedModel, config: dict[str, Any], make: Callable[[Swin], Mo
     if sum(spec.depths) > len(saved.state):
         raise DataError(f"config.json tells of {sum(spec.depths)} blocks, the weights of fewer")
     with torch.device("meta"):
-        model = make(build(spec))
+        preprocess = preprocess_in(saved, spec)
+        model = TASKS[config["task"]]().restore(build(spec), preprocess, saved.labels, config)
     load_weights(model, saved.state, dialect=dialect)
     return model.eval()
 
 
 def preprocess_in(saved: SavedModel, spec: Spec) -> Preprocess:
-    """How a saved model of this spec wants its pictures or clips.
+    """Return how a saved model of this spec takes its pictures or clips.
 
     Raises:
         DataError: it is damaged, or of a model of other channels or axes.

@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Two classifiers, picture by picture; a difference is first minus second in top-1, in [-1, 1]."""
 
     pictures: int
@@ -31,7 +31,7 @@ class Comparison:
         return sign_test(self.first_only, self.second_only)
 
     @classmethod
-    def of(cls, first: Tensor, second: Tensor, seed: int = 0) -> "Comparison":
+    def of(cls, first: Tensor, second: Tensor, seed: int = 0) -> "PairedComparison":
         """(N,) bool and (N,) bool: which of the same N pictures each answers rightly."""
         alone, other = int((first & ~second).sum()), int((second & ~first).sum())
         return cls(len(first), alone, other, bootstrapped(len(first), alone, other, seed), seed)
@@ -48,6 +48,18 @@ class Comparison:
             "second_only": self.second_only,
             "p_value": self.p_value,
         }
+
+    def report(self, other: str) -> list[str]:
+        """Return lines for people: how much better than `other`, and how sure that is."""
+        low, high = (f"{100 * end:+.2f}" for end in self.interval)
+        how = f"paired bootstrap, {RESAMPLES} resamples, seed {self.seed}"
+        first, second = self.first_only, self.second_only
+        alone = f"right where the other errs: {first} pictures, the other way round {second}"
+        return [
+            f"against {other}: {100 * self.difference:+.2f} points of top-1",
+            f"  {CONFIDENCE:.0%} interval {low} to {high} ({how})",
+            f"  {alone} (McNemar's exact p = {self.p_value:.2g})",
+        ]
 
 
 def bootstrapped(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:

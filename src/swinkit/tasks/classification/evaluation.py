@@ -3,9 +3,6 @@
 Shapes: N pictures, K classes.
 """
 
-import csv
-import io
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ...data.classes import of_pictures
 from ...data.dataset import HELD_OUT, ImageDataset
@@ -22,31 +20,24 @@ from ...data.imagenet import CLASSES_1K, ids
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed
-from ..evaluations import (
-    CLASSES,
-    CONFUSION,
-    METRICS,
-    PREDICTIONS,
-    WORST,
-    Watching,
-    observed,
-    protocol,
-    summary,
-    write_evaluation,
-)
+from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
 from ..predictor import require_pictures
-from .comparison import Comparison
+from .comparison import PairedComparison
 from .data import PrepareEvaluation
-from .figures import confusion_of, worst_of
+from .figures import CONFUSION, WORST, confusion_of, worst_of
 from .metrics import Accuracy
 from .model import Classifier
 from .predictions import Answers
 
+CLASSES, PREDICTIONS = "per_class.csv", "predictions.csv"
+FILES = ("metrics.json", CLASSES, PREDICTIONS, CONFUSION, WORST)
+SHOWN_CLASSES = 50  # of more, those with the lowest recall are shown
+NUMBERS = ("pictures", "recall", "precision", "F1")
 MOST_CONFUSED = 1000  # classes of which JSON has the confusion; of 21,841 it would take a gigabyte
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ClassifierEvaluation(Evaluation):
     """What a classifier of the classes `labels` answered to `samples`, which it saw by `preprocess`."""
 
     labels: tuple[str, ...]
@@ -105,13 +96,33 @@ class Evaluation:
             )
         ]
 
-    def against(self, other: "Evaluation") -> Comparison:
+    def table(self) -> Table:
+        """Return a row for each class; of many, those with the lowest recall."""
+        classes = self.classes
+        few = len(classes) <= SHOWN_CLASSES
+        chosen = classes if few else sorted(classes, key=lambda row: row["recall"])[:SHOWN_CLASSES]
+        rows = [
+            [
+                row["class"],
+                str(row["pictures"]),
+                *(f"{row[name]:.2%}" for name in ("recall", "precision", "f1")),
+                f"{row['confused_with']} ({row['confused']})" if row["confused"] else "-",
+            ]
+            for row in chosen
+        ]
+        rest = "those with the lowest recall are shown; --json and --save have all"
+        note = "" if few else f"{len(chosen)} of {len(classes)} classes, {rest}"
+        return Table(["class", *NUMBERS, "most confused with"], rows, right=NUMBERS, note=note)
+
+    def against(self, other: Evaluation) -> Comparison:
         """How much better it is than `other`, on the same pictures; classes are matched by their names.
 
         Raises:
             UsageError: the classes are others.
             DataError: the pictures are others, or have other labels.
         """
+        if not isinstance(other, ClassifierEvaluation):
+            return super().against(other)
         missing, more = set(self.labels) - set(other.labels), set(other.labels) - set(self.labels)
         if missing or more:
             only = f"only one has {listed(sorted(missing or more))}"
@@ -126,7 +137,7 @@ class Evaluation:
                     f"{self.samples.root} numbers its labels, and the models order their classes "
                     "differently; name the classes in classes.txt"
                 )
-        return Comparison.of(self.answers.right, other.answers.right)
+        return PairedComparison.of(self.answers.right, other.answers.right)
 
     def to_json(self) -> dict[str, Any]:
         """`top1`, `top5` in [0, 1], `loss`, `pictures`, the rows of `classes`, and how they were measured."""
@@ -134,10 +145,12 @@ class Evaluation:
         totals = {"top1": self.top1, "top5": self.top5, "loss": self.answers.loss, "pictures": self.total}
         return {**stated, **totals, "classes": self.classes}
 
-    @property
-    def confusion(self) -> list[list[int]] | None:
-        """`[i][j]` pictures of class i answered as j; None where the classes are too many to write it."""
-        return self.accuracy.confusion.tolist() if len(self.labels) <= MOST_CONFUSED else None
+    def details(self) -> tuple[dict[str, Any], str]:
+        """Return `confusion`, `[i][j]` pictures of class i answered as j; None for too many classes."""
+        if len(self.labels) <= MOST_CONFUSED:
+            return {"confusion": self.accuracy.confusion.tolist()}, ""
+        note = f"no confusion of {len(self.labels)} classes; it is written for {MOST_CONFUSED} at most"
+        return {"confusion": None}, note
 
     def predictions(self) -> str:
         """A line of CSV for each picture, in their order."""
@@ -152,25 +165,19 @@ class Evaluation:
         )
         return as_csv(("id", "true", "answer", "score", "true_score"), columns)
 
-    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
-        """Write `metrics.json` (with `more`), `per_class.csv`, `predictions.csv` and two pictures.
+    def files(self) -> dict[str, str | Image.Image]:
+        """Return tables of the classes and of the answers, and two pictures, by name.
 
         Raises:
-            UsageError: `folder` holds anything but an earlier evaluation.
             DataError: a picture cannot be read any more.
-            EnvironmentProblem: it cannot be written; what stood there is kept.
         """
         rows = self.classes
-        write_evaluation(
-            Path(folder),
-            {
-                METRICS: {**more, **self.to_json()},
-                CLASSES: as_csv(tuple(rows[0]), (row.values() for row in rows)),
-                PREDICTIONS: self.predictions(),
-                CONFUSION: confusion_of(self.accuracy, self.labels, title=str(self)),
-                WORST: worst_of(self.answers, self.samples, self.labels),
-            },
-        )
+        return {
+            CLASSES: as_csv(tuple(rows[0]), (row.values() for row in rows)),
+            PREDICTIONS: self.predictions(),
+            CONFUSION: confusion_of(self.accuracy, self.labels, title=str(self)),
+            WORST: worst_of(self.answers, self.samples, self.labels),
+        }
 
 
 def measured(
@@ -179,8 +186,8 @@ def measured(
     *,
     batch_size: int,
     workers: int = 0,
-    watching: Watching = nullcontext,
-) -> Evaluation:
+    progress: Progress = nullcontext,
+) -> ClassifierEvaluation:
     """The answers of `model`, on the device where it is, to every picture.
 
     Raises:
@@ -189,10 +196,10 @@ def measured(
     """
     require_pictures(model.backbone.spec)
     prepared = InOrder(samples, PrepareEvaluation(model.preprocess), batch_size=batch_size, workers=workers)
-    answers = Answers.of_records(observed(model, prepared, watching).records)
+    answers = Answers.of_records(observed(model, prepared, progress).records)
     if not answers.losses.isfinite().all():
         raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
-    return Evaluation(model.labels, samples, model.preprocess, answers)
+    return ClassifierEvaluation(model.labels, samples, model.preprocess, answers)
 
 
 def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
@@ -210,12 +217,3 @@ def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
         if len(labels) != CLASSES_1K or tuple(labels) != of_pictures():
             raise
         return find_samples(data, split, classes=ids("1k"))
-
-
-def as_csv(head: Sequence[str], rows: Any) -> str:
-    """Lines with commas between the values."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -9,11 +9,11 @@ from PIL import Image
 from ...data.dataset import ImageDataset
 from ...viz.confusion import ALL, SOME, confusion_matrix
 from ...viz.gallery import Tile, gallery
-from ..evaluations import CONFUSION, WORST
 from ..results import save_picture
 from .metrics import Accuracy
 from .predictions import Answers
 
+CONFUSION, WORST = "confusion.png", "worst.png"
 WORST_SHOWN = 24  # pictures
 IN_TRAINING = (CONFUSION, f"val_{WORST}")  # in the folder of a run
 

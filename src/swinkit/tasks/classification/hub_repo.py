@@ -5,62 +5,27 @@ transformers through it, read the repository too; our own entry in it says the r
 """
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
-from ...errors import require
-from ...files.folder import SavedModel, write_folder
+from ...files.folder import SavedModel
 from ...models.config import family_of
 from ...models.counts import num_parameters
 from ...version import __version__
 from ...weights.agreement import differing_stages
 from ...weights.configs import timm_cannot, timm_config
 from ...weights.load import export_weights
+from ..publication import Claims, Publication
+from ..serialization import config_of
 from .model import Classifier
-from .serialization import described
 
 TIMM_DIALECTS = {"v1": "timm", "v2": "timm", "v2-cr": "timm-cr"}  # by family
 PIPELINES = {2: "image-classification", 3: "video-classification"}  # the hub's tasks, by axes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claims:
-    """What a person says of a model that is published; nothing of it can be read from the weights.
-
-    Raises:
-        UsageError: a result without its data, or the reverse, or one that is no fraction.
-    """
-
-    licence: str | None = None  # the hub's short name, such as "mit"
-    dataset: str | None = None
-    top1: float | None = None  # in [0, 1], measured on `dataset`
-    card: str | None = None  # Markdown, instead of the plain one
-
-    def __post_init__(self) -> None:
-        """Refuse what could not have been meant."""
-        together = (self.dataset is None) == (self.top1 is None)
-        require(together, "top1", self.top1, "given together with the dataset that it was measured on")
-        require(self.top1 is None or 0 <= self.top1 <= 1, "top1", self.top1, "a fraction from 0 to 1")
-
-
-@dataclass(frozen=True)
-class Publication:
-    """A repository to be: its files, who can read it, and what a reader must know."""
-
-    saved: SavedModel
-    readers: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    def write(self, folder: Path) -> None:
-        """The files of the repository, as `folder`."""
-        write_folder(folder, self.saved)
 
 
 def publication(model: Classifier, name: str, claims: Claims) -> Publication:
     """What `model` becomes as the repository `name` (org/name) of the hub."""
     spec, size = model.backbone.spec, model.preprocess.crop
     labels, preprocess = list(model.labels), model.preprocess.to_json()
-    own, notes = described(model), []
+    own, notes = config_of(model), []
     reason = timm_cannot(spec, size)
     if reason is None:
         dialect = TIMM_DIALECTS[family_of(spec)]

@@ -28,6 +28,8 @@ from .predictions import Answers
 class Classifier(Task):
     """(B, in_channels, *P) -> (B, K) logits; `predict` takes pictures and answers with names."""
 
+    name = "classification"
+
     def __init__(
         self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, smoothing: float = 0.0
     ):
@@ -56,7 +58,8 @@ class Classifier(Task):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return a record of the `Answers` for each picture of a batch."""
-        return Observed(records=Answers.of(self(batch.pixels), batch.targets).records)
+        logits = self(batch.pixels.to(self.head.classifier.weight.dtype))
+        return Observed(records=Answers.of(logits, batch.targets).records)
 
     def scores(self, observed: Observed) -> dict[str, float]:
         """Return `top1` and, of more than five classes, `top5`, in [0, 1], and the mean cross-entropy."""

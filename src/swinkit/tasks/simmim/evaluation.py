@@ -1,20 +1,21 @@
 """A masked image model measured on pictures: how much of what is hidden it explains, and the files of it."""
 
 import math
-import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from ...data.dataset import ImageDataset
 from ...data.find_dataset import find_inputs
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...errors import DataError
-from ..evaluations import METRICS, RECONSTRUCTIONS, Watching, observed, protocol, summary, write_evaluation
+from ..evaluation import Evaluation, Progress, observed, protocol, summary
 from .data import Hiding
-from .figures import drawn
+from .figures import RECONSTRUCTIONS, drawn
 from .model import SimMIM
 from .settings import Masking
 
@@ -22,7 +23,7 @@ SEED = 0  # of what is hidden of measured pictures: the same for every model, so
 
 
 @dataclass(frozen=True)
-class MaskedEvaluation:
+class MaskedEvaluation(Evaluation):
     """What `model` makes of `samples`; `scores` are those of `SimMIM.scores`."""
 
     model: SimMIM
@@ -41,21 +42,24 @@ class MaskedEvaluation:
         return f"{summary(self.samples, self.model.preprocess)}; {hidden}"
 
     def to_json(self) -> dict[str, Any]:
-        """The scores, how many pictures they are of, and how they were measured."""
-        stated = protocol("simmim", self.samples, self.model.preprocess)
-        masking = {"ratio": self.model.masking.ratio, "cell": self.model.masking.patch, "seed": SEED}
-        stated["protocol"]["masking"] = masking
+        """Return the scores, the number of pictures, and how they were measured."""
+        stated = masked_protocol(self.model, self.samples)
         return {**stated, **self.scores, "pictures": len(self.samples)}
 
-    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
-        """Write `metrics.json` (with `more`) and `reconstructions.png`.
+    def files(self) -> dict[str, str | Image.Image]:
+        """Return a picture of what the model makes of a few samples, by name.
 
         Raises:
-            UsageError: `folder` holds anything but an earlier evaluation.
-            EnvironmentProblem: it cannot be written; what stood there is kept.
+            ImageError: one of them cannot be read any more.
         """
-        picture = drawn(self.model, self.samples)
-        write_evaluation(Path(folder), {METRICS: {**more, **self.to_json()}, RECONSTRUCTIONS: picture})
+        return {RECONSTRUCTIONS: drawn(self.model, self.samples)}
+
+
+def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
+    """Return what is measured, and how, the masking included."""
+    stated = protocol(model.name, samples, model.preprocess)
+    stated["protocol"]["masking"] = {"ratio": model.masking.ratio, "cell": model.masking.patch, "seed": SEED}
+    return stated
 
 
 def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]) -> Hiding:
@@ -69,7 +73,7 @@ def measured(
     *,
     batch_size: int,
     workers: int = 0,
-    watching: Watching = nullcontext,
+    progress: Progress = nullcontext,
 ) -> MaskedEvaluation:
     """The errors of `model`, on the device where it is, over every picture.
 
@@ -80,7 +84,7 @@ def measured(
     model.require_masks()
     hiding = as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
     prepared = InOrder(samples, hiding, batch_size=batch_size, workers=workers)
-    scores = model.scores(observed(model, prepared, watching))
+    scores = model.scores(observed(model, prepared, progress))
     if not all(map(math.isfinite, scores.values())):
         raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
     return MaskedEvaluation(model, samples, scores)

@@ -7,10 +7,10 @@ from PIL import Image
 from ...data.dataset import ImageDataset
 from ...viz.overlays import sheet
 from ...viz.reconstructions import reconstruction_card
-from ..evaluations import RECONSTRUCTIONS
 from ..results import save_picture
 from .model import SimMIM
 
+RECONSTRUCTIONS = "reconstructions.png"
 SHOWN = 8  # pictures
 HEIGHT = 330  # of each, in pixels: two square ones fit beside each other
 

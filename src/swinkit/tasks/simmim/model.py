@@ -42,6 +42,8 @@ class SimMIM(Task):
     without, it is the pixels themselves. `predict` hides a part of pictures and shows what it makes of it.
     """
 
+    name = "simmim"
+    table_resize = "geometric"  # as SimMIM is fine-tuned
     input_parameters: ClassVar[tuple[str, ...]] = ("mask_token",)
 
     def __init__(self, backbone: Swin, masking: Masking | None = None, preprocess: Preprocess = PUBLISHED):
@@ -53,11 +55,6 @@ class SimMIM(Task):
         self.mask_token = nn.Parameter(torch.empty(spec.embed_dim))
         self.head = ReconstructionHead(spec.widths[-1], spec.in_channels, spec.strides[-1])
         truncated_normal(self.mask_token)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """None: there are no classes."""
-        return ()
 
     def forward(self, pixels: Tensor, mask: Tensor) -> Tensor:
         """(B, in_channels, *P), (B, *S) with 1 where a patch is masked -> (B, in_channels, *P)."""
@@ -88,8 +85,8 @@ class SimMIM(Task):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return the sums of one validation batch, in the order of `Errors`, as its first sample's record."""
-        hidden = self.pixel_mask(batch.mask, batch.pixels)
-        errors = Errors.of(self(batch.pixels, batch.mask), self.target(batch.pixels), hidden)
+        pixels = batch.pixels.to(self.mask_token.dtype)
+        errors = Errors.of(self(pixels, batch.mask), self.target(pixels), self.pixel_mask(batch.mask, pixels))
         return Observed(records={0: [errors.error, errors.spread, errors.count]})
 
     def scores(self, observed: Observed) -> dict[str, float]:

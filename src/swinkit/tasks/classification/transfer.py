@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import torch
 
-from ..core.spec import Spec
-from ..data.classes import names_22k, of_pictures
-from ..data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows
-from ..data.preprocess import Preprocess
-from ..errors import listed
-from ..models.build import build
-from ..models.catalogue import find
-from ..weights.load import load_weights
-from ..weights.report import LoadReport
-from .classification.model import Classifier
-from .from_checkpoint import published_preprocess
-from .serialization import tensors_of
-from .simmim.model import SimMIM
+from ...core.spec import Spec
+from ...data.classes import names_22k, of_pictures
+from ...data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows
+from ...data.preprocess import Preprocess
+from ...errors import listed
+from ...models.build import build
+from ...models.catalogue import find
+from ...weights.load import load_weights
+from ...weights.report import LoadReport
+from ..from_checkpoint import published_preprocess
+from ..serialization import tensors_of
+from ..task import Task
+from .model import Classifier
 
 
 def classifier_from(
-    model: Classifier | SimMIM,
+    model: Task,
     labels: Sequence[str],
     *,
     spec: Spec | None = None,
@@ -40,8 +40,7 @@ def classifier_from(
         DataError: the backbone does not fit `spec`.
         UsageError: no such way for tables.
     """
-    if tables is None and isinstance(model, SimMIM):
-        tables = "geometric"
+    tables = model.table_resize if tables is None else tables
     swin = build(model.backbone.spec if spec is None else spec)
     made = Classifier(swin, labels, model.preprocess if preprocess is None else preprocess)
     known = isinstance(model, Classifier) and len(model.labels) == CLASSES_22K and tuple(labels) == ids("1k")
@@ -51,7 +50,7 @@ def classifier_from(
 
 
 def begun_anew(
-    model: Classifier | SimMIM,
+    model: Task,
     labels: Sequence[str],
     *,
     variant: str | None = None,

@@ -1,0 +1,203 @@
+"""The evaluations of all tasks: how models observe a data set, what is stated of it, the files written."""
+
+import csv
+import io
+import json
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+from ..data.dataset import Dataset
+from ..data.loader import InOrder
+from ..data.preprocess import Preprocess
+from ..errors import DataError, UsageError
+from ..files.atomic import atomic_write, refuse_to_replace
+from ..files.folder import read_json
+from ..version import __version__
+from .observed import Observed
+from .predictor import evaluating
+from .registry import TASKS
+from .task import Task
+
+METRICS = "metrics.json"
+
+# Wraps the iteration over the numbers of the samples: `contextlib.nullcontext` in silence, `tqdm` with a bar.
+Progress = Callable[[Sequence[int]], AbstractContextManager[Iterable[int]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells for people, under a head; the columns `right` hold numbers. `note` comes below."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[str] = ()
+    note: str = ""
+
+
+class Comparison(Protocol):
+    """The difference between two evaluations of the same samples."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the numbers."""
+        ...
+
+    def report(self, other: str) -> list[str]:
+        """Return lines for people; `other` is the name of the second model."""
+        ...
+
+
+class Evaluation(ABC):
+    """A model's scores on samples: printed by `str`, written by `to_json` and `save`."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return the scores in one line."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was measured, and how, in one line."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `metrics.json`: scores, and how they were measured."""
+
+    def details(self) -> tuple[dict[str, Any], str]:
+        """Return what `--json` prints beside `to_json`, and a note about what is left out, or ""."""
+        return {}, ""
+
+    def table(self) -> Table | None:
+        """Return a part of the scores as a table, such as a row for each class; None if there is none."""
+        return None
+
+    def against(self, other: "Evaluation") -> Comparison:
+        """Compare with `other`, another model on the same samples.
+
+        Raises:
+            UsageError: the models are of other tasks or classes.
+            DataError: the samples are others.
+        """
+        kinds = " and ".join(dict.fromkeys(type(each).__name__ for each in (self, other)))
+        raise UsageError(f"{kinds} cannot be compared; give two models of one task, such as two classifiers")
+
+    def files(self) -> dict[str, str | Image.Image]:
+        """Return the files that `save` writes beside `metrics.json`, by name.
+
+        Raises:
+            DataError: a picture cannot be read any more.
+        """
+        return {}
+
+    def save(self, folder: str | os.PathLike[str], **more: Any) -> None:
+        """Write `metrics.json`, with `more`, and the `files` into a folder.
+
+        Raises:
+            UsageError: `folder` holds anything but an earlier evaluation.
+            DataError: a picture cannot be read any more.
+            EnvironmentProblem: it cannot be written; what stood there is kept.
+        """
+        write_evaluation(Path(folder), {METRICS: {**more, **self.to_json()}, **self.files()})
+
+
+def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:
+    """Return what `model`, on the device where it is, observes of every batch.
+
+    Raises:
+        DataError: a sample cannot be read; none is left out.
+    """
+    device, size = next(model.parameters()).device, prepared.size
+    with evaluating(model), torch.inference_mode(), progress(range(len(prepared.samples))) as numbers:
+        passing = iter(numbers)
+
+        def observe(number: int, batch: Any) -> Observed:
+            part = model.observe(batch.to(device)).at(number * size)
+            deque(islice(passing, size), maxlen=0)
+            return part
+
+        return Observed.sum(observe(number, batch) for number, batch in enumerate(prepared.batches()))
+
+
+def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
+    """What was measured, and how, as `metrics.json` states it."""
+    return {
+        "swinkit": __version__,
+        "task": task,
+        "data": {
+            "path": str(samples.root),
+            "split": samples.split,
+            "pictures": len(samples),
+            "sha256": samples.fingerprint,
+        },
+        "protocol": {**preprocess.to_json(), "views": 1},
+    }
+
+
+def summary(samples: Dataset, preprocess: Preprocess) -> str:
+    """The same in one line for people."""
+    squeezed, crop = preprocess.resize is None, preprocess.crop
+    how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
+    return (
+        f"{len(samples)} pictures of {samples.root} ({samples.split}, sha256 {samples.fingerprint[:8]}); "
+        f"{how}, {preprocess.interpolation}; one view"
+    )
+
+
+def refuse_output(folder: Path) -> None:
+    """Check, before anything is measured, that an evaluation may be written as `folder`.
+
+    Raises:
+        UsageError: it is a file, or holds anything but an earlier evaluation.
+    """
+    files = {name for task_type in TASKS.values() for name in task_type().evaluation_files}
+    refuse_to_replace(folder, files if is_ours(folder / METRICS) else (), "evaluation")
+
+
+def is_ours(metrics: Path) -> bool:
+    """Whether an evaluation wrote this file."""
+    try:
+        return {"swinkit", "protocol"} <= set(read_json(metrics, dict))
+    except DataError:
+        return False
+
+
+def write_evaluation(folder: Path, content: Mapping[str, dict[str, Any] | str | Image.Image]) -> None:
+    """Write files by name, values as JSON: all of them or nothing. An earlier evaluation is replaced.
+
+    Raises:
+        UsageError: `folder` holds something else.
+        EnvironmentProblem: it cannot be written; what stood there is kept.
+    """
+    refuse_output(folder)
+    with atomic_write(folder) as partial:
+        partial.mkdir(parents=True)
+        for name, value in content.items():
+            write_file(partial / name, value)
+
+
+def write_file(path: Path, value: dict[str, Any] | str | Image.Image) -> None:
+    """One file of an evaluation."""
+    if isinstance(value, Image.Image):
+        value.save(path)
+        return
+    text = value if isinstance(value, str) else json.dumps(value, indent=1) + "\n"
+    # Names of files may be bytes that are no text; they come out as they are on the disk.
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return lines with commas between the values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,62 @@
+"""What a recipe says of the model to be trained, in the terms of the model: for the builders of all tasks."""
+
+from dataclasses import replace
+
+from ..core.spec import Spec
+from ..data.preprocess import Preprocess
+from ..errors import UsageError
+from ..models.catalogue import find
+from ..settings.recipe import Recipe
+from ..weights.report import LoadReport
+from .task import Task
+
+
+def spec_of(recipe: Recipe, initial: Task | None = None) -> Spec:
+    """Return the spec of the recipe's variant; its border is the one that `initial` was trained with."""
+    spec = find(recipe.variant)[1].spec
+    spec = replace(spec, drop_path=recipe.drop_path, in_channels=len(recipe.data.mean))
+    if initial is None:
+        return spec
+    old = initial.backbone.spec
+    return replace(spec, border=old.border, clipped_bias=old.clipped_bias)
+
+
+def preprocess_of(recipe: Recipe) -> Preprocess:
+    """Return how the trained model will see its inputs in use."""
+    data = recipe.data
+    return Preprocess(
+        crop=data.size,
+        resize=data.resize,
+        interpolation=data.interpolation,
+        mean=data.mean,
+        std=data.std,
+    )
+
+
+def axes_of(variant: str) -> int:
+    """Return the number of axes of a variant's inputs: 2 of pictures, 3 of clips and volumes."""
+    return len(find(variant)[1].spec.patch)
+
+
+def require_axes(recipe: Recipe) -> None:
+    """Raise UsageError unless `data.size` has as many axes as the variant takes."""
+    axes, given = axes_of(recipe.variant), len(recipe.data.size)
+    if axes != given:
+        sizes = {2: "[height,width]", 3: "[frames,height,width]"}
+        kinds = {2: "pictures", 3: "clips or volumes"}
+        raise UsageError(
+            f"{recipe.variant} takes {kinds.get(axes, f'{axes} axes')}, and data.size is of {kinds[given]}; "
+            f"give data.size={sizes.get(axes, 'of as many numbers')}"
+        )
+
+
+def random_weights(recipe: Recipe) -> dict[str, str]:
+    """Return the note about weights that start at random."""
+    return {"weights": f"new, drawn by run.seed={recipe.run.seed}"}
+
+
+def given_weights(recipe: Recipe, report: LoadReport) -> dict[str, str]:
+    """Return the note about weights that start as those of another model."""
+    changes = {"resized": report.resized, "inflated": report.inflated, "adapted": report.adapted}
+    counts = [f"{report.loaded} tensors", *(f"{len(made)} {name}" for name, made in changes.items() if made)]
+    return {"weights": f"of {recipe.init or 'the given model'}: {', '.join(counts)}"}

@@ -1,0 +1,176 @@
+"""The task of masked pre-training: what `api`, `cli` and `training` know of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.backbone import Swin
+from ...core.spec import Size
+from ...data.dataset import ImageDataset
+from ...data.preprocess import Preprocess
+from ...errors import DataError, UsageError
+from ...models.build import build
+from ..from_recipe import given_weights, preprocess_of, random_weights, spec_of
+from ..task_type import TaskType
+from .model import SimMIM
+from .settings import Masking, SimMIMRecipe, published_masking
+
+# What trains, evaluates and draws is imported where it is used, so that a prediction waits for none of it.
+if TYPE_CHECKING:
+    from ...weights.dialect import Reading
+    from ...weights.report import LoadReport
+    from ...zoo.metadata import Facts
+    from ..evaluation import Progress
+    from ..observed import Observed
+    from ..task import Task
+    from .data import Hiding
+    from .evaluation import MaskedEvaluation
+
+
+class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
+    """Pictures, clips or volumes alone: the model fills in what is hidden of them."""
+
+    name = SimMIM.name
+    recipe = SimMIMRecipe
+    advice = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
+    evaluation_files = ("metrics.json", "reconstructions.png")
+    predict_options = ("seed",)
+
+    def find(self, recipe: SimMIMRecipe, data: Path) -> tuple[ImageDataset, ImageDataset]:
+        """Return the inputs of two splits; if no split is named, all of them for both."""
+        from ...data.dataset import ALL, HELD_OUT, TRAIN
+        from ...data.find_dataset import find_inputs
+
+        preprocess = preprocess_of(recipe)
+        training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
+        if training.split == ALL != held_out.split:  # all, those of `held_out` included
+            raise DataError(
+                f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its "
+                f"folder {TRAIN}, or give a folder without {held_out.split}"
+            )
+        return training, held_out
+
+    def build(
+        self,
+        recipe: SimMIMRecipe,
+        training: ImageDataset,  # noqa: ARG002  there are no classes
+        initial: "Task | None",
+    ) -> tuple[SimMIM, dict[str, str]]:
+        """Return a model of the recipe's variant and masking, and notes about its weights."""
+        from ...weights.load import load_weights
+
+        model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe))
+        if initial is None:
+            return model, random_weights(recipe)
+        report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
+        return model, given_weights(recipe, report)
+
+    def training_batches(self, recipe: SimMIMRecipe, model: SimMIM) -> "Hiding":
+        """Return what makes batches of augmented inputs, a part of each hidden."""
+        hiding = self.evaluation_batches(model)
+        return replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
+
+    def evaluation_batches(self, model: SimMIM) -> "Hiding":
+        """Return what makes batches of inputs as they are in use, always with the same part hidden."""
+        from .evaluation import as_measured
+
+        return as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
+
+    def draw(self, model: SimMIM, samples: ImageDataset, observed: "Observed", run: Path) -> None:  # noqa: ARG002
+        """Draw what the model makes of a few samples, which says more than what was observed."""
+        from .figures import write_reconstructions
+
+        write_reconstructions(model, samples, run)
+
+    def training_card(
+        self,
+        recipe: SimMIMRecipe,
+        model: SimMIM,
+        splits: tuple[ImageDataset, ImageDataset],
+        scores: Mapping[str, float],
+    ) -> str:
+        """Return the card of a model that has just been pre-trained."""
+        from .card import pretraining_card
+
+        return pretraining_card(recipe.variant, model, *splits, scores)
+
+    def samples(self, model: SimMIM, data: Path, split: str) -> ImageDataset:
+        """Return the inputs of a split; of the split `all`, every one that there is."""
+        from .evaluation import inputs_in
+
+        return inputs_in(data, split, model)
+
+    def evaluate(
+        self, model: SimMIM, samples: ImageDataset, *, batch_size: int, workers: int, progress: "Progress"
+    ) -> "MaskedEvaluation":
+        """Return how much of what is hidden `model` explains."""
+        from .evaluation import measured
+
+        return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+
+    def protocol(self, model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
+        """Return what is measured, and how, the masking included."""
+        from .evaluation import masked_protocol
+
+        return masked_protocol(model, samples)
+
+    def config(self, model: SimMIM) -> dict[str, Any]:
+        """Return the masking."""
+        return {"masking": asdict(model.masking)}
+
+    def card(self, model: SimMIM) -> str:
+        """Return the card of a model of which only its numbers are known."""
+        from .card import plain_card
+
+        return plain_card(model)
+
+    def restore(
+        self,
+        backbone: Swin,
+        preprocess: Preprocess,
+        labels: Sequence[str],  # noqa: ARG002  there are none
+        config: Mapping[str, Any],
+    ) -> SimMIM:
+        """Return the model without its weights."""
+        return SimMIM(backbone, masking_from(config.get("masking")), preprocess)
+
+    def with_labels(
+        self, model: "Task", labels: Sequence[str], *, variant: str | None, tables: str | None
+    ) -> "tuple[Task, LoadReport]":
+        """Return a classifier, which is what pre-training is for."""
+        from ..classification.transfer import begun_anew
+
+        return begun_anew(model, labels, variant=variant, tables=tables)
+
+    def from_checkpoint(
+        self,
+        reading: "Reading",
+        backbone: Swin,
+        facts: "Facts",  # noqa: ARG002  there is nothing to be said of pictures
+        size: Size,
+        head: str,  # noqa: ARG002
+    ) -> tuple[SimMIM, list[str]] | None:
+        """Return a model where the checkpoint has a mask token and a decoder."""
+        from ..from_checkpoint import published_preprocess
+
+        if not {"mask_token", "head.decoder.weight"} <= set(reading.state):
+            return None
+        fit = replace(published_preprocess(size), interpolation="bilinear")
+        model = SimMIM(backbone, published_masking(backbone.spec), fit)
+        return model, ["mask token and decoder of masked pre-training"]
+
+
+def masking_from(values: Any) -> Masking:
+    """Return the masking that config.json describes.
+
+    Raises:
+        DataError: a field is missing, unknown or wrong.
+    """
+    known = set(asdict(Masking()))
+    if not isinstance(values, dict) or set(values) != known:
+        raise DataError(f"config.json: `masking` must have the fields {', '.join(sorted(known))}")
+    try:
+        return Masking(**values)
+    except UsageError as error:
+        raise DataError(f"config.json: {error}") from None
