@@ -57,7 +57,7 @@ def test_it_learns_and_saves_a_model_that_answers_alike(tmp_path):
     assert [event["epoch"] for event in log] == [1, 2, 3, 4]
     assert log[-1]["top1"] == 1.0
     assert log[-1]["loss"] < log[0]["loss"] / 2
-    batch = prepare(Numbers(8), range(8), 0)
+    batch = prepare((Numbers(8)[i] for i in range(8)), 0)
     best = swinkit.load(tmp_path / "best")
     assert (best(batch.pixels).argmax(1) == batch.targets).all()
 
@@ -337,4 +337,4 @@ def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     objective.compile()
     refused = pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler")
     with refused, compiler_explained(True):
-        objective(prepare(Numbers(4), range(4), 0))
+        objective(prepare((Numbers(4)[i] for i in range(4)), 0))

@@ -54,7 +54,7 @@ def learned(recipe):
         loss = 0.0
         for number in (2 * step, 2 * step + 1):
             torch.manual_seed((SEED * 1_000_003 + epoch) * 1_000_003 + number)
-            batch = prepare(Numbers(), order(epoch)[2 * number : 2 * number + 2], epoch)
+            batch = prepare((Numbers()[i] for i in order(epoch)[2 * number : 2 * number + 2]), epoch)
             half = F.cross_entropy(task(batch.pixels), batch.targets) / 2
             half.backward()
             loss += half.item()

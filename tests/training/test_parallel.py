@@ -289,7 +289,7 @@ def test_compiled_blocks_learn_as_plain_ones(monkeypatch):
 
 def descent(task):
     """The losses of four steps of SGD on the same batch."""
-    batch = prepare(Numbers(4), range(4), 0)
+    batch = prepare((Numbers(4)[i] for i in range(4)), 0)
     optimiser = torch.optim.SGD(task.parameters(), lr=0.1)
     for _ in range(4):
         loss = Objective(task)(batch)
