@@ -7,7 +7,6 @@ import torch
 
 from swinkit.errors import UsageError
 from swinkit.models.catalogue import ALIASES, canonical, did_you_mean, find
-from swinkit.models.config import spec_from_json, spec_to_json
 from swinkit.models.counts import num_parameters
 from swinkit.models.specs import VARIANTS
 
@@ -107,12 +106,6 @@ def test_no_alias_is_a_name_or_given_twice() -> None:
     given = [alias for variant in VARIANTS.values() for alias in variant.aliases]
     assert len(given) == len(set(given)) == len(ALIASES)
     assert not set(given) & set(VARIANTS)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_a_spec_survives_json(name: str) -> None:
-    variant = VARIANTS[name]
-    assert spec_from_json(variant.family, spec_to_json(variant.spec)) == variant.spec
 
 
 @pytest.mark.parametrize(

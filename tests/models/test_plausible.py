@@ -10,10 +10,14 @@ from swinkit.models.config import family_of, spec_from_json, spec_to_json
 from swinkit.models.specs import VARIANTS
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_is_plausible(name: str):
-    spec = VARIANTS[name].spec
-    assert spec_from_json(family_of(spec), spec_to_json(spec)) == spec
+def test_every_variant_is_plausible_and_survives_json():
+    specs = {name: variant.spec for name, variant in VARIANTS.items()}
+    assert {
+        name: spec_from_json(family_of(spec), spec_to_json(spec)) for name, spec in specs.items()
+    } == specs
+    assert {name: family_of(spec) for name, spec in specs.items()} == {
+        name: variant.family for name, variant in VARIANTS.items()
+    }
 
 
 @pytest.mark.parametrize(

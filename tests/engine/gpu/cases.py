@@ -7,7 +7,6 @@ Whether Triton interprets is settled when it is imported, so this needs a proces
 import copy
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -460,13 +459,15 @@ def test_attached_attention_is_exported_with_its_operator(kernels: Counted):
     torch.testing.assert_close(program.module()(x), mixer(x), atol=1e-5, rtol=1e-5)
 
 
-V1 = ("swin_v1_ape_a", "timm_swin_a", "tv_swin3d_a")
-V2 = ("swin_v2_a", "timm_swinv2_a", "tv_swin_v2_a", "hf_swinv2_a")
-QUICK = (*V1, *V2)  # the others take minutes
-ATTENTIVE = [case for case in golden.MODELS if case != "swin_mlp_a"]
+BY_DAY = ("swin_v1_ape_a", "timm_swinv2_a", "tv_swin3d_a")  # each takes ten seconds, and the others minutes
+REFERENCES = [
+    pytest.param(case, marks=[] if case in BY_DAY else pytest.mark.nightly)
+    for case in golden.MODELS
+    if case != "swin_mlp_a"  # has no attention
+]
 
 
-@pytest.mark.parametrize("case", ATTENTIVE if "EVERY_CASE" in os.environ else QUICK)
+@pytest.mark.parametrize("case", REFERENCES)
 def test_a_reference_is_met_through_the_kernels(
     shared: Path, case: str, kernels: Counted, monkeypatch: pytest.MonkeyPatch
 ):
