@@ -193,7 +193,7 @@ def test_an_evaluation_takes_no_more_at_a_time_than_is_known_to_fit(tmp_path, gi
 
 
 def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned("sample-7"))
     made = trained(tmp_path, recipe())
     skipped = [event for event in events(tmp_path) if event["event"] == "skipped"]
     assert [event["epoch"] for event in skipped] == [1, 2]
@@ -205,7 +205,7 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkey
 
 def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr("swinkit.runs.logger.LOGGED_EVERY", 1)
-    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned("sample-7"))
     trained(tmp_path, recipe())
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     read = [json.loads(line, parse_constant=pytest.fail) for line in lines]
@@ -214,12 +214,13 @@ def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
 
 def poisoned(name):
     """Loading where one sample is not finite."""
-    load = Numbers.load
+    read = Numbers.__getitem__
 
-    def loaded(self, index):
-        return load(self, index) * (math.nan if self.ids[index] == name else 1.0)
+    def sample(self, index):
+        found = read(self, index)
+        return replace(found, image=found.image * (math.nan if found.id == name else 1.0))
 
-    return loaded
+    return sample
 
 
 def test_too_many_such_steps_in_a_row_stop_it(tmp_path, monkeypatch):
