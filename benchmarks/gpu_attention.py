@@ -25,9 +25,7 @@ from swinkit.core.kernels import fused
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
-from swinkit.engine.gpu import fallback as support
-from swinkit.engine.gpu import reference as twin
-from swinkit.engine.gpu import tuning
+from swinkit.engine.gpu import fallback, reference, tuning
 from swinkit.errors import EnvironmentProblem, SwinkitError
 from swinkit.models.catalogue import find
 from swinkit.models.families import SpecV2
@@ -115,7 +113,7 @@ def floors(chosen: Sequence[Stage]) -> str:
 def by_sdpa(
     qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
 ) -> Tensor:
-    """As `twin.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
+    """As `reference.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
     q, k, v = layout.partition(qkv).unflatten(-1, (3, num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
@@ -127,8 +125,8 @@ def candidates() -> dict[str, Attention]:
     """By name; the kernels are imported here, since they need Triton."""
     from swinkit.engine.gpu.attention import attention
 
-    compiled = torch.compile(twin.attention, fullgraph=True, dynamic=False)
-    return {"kernels": attention, "twin": twin.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
+    compiled = torch.compile(reference.attention, fullgraph=True, dynamic=False)
+    return {"kernels": attention, "twin": reference.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
 
 
 def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:
@@ -221,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if not torch.cuda.is_available():
             raise EnvironmentProblem("measuring needs a GPU, and torch finds none here; --floors needs none")
-        if not support.installed():
+        if not fallback.has_triton():
             raise EnvironmentProblem("measuring needs Triton: pip install triton")
         for line in tuned(chosen) if options.tune else measured(chosen):
             print(line, flush=True)

@@ -80,9 +80,9 @@ def with_kernels(model: BareClassifier) -> BareClassifier:
         EnvironmentProblem: Triton is not installed.
     """
     from swinkit.engine.gpu.attach import attach
-    from swinkit.engine.gpu.fallback import installed
+    from swinkit.engine.gpu.fallback import has_triton
 
-    if not installed():
+    if not has_triton():
         raise EnvironmentProblem("not installed: triton")
     attach(model)
     return model
@@ -94,12 +94,12 @@ def engine(case: Case, _: Environment) -> Built:
     Raises:
         EnvironmentProblem: the native code has not been compiled.
     """
-    from swinkit.engine.attach import attached
-    from swinkit.engine.cpu.build import ready
+    from swinkit.engine.attach import copy_with_engines
+    from swinkit.engine.cpu.build import find_library
 
-    if ready() is None:
+    if find_library() is None:
         raise EnvironmentProblem("not built: swinkit optimize")
-    return Built(workload_of(attached(build_classifier(case).eval()), case))
+    return Built(workload_of(copy_with_engines(build_classifier(case).eval()), case))
 
 
 def compiled(case: Case, _: Environment) -> Built:

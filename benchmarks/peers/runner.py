@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
+from swinkit.engine.statistics import MIN_ROUNDS
+
 from .candidates import Candidate
 from .cases import Case
 from .process import WORKER, Failed, Missing, Process, child_environment
 from .record import FAILED, MEASURED, MISSING, CaseRecord, Result
-from .statistics import MIN_ROUNDS
 
 MAX_ROUNDS = 40
 ROUND = 0.4  # seconds of a candidate in a round; one call at least

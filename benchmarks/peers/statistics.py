@@ -7,10 +7,9 @@ round, which needs the single times of all rounds and an interval of their ratio
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
 
-CONFIDENCE = 0.95  # of the interval of the median
-MIN_ROUNDS = 6  # fewest rounds with such an interval
+from swinkit.engine.statistics import MIN_ROUNDS, median_interval
+
 SMALLEST_DIFFERENCE = 0.01  # relative; a smaller one is a tie, however certain it is
 
 
@@ -61,21 +60,6 @@ def quartiles(values: Sequence[float]) -> Quartiles:
 
 
 def speed_up(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
-    """Divide their times by ours, round by round, so that a slow round affects neither.
-
-    The interval is the sign test's, which assumes nothing about the distribution of the ratios.
-    """
-    ratios = sorted(their / our for their, our in zip(theirs, ours, strict=False))
-    outside = outside_interval(len(ratios))
-    return Ratio(statistics.median(ratios), ratios[outside], ratios[-1 - outside], len(ratios))
-
-
-def outside_interval(count: int) -> int:
-    """Return how many of `count` sorted values lie outside the interval at either end.
-
-    A value falls below the true median with probability 1/2, so that their number is binomial.
-    """
-    probability, k = 0.0, 0
-    while (probability := probability + comb(count, k) / 2**count) <= (1 - CONFIDENCE) / 2:
-        k += 1
-    return max(0, k - 1)
+    """Divide their times by ours, round by round, so that a slow round affects neither."""
+    interval = median_interval([their / our for their, our in zip(theirs, ours, strict=False)])
+    return Ratio(interval.median, interval.low, interval.high, min(len(theirs), len(ours)))

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from swinkit.engine.peak_memory import PeakMemory
+
 from .builders import BUILDERS, Environment
 from .cases import Case
 from .ipc import receive, send, serve_pipe
-from .memory import PeakMemory
 from .verification import relative_difference
 from .workload import synchronize
 

@@ -288,7 +288,7 @@ def optimize(model: Model) -> Model:
     For a model on the CPU the engine is compiled first, unless it was before, which takes seconds. Where that
     fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
-    from .engine.attach import attached
+    from .engine.attach import copy_with_engines
     from .engine.cpu.build import build as build_engine
 
     if all(weight.device.type == "cpu" for weight in model.parameters()):
@@ -296,7 +296,7 @@ def optimize(model: Model) -> Model:
             build_engine()
         except EnvironmentProblem as problem:
             logger.warning("%s", problem)
-    return attached(model)
+    return copy_with_engines(model)
 
 
 def push(
@@ -380,7 +380,7 @@ def evaluate(
     """
     from .tasks.registry import task_type_of
     from .tasks.task import Task
-    from .zoo.hub_data import located
+    from .zoo.hub_data import locate_data
 
     require(batch_size >= 1, "batch_size", batch_size, "1 or more")
     require(workers >= 0, "workers", workers, "0 or more")
@@ -388,7 +388,7 @@ def evaluate(
         kind = type(model).__name__
         raise UsageError(f"a {kind} has no head to evaluate; give a classifier or a pre-trained model")
     task_type = task_type_of(model)
-    samples = task_type.samples(model, located(data), split)
+    samples = task_type.samples(model, locate_data(data), split)
     return task_type.evaluate(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
 

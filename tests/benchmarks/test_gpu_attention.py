@@ -6,8 +6,7 @@ import torch
 from benchmarks import gpu_attention
 from benchmarks.gpu_attention import Stage, by_sdpa, floors, main, stages
 from swinkit.core.windows import PadThenRoll
-from swinkit.engine.gpu import reference as twin
-from swinkit.engine.gpu import tuning
+from swinkit.engine.gpu import reference, tuning
 
 SMALL = Stage("small", 1, PadThenRoll((8, 8), (4, 4), (2, 2)), heads=2, channels=32, cosine=True, batch=2)
 
@@ -31,7 +30,7 @@ def test_the_last_stage_has_no_shift_where_one_window_covers_it() -> None:
 def test_torchs_attention_answers_as_the_twin() -> None:
     qkv, padding, bias = (x.double() for x in SMALL.sources("cpu"))
     arguments = (qkv, padding, bias, SMALL.layout, SMALL.heads, SMALL.similarity().double())
-    torch.testing.assert_close(by_sdpa(*arguments), twin.attention(*arguments))
+    torch.testing.assert_close(by_sdpa(*arguments), reference.attention(*arguments))
 
 
 def test_without_a_gpu_one_line_says_so(

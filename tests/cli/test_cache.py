@@ -72,7 +72,7 @@ def test_one_checkpoint_is_deleted_or_all(folder: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err.startswith("1 file deleted")
     assert set(rows(capsys)) == {OTHER}
     assert main(["cache", "clear"]) == 0
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [".locks", "notes.txt"]
 
 
 def test_nothing_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.core.moe.dispatch import Policy, dispatch
+from swinkit.core.moe.dispatch import DispatchPolicy, dispatch
 
 policies = st.builds(
-    Policy,
+    DispatchPolicy,
     top_k=st.integers(1, 3),
     capacity_factor=st.sampled_from([-1.0, -0.5, 0.0, 0.3, 1.0, 1.25, 2.0]),
     multiple=st.sampled_from([1, 2, 4]),
@@ -63,7 +63,7 @@ def test_what_is_gathered_comes_back_weighted(policy, n, experts, seed):
 @given(st.integers(1, 60), st.integers(3, 8), st.integers(0, 10**6), st.integers(1, 3))
 def test_when_an_expert_is_full_the_surest_tokens_are_in(n, experts, seed, top_k):
     scores = scores_of(n, experts, seed, coarse=False)
-    policy = Policy(top_k=top_k, capacity_factor=0.5, prioritised=True)
+    policy = DispatchPolicy(top_k=top_k, capacity_factor=0.5, prioritised=True)
     plan, sure = dispatch(scores, policy), scores.amax(1)
     for k in range(top_k):
         for expert in range(experts):
@@ -76,7 +76,7 @@ def test_when_an_expert_is_full_the_surest_tokens_are_in(n, experts, seed, top_k
 @given(st.integers(1, 60), st.integers(3, 8), st.integers(0, 10**6), st.booleans())
 def test_second_choices_stand_behind_all_first_ones_and_early_tokens_before_late(n, experts, seed, coarse):
     plan = dispatch(
-        scores_of(n, experts, seed, coarse), Policy(top_k=2, capacity_factor=1.0, prioritised=False)
+        scores_of(n, experts, seed, coarse), DispatchPolicy(top_k=2, capacity_factor=1.0, prioritised=False)
     )
     for expert in range(experts):
         tokens, choices = (plan.expert == expert).nonzero(as_tuple=True)
@@ -97,21 +97,21 @@ def test_second_choices_stand_behind_all_first_ones_and_early_tokens_before_late
     ],
 )
 def test_capacity_is_the_even_share_times_the_factor(n, experts, top_k, factor, multiple, expected):
-    policy = Policy(top_k=top_k, capacity_factor=factor, multiple=multiple)
+    policy = DispatchPolicy(top_k=top_k, capacity_factor=factor, multiple=multiple)
     assert dispatch(torch.rand(n, experts).softmax(1), policy).capacity == expected
 
 
 def test_a_factor_of_zero_makes_as_many_slots_as_are_needed_and_one_below_at_most_so_many():
     scores = torch.eye(4)[[0, 0, 0, 0, 0, 1, 2, 2]].softmax(1)  # five tokens want the first expert
     for factor, expected in ((0.0, 5), (-1.0, 2), (-2.0, 4), (-4.0, 5)):
-        assert dispatch(scores, Policy(top_k=1, capacity_factor=factor)).capacity == expected
+        assert dispatch(scores, DispatchPolicy(top_k=1, capacity_factor=factor)).capacity == expected
 
 
 def test_weights_sum_to_one_if_normalised_and_are_the_scores_if_not():
     scores = torch.rand(20, 5).softmax(1)
     best = scores.topk(2).values
-    assert torch.equal(dispatch(scores, Policy(top_k=2, capacity_factor=0)).weight, best)
-    normalised = dispatch(scores, Policy(top_k=2, capacity_factor=0, normalised=True)).weight
+    assert torch.equal(dispatch(scores, DispatchPolicy(top_k=2, capacity_factor=0)).weight, best)
+    normalised = dispatch(scores, DispatchPolicy(top_k=2, capacity_factor=0, normalised=True)).weight
     torch.testing.assert_close(normalised, best / best.sum(1, keepdim=True))
-    alone = dispatch(scores, Policy(top_k=1, capacity_factor=0, normalised=True)).weight
+    alone = dispatch(scores, DispatchPolicy(top_k=1, capacity_factor=0, normalised=True)).weight
     assert torch.equal(alone, best[:, :1])  # else the router would learn nothing

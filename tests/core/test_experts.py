@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from swinkit.core.moe.balance import BALANCES
-from swinkit.core.moe.dispatch import Policy
+from swinkit.core.moe.dispatch import DispatchPolicy
 from swinkit.core.moe.experts import ExpertMLPs, Experts
 from swinkit.core.moe.routers import CosineRouter, LinearRouter
 
@@ -29,7 +29,7 @@ def layer(
         CosineRouter(C, num_experts, noise, 5) if router == "cosine" else LinearRouter(C, num_experts, noise)
     )
     mlps = ExpertMLPs(num_experts, C, 8, dropout=dropout, output_bias=output_bias)
-    chosen = Policy(**{"top_k": 1, "capacity_factor": 0.0, **policy})
+    chosen = DispatchPolicy(**{"top_k": 1, "capacity_factor": 0.0, **policy})
     return stirred(Experts(gate, mlps, chosen, BALANCES[balance])).eval()
 
 

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.core.spec import BORDER_NAMES, Size
-from swinkit.engine.attach import attached
+from swinkit.engine.attach import copy_with_engines
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.models.catalogue import VARIANTS
 from swinkit.models.families import SpecMLP
 from tests.models.small import PIXELS, small
+
+pytestmark = pytest.mark.slow
 
 CLOSE = 2e-6  # fp32 rounds by 6e-8; a small model does so some dozens of times in a row
 
@@ -25,7 +27,7 @@ def apart(model: Swin, pixels: Tensor) -> float:
     """
     with torch.inference_mode():
         exact = copy.deepcopy(model).double()(pixels.double())
-        found = attached(model)(pixels)
+        found = copy_with_engines(model)(pixels)
     assert [x.shape for x in found] == [x.shape for x in exact]
     pairs = zip(found, exact, strict=True)
     return max(float((a.double() - b).abs().max() / b.abs().max()) for a, b in pairs)
@@ -145,7 +147,7 @@ def threads():
 @pytest.mark.parametrize("family", ["v1", "v2", "video"])
 def test_threads_and_neighbours_change_no_bit(engine, threads, family):
     """With many threads for few rows, columns are shared out instead of rows."""
-    model, pixels = attached(small(family)), torch.randn(3, 3, *PIXELS[family])
+    model, pixels = copy_with_engines(small(family)), torch.randn(3, 3, *PIXELS[family])
     with torch.inference_mode():
         alone = torch.cat([model(image[None])[-1] for image in pixels])
         for number in (1, 2, 7):

@@ -35,12 +35,12 @@ def script(folder: Path, name: str, text: str) -> Path:
 
 
 def test_asking_whether_it_is_ready_builds_nothing(empty):
-    assert build.ready() is None
+    assert build.find_library() is None
     assert not empty.exists()
 
 
 def test_a_built_engine_is_found(engine):
-    assert build.ready() is engine
+    assert build.find_library() is engine
     assert engine.path.name.startswith("swinkit-")
 
 
@@ -55,7 +55,7 @@ def test_without_a_compiler_one_line_says_what_to_install(empty, monkeypatch):
 
 def test_a_cpu_that_is_too_old_is_told(empty, monkeypatch):
     monkeypatch.setattr(build, "instruction_set", lambda: None)
-    assert build.ready() is None
+    assert build.find_library() is None
     with pytest.raises(EnvironmentProblem, match="AVX2, AVX-512 or NEON"):
         build.build()
 
@@ -83,10 +83,10 @@ def test_a_folder_that_cannot_be_written_is_told(empty, monkeypatch):
 
 
 def test_a_damaged_library_is_as_good_as_none_and_is_built_anew(engine, empty, monkeypatch, caplog):
-    path = build.place(build.instruction_set())
+    path = build.library_path(build.instruction_set())
     path.parent.mkdir()
     path.write_text("no library")
-    assert build.ready() is None
+    assert build.find_library() is None
     assert "cannot be loaded" in caplog.text
     copy = script(empty.parent, "copy", COPY.format(engine.path))
     monkeypatch.setenv("CXX", str(copy))
@@ -112,7 +112,7 @@ def test_a_build_that_is_killed_leaves_no_half(engine, empty, monkeypatch):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert list(empty.glob("*.so")) == []
-    assert build.ready() is None
+    assert build.find_library() is None
     (left,) = empty.glob("building-*")
     os.utime(left, (0, 0))
     copy = script(empty.parent, "copy", COPY.format(engine.path))
@@ -122,15 +122,15 @@ def test_a_build_that_is_killed_leaves_no_half(engine, empty, monkeypatch):
 
 
 def test_the_name_tells_sources_and_instruction_set_apart(monkeypatch, tmp_path):
-    names = {build.place(name).name for name in build.INSTRUCTION_SETS}
+    names = {build.library_path(name).name for name in build.INSTRUCTION_SETS}
     assert len(names) == len(build.INSTRUCTION_SETS)
     (tmp_path / "engine.cpp").write_text("int other;")
     monkeypatch.setattr(build, "SOURCES", tmp_path)
-    build.digest.cache_clear()
+    build.hash_sources.cache_clear()
     try:
-        assert build.place("avx2").name not in names
+        assert build.library_path("avx2").name not in names
     finally:
-        build.digest.cache_clear()
+        build.hash_sources.cache_clear()
 
 
 def test_every_source_is_in_the_package(root):

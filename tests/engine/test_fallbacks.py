@@ -20,17 +20,18 @@ from swinkit import api
 from swinkit.core.backbone import Stage, Swin
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Size
-from swinkit.engine.attach import attached
-from swinkit.engine.cpu import packed_module as snapshot
-from swinkit.engine.cpu import windows
+from swinkit.engine.attach import copy_with_engines
+from swinkit.engine.cpu import packed_module, windows
 from tests.models.small import PICTURE, small
+
+pytestmark = pytest.mark.slow
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}
 
 
 @pytest.fixture
 def model(engine) -> Swin:
-    return attached(small())
+    return copy_with_engines(small())
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def answer(model: nn.Module, pixels: Tensor) -> Tensor:
 
 def test_names_classes_and_the_given_model_stay(engine):
     given = small()
-    made = attached(given)
+    made = copy_with_engines(given)
     assert list(made.state_dict()) == list(given.state_dict())
     assert all(a is b for a, b in zip(made.parameters(), given.parameters(), strict=True))
     assert [type(module) for module in made.modules()] == [type(module) for module in given.modules()]
@@ -271,9 +272,9 @@ def test_any_part_may_be_exchanged_before_and_after_the_engine_is_attached(engin
     exchange(twin)
     if before:
         exchange(model)
-        model = attached(model)
+        model = copy_with_engines(model)
     else:
-        model = attached(model)
+        model = copy_with_engines(model)
         answer(model, pixels)
         exchange(model)
     assert not torch.allclose(twin(pixels)[-1], as_built, rtol=1e-3, atol=1e-3)
@@ -284,7 +285,7 @@ def test_a_stage_of_another_class_is_told(engine, caplog):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
     model = small()
     a_stage(model)
-    attached(model)
+    copy_with_engines(model)
     assert "a Halving runs block by block: it is unknown to the engine" in caplog.messages
 
 
@@ -363,7 +364,7 @@ def test_what_is_no_number_stays_none(model, pixels):
 def test_the_default_precision_is_none_of_its_business(model, pixels, default):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)  # packed anew
-    windows.tables.cache_clear()
+    windows.tables_of.cache_clear()
     torch.set_default_dtype(default)
     try:
         found = answer(model, pixels)
@@ -375,14 +376,14 @@ def test_the_default_precision_is_none_of_its_business(model, pixels, default):
 def test_the_default_device_is_none_of_its_business(model, pixels):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)
-    windows.tables.cache_clear()
+    windows.tables_of.cache_clear()
     with torch.device("meta"):
         assert torch.equal(answer(model, pixels), expected)
 
 
 def test_several_python_threads_may_call_one_model(model):
     """Also the first time, with more sizes than are kept, and while weights change."""
-    given = [torch.randn(1, 3, size, 32) for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4)]
+    given = [torch.randn(1, 3, size, 32) for size in range(20, 20 + 4 * 2 * packed_module.GRIDS, 4)]
     expected = [answer(model, x) for x in given]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -406,7 +407,7 @@ def test_several_python_threads_may_call_one_model(model):
 def test_weights_of_inference_mode_take_the_plain_path(engine, pixels):
     """Nothing tells when they change."""
     with torch.inference_mode():
-        model = attached(small())
+        model = copy_with_engines(small())
         before = model(pixels)[-1]
         model.embed.proj.weight.mul_(2)
         assert not torch.allclose(model(pixels)[-1], before)
@@ -427,14 +428,14 @@ def test_a_copy_has_its_own_weights(model, pixels, copied):
 
 
 def test_many_sizes_keep_few_tables(model):
-    for size in range(20, 20 + 4 * 2 * snapshot.GRIDS, 4):
+    for size in range(20, 20 + 4 * 2 * packed_module.GRIDS, 4):
         answer(model, torch.randn(1, 3, size, size))
-    assert len(model.stages[0].forward.packed.grids) == snapshot.GRIDS
+    assert len(model.stages[0].forward.packed.grids) == packed_module.GRIDS
 
 
 def test_without_the_engine_models_run_as_they_are(monkeypatch, tmp_path, pixels):
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
-    model = attached(small())
+    model = copy_with_engines(small())
     assert torch.equal(answer(model, pixels), plain(model)(pixels))
 
 

@@ -6,7 +6,7 @@ import pytest
 from torch import Tensor
 
 from swinkit.core.backbone import Swin
-from swinkit.engine.attach import attached, stages
+from swinkit.engine.attach import copy_with_engines, stages
 from swinkit.engine.cpu import fallback as refusals
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
@@ -16,6 +16,8 @@ from tests.golden.case import MODELS, Case, without_gradients
 from tests.golden.reference import Reference
 from tests.golden.trace import Headed, Trace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", MODELS)
 def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
@@ -23,7 +25,7 @@ def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):
     traced, counted = compare.trace, []
 
     def whole(model: Headed | Pyramid, pixels: Tensor) -> Trace:
-        found, fast = traced(model, pixels), attached(model)
+        found, fast = traced(model, pixels), copy_with_engines(model)
         stages = [module.forward for module in fast.modules() if "forward" in vars(module)]
         answer = fast(pixels)
         counted.append(sum(native.packed is not None for native in stages))

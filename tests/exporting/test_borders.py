@@ -8,7 +8,7 @@ import torch
 from swinkit.core.spec import Size
 from swinkit.exporting import verify as proving
 from swinkit.exporting.convert import convert_model
-from swinkit.exporting.source import Subject
+from swinkit.exporting.source import Source
 from swinkit.exporting.targets import dialect_for
 from swinkit.weights.agreement import differing_stages
 from swinkit.weights.dialect_table import dialect_named
@@ -50,11 +50,11 @@ def test_other_borders_are_told(changes: dict, to: str, crop: Size, warnings: li
 def test_the_warning_is_right(to: str, crop: Size, tmp_path: Path):
     """Answers differ under the target's borders exactly where the warning says so."""
     model = classifier(crop=crop) if to != "openmmlab-fork" else classifier(crop=crop).backbone
-    subject = Subject.of(model)
-    dialect = dialect_named(dialect_for(to, subject))
+    source = Source.of(model)
+    dialect = dialect_named(dialect_for(to, source))
     x = torch.randn(1, 3, *crop)
-    own = subject.answers(model, x)[0]
-    with proving.under(model, dialect.border, dialect.clipped_bias) as other:
-        theirs = subject.answers(other, x)[0]
-    told = differing_stages(subject.spec, dialect.border, dialect.clipped_bias, crop)
+    own = source.answers(model, x)[0]
+    with proving.with_borders(model, dialect.border, dialect.clipped_bias) as other:
+        theirs = source.answers(other, x)[0]
+    told = differing_stages(source.spec, dialect.border, dialect.clipped_bias, crop)
     assert bool(told) == (not torch.equal(own, theirs))

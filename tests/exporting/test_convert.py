@@ -20,7 +20,7 @@ from swinkit.exporting.libraries import Library
 from swinkit.exporting.verify import Proof
 from swinkit.tasks import from_checkpoint as foreign
 from swinkit.weights.configs import torchvision_arguments
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub_configs import Facts
 
 from ..parity.libraries import CLOSE, difference
 from .models import CUT, LABELS, THREE, classifier, pyramid, reconstructor

@@ -10,7 +10,7 @@ from swinkit import api
 from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.exporting import files
 from swinkit.exporting.convert import convert_model
-from swinkit.exporting.files import same, write_tensors
+from swinkit.exporting.files import is_same, write_tensors
 from swinkit.files.tensors import read_state
 
 from .models import classifier
@@ -98,10 +98,10 @@ def test_every_type_of_tensor_survives_to_the_bit(name: str, tmp_path: Path):
     write_tensors(tmp_path / name, state)
     written = read_state(tmp_path / name)
     assert written.keys() == state.keys()
-    assert all(same(written[key], state[key].contiguous()) for key in state)
+    assert all(is_same(written[key], state[key].contiguous()) for key in state)
 
 
 def test_negative_zero_is_not_zero():
-    assert not same(torch.tensor([0.0]), torch.tensor([-0.0]))
-    assert not same(torch.zeros(1), torch.zeros(1, dtype=torch.float16))
-    assert not same(torch.zeros(1), torch.zeros(2))
+    assert not is_same(torch.tensor([0.0]), torch.tensor([-0.0]))
+    assert not is_same(torch.zeros(1), torch.zeros(1, dtype=torch.float16))
+    assert not is_same(torch.zeros(1), torch.zeros(2))

@@ -26,7 +26,7 @@ from swinkit.runs.progress import Progress
 from swinkit.tasks.evaluation import write_evaluation
 from swinkit.tasks.results import save_picture
 from swinkit.weights.load import canonical
-from swinkit.zoo.cache import Record
+from swinkit.zoo.cache import DownloadRecord
 
 from ..exporting.models import classifier
 
@@ -65,6 +65,11 @@ def checkpoint(at: Path, number: int) -> None:
     Checkpoints(at / "a").save({"weights": LARGE}, Progress(epoch=number))
 
 
+def record(at: Path, number: int) -> None:
+    """What is known of a download."""
+    DownloadRecord("a" * 50_000, "", "", number, 0, "", compared=True).write(at / "a")
+
+
 def exported(name: str) -> Callable[[Path, int], None]:
     """A model in the layout of timm, as a file or folder of this name."""
 
@@ -88,9 +93,7 @@ WRITERS: dict[str, Callable[[Path, int], None]] = {
         at / "a.csv", {"x": Bad("x", "1" * 50_000, str(number))}
     ),
     "picture": lambda at, number: save_picture(Image.effect_noise((300, 300), 9 + number), at / "a.png"),
-    "record of a download": lambda at, number: Record("a" * 50_000, "", "", number, 0, "", True).write(
-        at / "a"
-    ),
+    "record of a download": record,
 }
 FAULTS = [
     OSError(errno.ENOSPC, "No space left on device"),

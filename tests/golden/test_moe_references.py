@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from swinkit.core.moe.dispatch import Policy, dispatch
+from swinkit.core.moe.dispatch import DispatchPolicy, dispatch
 from swinkit.models.families import SpecMoE
 from tests.golden.compare import FAILED, NOT_COVERED, OK, check
 from tests.golden.microsoft_moe import moe, settled
@@ -62,7 +62,7 @@ def test_what_routers_decide_is_compared_exactly_and_their_losses_too(shared, tm
 def test_tokens_that_rounding_alone_tells_apart_may_be_served_in_any_order():
     """But not across the capacity, where one of them would be dropped instead of the other."""
     scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.8 + 1e-7, 0.2], [0.6, 0.4]])
-    plan = dispatch(scores, Policy(top_k=1, capacity_factor=1.5))
+    plan = dispatch(scores, DispatchPolicy(top_k=1, capacity_factor=1.5))
     sureness, ours = scores.amax(1), [0, 2, 1, 3]
     assert (plan.turn.flatten().tolist(), plan.capacity) == (ours, 3)
     for theirs, right in (([0, 1, 2, 3], True), ([1, 2, 0, 3], False), ([0, 2, 1, 5], False)):

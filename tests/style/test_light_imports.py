@@ -32,12 +32,13 @@ TOLD = {  # command: what it prints
     "recipes": "imagenet-swin-t ",
     "recipes show imagenet-swin-t --json": '"variant": "swin-t"',
 }
-EXPLAINED = ("train --help", "pretrain swin-t --help", "evaluate --help")
+EXPLAINED = ("train --help", "pretrain swin-t --help", "evaluate --help", "bench --help")
 REFUSED = (
     "train cifar10-swin-pico data=x out=y epochs=3",
     "train cifar10-swin-pico data=x out=y schedule.epochs=three",
     "train cifar10-swin-pico schedule.epochs=3",
     "evaluate swin-t/imagenet-1k splat=val",
+    "bench swim-t",
 )
 FACTS = (
     "swinkit",

@@ -18,9 +18,9 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.from_checkpoint import architecture, load_file, published_preprocess, routed, usual_size
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.buffers import coordinates
-from swinkit.weights.dialect import Reading
+from swinkit.weights.dialect import Translation
 from swinkit.weights.load import canonical, export_weights
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub_configs import Facts
 
 from ..weights.models import classifier as five_classes
 
@@ -192,14 +192,14 @@ def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path:
     assert routed(chosen["swin-moe-s-8e"], "the tensors and the file's name") == []
 
 
-def moe_reading(name: str) -> Reading:
+def moe_reading(name: str) -> Translation:
     """What is read of a published Swin-MoE, on the meta device, with the coordinates that Microsoft keeps."""
     spec = VARIANTS[name].spec
     with torch.device("meta"):
         model = build(spec)
     mixer = "backbone.stages.{}.blocks.0.token_mixer.bias.coordinates"
     kept = {mixer.format(stage): coordinates(spec, stage) for stage in range(len(spec.depths))}
-    return Reading(canonical(model), kept, {}, (), (), ())
+    return Translation(canonical(model), kept, {}, (), (), ())
 
 
 def test_a_dialect_can_be_said_where_two_fit(tmp_path: Path):

@@ -9,7 +9,7 @@ from swinkit.errors import DataError, UsageError
 from swinkit.tasks.from_checkpoint import load_file
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.load import export_weights, load_weights
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub_configs import Facts
 
 from ..models.small import pixels, small, spec, stirred
 from ..weights.models import classifier

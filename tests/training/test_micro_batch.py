@@ -18,6 +18,8 @@ from swinkit.training.loop import train
 from .jobs import job, recipe
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MIB = 2**20
 

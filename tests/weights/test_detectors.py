@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from swinkit.errors import DataError
-from swinkit.files.state import State
+from swinkit.files.contents import State
 from swinkit.files.tensors import read_contents
 from swinkit.weights.dialect_table import DIALECTS, detect
 from swinkit.weights.load import canonical, export_weights, load_weights

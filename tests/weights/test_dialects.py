@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from swinkit.errors import DataError, UsageError
-from swinkit.files.state import State
+from swinkit.files.contents import State
 from swinkit.weights.dialect_table import DIALECTS, detect, dialect_named
 from swinkit.weights.load import canonical, export_weights, load_weights
 
@@ -59,9 +59,9 @@ def written(dialect: str, kind: str, family: str) -> State:
 
 def headless(state: State, dialect: str) -> State:
     """The backbone alone."""
-    plan = DIALECTS[dialect].plan(state)
-    assert plan is not None
-    beside = {theirs for theirs, ours in plan.renamed.items() if not ours[0].startswith("backbone.")}
+    match = DIALECTS[dialect].match(state)
+    assert match is not None
+    beside = {theirs for theirs, ours in match.renamed.items() if not ours[0].startswith("backbone.")}
     return {name: tensor for name, tensor in state.items() if name not in beside}
 
 

@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from swinkit.errors import DataError
-from swinkit.weights.inflate import inflate_embedding, inflate_table
 from swinkit.weights.load import export_weights, load_weights
-from swinkit.weights.resize import resize_table
+from swinkit.weights.resize import inflate_embedding, inflate_table, resize_table
 
 from ..models.small import small
 from .models import classifier

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from swinkit.core.patches import NormThenReduce, ReduceThenNorm
 from swinkit.errors import DataError
-from swinkit.files.state import State
+from swinkit.files.contents import State
 from swinkit.weights.dialect_table import DIALECTS, detect
-from swinkit.weights.dialects.openmmlab import published, unfolded
+from swinkit.weights.dialects.openmmlab import to_published_order, to_unfold_order
 from swinkit.weights.load import canonical, export_weights
 
 from ..models.small import stirred
@@ -65,8 +65,8 @@ def test_the_unfolded_order_is_another_than_the_published_one():
 def test_both_orders_hold_the_same_channels():
     """Published: the column of a token is slowest, its channel fastest; upstream the other way round."""
     channels = torch.arange(4 * 3).reshape(2, 2, 3)  # column, row, channel
-    assert unfolded(channels.flatten()).reshape(3, 2, 2)[2, 1, 0] == channels[0, 1, 2]
-    assert torch.equal(published(unfolded(channels.flatten())), channels.flatten())
+    assert to_unfold_order(channels.flatten()).reshape(3, 2, 2)[2, 1, 0] == channels[0, 1, 2]
+    assert torch.equal(to_published_order(to_unfold_order(channels.flatten())), channels.flatten())
 
 
 def test_the_extra_norms_of_the_largest_v2_come_back():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from swinkit.files.state import State
+from swinkit.files.contents import State
 from swinkit.weights.dialect_table import detect
 from swinkit.weights.infer import infer
 

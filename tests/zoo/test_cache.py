@@ -23,7 +23,7 @@ from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 from swinkit.weights.load import export_weights
 from swinkit.zoo import cache
-from swinkit.zoo.cache import Record, address_of, entries, fetch, locked, remove
+from swinkit.zoo.cache import DownloadRecord, address_of, entries, fetch, locked, remove
 from swinkit.zoo.checkpoints import Checkpoint, published
 from swinkit.zoo.paths import is_cached, place, root
 
@@ -62,8 +62,8 @@ def row(behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def names(folder: Path) -> set[str]:
-    """All files below a folder."""
-    return {path.name for path in folder.rglob("*") if path.is_file()}
+    """All files below a folder but the locks."""
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
 def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) -> None:
@@ -74,11 +74,11 @@ def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) 
     assert is_cached(row)
     assert len(behaviour.seen) == 1
     assert behaviour.seen[0][0] == "/SwinTransformer/storage/releases/download/v1.0.0/" + path.name
-    assert names(root()) == {path.name, f"{path.name}.json", f"{path.name}.lock"}
+    assert names(root()) == {path.name, f"{path.name}.json"}
 
 
 def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
-    record = Record.read(fetch(row, quiet))
+    record = DownloadRecord.read(fetch(row, quiet))
     assert record is not None
     assert (record.name, record.address, record.size) == (NAME, row.address, len(CONTENT))
     assert record.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -87,7 +87,7 @@ def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
 
 def test_a_published_hash_is_compared(row: Checkpoint) -> None:
     right = replace(row, sha256=hashlib.sha256(CONTENT).hexdigest()[:8])
-    record = Record.read(fetch(right, quiet))
+    record = DownloadRecord.read(fetch(right, quiet))
     assert record is not None
     assert record.compared
 
@@ -95,7 +95,7 @@ def test_a_published_hash_is_compared(row: Checkpoint) -> None:
 def test_a_file_of_another_hash_is_refused_and_not_kept(row: Checkpoint) -> None:
     with pytest.raises(DataError, match=r"its SHA-256 is [0-9a-f]{64}, but 12345678\.\.\. was published"):
         fetch(replace(row, sha256="12345678"), quiet)
-    assert names(root()) == {f"{place(row).name}.lock"}
+    assert not names(root())
 
 
 def test_a_file_that_changed_since_is_refused(row: Checkpoint) -> None:
@@ -120,7 +120,7 @@ def test_a_file_put_there_by_hand_is_taken_without_network(
     place(row).parent.mkdir(parents=True)
     place(row).write_bytes(CONTENT)
     path = fetch(row, quiet)
-    assert Record.read(path) is not None
+    assert DownloadRecord.read(path) is not None
     assert not behaviour.seen
 
 
@@ -267,7 +267,7 @@ def test_the_list_tells_what_is_there_and_removing_takes_only_that(row: Checkpoi
     stranger.unlink()
     fetch(row, quiet)
     remove(entries()[0])
-    assert list(root().iterdir()) == []
+    assert [path.name for path in root().iterdir()] == [".locks"]
 
 
 def test_what_another_process_downloads_is_not_removed(row: Checkpoint) -> None:
@@ -277,9 +277,8 @@ def test_what_another_process_downloads_is_not_removed(row: Checkpoint) -> None:
     assert path.exists()
 
 
-def test_a_lock_that_was_removed_with_its_file_keeps_nobody_apart(row: Checkpoint) -> None:
-    """Who waited for it takes a new one, so that those who come later wait in turn."""
-    path, lock = place(row), cache.beside(place(row), ".lock")
+def test_who_waits_for_a_lock_holds_it_next(row: Checkpoint) -> None:
+    path = place(row)
     entered, leave = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -292,7 +291,6 @@ def test_a_lock_that_was_removed_with_its_file_keeps_nobody_apart(row: Checkpoin
         thread.start()
         time.sleep(0.1)
         assert not entered.is_set()
-        lock.unlink()
     assert entered.wait(5)
     with pytest.raises(EnvironmentProblem, match="by another process"), locked(path, wait=False):
         pass

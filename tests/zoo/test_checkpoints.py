@@ -160,11 +160,11 @@ def test_a_rows_model_has_a_name_for_each_tensor_in_its_dialect(
 ) -> None:
     state = canonical(shell(task, variant, 10))
     theirs = DIALECTS[dialect].write(state)
-    plan = DIALECTS[dialect].plan(theirs)
-    assert plan is not None
-    assert plan.is_whole
-    assert not plan.unexplained
-    given = {name for move in plan.moves for name in move.given}
+    match = DIALECTS[dialect].match(theirs)
+    assert match is not None
+    assert match.is_whole
+    assert not match.unexplained
+    given = {name for move in match.moves for name in move.given}
     assert given >= set(state)
     assert all(name.endswith("experts.fc2_bias") for name in given - set(state))  # zeros, where it is off
 

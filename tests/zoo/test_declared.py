@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from swinkit.core.spec import Spec
 from swinkit.errors import DataError
-from swinkit.files.settings import Settings, read_settings
+from swinkit.files.typed_json import Settings, read_settings
 from swinkit.models.config import spec_from_json, spec_to_json
 from swinkit.models.families import SpecCR, SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.weights.configs import timm_cannot, timm_config, transformers_config
+from swinkit.zoo.hub_configs import Facts
 from swinkit.zoo.hub_configs_timm import HEEDED, LEFT_ALONE, from_timm
 from swinkit.zoo.hub_configs_transformers import from_transformers
-from swinkit.zoo.metadata import Facts
 
 PUBLISHED = {  # as timm writes it for its own checkpoints
     "architecture": "swin_base_patch4_window12_384",

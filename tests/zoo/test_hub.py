@@ -12,8 +12,8 @@ from safetensors.torch import save
 
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.weights.load import canonical
-from swinkit.zoo.hub import Repository, fetch, opened
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub import Repository, fetch, open_repository
+from swinkit.zoo.hub_configs import Facts
 
 from ..weights.models import classifier
 from .hub_server import connected
@@ -78,7 +78,7 @@ def test_a_revision_is_a_branch_or_a_commit(hub: Hub):
 @pytest.mark.parametrize("name", ["hf:swin", "hf:a/b/c", "hf:a b/c", "hf:", "hf:a/b@", "hf:../..@x y"])
 def test_what_is_no_name_is_refused_before_anything_is_asked(hub: Hub, name: str):
     with pytest.raises(UsageError, match="names no repository"):
-        opened(name)
+        open_repository(name)
     assert hub.asked == []
 
 

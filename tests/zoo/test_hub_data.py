@@ -8,7 +8,7 @@ from huggingface_hub import constants
 from swinkit.cli.main import main
 from swinkit.data.find_dataset import find_samples
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
-from swinkit.zoo.hub_data import located
+from swinkit.zoo.hub_data import locate_data
 
 from ..data.pictures import picture, table
 from .hub_server import connected
@@ -35,7 +35,7 @@ def tables(tmp_path):
 
 def test_tables_are_downloaded_and_code_is_not(hub, tables):
     hub.put(NAME, {**tables, "pets.py": b"print('run')", "README.md": b"# a card", "weights.bin": b"x"})
-    folder = located(f"hf:{NAME}")
+    folder = locate_data(f"hf:{NAME}")
     samples = find_samples(folder, "train")
     assert (len(samples), samples.classes) == (6, ("cat", "dog"))
     read = {line.split("/")[-1] for line in hub.asked if "/resolve/" in line}
@@ -44,7 +44,7 @@ def test_tables_are_downloaded_and_code_is_not(hub, tables):
 
 def test_folders_of_pictures_are_a_layout_too(hub):
     hub.put(NAME, {f"train/{name}/{i}.PNG": picture(i) for i, name in enumerate(("cat", "dog"))})
-    samples = find_samples(located(f"hf:{NAME}"), "train")
+    samples = find_samples(locate_data(f"hf:{NAME}"), "train")
     assert samples.classes == ("cat", "dog")
     assert int(samples[1].image[0, 0, 0]) == 1
 
@@ -53,7 +53,8 @@ def test_a_revision_stays_what_it_is(hub):
     first = hub.put(NAME, {"train/cat/0.png": picture(1)})
     hub.put(NAME, {"train/cat/0.png": picture(2)})
     read = [
-        int(find_samples(located(f"hf:{NAME}{at}"), "train")[0].image[0, 0, 0]) for at in ("", f"@{first}")
+        int(find_samples(locate_data(f"hf:{NAME}{at}"), "train")[0].image[0, 0, 0])
+        for at in ("", f"@{first}")
     ]
     assert read == [2, 1]
 
@@ -61,17 +62,17 @@ def test_a_revision_stays_what_it_is(hub):
 @pytest.mark.parametrize("way", ["swinkit", "huggingface_hub"])
 def test_offline_nothing_is_asked_and_what_is_there_is_read(hub, way, monkeypatch):
     hub.put(NAME, {"train/cat/0.png": picture(1)})
-    folder = located(f"hf:{NAME}")
+    folder = locate_data(f"hf:{NAME}")
     hub.asked.clear()
     if way == "swinkit":
         monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     else:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert located(f"hf:{NAME}") == folder
+    assert locate_data(f"hf:{NAME}") == folder
     with pytest.raises(
         EnvironmentProblem, match=r"hf:me/other: .* downloaded before, and the network is forbidden"
     ):
-        located("hf:me/other")
+        locate_data("hf:me/other")
     assert hub.asked == []
 
 
@@ -79,10 +80,10 @@ def test_a_download_that_broke_off_is_not_taken_for_the_whole(hub, monkeypatch):
     hub.put(NAME, {f"train/cat/{i}.png": picture(i) for i in range(3)})
     hub.fail("1.png", status=404, times=99)
     with pytest.raises((EnvironmentProblem, DataError)):
-        located(f"hf:{NAME}")
+        locate_data(f"hf:{NAME}")
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     with pytest.raises(EnvironmentProblem, match="not, or not wholly, downloaded before"):
-        located(f"hf:{NAME}")
+        locate_data(f"hf:{NAME}")
 
 
 def test_what_holds_no_data_is_told_where_to_find_some(hub):
@@ -90,18 +91,18 @@ def test_what_holds_no_data_is_told_where_to_find_some(hub):
     with pytest.raises(
         DataError, match=r"holds no pictures, tables or shards; .*hf:me/pets@refs/convert/parquet"
     ):
-        located(f"hf:{NAME}")
+        locate_data(f"hf:{NAME}")
 
 
 def test_wrong_names_and_missing_sets_are_told(hub):
     with pytest.raises(UsageError, match="names no repository"):
-        located("hf:pets")
+        locate_data("hf:pets")
     with pytest.raises(DataError, match="hf:me/none: no such repository on the hub"):
-        located("hf:me/none")
+        locate_data("hf:me/none")
 
 
 def test_a_path_is_a_path():
-    assert located("some/folder") == Path("some/folder")
+    assert locate_data("some/folder") == Path("some/folder")
 
 
 def test_a_training_takes_the_hubs_data_and_goes_on_without_the_network(
@@ -124,4 +125,4 @@ def test_a_hub_that_is_not_there_is_told(hub, monkeypatch):
     with pytest.raises(
         EnvironmentProblem, match=r"hf:me/pets: the hub cannot be reached .*; try again later, or download"
     ):
-        located(f"hf:{NAME}")
+        locate_data(f"hf:{NAME}")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from swinkit.zoo.progress import shown
+from swinkit.zoo.progress import progress_bar
 
 
 class Terminal(io.StringIO):
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_file_gets_a_line_at_each_quarter(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown("downloading x") as watch:
+    with progress_bar("downloading x") as watch:
         for have in range(0, 4_000_001, 100_000):
             watch(have, 4_000_000)
     assert capsys.readouterr().err.splitlines() == [
@@ -25,7 +25,7 @@ def test_a_file_gets_a_line_at_each_quarter(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_goes_on_begins_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown("downloading x") as watch:
+    with progress_bar("downloading x") as watch:
         watch(3_000_000, 4_000_000)
         watch(4_000_000, 4_000_000)
     assert [line.split(":")[1] for line in capsys.readouterr().err.splitlines()] == [
@@ -35,14 +35,14 @@ def test_what_goes_on_begins_where_it_is(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_an_unknown_size_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown("downloading x") as watch:
+    with progress_bar("downloading x") as watch:
         watch(0, None)
         watch(10**6, None)
     assert capsys.readouterr().err == "downloading x, of unknown size\n"
 
 
 def test_nothing_is_said_where_nothing_is_downloaded(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown("downloading x"):
+    with progress_bar("downloading x"):
         pass
     assert capsys.readouterr().err == ""
 
@@ -52,7 +52,7 @@ def test_a_terminal_gets_a_bar_that_goes_away(total: int | None, monkeypatch: py
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    with shown("downloading x") as watch:
+    with progress_bar("downloading x") as watch:
         watch(1_000_000, total)
     assert "downloading x" in terminal.getvalue()
     assert "1.0" in terminal.getvalue()

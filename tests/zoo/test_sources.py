@@ -8,7 +8,7 @@ import pytest
 from swinkit.errors import DataError, UsageError
 from swinkit.zoo import hub
 from swinkit.zoo.checkpoints import published
-from swinkit.zoo.metadata import Facts
+from swinkit.zoo.hub_configs import Facts
 from swinkit.zoo.resolve import Source, find_source
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import DataError, UsageError
 from ..models.catalogue import did_you_mean
-from ..zoo.cache import Entry, entries, hash_of, remove
+from ..zoo.cache import CachedFile, entries, hash_of, remove
 from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
 from ..zoo.paths import root
@@ -49,7 +49,7 @@ def command(arguments: Sequence[str]) -> int:
     return DataError.exit_code if damaged else 0
 
 
-def facts(entry: Entry, *, check: bool) -> dict[str, Any]:
+def facts(entry: CachedFile, *, check: bool) -> dict[str, Any]:
     """One file; `whole` is false while its download has not ended, `intact` null unless it was compared."""
     record = entry.record
     return {

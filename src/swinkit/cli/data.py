@@ -11,7 +11,7 @@ from ..data.size_stats import shapes, sides, span
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
-from ..zoo.hub_data import located
+from ..zoo.hub_data import locate_data
 from .arguments import Parser, parse
 from .console import block, note, progress, table
 from .values import Value
@@ -53,7 +53,7 @@ def command(arguments: Sequence[str]) -> int:
     options = parse(parser, words, assignments=True)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
-    path = located(options.path)
+    path = locate_data(options.path)
     splits, problems = splits_of(path)
     found = []
     for samples in splits:

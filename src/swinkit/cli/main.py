@@ -19,6 +19,7 @@ VERBS = {
     "train": "train a model by a recipe",
     "pretrain": "learn from pictures without labels",
     "evaluate": "measure a model on labelled pictures",
+    "bench": "measure how fast a model is on this machine",
     "optimize": "build what makes models faster on this machine's CPU",
     "cache": "list or delete downloaded checkpoints",
     "convert": "carry a model's weights to another library",

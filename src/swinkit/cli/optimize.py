@@ -36,9 +36,9 @@ def command(arguments: Sequence[str]) -> int:
         require_known(options.model)
     from .. import api
     from ..core.backbone import Swin
-    from ..engine.cpu.build import build, ready
+    from ..engine.cpu.build import build, find_library
 
-    known, began = ready() is not None, time.perf_counter()
+    known, began = find_library() is not None, time.perf_counter()
     engine = build()
     line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))
     model = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
@@ -55,10 +55,10 @@ def compared(backbone: "Swin", name: str, batch: int) -> str:
     """
     import torch
 
-    from ..engine.attach import attached
+    from ..engine.attach import copy_with_engines
 
     plain, spec = backbone.eval(), backbone.spec
-    native = attached(plain)
+    native = copy_with_engines(plain)
     sizes = [w * s for w, s in zip(spec.window_sizes[-1], spec.strides[-1], strict=True)]
     pixels = torch.randn(batch, spec.in_channels, *sizes, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

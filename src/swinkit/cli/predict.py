@@ -21,8 +21,8 @@ def command(arguments: Sequence[str]) -> int:
     import torch
 
     from .. import api
-    from ..engine.attach import attached
-    from ..engine.cpu.build import ready
+    from ..engine.attach import copy_with_engines
+    from ..engine.cpu.build import find_library
     from ..tasks.classification.model import Classifier
     from .pictures import answers, find_all
 
@@ -35,8 +35,8 @@ def command(arguments: Sequence[str]) -> int:
     on_gpu = torch.accelerator.is_available()
     if on_gpu:
         model.to(torch.accelerator.current_accelerator())
-    if on_gpu or ready() is not None:
-        model = attached(model)
+    if on_gpu or find_library() is not None:
+        model = copy_with_engines(model)
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as coming:

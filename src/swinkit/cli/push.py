@@ -25,9 +25,9 @@ def command(arguments: Sequence[str]) -> int:
     from ..tasks.publication import Claims
     from ..tasks.registry import task_type_of
     from ..tasks.task import Task
-    from ..zoo.hub import writable
+    from ..zoo.hub import require_writable
 
-    writable(options.name)  # a dry run finds out too, and nobody waits for the model first
+    require_writable(options.name)  # a dry run finds out too, and nobody waits for the model first
     model = api.load(options.model, **model_options(options))
     if not isinstance(model, Task):
         raise UsageError(f"{options.model} has no head; push publishes models of a task, such as classifiers")

@@ -17,7 +17,7 @@ from .spec import BlockSpec, Size, Spec, block_specs
 
 
 class Stage(nn.Module):
-    """Blocks on one grid, and the way to the next, coarser one."""
+    """Blocks on one grid, and the merge to the next, coarser grid."""
 
     def __init__(self, blocks: Sequence[Block], merge: nn.Module | None):
         super().__init__()
@@ -33,9 +33,9 @@ class Stage(nn.Module):
 
 
 class Swin(nn.Module):
-    """(B, in_channels, *P) -> the (B, *S, C) features of each stage, finest first.
+    """A Swin backbone: (B, in_channels, *P) -> the (B, *S, C) features of each stage, finest first.
 
-    Takes any size, square or not. `spec` holds the numbers it was built from; `spec.widths` and
+    It takes any size, square or not. `spec` holds the numbers it was built from; `spec.widths` and
     `spec.strides` describe the features.
     """
 
@@ -58,7 +58,7 @@ class Swin(nn.Module):
             yield from blocks
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        """(B, in_channels, *P) -> [(B, *S, C), ...], finest first.
+        """Compute the features of each stage: (B, in_channels, *P) -> [(B, *S, C), ...], finest first.
 
         Raises:
             ValueError: if `pixels` has another number of axes or channels than the model.
@@ -73,9 +73,9 @@ class Swin(nn.Module):
         return self.encode(self.embed(pixels))
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """(B, *S, C) patches -> [(B, *S, C), ...], finest first.
+        """Compute the features of each stage from patches: (B, *S, C) -> [(B, *S, C), ...], finest first.
 
-        Apart from `forward` so that SimMIM can mask patches.
+        It is apart from `forward` so that SimMIM can mask patches.
         """
         x = self.dropout(self.position(x))
         features = []
@@ -90,7 +90,7 @@ class Swin(nn.Module):
 def assemble(
     spec: Spec, make_block: Callable[[BlockSpec], Block], merge: Callable[[int, Size], nn.Module]
 ) -> Swin:
-    """Lay out the pyramid of `spec` from a family's block and merge."""
+    """Build the pyramid of `spec` from a family's blocks and merges."""
     stages = []
     for row in block_specs(spec):
         last = len(stages) == len(spec.depths) - 1

@@ -1,9 +1,9 @@
-"""Border policies: what a window does where the grid is too small for it or no multiple of it.
+"""Border policies: how windows are cut where the grid is smaller than a window or no multiple of it.
 
-All agree on grids that divide evenly and are larger than the window. At the borders the published
+All policies agree on grids that divide evenly and are larger than the window. At the borders the published
 libraries differ, and a checkpoint answers right only under the policy it was trained with.
 A policy maps (grid, window, shift) to a `WindowLayout`: a rolled one for attention, a padded one for
-Swin-MLP's mixing, whose weights fix the window, so that shifts alone are left to decide.
+Swin-MLP's mixing, whose weights fix the window, so that a policy decides about shifts only.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ MixingBorder = Callable[[Size, Size, Size], PadToShift]
 
 
 def clip(grid: Size, window: Size, shift: Size) -> RolledLayout:
-    """Along an axis that one window covers, shrink the window to it and do not shift.
+    """Shrink the window to an axis that it covers, and do not shift along that axis.
 
-    Video Swin's rule, right for every size.
+    This is Video Swin's rule, and right for every size.
     """
-    return PadThenRoll(tuple(grid), *clipped(grid, window, shift))
+    return PadThenRoll(tuple(grid), *clip_axes(grid, window, shift))
 
 
 def square(grid: Size, window: Size, shift: Size) -> RolledLayout:
-    """If one window covers any axis, windows shrink to the shortest axis on all, unshifted.
+    """Shrink windows to the shortest axis on all axes, unshifted, if one window covers any axis.
 
-    The rule of Microsoft's classification code.
+    This is the rule of Microsoft's classification code.
     """
     if any(g <= w for g, w in zip(grid, window, strict=True)):
         shortest = min(grid)
@@ -35,22 +35,22 @@ def square(grid: Size, window: Size, shift: Size) -> RolledLayout:
 
 
 def pad(grid: Size, window: Size, shift: Size) -> RolledLayout:
-    """Never shrink, always shift, pad with zeros (the detection and segmentation forks)."""
+    """Pad with zeros; never shrink, and always shift (the detection and segmentation forks)."""
     return PadThenRoll(tuple(grid), window, shift)
 
 
 def pad_unshifted(grid: Size, window: Size, shift: Size) -> RolledLayout:
-    """Never shrink, pad with zeros; do not shift along an axis that one window covers (torchvision 2-D)."""
-    return PadThenRoll(tuple(grid), window, clipped(grid, window, shift)[1])
+    """Pad with zeros; never shrink, nor shift along an axis that one window covers (torchvision 2-D)."""
+    return PadThenRoll(tuple(grid), window, clip_axes(grid, window, shift)[1])
 
 
 def roll_first(grid: Size, window: Size, shift: Size) -> RolledLayout:
-    """As `clip`, but rolls before it pads (timm)."""
-    return RollThenPad(tuple(grid), *clipped(grid, window, shift))
+    """Shrink and shift as `clip` does, but roll before padding (timm)."""
+    return RollThenPad(tuple(grid), *clip_axes(grid, window, shift))
 
 
-def clipped(grid: Size, window: Size, shift: Size) -> tuple[Size, Size]:
-    """The window and shift left when an axis that one window covers takes the whole axis and no shift."""
+def clip_axes(grid: Size, window: Size, shift: Size) -> tuple[Size, Size]:
+    """Shrink the window to each axis that it covers, without a shift there; return window and shift."""
     covered = [g <= w for g, w in zip(grid, window, strict=True)]
     return (
         tuple(g if c else w for g, w, c in zip(grid, window, covered, strict=True)),
@@ -68,12 +68,12 @@ BORDERS: dict[str, Border] = {
 
 
 def unshift_axis(grid: Size, window: Size, shift: Size) -> PadToShift:
-    """Swin-MLP's `clip`: do not shift along an axis that one window covers."""
-    return PadToShift(tuple(grid), window, clipped(grid, window, shift)[1])
+    """Do not shift along an axis that one window covers: Swin-MLP's `clip`."""
+    return PadToShift(tuple(grid), window, clip_axes(grid, window, shift)[1])
 
 
 def unshift_all(grid: Size, window: Size, shift: Size) -> PadToShift:
-    """Swin-MLP's `square`: if one window covers any axis, shift along none (Microsoft)."""
+    """Do not shift along any axis if one window covers one of them: Swin-MLP's `square` (Microsoft)."""
     return PadToShift(tuple(grid), window, square(grid, window, shift).shift)
 
 

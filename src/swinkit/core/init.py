@@ -17,17 +17,17 @@ from .similarity import ScaledCosine
 
 
 def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:
-    """Fill from N(0, std), cut at +-2 (absolute, as timm's and the official code's helper has it)."""
+    """Fill from N(0, std), cut at -2 and 2, absolute values as in timm's and the official code."""
     nn.init.trunc_normal_(tensor, std=std, a=-2.0, b=2.0)
 
 
 @torch.no_grad()
 def initialise(model: Swin) -> None:
-    """Linear layers, bias tables and absolute embeddings: N(0, 0.02); biases 0; norms 1 and 0.
+    """Fill linear layers, bias tables and embeddings from N(0, 0.02), biases with 0, norms with 1 and 0.
 
-    Linear layers have the spread of `spec.initial_std`, if it says one. Patch convolutions keep torch's
-    default. In V2 the norms of a block's branches start at 0, weight and bias, so that a new block is the
-    identity (official `_init_respostnorm`).
+    The standard deviation of linear layers is `spec.initial_std`; None keeps torch's default. Patch
+    convolutions keep torch's default. In V2 the norms of a block's branches start at 0, weight and bias, so
+    that a new block is the identity (official `_init_respostnorm`).
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -60,7 +60,7 @@ def initialise(model: Swin) -> None:
 
 
 def initialise_linear(layer: nn.Linear, std: float | None) -> None:
-    """Weight N(0, std) and bias 0; None keeps torch's default."""
+    """Fill the weight from N(0, std) and the bias with 0; None keeps torch's default."""
     if std is None:
         layer.reset_parameters()
         return
@@ -70,7 +70,7 @@ def initialise_linear(layer: nn.Linear, std: float | None) -> None:
 
 
 def initialise_experts(experts: ExpertMLPs, std: float | None) -> None:
-    """As linear layers, all at once; None takes the usual spread."""
+    """Fill the weights of all experts as those of linear layers; None takes a deviation of 0.02."""
     for weight in (experts.fc1, experts.fc2):
         truncated_normal(weight, std or 0.02)
     for bias in (experts.fc1_bias, experts.fc2_bias):

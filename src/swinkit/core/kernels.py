@@ -1,11 +1,11 @@
-"""softmax(scale q k^T + offset) v for all windows of a grid: the plain kernel and its faster twins.
+"""The attention kernel, softmax(q k^T + offset) v for all windows of a grid: plain, and fused by torch.
 
-The fused ones hand torch's attention the windows that share an offset as a batch, or windows that have each
-their own as heads, so that in both cases one offset serves the whole batch. They pay from about a hundred
+The fused kernel gives torch's attention the windows that share an offset as a batch, and windows with offsets
+of their own as heads, so that one offset serves the whole batch in both cases. It pays from about a hundred
 tokens per window on (V2 with large windows, Video); below that the plain product is as fast.
-`tests/core/test_kernels.py` proves that all agree.
+`tests/core/test_kernels.py` proves that both agree.
 
-Shapes: B batch, W windows, K kinds of windows, H heads, N tokens in a window, D channels per head.
+Shapes: B batch, W windows, H heads, N tokens in a window, D channels per head.
 """
 
 import torch
@@ -16,18 +16,18 @@ FUSED_FROM = 128  # tokens per window
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """Three (B, W, H, N, D) and an offset ([W,] H, N, N) -> (B, W, H, N, D), by the faster kernel."""
+    """Attend by the faster kernel: three (B, W, H, N, D) and an offset, ([W,] H, N, N) -> (B, W, H, N, D)."""
     return (fused if q.shape[-2] >= FUSED_FROM else plain)(q, k, v, offset, dropout)
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """As `attend`, spelled out; the softmax is in at least fp32, and so is what is added to the scores."""
+    """Attend by products and a softmax in at least fp32; the offset keeps its own precision."""
     scores = q @ k.transpose(-2, -1) + offset  # an offset in fp32, as under autocast, raises scores in bf16
     return weigh(scores, v, dropout)
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
-    """As `attend`, by torch's scaled_dot_product_attention."""
+    """Attend by torch's scaled_dot_product_attention."""
     shared = offset.ndim == 3
     first = 0 if shared else 1  # windows join the batch, or the heads
     offset = offset[None] if shared else offset.flatten(0, 1)[None]
@@ -38,6 +38,6 @@ def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Te
 
 
 def weigh(scores: Tensor, v: Tensor, dropout: float) -> Tensor:
-    """(..., N, N) and (..., N, D) -> (..., N, D): values, weighted by the softmax of the scores."""
+    """Weight values by the softmax of the scores: (..., N, N) and (..., N, D) -> (..., N, D)."""
     weights = scores.softmax(-1, torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
     return F.dropout(weights, dropout, training=dropout > 0) @ v

@@ -1,4 +1,4 @@
-"""Swin-MLP: a learned mix of the tokens of each window, instead of attention.
+"""Swin-MLP's token mixer: learned weights for each pair of places in a window, instead of attention.
 
 Shapes: B batch, *S grid size, W windows, N tokens in a window, C channels, H heads, D = C / H.
 """
@@ -15,9 +15,9 @@ from .spec import BlockSpec
 
 
 class WindowMixing(nn.Module):
-    """(B, *S, C) -> (B, *S, C): in each window and head, every token becomes a weighted sum of all.
+    """A weighted sum of all tokens of a window, for each token and head: (B, *S, C) -> (B, *S, C).
 
-    The weights belong to places of the window, so it never shrinks: a smaller grid is padded up to it.
+    The weights belong to places of the window, so the window never shrinks: a smaller grid is padded.
     """
 
     parameter_roles: ClassVar[Mapping[str, str]] = {"bias": "vector"}  # one for each head
@@ -31,12 +31,12 @@ class WindowMixing(nn.Module):
         self.bias = nn.Parameter(torch.empty(block.num_heads, tokens))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S, C)."""
+        """Mix tokens within windows: (B, *S, C) -> (B, *S, C)."""
         layout = self.border(x.shape[1:-1], self.window, self.shift)
         return layout.merge(self.mix(layout.partition(x)))
 
     def mix(self, x: Tensor) -> Tensor:
-        """(B, W, N, C) -> (B, W, N, C)."""
+        """Mix the tokens of each window: (B, W, N, C) -> (B, W, N, C)."""
         batch, windows, depth = *x.shape[:2], x.shape[-1] // self.num_heads
         x = x.unflatten(-1, (self.num_heads, depth)).permute(3, 2, 0, 1, 4).flatten(2)  # H, N, B * W * D
         x = torch.baddbmm(self.bias[..., None], self.weight, x).unflatten(2, (batch, windows, depth))

@@ -1,4 +1,4 @@
-"""From pixels to patches, and from patches to coarser patches.
+"""Patch embedding, and patch merging between stages.
 
 Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
@@ -14,12 +14,10 @@ CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class PatchEmbed(nn.Module):
-    """(B, in_channels, *P) -> (B, *S, C).
+    """Patch embedding: (B, in_channels, *P) -> (B, *S, C).
 
-    Sizes that are no multiple of the patch are zero-padded at the far end.
-
-    A strided convolution rather than `tile` and a linear layer, so that weights load unchanged and
-    exporters recognise it.
+    Sizes that are no multiple of the patch are zero-padded at the far end. It is a strided convolution, not
+    `tile` and a linear layer, so that weights load unchanged and exporters recognise it.
     """
 
     def __init__(self, patch: Size, in_channels: int, dim: int, *, norm: nn.Module):
@@ -29,14 +27,14 @@ class PatchEmbed(nn.Module):
         self.norm = norm
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, in_channels, *P) -> (B, *S, C)."""
+        """Embed patches: (B, in_channels, *P) -> (B, *S, C)."""
         x = pixels.movedim(1, -1)
         x = pad_to(x, round_up(x.shape[1:-1], self.patch))
         return self.norm(self.proj(x.movedim(-1, 1)).movedim(1, -1))
 
 
 def fold(x: Tensor, factor: Size) -> Tensor:
-    """(B, *S, C) -> (B, *S / factor, prod(factor) * C).
+    """Concatenate the tokens of each tile: (B, *S, C) -> (B, *S / factor, prod(factor) * C).
 
     The tokens of a tile go into channels with the first axis fastest, as in the published weights.
     """
@@ -46,7 +44,7 @@ def fold(x: Tensor, factor: Size) -> Tensor:
 
 
 class NormThenReduce(nn.Module):
-    """V1, Video: (B, *S, C) -> (B, *S / factor, 2 * C) (paper, section 3.1, "Patch merging")."""
+    """Patch merging of V1 and Video (paper, section 3.1): (B, *S, C) -> (B, *S / factor, 2 * C)."""
 
     def __init__(self, dim: int, factor: Size):
         super().__init__()
@@ -55,12 +53,12 @@ class NormThenReduce(nn.Module):
         self.reduction = nn.Linear(math.prod(factor) * dim, 2 * dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S / factor, 2 * C)."""
+        """Merge tiles of tokens: (B, *S, C) -> (B, *S / factor, 2 * C)."""
         return self.reduction(self.norm(fold(x, self.factor)))
 
 
 class ReduceThenNorm(nn.Module):
-    """V2: (B, *S, C) -> (B, *S / factor, 2 * C)."""
+    """Patch merging of V2: (B, *S, C) -> (B, *S / factor, 2 * C)."""
 
     def __init__(self, dim: int, factor: Size):
         super().__init__()
@@ -69,5 +67,5 @@ class ReduceThenNorm(nn.Module):
         self.norm = nn.LayerNorm(2 * dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S / factor, 2 * C)."""
+        """Merge tiles of tokens: (B, *S, C) -> (B, *S / factor, 2 * C)."""
         return self.norm(self.reduction(fold(x, self.factor)))

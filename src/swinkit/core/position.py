@@ -1,8 +1,8 @@
 """Relative position bias: a score added to each query-key pair, by the displacement between its tokens.
 
 Every offset between two tokens of a window has a row of scores, one per head. V1 learns the rows, V2
-computes them; spreading the rows over all pairs is common to both. Nothing is stored that is not
-learned: offsets lie in the order of the grid, so pairs are strided views of the rows and need no index.
+computes them; both spread the rows over all pairs of tokens. No index is stored, because offsets are in the
+order of the grid, so that pairs are strided views of the rows.
 
 Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, H heads.
 """
@@ -22,7 +22,7 @@ from .spec import Size
 
 
 def pairs(rows: Tensor) -> Tensor:
-    """(*(2 * w - 1), H) -> (H, N, N): for query i and key j, the row at i - j + w - 1 of each axis."""
+    """Take, for query i and key j, the row at i - j + w - 1 of each axis: (*(2 * w - 1), H) -> (H, N, N)."""
     n = rows.ndim - 1
     axes = tuple(range(n))
     rows = rows.flip(axes)  # so that, for one query, the keys' rows ascend
@@ -32,17 +32,17 @@ def pairs(rows: Tensor) -> Tensor:
 
 
 class RelativeBias(nn.Module, ABC):
-    """`bias(window) -> (H, N, N)`; the window may be smaller than the one built for."""
+    """A relative position bias: `bias(window) -> (H, N, N)`, for smaller windows as well."""
 
     matrix_role: ClassVar[str] = "bias MLP"
 
     @abstractmethod
     def forward(self, window: Size) -> Tensor:
-        """What each pair of tokens of a window gains, per head."""
+        """Return the score added to each pair of tokens of a window, (H, N, N)."""
 
 
 def middle(table: Tensor, full: Size, window: Size) -> Tensor:
-    """(R, H) -> (H, N, N): a smaller window has the smaller offsets, the middle of the table."""
+    """Take the middle of the table, where a smaller window has its offsets: (R, H) -> (H, N, N)."""
     rows = table.unflatten(0, tuple(2 * w - 1 for w in full))
     for axis, (f, w) in enumerate(zip(full, window, strict=True)):
         rows = rows.narrow(axis, f - w, 2 * w - 1)
@@ -50,10 +50,10 @@ def middle(table: Tensor, full: Size, window: Size) -> Tensor:
 
 
 def leading(table: Tensor, full: Size, window: Size) -> Tensor:
-    """(R, H) -> (H, N, N): the first N tokens of the full window lend their biases.
+    """Take the biases of the first N tokens of the full window: (R, H) -> (H, N, N).
 
-    The rule of Video Swin and torchvision 3-D. Right only where time alone is clipped; else pairs get the
-    bias of another offset. Kept to answer as the published code does (docs/parity.md).
+    This is the rule of Video Swin and torchvision 3-D. It is right only if time alone is clipped; otherwise
+    pairs get the bias of another offset. It is here to answer as the published code does (docs/parity.md).
     """
     tokens = math.prod(window)
     return middle(table, full, full)[:, :tokens, :tokens]
@@ -63,7 +63,7 @@ CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {"middle": mid
 
 
 class LearnedBias(RelativeBias):
-    """V1, Video: the rows are parameters (paper, section 3.2, "Relative position bias")."""
+    """Bias of V1 and Video, whose rows are parameters (paper, section 3.2, "Relative position bias")."""
 
     parameter_roles: ClassVar[Mapping[str, str]] = {"table": "table"}
 
@@ -76,7 +76,7 @@ class LearnedBias(RelativeBias):
         self.table = nn.Parameter(torch.empty(math.prod(2 * w - 1 for w in window), num_heads))
 
     def forward(self, window: Size) -> Tensor:
-        """-> (H, N, N)."""
+        """Return the bias of every pair of tokens, (H, N, N)."""
         return self.clipped(self.table, self.window, window)
 
 
@@ -95,10 +95,10 @@ class MLPBias(RelativeBias):
 
 
 class ContinuousBias(MLPBias):
-    """V2: the rows come from a small MLP over log-spaced offsets, so windows can grow.
+    """Bias of V2, whose rows a small MLP computes from log-spaced offsets, so that windows can grow.
 
-    V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training; the
-    rows are squashed into (0, `bound`) in V2, and left as they are (None) in Swin-MoE.
+    V2 paper, section 3.3. Offsets are measured in units of `reference`, the window of pre-training. V2
+    squashes the rows into (0, `bound`); Swin-MoE does not (None).
     """
 
     def __init__(self, num_heads: int, *, reference: Size, bound: float | None):
@@ -109,16 +109,16 @@ class ContinuousBias(MLPBias):
         self.mlp = nn.Sequential(nn.Linear(axes, 512), nn.ReLU(), nn.Linear(512, num_heads, bias=False))
 
     def rows(self, window: Size) -> Tensor:
-        """-> (*(2 * w - 1), H)."""
+        """Return the score of every offset, (*(2 * w - 1), H)."""
         rows = rows_of_mlp(self.mlp, partial(log_offsets, window, self.reference))
         return rows if self.bound is None else self.bound * rows.sigmoid()
 
 
 class PrintedBias(MLPBias):
-    """timm's V2-CR: the rows come from a small MLP over log-spaced offsets as the V2 paper prints them.
+    """Bias of timm's V2-CR, whose rows a small MLP computes from offsets as the V2 paper prints them.
 
-    Made before the released code was known, so it differs: `printed_offsets`, 384 hidden channels of which
-    an eighth is dropped in training, a bias in both layers, and rows that nothing bounds.
+    It was written before V2's code was released and differs from it: `printed_offsets`, 384 hidden channels
+    with a dropout of an eighth, a bias in both layers, and unbounded rows.
     """
 
     def __init__(self, num_heads: int, *, axes: int):
@@ -127,7 +127,7 @@ class PrintedBias(MLPBias):
         self.dropout = nn.Dropout(0.125)
 
     def rows(self, window: Size) -> Tensor:
-        """-> (*(2 * w - 1), H)."""
+        """Return the score of every offset, (*(2 * w - 1), H)."""
         return rows_of_mlp(self.mlp, partial(printed_offsets, window), self.dropout)
 
 
@@ -136,9 +136,9 @@ def rows_of_mlp(
     offsets: Callable[[torch.device, torch.dtype], Tensor],
     dropout: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """(*(2 * w - 1), axes) offsets -> (*(2 * w - 1), H), by an MLP of two layers.
+    """Compute rows from offsets by an MLP of two layers: (*(2 * w - 1), axes) -> (*(2 * w - 1), H).
 
-    In at least fp32: half precision has too few digits for log-spaced coordinates.
+    It computes in at least fp32, because half precision has too few digits for log-spaced coordinates.
     """
     first, last = cast("nn.Linear", mlp[0]), cast("nn.Linear", mlp[2])
     device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
@@ -148,18 +148,18 @@ def rows_of_mlp(
 
 
 def linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """(..., C) -> (..., D): `layer` with its weights in the precision of `x`."""
+    """Apply `layer` with its weights in the precision of `x`: (..., C) -> (..., D)."""
     return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
 
 
 def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """No lowering of precision inside; the meta device knows no autocast to switch off."""
+    """Return a context without autocast; the meta device has none to switch off."""
     known = torch.amp.is_autocast_available(device.type)
     return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """(*(2 * w - 1), axes): every offset in units of the reference window, log-spaced.
+    """Return every offset in units of the reference window, log-spaced, (*(2 * w - 1), axes).
 
     As released: sign(d) log2(1 + |8d|) / 3. The paper prints `printed_offsets`.
     """
@@ -169,7 +169,7 @@ def log_offsets(window: Size, reference: Size, device: torch.device, dtype: torc
 
 
 def printed_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """(*(2 * w - 1), axes): every offset in tokens, log-spaced.
+    """Return every offset in tokens, log-spaced, (*(2 * w - 1), axes).
 
     As printed: sign(d) ln(1 + |d|) (V2 paper, eq. 4), so 1 and 2 give 0.6931 and 1.0986.
     """
@@ -178,6 +178,6 @@ def printed_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> T
 
 
 def grid_of_offsets(window: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """(*(2 * w - 1), axes): every offset between two tokens of a window, in tokens."""
+    """Return every offset between two tokens of a window, in tokens, (*(2 * w - 1), axes)."""
     axes = [torch.arange(1 - w, w, device=device, dtype=dtype) for w in window]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)

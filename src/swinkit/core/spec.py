@@ -1,4 +1,4 @@
-"""The numbers that describe any Swin, and where each of its blocks stands. Torch-free.
+"""The numbers that describe any Swin and each of its blocks. Torch-free.
 
 Kept apart from the layers so that tables of variants can be read, and parameters counted, without
 importing torch.
@@ -15,7 +15,7 @@ CLIPPED_BIAS_NAMES = ("middle", "leading")  # parts in `core.position`
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What tells one Swin from another of its family. Nothing here depends on the input's resolution.
+    """The numbers of a Swin. Nothing here depends on the input's resolution.
 
     `border` and `clipped_bias` name parts: `core.borders.BORDERS`, `core.position.CLIPPED_BIAS`.
     `absolute_grid` is the grid on which an absolute embedding was trained, a fact of its weights.

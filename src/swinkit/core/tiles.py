@@ -1,8 +1,7 @@
 """Cut an n-dimensional grid of tokens into tiles, and glue the tiles back.
 
-Swin does one thing to its grid again and again: it cuts it into equal tiles. Patches are tiles of
-pixels, windows are tiles of tokens, and merging folds each 2x2 tile of tokens into one. Whatever cuts
-a grid uses these functions.
+Swin cuts its grid into equal tiles again and again. Patches are tiles of pixels, windows are tiles of tokens,
+and merging folds each 2x2 tile of tokens into one token. All of them use these functions.
 
 Shapes: B batch, *S grid size, *T tile size, *G tiles per axis (S = G * T), C channels.
 The number of axes is free: 1 for signals, 2 for images, 3 for clips and volumes.
@@ -15,7 +14,7 @@ from .spec import Size
 
 
 def tile(x: Tensor, size: Size) -> Tensor:
-    """(B, *S, C) -> (B, *G, *T, C). Every axis of S must be a multiple of T."""
+    """Cut a grid into tiles: (B, *S, C) -> (B, *G, *T, C). Every axis of S must be a multiple of T."""
     n = len(size)
     for axis, t in reversed(list(enumerate(size, start=1))):
         x = x.unflatten(axis, (x.shape[axis] // t, t))  # in 2-D: B, Gh, Th, Gw, Tw, C
@@ -23,7 +22,7 @@ def tile(x: Tensor, size: Size) -> Tensor:
 
 
 def untile(x: Tensor) -> Tensor:
-    """(B, *G, *T, C) -> (B, *S, C). Inverse of `tile`."""
+    """Join tiles to a grid, as the inverse of `tile`: (B, *G, *T, C) -> (B, *S, C)."""
     n = (x.ndim - 2) // 2
     axes = (axis for i in range(n) for axis in (1 + i, 1 + n + i))
     x = x.permute(0, *axes, 2 * n + 1)  # in 2-D: 0, 1, 3, 2, 4, 5
@@ -33,22 +32,22 @@ def untile(x: Tensor) -> Tensor:
 
 
 def round_up(size: Size, multiple: Size) -> Size:
-    """The smallest size that is a multiple of `multiple` along every axis."""
+    """Return the smallest size that is a multiple of `multiple` along every axis."""
     return tuple(-(-s // m) * m for s, m in zip(size, multiple, strict=True))
 
 
 def pad(x: Tensor, before: Size, after: Size) -> Tensor:
-    """(B, *S, C) -> (B, *(before + S + after), C), zero-padded."""
+    """Pad with zeros: (B, *S, C) -> (B, *(before + S + after), C)."""
     amounts = [amount for pair in zip(before[::-1], after[::-1], strict=True) for amount in pair]
     return F.pad(x, (0, 0, *amounts)) if any(amounts) else x
 
 
 def pad_to(x: Tensor, size: Size) -> Tensor:
-    """(B, *S, C) -> (B, *size, C), zero-padded at the far end of each axis."""
+    """Pad with zeros at the far end of each axis: (B, *S, C) -> (B, *size, C)."""
     return pad(x, (0,) * len(size), tuple(b - a for a, b in zip(x.shape[1:-1], size, strict=True)))
 
 
 def crop(x: Tensor, size: Size, start: Size | None = None) -> Tensor:
-    """(B, *S, C) -> (B, *size, C), from `start` (the near corner if not given)."""
+    """Crop from `start`, the near corner if not given: (B, *S, C) -> (B, *size, C)."""
     start = start or (0,) * len(size)
     return x[(slice(None), *(slice(a, a + s) for a, s in zip(start, size, strict=True)))]

@@ -1,6 +1,6 @@
-"""Where the windows of one feature grid lie: padding, shifting, masking.
+"""The layout of windows on one feature grid: padding, shifting, masking.
 
-Pure geometry over any number of axes; no weights. A layout depends only on the grid it is given, so
+This is geometry over any number of axes, without weights. A layout depends only on the grid it is given, so
 nothing in a model needs to know its input resolution. `borders.py` decides window and shift.
 
 Shapes: B batch, *S grid size, W windows in the grid, N tokens in a window, C channels.
@@ -21,7 +21,7 @@ MASKED = -100.0  # what the published models were trained with
 
 @dataclass(frozen=True)
 class WindowLayout(ABC):
-    """One way of cutting a grid into windows, displaced by `shift` tokens."""
+    """A way of cutting a grid into windows, displaced by `shift` tokens."""
 
     grid: Size
     window: Size
@@ -34,36 +34,36 @@ class WindowLayout(ABC):
 
     @abstractmethod
     def arrange(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *padded, C): padded to whole windows and displaced by -shift."""
+        """Pad to whole windows and displace by -shift: (B, *S, C) -> (B, *padded, C)."""
 
     @abstractmethod
     def restore(self, x: Tensor) -> Tensor:
-        """(B, *padded, C) -> (B, *S, C). Inverse of `arrange`."""
+        """Undo `arrange`: (B, *padded, C) -> (B, *S, C)."""
 
     @property
     def counts(self) -> Size:
-        """Windows along each axis."""
+        """Number of windows along each axis."""
         return tuple(p // w for p, w in zip(self.padded, self.window, strict=True))
 
     @property
     def places(self) -> Tensor:
-        """(W, N), on the CPU: which token of the grid, counted in its order, is there; -1 for padding."""
+        """Number of the token at each place of each window, (W, N), on the CPU; -1 for padding."""
         numbers = torch.arange(1, math.prod(self.grid) + 1, device="cpu")
         return self.partition(numbers.view(1, *self.grid, 1))[0, :, :, 0] - 1
 
     def partition(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, W, N, C)."""
+        """Cut a grid into windows: (B, *S, C) -> (B, W, N, C)."""
         n = len(self.grid)
         return tile(self.arrange(x), self.window).flatten(1 + n, 2 * n).flatten(1, n)
 
     def merge(self, x: Tensor) -> Tensor:
-        """(B, W, N, C) -> (B, *S, C). Inverse of `partition`."""
+        """Join windows to a grid, as the inverse of `partition`: (B, W, N, C) -> (B, *S, C)."""
         return self.restore(untile(x.unflatten(2, self.window).unflatten(1, self.counts)))
 
 
 @dataclass(frozen=True)
 class RolledLayout(WindowLayout):
-    """What comes out at one end of the grid goes in at the other, and is masked there (attention)."""
+    """Layout of attention: tokens shifted out at one end come in at the other, and are masked there."""
 
     @property
     def padded(self) -> Size:
@@ -72,15 +72,15 @@ class RolledLayout(WindowLayout):
 
     @property
     def axes(self) -> Size:
-        """The axes of (B, *S, C) that are the grid's."""
+        """The axes of the grid in (B, *S, C)."""
         return tuple(range(1, len(self.grid) + 1))
 
     def mask(self, device: torch.device | None = None) -> Tensor | None:
-        """(W, N, N): `MASKED` for pairs that the roll made neighbours, else 0; None if nothing is shifted.
+        """Return the mask, (W, N, N): `MASKED` for pairs that only the roll brought together, else 0.
 
-        Two tokens of a window may see each other iff they agree, on every axis, on whether the roll
-        brought them round from the other end of the grid. (The published code paints nine regions for
-        the same answer.)
+        Two tokens of a window attend to each other only if, on every axis, the roll brought either both or
+        none of them round from the other end of the grid. The published code paints nine regions for the same
+        answer. Without a shift the mask is None.
         """
         if not any(self.shift):
             return None
@@ -95,37 +95,37 @@ class RolledLayout(WindowLayout):
 
 @dataclass(frozen=True)
 class PadThenRoll(RolledLayout):
-    """Every library but timm."""
+    """Layout that pads before it rolls, as every library but timm does."""
 
     def arrange(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *padded, C)."""
+        """Arrange the grid: (B, *S, C) -> (B, *padded, C)."""
         x = pad_to(x, self.padded)
         return torch.roll(x, tuple(-s for s in self.shift), self.axes) if any(self.shift) else x
 
     def restore(self, x: Tensor) -> Tensor:
-        """(B, *padded, C) -> (B, *S, C)."""
+        """Restore the grid: (B, *padded, C) -> (B, *S, C)."""
         x = torch.roll(x, self.shift, self.axes) if any(self.shift) else x
         return crop(x, self.grid)
 
 
 @dataclass(frozen=True)
 class RollThenPad(RolledLayout):
-    """As timm does it: where a grid needs padding, the mask no longer lies on the seam (docs/parity.md)."""
+    """Layout that rolls before it pads, as timm does; padding parts mask and seam (docs/parity.md)."""
 
     def arrange(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *padded, C)."""
+        """Arrange the grid: (B, *S, C) -> (B, *padded, C)."""
         x = torch.roll(x, tuple(-s for s in self.shift), self.axes) if any(self.shift) else x
         return pad_to(x, self.padded)
 
     def restore(self, x: Tensor) -> Tensor:
-        """(B, *padded, C) -> (B, *S, C)."""
+        """Restore the grid: (B, *padded, C) -> (B, *S, C)."""
         x = crop(x, self.grid)
         return torch.roll(x, self.shift, self.axes) if any(self.shift) else x
 
 
 @dataclass(frozen=True)
 class PadToShift(WindowLayout):
-    """Swin-MLP: zeros before the grid displace it, so each shifted axis has one window more, and no seam."""
+    """Layout of Swin-MLP: zeros before the grid displace it; shifted axes have one more window, no seam."""
 
     @property
     def before(self) -> Size:
@@ -138,10 +138,10 @@ class PadToShift(WindowLayout):
         return round_up(tuple(b + g for b, g in zip(self.before, self.grid, strict=True)), self.window)
 
     def arrange(self, x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *padded, C)."""
+        """Arrange the grid: (B, *S, C) -> (B, *padded, C)."""
         sizes = zip(self.padded, self.before, self.grid, strict=True)
         return pad(x, self.before, tuple(p - b - g for p, b, g in sizes))
 
     def restore(self, x: Tensor) -> Tensor:
-        """(B, *padded, C) -> (B, *S, C)."""
+        """Restore the grid: (B, *padded, C) -> (B, *S, C)."""
         return crop(x, self.grid, self.before)

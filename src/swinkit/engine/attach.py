@@ -1,4 +1,4 @@
-"""A model that runs by the engines where they can: in native code on a CPU, with fused attention on a GPU."""
+"""Run models by the engines where they can: by native code on a CPU, by fused attention on a GPU."""
 
 import copy
 import logging
@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def attached(model: Model) -> Model:
-    """A copy of `model` that shares its weights, and whose backbones use the engines."""
+def copy_with_engines(model: Model) -> Model:
+    """Return a copy of `model` that shares its weights and whose backbones run on the engines."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     model = copy.deepcopy(model, dict(shared))
     for module in model.modules():
@@ -31,7 +31,7 @@ def attached(model: Model) -> Model:
 
 
 def attach(backbone: Swin) -> None:
-    """Give every part of `backbone` that native code knows its native forward."""
+    """Set the native forward of every part of `backbone` that native code can run."""
     for part in (backbone.embed, *(stage.merge for stage in stages(backbone))):
         if type(part) in (PatchEmbed, NormThenReduce, ReduceThenNorm):
             NativeReduction(cast("nn.Module", part)).attach()
@@ -39,7 +39,7 @@ def attach(backbone: Swin) -> None:
             logger.info("a %s runs without the engine: it is unknown to it", type(part).__name__)
     for stage in stages(backbone):
         blocks = blocks_of(stage)
-        refused = [reason for block in blocks if (reason := fallback.of_block(block))]
+        refused = [reason for block in blocks if (reason := fallback.check_block(block))]
         if type(stage) is Stage and not refused:
             NativeBlocks(stage).attach()
             continue
@@ -49,10 +49,10 @@ def attach(backbone: Swin) -> None:
             told = "%d of %d blocks of a stage run without the engine: %s"
             logger.info(told, len(refused), len(blocks), refused[0])
         for block in blocks:
-            if fallback.of_block(block) is None:
+            if fallback.check_block(block) is None:
                 NativeBlocks(block).attach()
 
 
 def stages(backbone: Swin) -> Iterable[Stage]:
-    """Finest first."""
+    """Return the stages of `backbone`, finest first."""
     return cast("Iterable[Stage]", backbone.stages)

@@ -1,4 +1,4 @@
-"""One model into the layout of one other library, proved before it takes its name."""
+"""Convert a model to the layout of another library, and verify it before the output takes its name."""
 
 import os
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from torch import nn
 from ..core.spec import Size
 from ..errors import DataError
 from ..files.atomic import atomic_write
+from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
-from ..files.state import State
 from ..tasks.predictor import evaluating
 from ..tasks.serialization import write_model
 from ..tasks.task import Task
@@ -22,7 +22,7 @@ from ..weights.ranks import write_ranks
 from ..weights.unsupported import text
 from .files import PROCESSOR, refuse_output, refuse_source, write_json, write_tensors
 from .formats import require_form
-from .source import Subject
+from .source import Source
 from .targets import Target, require_known, target_of
 from .verify import Proof, proof_size, prove
 
@@ -32,7 +32,7 @@ ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What was written, and how it was proved.
+    """Description of what was written and how it was verified.
 
     `proof` is a text where nothing could be, or should be, compared. `warnings` are lines about where answers
     will differ. `written` is False after a dry run.
@@ -82,22 +82,22 @@ def convert_model(
         DataError: the library does not answer as the model does; nothing is kept.
         EnvironmentProblem: `out` cannot be written.
     """
-    subject = Subject.of(model)
-    target = target_of(to, out, subject, ranks)
+    source = Source.of(model)
+    target = target_of(to, out, source, ranks)
     dialect = dialect_named(target.dialect)
-    state = dialect.write(subject.state, subject.spec)
+    state = dialect.write(source.state, source.spec)
     refuse_output(out, force=force)
     one_window = target.dialect.startswith(ONE_WINDOW)
     cut = target.dialect.startswith(CUT_BY_SIZE)
-    size = uncut_size(subject.spec, subject.size, one_window=one_window) if cut else subject.size
+    size = uncut_size(source.spec, source.size, one_window=one_window) if cut else source.size
     proof: Proof | str = "not checked: dry run" if dry_run else "not checked, as asked"
     if not dry_run:
         with atomic_write(out) as partial:
-            write(partial, target, subject, state, size, out.name)
+            write(partial, target, source, state, size, out.name)
             if check:
                 with evaluating(model):
-                    at = proof_size(subject.spec, size, one_window=one_window)
-                    proof = prove(subject, target.dialect, partial, at)
+                    at = proof_size(source.spec, size, one_window=one_window)
+                    proof = prove(source, target.dialect, partial, at)
                 require_proof(proof, out)
     return Conversion(
         out=out,
@@ -106,13 +106,13 @@ def convert_model(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         size=size,
         proof=proof,
-        warnings=tuple(warnings(subject, target, size)),
+        warnings=tuple(differences(source, target, size)),
         written=not dry_run,
     )
 
 
-def write(path: Path, target: Target, subject: Subject, state: State, size: Size, name: str) -> None:
-    """The file, or the folder of weights and of what the library wants to know beside them.
+def write(path: Path, target: Target, source: Source, state: State, size: Size, name: str) -> None:
+    """Write the file, or the folder of weights and of the settings that the library needs beside them.
 
     `name` begins the names of ranks' files.
     """
@@ -120,7 +120,7 @@ def write(path: Path, target: Target, subject: Subject, state: State, size: Size
         write_tensors(path, state, target.wrapper)
         return
     if target.dialect == "swinkit":
-        write_model(cast("Task", subject.model), path)
+        write_model(cast("Task", source.model), path)
         return
     path.mkdir()
     if target.ranks is not None:
@@ -128,12 +128,12 @@ def write(path: Path, target: Target, subject: Subject, state: State, size: Size
         return
     write_tensors(path / WEIGHTS, state)
     if target.dialect.startswith("timm"):
-        write_json(path / CONFIG, timm_config(subject.spec, size, subject.labels, subject.preprocess))
+        write_json(path / CONFIG, timm_config(source.spec, size, source.labels, source.preprocess))
         return
-    config = transformers_config(subject.spec, size, subject.kind, subject.labels, subject.outputs)
+    config = transformers_config(source.spec, size, source.kind, source.labels, source.outputs)
     write_json(path / CONFIG, config)
-    if subject.preprocess is not None:
-        write_json(path / PROCESSOR, preprocessor_config(subject.preprocess))
+    if source.preprocess is not None:
+        write_json(path / PROCESSOR, preprocessor_config(source.preprocess))
 
 
 def require_proof(proof: Proof | str, out: Path) -> None:
@@ -146,26 +146,26 @@ def require_proof(proof: Proof | str, out: Path) -> None:
         )
 
 
-def warnings(subject: Subject, target: Target, size: Size) -> list[str]:
-    """Where answers will differ, and what the file does not hold."""
-    dialect, spec, lines = dialect_named(target.dialect), subject.spec, []
-    if size != subject.size:
+def differences(source: Source, target: Target, size: Size) -> list[str]:
+    """List where answers will differ, and which parts the output lacks."""
+    dialect, spec, lines = dialect_named(target.dialect), source.spec, []
+    if size != source.size:
         lines.append(
-            f"its config says {text(size)} pixels: at {text(subject.size)} its windows would be cut smaller "
+            f"its config says {text(size)} pixels: at {text(source.size)} its windows would be cut smaller "
             "than the weights"
         )
-    stages = differing_stages(spec, dialect.border, dialect.clipped_bias, subject.size)
+    stages = differing_stages(spec, dialect.border, dialect.clipped_bias, source.size)
     if stages:
         where = f"stage{'s' if len(stages) > 1 else ''} {', '.join(map(str, stages))}"
         lines.append(
-            f"answers differ at {text(subject.size)} pixels, from {where} on: windows that meet the border "
+            f"answers differ at {text(source.size)} pixels, from {where} on: windows that meet the border "
             f"of a grid are as {dialect.border!r} there and as {spec.border!r} here; see docs/parity.md"
         )
     elif dialect.border != spec.border:
         lines.append(
-            f"answers agree at {text(subject.size)} pixels, but can differ at sizes where windows meet the "
+            f"answers agree at {text(source.size)} pixels, but can differ at sizes where windows meet the "
             f"border of a grid: {dialect.border!r} there, {spec.border!r} here; see docs/parity.md"
         )
-    if subject.kind == BARE and dialect.name not in ("swinkit", "microsoft"):
+    if source.kind == BARE and dialect.name not in ("swinkit", "microsoft"):
         lines.append("the source has no head, so neither has this")
     return lines

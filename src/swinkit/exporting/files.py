@@ -1,4 +1,4 @@
-"""Files in another library's layout: what they may replace, and how they are written and read back."""
+"""Output files in another library's layout: which files they may replace, and how they are written."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..files.atomic import refuse_to_replace
+from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
-from ..files.state import State
 from ..files.tensors import contiguous_copies, read_state, write_safetensors, write_torch
 
 PROCESSOR = "preprocessor_config.json"
@@ -24,8 +24,8 @@ def refuse_output(out: Path, *, force: bool) -> None:
     """Raise unless `out` may be written.
 
     Raises:
-        UsageError: it exists and `force` is not given, or it is something else than what we would write, or
-            the folder that it is to lie in does not exist.
+        UsageError: it exists and `force` is not given, or it is no file or folder of a model, or its
+            parent folder does not exist.
     """
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder; make it first")
@@ -46,7 +46,7 @@ def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
         UsageError: one of them is, or contains, the other.
     """
     path = Path(source)
-    if not path.exists():  # a name, not a path; loading will tell
+    if not path.exists():  # a name, not a path, which loading resolves
         return
     one, other = path.resolve(), out.resolve()
     if one == other or one in other.parents or (other in one.parents and out.is_dir()):
@@ -54,7 +54,9 @@ def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
 
 
 def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
-    """One file; `wrapper` names the dictionary inside a torch file that holds the tensors.
+    """Write one file and read it back.
+
+    `wrapper` names the dictionary inside a torch file that holds the tensors.
 
     Raises:
         OSError: it cannot be written, or does not read back as it was written.
@@ -65,16 +67,16 @@ def write_tensors(path: Path, state: State, wrapper: str | None = None) -> None:
     else:
         write_torch(path, tensors if wrapper is None else {wrapper: tensors})
     written = read_state(path)
-    if written.keys() != tensors.keys() or not all(same(written[name], tensors[name]) for name in tensors):
+    if written.keys() != tensors.keys() or not all(is_same(written[name], tensors[name]) for name in tensors):
         raise OSError(f"{path.name} did not come out as it was written")
 
 
-def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal bit for bit, NaN included."""
+def is_same(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors are equal bit for bit, NaN included."""
     alike = one.shape == other.shape and one.dtype == other.dtype
     return alike and torch.equal(one.flatten().view(torch.uint8), other.flatten().view(torch.uint8))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Readable JSON."""
+    """Write JSON with an indent of two spaces."""
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an output can be called: libraries, endings of files, and who reads folders. Torch-free."""
+"""Names of outputs: libraries, file endings, and the libraries that read folders. Torch-free."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ FOLDERS = ("swinkit", "timm", "transformers")  # the libraries whose models can 
 
 
 def require_form(out: Path, to: str, ranks: int | None = None) -> None:
-    """Refuse a name that `to`, a library or a dialect, cannot be written as.
+    """Refuse an output name that does not fit the form in which `to`, a library or dialect, is written.
 
     Raises:
         UsageError: the name has another ending, or none where there must be one.

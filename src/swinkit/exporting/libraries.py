@@ -1,6 +1,6 @@
-"""The models of other libraries, built from our numbers and filled by the library's own loader.
+"""The models of other libraries, built from our specs and filled by the library's own loader.
 
-The one place that imports timm and transformers, and each only when it is asked for.
+Only this module imports timm and transformers, and each only when it is needed.
 """
 
 import logging
@@ -26,26 +26,26 @@ from ..weights.configs import (
     transformers_arguments,
     transformers_config,
 )
-from .source import Subject, every_second
+from .source import Source, every_second
 
 Answers = Callable[[Tensor], list[Tensor]]
-Load = Callable[[Subject, Path, Size], Answers]
+Load = Callable[[Source, Path, Size], Answers]
 HEADS = ("norm.", "head.", "layernorm.", "classifier.")  # what a file without a head leaves as it was made
 
 
 @dataclass(frozen=True)
 class Library:
-    """`package` is what must be installed; `load(subject, path, size)` gives a function of pixels.
+    """Package that must be installed, and `load(source, path, size)`, which returns a function of pixels.
 
-    It answers as `Subject.answers` arranges it; `size` is that of the pixels.
+    It answers as `Source.answers` arranges it; `size` is that of the pixels.
     """
 
     package: str
     load: Load
 
 
-def timm(subject: Subject, path: Path, size: Size) -> Answers:
-    """`timm.create_model` for a folder, `timm.models.load_checkpoint` for a file."""
+def timm(source: Source, path: Path, size: Size) -> Answers:
+    """Load a folder with `timm.create_model`, or a file with `timm.models.load_checkpoint`."""
     import timm as library
     from timm.models.swin_transformer import SwinTransformer
     from timm.models.swin_transformer_v2 import SwinTransformerV2
@@ -55,87 +55,87 @@ def timm(subject: Subject, path: Path, size: Size) -> Answers:
         model = library.create_model(f"local-dir:{path}", pretrained=True, img_size=size)
     else:
         kinds = {"v1": SwinTransformer, "v2": SwinTransformerV2, "v2-cr": SwinTransformerV2Cr}
-        arguments = timm_arguments(subject.spec, size, subject.num_classes)
-        model = kinds[family_of(subject.spec)](**arguments)
-        has_head = subject.kind == CLASSIFIER
+        arguments = timm_arguments(source.spec, size, source.num_classes)
+        model = kinds[family_of(source.spec)](**arguments)
+        has_head = source.kind == CLASSIFIER
         result = library.models.load_checkpoint(model, str(path), strict=has_head)
-        require_whole(result.missing_keys, result.unexpected_keys, subject)
-    return partial(timm_answers, model.eval(), subject.kind)
+        require_whole(result.missing_keys, result.unexpected_keys, source)
+    return partial(timm_answers, model.eval(), source.kind)
 
 
 def timm_answers(model: Any, kind: str, pixels: Tensor) -> list[Tensor]:
-    """Logits, or the last stage's tokens before timm's norm."""
+    """Return logits, or the last stage's tokens before timm's norm."""
     if kind == CLASSIFIER:
         return [model(pixels)]
     return [model.forward_intermediates(pixels, intermediates_only=True)[-1].movedim(1, -1)]
 
 
-def torchvision(subject: Subject, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
-    """`load_state_dict` of its `SwinTransformer`."""
+def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+    """Load a file into torchvision's `SwinTransformer`."""
     from torchvision.models import swin_transformer as pictures
 
-    arguments = torchvision_arguments(subject.spec, max(1, subject.num_classes))
-    if family_of(subject.spec) == "v2":
+    arguments = torchvision_arguments(source.spec, max(1, source.num_classes))
+    if family_of(source.spec) == "v2":
         arguments |= {"block": pictures.SwinTransformerBlockV2, "downsample_layer": pictures.PatchMergingV2}
-    model: Any = filled(pictures.SwinTransformer(**arguments), path, subject)
-    return lambda pixels: [model(pixels) if subject.kind == CLASSIFIER else model.features(pixels)]
+    model: Any = load_into(pictures.SwinTransformer(**arguments), path, source)
+    return lambda pixels: [model(pixels) if source.kind == CLASSIFIER else model.features(pixels)]
 
 
-def torchvision_3d(subject: Subject, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
-    """`load_state_dict` of its `SwinTransformer3d`."""
+def torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+    """Load a file into torchvision's `SwinTransformer3d`."""
     from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
-    embed = partial(PatchEmbed3d, in_channels=subject.spec.in_channels)
-    arguments = torchvision_arguments(subject.spec, max(1, subject.num_classes))
-    model: Any = filled(SwinTransformer3d(**arguments, patch_embed=embed), path, subject)
+    embed = partial(PatchEmbed3d, in_channels=source.spec.in_channels)
+    arguments = torchvision_arguments(source.spec, max(1, source.num_classes))
+    model: Any = load_into(SwinTransformer3d(**arguments, patch_embed=embed), path, source)
     return lambda pixels: [
-        model(pixels) if subject.kind == CLASSIFIER else model.features(model.patch_embed(pixels))
+        model(pixels) if source.kind == CLASSIFIER else model.features(model.patch_embed(pixels))
     ]
 
 
-def filled(model: nn.Module, path: Path, subject: Subject) -> nn.Module:
-    """`model` with the tensors of a file, in eval mode."""
-    result = model.load_state_dict(read_state(path), strict=subject.kind == CLASSIFIER)
-    require_whole(result.missing_keys, result.unexpected_keys, subject)
+def load_into(model: nn.Module, path: Path, source: Source) -> nn.Module:
+    """Load the tensors of a file into `model`, and set it to eval mode."""
+    result = model.load_state_dict(read_state(path), strict=source.kind == CLASSIFIER)
+    require_whole(result.missing_keys, result.unexpected_keys, source)
     return model.eval()
 
 
-def transformers(subject: Subject, path: Path, size: Size) -> Answers:
-    """`from_pretrained` of the class for what the model answers with."""
+def transformers(source: Source, path: Path, size: Size) -> Answers:
+    """Load with `from_pretrained` of the class for the model's kind of answer."""
     import transformers as library
 
-    name = TRANSFORMERS_NAMES[family_of(subject.spec)]
-    kind = getattr(library, f"{name}{subject.kind}")
-    with silenced("transformers"), without_bars(library):
+    name = TRANSFORMERS_NAMES[family_of(source.spec)]
+    kind = getattr(library, f"{name}{source.kind}")
+    with quiet_logger("transformers"), without_bars(library):
         if path.is_dir():
             model, found = kind.from_pretrained(path, output_loading_info=True)
         else:
-            values = transformers_config(subject.spec, size, subject.kind, subject.labels, subject.outputs)
+            values = transformers_config(source.spec, size, source.kind, source.labels, source.outputs)
             settings = {key: values[key] for key in ("out_features",) if key in values}
             config = getattr(library, f"{name}Config")(
-                **transformers_arguments(subject.spec, size), num_labels=subject.num_classes or 2, **settings
+                **transformers_arguments(source.spec, size), num_labels=source.num_classes or 2, **settings
             )
             model, found = kind.from_pretrained(
                 None, config=config, state_dict=read_state(path), output_loading_info=True
             )
-    require_whole(found["missing_keys"], found["unexpected_keys"], subject)
-    return partial(transformers_answers, model.eval().float(), subject)  # a half file gives a half model
+    require_whole(found["missing_keys"], found["unexpected_keys"], source)
+    return partial(transformers_answers, model.eval().float(), source)  # a half file gives a half model
 
 
-def transformers_answers(model: Any, subject: Subject, pixels: Tensor) -> list[Tensor]:
-    """Logits, maps, a reconstruction, or the last stage's tokens before the norm."""
-    if subject.masks:
-        mask = every_second(pixels, subject.spec).flatten(1).bool()
+def transformers_answers(model: Any, source: Source, pixels: Tensor) -> list[Tensor]:
+    """Return logits, maps, a reconstruction, or the last stage's tokens before the norm."""
+    if source.masks:
+        mask = every_second(pixels, source.spec).flatten(1).bool()
         return [model(pixels, bool_masked_pos=mask).reconstruction]
-    if subject.kind == BARE:
+    if source.kind == BARE:
         return [model(pixels, output_hidden_states=True).reshaped_hidden_states[-1].movedim(1, -1)]
     made = model(pixels)
-    return [made.logits] if subject.kind == CLASSIFIER else list(made.feature_maps)
+    return [made.logits] if source.kind == CLASSIFIER else list(made.feature_maps)
 
 
-def require_whole(missing: Any, unexpected: Any, subject: Subject) -> None:
-    """Raise DataError unless the library took every tensor and lacks none but a head's that we have not."""
-    absent = [name for name in missing if subject.kind != BARE or not name.startswith(HEADS)]
+def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
+    """Raise DataError unless the library took every tensor and lacks none but those of a head we have not."""
+    absent = [name for name in missing if source.kind != BARE or not name.startswith(HEADS)]
     if absent or list(unexpected):
         raise DataError(
             f"its loader misses {listed(sorted(absent)) or 'nothing'} and does not know "
@@ -144,8 +144,8 @@ def require_whole(missing: Any, unexpected: Any, subject: Subject) -> None:
 
 
 @contextmanager
-def silenced(name: str) -> Iterator[None]:
-    """No messages of a library's logger inside, but errors."""
+def quiet_logger(name: str) -> Iterator[None]:
+    """Suppress the messages of a library's logger, except errors, while the context lasts."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -157,7 +157,7 @@ def silenced(name: str) -> Iterator[None]:
 
 @contextmanager
 def without_bars(library: Any) -> Iterator[None]:
-    """None of transformers' progress bars inside."""
+    """Hide transformers' progress bars while the context lasts."""
     bars = library.utils.logging
     shown = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""What another library must be told of a model: its numbers, its kind of answer, its usual pictures."""
+"""The model to convert, described for another library: its spec, its kind of answer, its usual input size."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
-from ..files.state import State
+from ..files.contents import State
 from ..models.catalogue import alike
 from ..tasks.classification.model import Classifier
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
@@ -18,8 +18,8 @@ from ..weights.unsupported import smallest_grid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A model to be converted. `kind` is one of those of `weights.configs`; `size` its usual pixels per axis.
+class Source:
+    """Model to convert. `kind` is one of those of `weights.configs`; `size` its usual pixels per axis.
 
     `num_classes` is 0 without a classifier, `outputs` the stages that a pyramid gives out.
     """
@@ -35,8 +35,8 @@ class Subject:
     outputs: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, model: nn.Module) -> "Subject":
-        """The facts of a model.
+    def of(cls, model: nn.Module) -> "Source":
+        """Describe a model.
 
         Raises:
             UsageError: it is no Swin and has none.
@@ -58,11 +58,11 @@ class Subject:
 
     @property
     def masks(self) -> bool:
-        """Whether its model wants to be told which patches are masked."""
+        """Whether the model takes a mask of patches as a second input."""
         return self.kind == RECONSTRUCTION
 
     def answers(self, model: nn.Module, pixels: Tensor) -> list[Tensor]:
-        """(B, in_channels, *P) -> what it answers, as a list.
+        """Compute the answers of the model for pixels (B, in_channels, *P), as a list.
 
         [(B, K)] logits; a pyramid's maps; the [(B, in_channels, *P)] that a masked image model makes of every
         second patch; or [(B, *S, C)] of the last stage.
@@ -75,13 +75,13 @@ class Subject:
 
 
 def every_second(pixels: Tensor, spec: Spec) -> Tensor:
-    """(B, in_channels, *P) -> (B, *S), 1 for every second patch."""
+    """Make a mask of every second patch: (B, in_channels, *P) -> (B, *S), 1 where masked."""
     grid = tuple(side // patch for side, patch in zip(pixels.shape[2:], spec.patch, strict=True))
     return (torch.arange(math.prod(grid)) % 2).reshape(1, *grid).expand(len(pixels), *grid)
 
 
 def kind_of(state: State) -> str:
-    """What a model with these tensors answers with."""
+    """Return the kind of answer of a model with these tensors."""
     if "mask_token" in state:
         return RECONSTRUCTION
     if any(name.startswith("norms.") for name in state):
@@ -90,7 +90,7 @@ def kind_of(state: State) -> str:
 
 
 def usual_size(spec: Spec, crop: Size | None) -> Size:
-    """Pixels per axis: those of its pictures, else of the variant with these numbers, else the fewest."""
+    """Return the input size: the model's own, else its variant's, else the smallest that works."""
     if crop is not None and len(crop) == len(spec.patch):
         return crop
     known = alike(spec)

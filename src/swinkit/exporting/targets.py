@@ -1,4 +1,4 @@
-"""Where a model can go: `--to NAME` and the name of the output decide on a dialect and on a form."""
+"""Targets of a conversion: `--to NAME` and the output's name decide on a dialect and a form."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from ..models.config import family_of
 from ..weights.configs import BACKBONE, CLASSIFIER, RECONSTRUCTION
 from ..weights.dialect_table import DIALECTS
 from .formats import SUFFIXES, TARGETS, require_form
-from .source import Subject
+from .source import Source
 
 WRAPPERS = {
     "microsoft": "model",
@@ -22,7 +22,7 @@ HELD = {"timm": (CLASSIFIER,), "swinkit": (CLASSIFIER, RECONSTRUCTION)}  # in fo
 
 @dataclass(frozen=True)
 class Target:
-    """A dialect, and whether it is written as a folder.
+    """Dialect and form of the output.
 
     `wrapper` names the dictionary inside a torch file that holds the tensors. `ranks` is how many processes a
     Swin-MoE is cut for, into a folder of their files.
@@ -34,15 +34,15 @@ class Target:
     ranks: int | None = None
 
 
-def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) -> Target:
-    """The dialect of `to` for this model, in the form that the name of `out` and `ranks` ask for.
+def target_of(to: str, out: Path, source: Source, ranks: int | None = None) -> Target:
+    """Return the dialect of `to` for this model, in the form that the name of `out` and `ranks` ask for.
 
     Raises:
         UsageError: no such target, or one that has no such form.
     """
-    dialect = dialect_for(to, subject)
+    dialect = dialect_for(to, source)
     if ranks is not None:
-        if dialect != "microsoft" or family_of(subject.spec) != "moe":
+        if dialect != "microsoft" or family_of(source.spec) != "moe":
             raise UsageError("ranks are files of a Swin-MoE in the names of microsoft; leave --ranks out")
         require_form(out, dialect, ranks)
         return Target(dialect, True, None, ranks)
@@ -50,19 +50,19 @@ def target_of(to: str, out: Path, subject: Subject, ranks: int | None = None) ->
     require_form(out, dialect)
     if out.suffix in SUFFIXES:
         return Target(dialect, False, WRAPPERS.get(library) if out.suffix == ".pth" else None)
-    if library in HELD and subject.kind not in HELD[library]:
+    if library in HELD and source.kind not in HELD[library]:
         raise UsageError(f"{out}: a folder for {library} holds a classifier; name a file, {out}.safetensors")
     return Target(dialect, True, None)
 
 
-def dialect_for(to: str, subject: Subject) -> str:
-    """The dialect that `to` means for a model: a library's name stands for what fits the model.
+def dialect_for(to: str, source: Source) -> str:
+    """Return the dialect that `to` means for a model; a library's name means the dialect that fits it.
 
     Raises:
         UsageError: there is no such target.
     """
     require_known(to)
-    return PICKED[to](subject) if to in PICKED else DIALECTS[to].name
+    return PICKED[to](source) if to in PICKED else DIALECTS[to].name
 
 
 def require_known(to: str) -> None:
@@ -76,34 +76,34 @@ def require_known(to: str) -> None:
         )
 
 
-def microsoft(subject: Subject) -> str:
-    """Its classification code, or SimMIM."""
-    return "microsoft-simmim" if subject.kind == RECONSTRUCTION else "microsoft"
+def microsoft(source: Source) -> str:
+    """Choose between the classification code and SimMIM."""
+    return "microsoft-simmim" if source.kind == RECONSTRUCTION else "microsoft"
 
 
-def timm(subject: Subject) -> str:
-    """Its `swin` and `swinv2`, or its `swinv2_cr`."""
-    return "timm-cr" if family_of(subject.spec) == "v2-cr" else "timm"
+def timm(source: Source) -> str:
+    """Choose between `swin` or `swinv2` and `swinv2_cr`."""
+    return "timm-cr" if family_of(source.spec) == "v2-cr" else "timm"
 
 
-def torchvision(subject: Subject) -> str:
-    """Pictures or clips."""
-    return "torchvision-3d" if len(subject.spec.patch) == 3 else "torchvision"
+def torchvision(source: Source) -> str:
+    """Choose between images and clips."""
+    return "torchvision-3d" if len(source.spec.patch) == 3 else "torchvision"
 
 
-def transformers(subject: Subject) -> str:
-    """V1 or V2, with a head or as a backbone."""
-    version = "-v2" if family_of(subject.spec) == "v2" else ""
-    return f"transformers{version}{'-backbone' if subject.kind == BACKBONE else ''}"
+def transformers(source: Source) -> str:
+    """Choose between V1 and V2, with a head or as a backbone."""
+    version = "-v2" if family_of(source.spec) == "v2" else ""
+    return f"transformers{version}{'-backbone' if source.kind == BACKBONE else ''}"
 
 
-def openmmlab(subject: Subject) -> str:
-    """Upstream's libraries: mmaction2 for clips, mmpretrain for classifiers, the dense ones for backbones."""
-    if len(subject.spec.patch) == 3:
+def openmmlab(source: Source) -> str:
+    """Choose mmaction2 for clips, mmpretrain for classifiers, the dense libraries for backbones."""
+    if len(source.spec.patch) == 3:
         return "mmaction2"
-    if subject.kind == BACKBONE:
+    if source.kind == BACKBONE:
         return "openmmlab-dense"
-    return "openmmlab-v2" if family_of(subject.spec) == "v2" else "openmmlab"
+    return "openmmlab-v2" if family_of(source.spec) == "v2" else "openmmlab"
 
 
 PICKED = {

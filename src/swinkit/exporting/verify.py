@@ -1,7 +1,7 @@
-"""That what was written answers as the model does: in the target library's own model, where it is installed.
+"""Verify that an output answers as the model does, in the library's own model where it is installed.
 
-The same random pixels go through both. Ours runs under the borders of the target's library, since what is
-proved is the weights; where its borders make the answers differ is told apart (`weights.agreement`).
+The same random pixels go through both models. Ours runs under the borders of the target's library, because
+the weights are verified; where its borders make answers differ is reported separately (`weights.agreement`).
 """
 
 import copy
@@ -26,7 +26,7 @@ from ..weights.load import backbone_of, load_weights
 from ..weights.rank_files import is_ranked, read_ranks
 from ..weights.unsupported import smallest_grid
 from .libraries import LIBRARIES
-from .source import Subject
+from .source import Source
 
 TOLERANCE = 1e-4  # of the largest answer; a wrong order of channels moves the logits by as much as they are
 MOST_MACS = 20e9  # of one forward pass; above, the smallest pictures are taken that fill every window
@@ -34,9 +34,9 @@ MOST_MACS = 20e9  # of one forward pass; above, the smallest pictures are taken 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """The largest difference of two models' answers to pixels of `size`, and the largest answer.
+    """Largest difference of two models' answers to pixels of `size`, and the largest answer.
 
-    `against` says what ours was compared with; `exact`, that nothing at all may differ.
+    `against` names the other model; `exact` means that the answers must be equal.
     """
 
     against: str
@@ -47,29 +47,29 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether they agree; they do not if either is not finite."""
+        """Whether the answers agree; they do not if either is not finite."""
         allowed = 0.0 if self.exact else TOLERANCE
         return self.difference <= allowed * self.largest < float("inf")
 
 
-def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str:
-    """Compare what was written at `path` with the model; or why that cannot be done here.
+def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
+    """Compare the output at `path` with the model; return a reason where that cannot be done here.
 
     Raises:
         DataError: the library's own loader refuses the file, or reads other tensors than were written.
     """
     library = LIBRARIES.get(dialect)
     if library is None:
-        return proved_by_reading(subject, dialect, path, size)
+        return prove_by_reading(source, dialect, path, size)
     try:
         version = importlib.metadata.version(library.package)
     except importlib.metadata.PackageNotFoundError:
         return f"not checked: {library.package} is not installed"
-    pixels, target = drawn(subject.spec, size), dialect_named(dialect)
-    with under(in_float(subject.model), target.border, target.clipped_bias) as model:
-        own = subject.answers(model, pixels)
+    pixels, target = random_pixels(source.spec, size), dialect_named(dialect)
+    with with_borders(in_float(source.model), target.border, target.clipped_bias) as model:
+        own = source.answers(model, pixels)
     try:
-        theirs = library.load(subject, path, size)
+        theirs = library.load(source, path, size)
         with torch.inference_mode():
             made = theirs(pixels)
     except DataError:
@@ -79,12 +79,12 @@ def prove(subject: Subject, dialect: str, path: Path, size: Size) -> Proof | str
     except (RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{library.package} {version} cannot run what was written: {reason}") from None
-    return compared(f"{library.package} {version}", size, own, made)
+    return compare(f"{library.package} {version}", size, own, made)
 
 
-def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) -> Proof:
-    """The file, read back into a model of ours; here nothing may differ at all."""
-    pixels, model = drawn(subject.spec, size), in_float(subject.model)
+def prove_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
+    """Read the file back into a model of ours, whose answers must be equal."""
+    pixels, model = random_pixels(source.spec, size), in_float(source.model)
     if is_ranked(path):
         again = copy.deepcopy(model)
         load_weights(again, read_ranks(path), dialect=dialect)
@@ -93,12 +93,12 @@ def proved_by_reading(subject: Subject, dialect: str, path: Path, size: Size) ->
     else:
         again = copy.deepcopy(model)
         load_weights(again, read_state(path), dialect=dialect)
-    own, made = subject.answers(model, pixels), subject.answers(again, pixels)
-    return replace(compared("swinkit, read back", size, own, made), exact=True)
+    own, made = source.answers(model, pixels), source.answers(again, pixels)
+    return replace(compare("swinkit, read back", size, own, made), exact=True)
 
 
-def compared(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
-    """The differences of several answers.
+def compare(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
+    """Compute the differences of several answers.
 
     Raises:
         DataError: they are not alike in number and shape.
@@ -116,7 +116,7 @@ def compared(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Ten
 
 
 def proof_size(spec: Spec, usual: Size, *, one_window: bool) -> Size:
-    """Pixels per axis of a proof: the usual ones, or the fewest that fill every window if those are many."""
+    """Return the input size of a proof: the usual one, or the smallest that fills every window."""
     size = uncut_size(spec, usual, one_window=one_window)
     if num_macs(spec, size) <= MOST_MACS or spec.absolute_grid is not None:
         return size
@@ -124,14 +124,14 @@ def proof_size(spec: Spec, usual: Size, *, one_window: bool) -> Size:
     return tuple(map(min, size, fewest))
 
 
-def drawn(spec: Spec, size: Size) -> Tensor:
-    """(1, in_channels, *size) random pixels, the same every time."""
+def random_pixels(spec: Spec, size: Size) -> Tensor:
+    """Draw the same random pixels every time: (1, in_channels, *size)."""
     return torch.randn(1, spec.in_channels, *size, generator=torch.Generator().manual_seed(0))
 
 
 @contextmanager
-def under(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
-    """`model` under other borders while inside; the weights are shared."""
+def with_borders(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
+    """Run `model` under other borders while the context lasts; the weights are shared."""
     swin = backbone_of(model)
     with torch.device("meta"):
         other = build(replace(swin.spec, border=border, clipped_bias=clipped_bias))
@@ -147,6 +147,6 @@ def under(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Modul
 
 
 def in_float(model: nn.Module) -> nn.Module:
-    """`model`, or a copy in fp32 if it is in another precision."""
+    """Return `model`, or a copy in fp32 if it has another precision."""
     whole = all(tensor.dtype == torch.float32 for tensor in model.parameters())
     return model if whole else copy.deepcopy(model).float()

@@ -1,7 +1,8 @@
-"""The zip file that torch writes: its one pickle, found so that torch's own reader finds no other.
+"""The zip file that torch writes, checked so that torch's own reader finds the same pickle as Python's.
 
-Torch reads zip files by a library of its own, which ignores the case of names. What could mean one thing to
-it and another to Python is refused: two names that differ in case, a list of contents in an unusual place.
+Torch reads zip files by a library of its own, which ignores the case of names. Anything that the two readers
+could understand differently is refused: two names that differ in case only, or a list of contents in an
+unusual place.
 """
 
 import struct
@@ -15,8 +16,8 @@ LARGE_END = struct.Struct("<4sQ2H2L4Q")  # the same where files may be large: th
 LOCATOR = struct.Struct("<4sLQL")  # and where that is
 
 
-def pickled(file: BinaryIO, size: int) -> bytes:
-    """The pickle in a file of `size` bytes.
+def read_pickle(file: BinaryIO, size: int) -> bytes:
+    """Return the pickle in a zip file of `size` bytes.
 
     Raises:
         DataError: it is no plain file of weights.

@@ -1,4 +1,4 @@
-"""Pickles of plain arrays, detectron2's format: their numbers are taken without numpy's help."""
+"""Pickles of plain arrays, detectron2's format, read without numpy."""
 
 import struct
 from dataclasses import dataclass
@@ -46,13 +46,13 @@ class Array(Made):
 
 
 class ArrayMaker(Maker):
-    """Makes the objects of which arrays are made, and no others."""
+    """Rules that allow the objects of which arrays are made, and no others."""
 
     def __init__(self, size: int):
         self.allowance = Allowance(size)
 
     def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
-        """An array, its type, or a plain value."""
+        """Return an array, its type, or a plain value."""
         if name in REBUILT:
             return Array()
         if name in FROM_BUFFER:
@@ -69,7 +69,10 @@ class ArrayMaker(Maker):
         raise DataError(f"it asks for {listed([str(name)])}")
 
     def fill(self, made: Any, state: Any) -> None:
-        """A type: (version, order, ...). An array: (version, shape, type, in Fortran's order?, bytes)."""
+        """Set the state of a type, (version, order, ...), or of an array.
+
+        An array's state is (version, shape, type, whether in Fortran's order, bytes).
+        """
         if isinstance(made, Type):
             made.order = state[1]
         elif isinstance(made, Array):
@@ -77,11 +80,11 @@ class ArrayMaker(Maker):
             made.tensor = self.values(content, kind, shape, "F" if transposed else "C")
 
     def refer(self, reference: Any) -> object:
-        """There is nothing outside."""
+        """Refuse every reference, because a pickle of arrays has no storages outside."""
         raise DataError(f"it refers to something outside by a {type(reference).__name__}")
 
     def values(self, content: Any, kind: Any, shape: Any, order: str) -> Tensor:
-        """Bytes as a tensor of `shape`; the first axis varies fastest in `order` F.
+        """Convert bytes to a tensor of `shape`; in `order` "F" the first axis varies fastest.
 
         Raises:
             ValueError, RuntimeError: they are no numbers, or too many or few.
@@ -99,7 +102,7 @@ class ArrayMaker(Maker):
 
 
 def read_arrays(content: bytes, path: Path) -> Any:
-    """What a pickle of dictionaries of arrays holds, arrays as tensors; nothing else can be in it.
+    """Read a pickle of dictionaries of arrays, and return arrays as tensors.
 
     Raises:
         DataError: it is damaged, or holds anything else; naming the file, `path`.
@@ -119,7 +122,7 @@ def read_arrays(content: bytes, path: Path) -> Any:
 
 
 def with_tensors(loaded: Any, depth: int = 2) -> Any:
-    """Arrays as tensors, in dictionaries down to `depth`."""
+    """Replace arrays by tensors in dictionaries down to `depth`."""
     if isinstance(loaded, Array) and loaded.tensor is not None:
         return loaded.tensor
     if isinstance(loaded, dict) and depth >= 0:

@@ -1,8 +1,8 @@
-"""A saved model: a folder of weights and of plain data that say what they are and how to use them.
+"""A saved model: a folder of weights and of the data that describe them.
 
-`model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`; beside them, of
-a model that was measured when it was saved, `metrics.json`. What stands in the JSON files is data only:
-nothing in them can name code.
+It holds `model.safetensors`, `config.json`, `preprocess.json`, `labels.json` and a card, `README.md`. A model
+that was measured when it was saved also has `metrics.json`. The JSON files are data only: nothing in them can
+name code.
 """
 
 import hashlib
@@ -18,8 +18,9 @@ from safetensors.torch import load_file
 from ..errors import DataError, listed
 from ..version import __version__
 from .atomic import atomic_write, refuse_to_replace
-from .state import State
+from .contents import State
 from .tensors import read_safetensors, write_safetensors
+from .typed_json import read_json, read_text
 
 WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "model.safetensors",
@@ -28,12 +29,12 @@ WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "labels.json",
     "README.md",
 )
-METRICS = "metrics.json"  # for whoever wants to know; nothing that loads a model reads it
+METRICS = "metrics.json"  # for people and scripts; loading a model does not read it
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a folder holds. `labels` name the classes, by index; `card` is Markdown.
+    """Content of a saved model's folder. `labels` name the classes, by index; `card` is Markdown.
 
     `metrics`, where they are known, are what the model has come to, on which data, and how that was measured.
     """
@@ -79,7 +80,7 @@ def write_files(folder: Path, saved: SavedModel) -> None:
 
 
 def compare(path: Path, state: State) -> None:
-    """Reopen what was written: every tensor must be there, in its shape and type."""
+    """Read the written weights again; every tensor must have its name, shape and type."""
     written = {name: (tensor.shape, tensor.dtype) for name, tensor in load_file(path).items()}
     if written != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
         raise OSError(f"{path.name} did not come out as it was written")
@@ -110,25 +111,6 @@ def read_folder(path: str | os.PathLike[str]) -> SavedModel:
     return SavedModel(config, read_json(path / PREPROCESS, dict), labels, state, card)
 
 
-def read_json(path: Path, kind: type) -> Any:
-    """A JSON file whose outermost value is a `kind`."""
-    try:
-        value = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}") from None
-    if not isinstance(value, kind):
-        raise DataError(f"{path} must hold a {kind.__name__}, not a {type(value).__name__}")
-    return value
-
-
-def read_text(path: Path) -> str:
-    """A text file in UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-
-
 def fingerprint(config: dict[str, Any]) -> str:
-    """SHA-256 of a configuration, however it is laid out."""
+    """Return the SHA-256 of a configuration, whatever the order and layout of its text."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,9 @@
-"""What a file of torch may ask for: one table, and the walk along a file that holds it to that.
+"""Allow-list of the names and calls that a file of torch may use.
 
-Torch's reader runs no code (`weights_only`), but what it allows can be used to reserve any amount of memory,
-or to compare keys for years. So a file's instructions are followed first, as data; what does not stand in
-`CALLS`, in `VALUES` or among the stand-ins (`standins`) is refused, and torch never sees the file.
+Torch's reader runs no code (`weights_only`), but its own allowed calls can be used to reserve any amount of
+memory, or to compare keys for years. So the opcodes of a file are interpreted first, as data. A name that is
+neither in `CALLS`, nor in `VALUES`, nor among the stubs (`pickle_stubs`) is refused, and torch never sees the
+file.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ NUMBERS = (
 STORAGES = {*(f"torch.{kind}Storage" for kind in NUMBERS), "torch.storage.UntypedStorage"}
 TYPES = {str(value) for value in vars(torch).values() if isinstance(value, torch.dtype)}
 CLASSES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
-VALUES = STORAGES | TYPES | CLASSES  # may stand in a file, but not be called
+VALUES = STORAGES | TYPES | CLASSES  # may be named by a file, but not called
 
 NO_ARRAYS = {  # real tensors, but none of a model of ours
     "torch._utils._rebuild_sparse_tensor",
@@ -38,21 +39,21 @@ NO_ARRAYS = {  # real tensors, but none of a model of ours
 
 @dataclass(frozen=True)
 class Stored(Made):
-    """A storage: its kind, and how many numbers of that kind it has."""
+    """Placeholder for a storage: its type, and how many numbers of that type it has."""
 
     kind: str
     count: int
 
 
 class Array(Made):
-    """A tensor."""
+    """Placeholder for a tensor."""
 
 
 Call = Callable[[tuple[Any, ...], Allowance], object]  # gives None for arguments that no file of weights has
 
 
-def tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
-    """A view of a storage that lies within it."""
+def check_tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """Check a tensor: a view that lies within its storage."""
     match arguments:
         case (Stored() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
             len(size) == len(stride) <= MOST_AXES
@@ -66,42 +67,42 @@ def tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
 
 
 def reach(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
-    """How many numbers lie from the first to the last of a view."""
+    """Return the distance from the first number of a view to the last, plus one."""
     return 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
 
 
-def parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
-    """A tensor as a parameter, perhaps with attributes."""
+def check_parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Check a parameter: a tensor, perhaps with attributes."""
     match arguments:
         case (Array(), bool(), dict() | None):
             return Array()
-        case (Array(), bool(), dict() | None, state) if copied(state, allowance):
+        case (Array(), bool(), dict() | None, state) if copies_attributes(state, allowance):
             return Array()
     return None
 
 
-def attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object:
-    """A tensor with attributes: how it is made, its class, the arguments, and the attributes."""
+def check_attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Check a tensor with attributes: how it is made, its class, the arguments, and the attributes."""
     match arguments:
         case (Name(how), Name(kind), tuple(inner), state) if how in TENSORS and kind in CLASSES:
-            return TENSORS[how](inner, allowance) if copied(state, allowance) else None
+            return TENSORS[how](inner, allowance) if copies_attributes(state, allowance) else None
     return None
 
 
-def copied(state: Any, allowance: Allowance) -> bool:
-    """Whether these can be an object's attributes: a dictionary, or two, whose entries are copied."""
+def copies_attributes(state: Any, allowance: Allowance) -> bool:
+    """Return whether `state` can be an object's attributes: a dictionary or two, whose entries are copied."""
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     allowance.take(sum(len(part) for part in parts if isinstance(part, dict)))
     return all(part is None or isinstance(part, dict) for part in parts)
 
 
-def mapping(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
-    """An empty dictionary, to be filled."""
+def check_mapping(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """Check the making of an empty dictionary."""
     return {} if not arguments else None
 
 
-def counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
-    """Counts (the milestones of a schedule) as a dictionary, whose keys are checked by now."""
+def check_counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Check a `Counter` (the milestones of a schedule), whose keys were checked when they were set."""
     match arguments:
         case () | (dict(),):
             allowance.take(sum(map(len, arguments)))
@@ -109,8 +110,8 @@ def counter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def collection(arguments: tuple[Any, ...], allowance: Allowance) -> object:
-    """A set of names and numbers."""
+def check_set(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Check a set of names and numbers."""
     match arguments:
         case (list(members),):
             allowance.take(len(members))
@@ -120,8 +121,8 @@ def collection(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def encoded(arguments: tuple[Any, ...], allowance: Allowance) -> object:
-    """Bytes, as protocol 2 writes them. Other encodings than this can take time that grows as the square."""
+def check_encoding(arguments: tuple[Any, ...], allowance: Allowance) -> object:
+    """Encode bytes as protocol 2 writes them; other encodings can take time that grows as the square."""
     match arguments:
         case (str(text), "latin1"):
             allowance.take(len(text))
@@ -129,16 +130,16 @@ def encoded(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     return None
 
 
-def size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
-    """The shape of a tensor."""
+def check_size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """Check the shape of a tensor."""
     match arguments:
         case (tuple(lengths),) if len(lengths) <= MOST_AXES and all(type(x) is int for x in lengths):
             return Made()
     return None
 
 
-def device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
-    """`cuda` or `cuda`, 0."""
+def check_device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
+    """Check a device, such as `cuda` or `cuda`, 0."""
     match arguments:
         case (str(kind),) | (str(kind), int()) if len(kind) <= LONGEST_NAME:
             return Made()
@@ -146,26 +147,29 @@ def device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
 
 
 TENSORS: dict[str, Call] = {
-    "torch._utils._rebuild_tensor": tensor,
-    "torch._utils._rebuild_tensor_v2": tensor,
-    "torch._utils._rebuild_tensor_v3": tensor,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch._utils._rebuild_parameter_with_state": parameter,
+    "torch._utils._rebuild_tensor": check_tensor,
+    "torch._utils._rebuild_tensor_v2": check_tensor,
+    "torch._utils._rebuild_tensor_v3": check_tensor,
+    "torch._utils._rebuild_parameter": check_parameter,
+    "torch._utils._rebuild_parameter_with_state": check_parameter,
 }
 CALLS: dict[str, Call] = TENSORS | {
-    "torch._tensor._rebuild_from_type_v2": attributed,
-    "torch.Size": size,
-    "torch.device": device,
-    "collections.OrderedDict": mapping,
-    "collections.Counter": counter,
-    "builtins.set": collection,
-    "_codecs.encode": encoded,
+    "torch._tensor._rebuild_from_type_v2": check_attributed,
+    "torch.Size": check_size,
+    "torch.device": check_device,
+    "collections.OrderedDict": check_mapping,
+    "collections.Counter": check_counter,
+    "builtins.set": check_set,
+    "_codecs.encode": check_encoding,
 }
 ALLOWED = {*VALUES, *CALLS, *MAPPINGS, *OBJECTS}
 
 
 class Inspection(Maker):
-    """Checks every call, state and storage of a file. `length` is that of its pickles, `size` that of all."""
+    """Rules for the calls, states and storages of a file.
+
+    `length` is the number of bytes of its pickles, `size` that of the whole file.
+    """
 
     def __init__(self, length: int, size: int):
         self.allowance = Allowance(length)
@@ -173,7 +177,7 @@ class Inspection(Maker):
         self.stored: dict[str, Stored] = {}
 
     def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
-        """What stands for what a call gives."""
+        """Check a call, and return the placeholder for its result."""
         self.allowance.take(len(arguments))
         if name in MAPPINGS:
             return {}
@@ -185,14 +189,17 @@ class Inspection(Maker):
         return made
 
     def fill(self, made: Any, state: Any) -> None:
-        """A dictionary copies its attributes; a stand-in keeps nothing."""
+        """Check a state: a dictionary copies its attributes, a stub keeps nothing."""
         if type(made) is not Made and not (isinstance(made, dict) and isinstance(state, dict)):
             raise DataError("it gives a state to what has none, which no file of weights needs")
         if isinstance(made, dict):
             self.allowance.take(len(state))
 
     def refer(self, reference: Any) -> object:
-        """A storage; a key has only one, and together they have no more numbers than the file has bytes."""
+        """Check a reference to a storage.
+
+        A key has only one storage. Together they have no more numbers than the file has bytes.
+        """
         match reference:
             case ("storage", Name(kind), str(key), str(), int(count), *view) if (
                 kind in STORAGES and len(key) <= LONGEST_NAME and count >= 0
@@ -214,7 +221,7 @@ class Inspection(Maker):
 
 
 def inspect(content: bytes, size: int) -> None:
-    """Follow the pickle of a zipped file of `size` bytes, as torch would, and refuse all that is not allowed.
+    """Interpret the pickle of a zip file of `size` bytes, and refuse everything that is not allowed.
 
     Raises:
         DataError: it asks for something else.
@@ -224,7 +231,7 @@ def inspect(content: bytes, size: int) -> None:
 
 
 def inspect_legacy(content: bytes) -> None:
-    """Follow the pickles of a file as torch wrote it before 1.6.
+    """Interpret the pickles of a file in torch's format before 1.6.
 
     Raises:
         DataError, ValueError, LookupError, TypeError, EOFError: as `inspect`.
@@ -240,7 +247,7 @@ def inspect_legacy(content: bytes) -> None:
 
 
 def follow(stream: BytesIO, inspection: Inspection) -> object:
-    """What stands for the next pickle's value. Names that are not allowed are told before all else."""
+    """Return the value of the next pickle. A name that is not allowed is reported before any other fault."""
     machine = Machine(inspection)
     try:
         followed = machine.follow(stream)
@@ -252,7 +259,7 @@ def follow(stream: BytesIO, inspection: Inspection) -> object:
 
 
 def refuse_others(names: set[str]) -> None:
-    """Name all that is not allowed.
+    """Raise an error that lists the names that are not allowed, if there are any.
 
     Raises:
         DataError: there is any.

@@ -1,9 +1,9 @@
-"""What stands in for the objects that training code leaves beside its weights: configurations, numbers, logs.
+"""Stubs for the objects that training code leaves beside its weights: configurations, numbers, logs.
 
-They are not loaded: where torch's reader would make one of them, it makes an object of ours that keeps
-nothing and runs nothing. So files of Microsoft's training runs (a yacs configuration), of scripts that
-keep their arguments, and of mmengine (its log) can be read without any of those libraries, and without
-trusting the file. Whatever is not listed here is refused.
+They are not loaded: where torch's reader would make one of them, it makes a stub that keeps nothing and runs
+nothing. So files of Microsoft's training runs (a yacs configuration), of scripts that keep their arguments,
+and of mmengine (its log) can be read without any of those libraries and without trusting the file. Every
+other name is refused.
 """
 
 import threading
@@ -48,30 +48,30 @@ GUARD = threading.Lock()  # torch keeps one list for the whole process
 
 
 class Mapping:
-    """Makes an empty dictionary, whatever it is given."""
+    """Stub for a mapping: an empty dictionary, whatever the arguments."""
 
     def __new__(cls, *_arguments: object) -> Any:
-        """An OrderedDict."""
+        """Return an OrderedDict."""
         return OrderedDict()
 
 
 class Object:
-    """Takes anything and keeps nothing."""
+    """Stub for any other object: it accepts all arguments and keeps nothing."""
 
     def __new__(cls, *_arguments: object) -> Self:
-        """Nothing is looked at."""
+        """Make the stub and ignore the arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_arguments: object):
-        """Nothing is kept."""
+        """Ignore the arguments."""
 
     def __setstate__(self, _state: object) -> None:
-        """Nothing is kept."""
+        """Ignore the state."""
 
 
 @contextmanager
-def standing_in() -> Iterator[None]:
-    """While it lasts, torch's reader makes the stand-ins for the names above, and still nothing else."""
+def allow_stubs() -> Iterator[None]:
+    """Let torch's reader make stubs for the names above while the context lasts, and nothing else."""
     names = [*((Mapping, name) for name in MAPPINGS), *((Object, name) for name in OBJECTS)]
     with GUARD, safe_globals(names):
         yield

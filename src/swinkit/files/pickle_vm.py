@@ -1,7 +1,7 @@
-"""A pickle's instructions followed as data: nothing that it names is imported, looked up or called.
+"""Interpret a pickle as data: nothing that it names is imported, looked up or called.
 
-What becomes of the objects that it asks for is decided by the caller's `Maker`, from their names and
-arguments alone; so a file can only ever ask for what stands in a table of ours.
+The caller's `Maker` decides from names and arguments alone what the objects of a pickle become, so that a
+file can only ask for objects in a table of this package. The opcodes are decoded by `pickletools`.
 """
 
 import pickletools
@@ -14,43 +14,33 @@ from typing import Any
 from ..errors import DataError
 
 LONGEST_NAME = 256  # characters of an object's name, or of a key of torch's own
-LONGEST_KEY = 4096  # characters of a key: equal ones are compared to their ends
-LARGEST_KEY = (
-    2**60
-)  # whole numbers below have hashes of their own; optimisers of torch 1.5 have addresses as keys
-
-LITERALS = {
-    *("INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-}
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-EMPTY: dict[str, Callable[[], object]] = {"EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict}
-GROUPED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-PYTHON_2 = {"__builtin__.long": "builtins.int"}  # as protocols 0 to 2 write it; torch's reader knows it too
+LONGEST_KEY = 4096  # characters of a dictionary key, because equal keys are compared to their ends
+# Integers below this limit have hashes of their own; optimisers of torch 1.5 use addresses as keys.
+LARGEST_KEY = 2**60
+PYTHON_2 = {"__builtin__.long": "builtins.int"}  # as protocols 0 to 2 spell it; torch's reader maps it too
 
 
 class Name(str):
-    """`module.name` of something that the file would have called."""
+    """`module.name` of an object that unpickling would look up."""
 
     __slots__ = ()
 
 
 class Made:
-    """What stands for an object. It holds nothing unless a subclass says what."""
+    """Placeholder for an object of the pickle. It holds nothing unless a subclass says so."""
 
 
 @dataclass
 class Allowance:
-    """How much calls may copy: as many bytes or values as the file holds, so that none fills the memory."""
+    """Number of bytes or values that calls may still copy, so that a small file cannot fill the memory."""
 
     left: int
 
     def take(self, amount: int) -> None:
-        """Copy an amount.
+        """Subtract `amount`.
 
         Raises:
-            DataError: it is more than is left.
+            DataError: less than that is left.
         """
         self.left -= amount
         if self.left < 0:
@@ -58,131 +48,117 @@ class Allowance:
 
 
 class Maker(ABC):
-    """Decides what the objects of a pickle become. All its methods raise DataError for what they refuse."""
+    """Rules for the objects of a pickle. Every method raises DataError for what it refuses."""
 
     @abstractmethod
     def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
-        """What a call gives."""
+        """Return the placeholder for the result of calling `name`."""
 
     @abstractmethod
     def fill(self, made: Any, state: Any) -> None:
-        """Give an object its state."""
+        """Give a placeholder the state that the pickle sets."""
 
     @abstractmethod
     def refer(self, reference: Any) -> object:
-        """What stands for something outside the pickle (torch: a storage)."""
+        """Return the placeholder for data outside the pickle (torch: a storage)."""
 
 
 class Machine:
-    """Follows one pickle. A damaged one raises ValueError, LookupError or TypeError somewhere inside."""
+    """Interpreter of one pickle. A damaged one raises ValueError, LookupError or TypeError."""
 
     def __init__(self, maker: Maker):
         self.maker = maker
-        self.names: set[str] = set()  # all that it would have looked up
+        self.names: set[str] = set()  # everything that unpickling would have looked up
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
 
     def follow(self, stream: BytesIO) -> Any:
-        """The value that the pickle at the stream's place describes; the stream then stands behind it.
+        """Return the value of the next pickle of the stream, and move the stream behind it.
 
         Raises:
-            DataError: an instruction that no file of weights needs.
+            DataError: an opcode that no file of weights needs.
         """
         for opcode, argument, _ in pickletools.genops(stream):
-            name = opcode.name
-            if name in LITERALS:
-                self.stack.append(argument)
-            elif name in CONSTANTS:
-                self.stack.append(CONSTANTS[name])
-            elif name in EMPTY:
-                self.stack.append(EMPTY[name]())
-            elif name in GROUPED:
-                self.stack[-GROUPED[name] :] = [tuple(self.popped(GROUPED[name]))]
-            elif name in MEMORY:
-                MEMORY[name](self, argument)
-            elif name in STEPS:
-                STEPS[name](self)
-            elif name == "GLOBAL":
-                self.stack.append(self.name(*str(argument).split(" ", 1)))
-            elif name == "STOP":
+            if opcode.name == "STOP":
                 return self.stack.pop()
-            elif name not in ("PROTO", "FRAME"):
-                raise DataError(f"it holds the instruction {name}, which no file of weights needs")
+            if opcode.name not in STEPS:
+                raise DataError(f"it holds the instruction {opcode.name}, which no file of weights needs")
+            STEPS[opcode.name](self, argument)
         raise EOFError("the pickle has no end")
 
-    def popped(self, count: int) -> list[Any]:
-        """The last `count` values, which stay where they are."""
+    def push(self, value: Any) -> None:
+        """Put a value on the stack."""
+        self.stack.append(value)
+
+    def take(self, count: int) -> list[Any]:
+        """Remove the last `count` values and return them."""
         if len(self.stack) < count:
             raise IndexError("values are missing")
-        return self.stack[-count:]
-
-    def group(self) -> list[Any]:
-        """The values since the last mark."""
-        group, self.stack = self.stack, self.marks.pop()
-        return group
+        values = self.stack[-count:]
+        del self.stack[-count:]
+        return values
 
     def mark(self) -> None:
         """Begin a group."""
         self.marks.append(self.stack)
         self.stack = []
 
-    def named(self) -> None:
-        """A module's and an object's name -> a Name."""
-        module, name = self.popped(2)
-        self.stack[-2:] = [self.name(module, name)]
+    def group(self) -> list[Any]:
+        """End the latest group and return its values."""
+        group, self.stack = self.stack, self.marks.pop()
+        return group
+
+    def memorise(self, place: int | None) -> None:
+        """Store the last value under `place`; by default under the next number."""
+        self.memo[len(self.memo) if place is None else place] = self.stack[-1]
 
     def name(self, module: Any, name: Any) -> Name:
-        """Both as one, in Python 3's words, and noted."""
+        """Return both as one name, in the words of Python 3, and record it."""
         if type(module) is not str or type(name) is not str or len(module) + len(name) >= LONGEST_NAME:
             raise DataError("it names an object by what is no name")
         full = PYTHON_2.get(f"{module}.{name}", f"{module.replace('__builtin__', 'builtins')}.{name}")
         self.names.add(full)
         return Name(full)
 
-    def call(self) -> None:
-        """A Name and its arguments -> what is made of them."""
-        name, arguments = self.popped(2)
+    def call(self, name: Any, arguments: Any, _keywords: Any = None) -> object:
+        """Return what the maker makes of a call; keywords are dropped."""
         if not isinstance(name, Name) or not isinstance(arguments, tuple):
             raise DataError("it calls what it has made itself, which no file of weights needs")
-        self.stack[-2:] = [self.maker.make(name, arguments)]
-
-    def call_with_keywords(self) -> None:
-        """As `call`; keywords are dropped."""
-        self.stack.pop()
-        self.call()
+        return self.maker.make(name, arguments)
 
     def build(self) -> None:
-        """Give an object its state."""
-        state = self.stack.pop()
+        """Give the object below the last value that value as its state."""
+        (state,) = self.take(1)
         self.maker.fill(self.stack[-1], state)
 
-    def persistent(self) -> None:
-        """A reference to something outside the pickle -> what stands for it."""
-        self.stack[-1] = self.maker.refer(self.stack[-1])
-
     def extend(self, values: list[Any]) -> None:
-        """Append to a list; what an object made of others would keep is dropped."""
+        """Append to the last value if it is a list; a placeholder drops the values."""
         if isinstance(self.stack[-1], list):
             self.stack[-1] += values
 
     def assign(self, pairs: list[Any]) -> None:
-        """Set entries of a dictionary; what an object would keep of them is dropped."""
+        """Set entries of the last value if it is a dictionary; a placeholder drops them."""
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             check_key(key)
             if isinstance(self.stack[-1], dict):
                 self.stack[-1][key] = value
 
+    def push_dictionary(self, pairs: list[Any]) -> None:
+        """Put a new dictionary of these pairs on the stack."""
+        self.push({})
+        self.assign(pairs)
+
 
 def check_key(key: Any) -> None:
-    """Check that a key, or a member of a set, is of a kind of which a file cannot make many with one hash.
+    """Check that a file cannot hold many keys, or members of a set, of this type that share one hash.
 
-    Strings are hashed with a secret, other objects by their place; of numbers below 2**60 at most -1 and -2
-    are hashed alike, of all floats a few hundred. Tuples are not: (-1, -2)-tuples of a length all are, and a
-    tuple of shared tuples takes for ever to hash.
+    Strings are hashed with a secret, and other objects by their address. Of the integers below 2**60 only -1
+    and -2 collide, of all floats a few hundred. Tuples are refused: those of -1 and -2 of one length all
+    collide, and hashing a tuple of shared tuples can take forever.
 
     Raises:
-        DataError: it is not.
+        DataError: the type or the size of the key allows collisions.
     """
     kind = type(key)
     if kind is str or kind is bytes:
@@ -195,58 +171,48 @@ def check_key(key: Any) -> None:
         raise DataError("it holds keys that are neither names nor numbers, which no file of weights needs")
 
 
-def memorise(machine: Machine, place: int | None) -> None:
-    """Keep the last value under a number, by default the next one."""
-    machine.memo[len(machine.memo) if place is None else place] = machine.stack[-1]
+Step = Callable[[Machine, Any], object]  # given the machine and the opcode's argument
 
-
-def recall(machine: Machine, place: int) -> None:
-    """Put a kept value on the stack."""
-    machine.stack.append(machine.memo[place])
-
-
-MEMORY: dict[str, Callable[[Machine, Any], None]] = {
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), memorise),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), recall),
+LITERALS = (
+    *("INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"),
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+)
+STEPS: dict[str, Step] = {
+    **dict.fromkeys(("PROTO", "FRAME"), lambda _machine, _argument: None),
+    **dict.fromkeys(LITERALS, Machine.push),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "EMPTY_SET": lambda machine, _: machine.push([]),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "TUPLE1": lambda machine, _: machine.push(tuple(machine.take(1))),
+    "TUPLE2": lambda machine, _: machine.push(tuple(machine.take(2))),
+    "TUPLE3": lambda machine, _: machine.push(tuple(machine.take(3))),
+    "MARK": lambda machine, _: machine.mark(),
+    "POP": lambda machine, _: machine.take(1),
+    "POP_MARK": lambda machine, _: machine.group(),
+    "DUP": lambda machine, _: machine.push(machine.stack[-1]),
+    "TUPLE": lambda machine, _: machine.push(tuple(machine.group())),
+    "LIST": lambda machine, _: machine.push(machine.group()),
+    "FROZENSET": lambda machine, _: machine.push(machine.group()),
+    "DICT": lambda machine, _: machine.push_dictionary(machine.group()),
+    "APPEND": lambda machine, _: machine.extend(machine.take(1)),
+    "APPENDS": lambda machine, _: machine.extend(machine.group()),
+    "ADDITEMS": lambda machine, _: machine.extend(machine.group()),
+    "SETITEM": lambda machine, _: machine.assign(machine.take(2)),
+    "SETITEMS": lambda machine, _: machine.assign(machine.group()),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine.memorise),
+    **dict.fromkeys(
+        ("GET", "BINGET", "LONG_BINGET"), lambda machine, place: machine.push(machine.memo[place])
+    ),
+    "GLOBAL": lambda machine, argument: machine.push(machine.name(*str(argument).split(" ", 1))),
+    "STACK_GLOBAL": lambda machine, _: machine.push(machine.name(*machine.take(2))),
+    "REDUCE": lambda machine, _: machine.push(machine.call(*machine.take(2))),
+    "NEWOBJ": lambda machine, _: machine.push(machine.call(*machine.take(2))),
+    "NEWOBJ_EX": lambda machine, _: machine.push(machine.call(*machine.take(3))),
+    "BUILD": lambda machine, _: machine.build(),
+    "BINPERSID": lambda machine, _: machine.push(machine.maker.refer(*machine.take(1))),
 }
-STEPS: dict[str, Callable[[Machine], object]] = {
-    "MARK": Machine.mark,
-    "POP": lambda machine: machine.stack.pop(),
-    "POP_MARK": Machine.group,
-    "DUP": lambda machine: machine.stack.append(machine.stack[-1]),
-    "TUPLE": lambda machine: push(machine, tuple),
-    "LIST": lambda machine: push(machine, list),
-    "FROZENSET": lambda machine: push(machine, list),
-    "DICT": lambda machine: push_dictionary(machine),
-    "APPEND": lambda machine: machine.extend([machine.stack.pop()]),
-    "APPENDS": lambda machine: machine.extend(machine.group()),
-    "ADDITEMS": lambda machine: machine.extend(machine.group()),
-    "SETITEM": lambda machine: assign_one(machine),
-    "SETITEMS": lambda machine: machine.assign(machine.group()),
-    "STACK_GLOBAL": Machine.named,
-    "REDUCE": Machine.call,
-    "NEWOBJ": Machine.call,
-    "NEWOBJ_EX": Machine.call_with_keywords,
-    "BUILD": Machine.build,
-    "BINPERSID": Machine.persistent,
-}
-
-
-def push(machine: Machine, kind: Callable[[list[Any]], object]) -> None:
-    """The values since the last mark, as one."""
-    values = machine.group()
-    machine.stack.append(kind(values))
-
-
-def push_dictionary(machine: Machine) -> None:
-    """The pairs since the last mark, as a dictionary."""
-    pairs = machine.group()
-    machine.stack.append({})
-    machine.assign(pairs)
-
-
-def assign_one(machine: Machine) -> None:
-    """Set one entry."""
-    pair = machine.popped(2)
-    del machine.stack[-2:]
-    machine.assign(pair)

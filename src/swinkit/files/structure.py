@@ -1,4 +1,4 @@
-"""Telling a file of weights from a page, half a file or anything else, without reading it. Torch-free."""
+"""Distinguish a file of weights from a web page or a truncated file without reading it whole. Torch-free."""
 
 import json
 import zipfile
@@ -25,7 +25,7 @@ def require_weights(path: Path) -> None:
     if begin.startswith(b"PK\x03\x04"):
         whole = zipfile.is_zipfile(path)  # whether the list of contents is there, which is at the end
     elif begin.startswith(LEGACY):
-        whole = True  # nothing in such a file tells its length
+        whole = True  # because such a file does not hold its length
     else:
         whole = is_safetensors(path, int.from_bytes(begin[:8], "little"))
     if not whole:
@@ -33,7 +33,7 @@ def require_weights(path: Path) -> None:
 
 
 def is_safetensors(path: Path, length: int) -> bool:
-    """Whether the file has a header of `length` bytes and is as long as that says."""
+    """Return whether the file has a header of `length` bytes and the size that the header gives."""
     size = path.stat().st_size
     if not 2 <= length <= min(HEADER, size - 8):
         return False

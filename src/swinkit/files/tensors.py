@@ -1,4 +1,4 @@
-"""Reading the tensors of a file, and nothing but tensors: no file can run code here."""
+"""Read and write files of tensors. Reading never runs code from a file."""
 
 import logging
 import os
@@ -13,12 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import DataError, listed
-from .archives import pickled
+from .archives import read_pickle
 from .arrays import read_arrays
+from .contents import Contents, State, plain_tensors, unwrap
 from .pickle_allowlist import inspect, inspect_legacy
-from .pickle_stubs import standing_in
-from .state import State
-from .wrappers import Contents, plain_tensors, unwrapped
+from .pickle_stubs import allow_stubs
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ LEGACY = (
 
 
 def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
-    """The tensors of a file of weights, by name; what was opened on the way is logged.
+    """Read the tensors of a file of weights, by name; the wrappers that were opened are logged.
 
     Raises:
         DataError, UsageError: see `read_contents`.
@@ -47,9 +46,9 @@ def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
 
 
 def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Contents:
-    """The tensors of a .safetensors or torch file or of a pickle of arrays, and the wrappers they lay in.
+    """Read the tensors of a .safetensors file, a torch file or a pickle of arrays, and their wrappers.
 
-    Which of these it is, the file's first bytes tell. `entry` names the dictionary to open where a run kept
+    The file's first bytes decide the format. `entry` names the dictionary to open where a run kept
     several, such as raw weights and `model_ema`; by default the raw ones.
 
     Raises:
@@ -57,11 +56,11 @@ def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Con
         UsageError: it has no such `entry`.
     """
     path = Path(path)
-    before = regular(path)
+    before = require_regular(path)
     try:
         with path.open("rb") as file:  # once: what is inspected is what is read
-            contents = opened(path, file, entry)
-        changed = moment(path.stat()) != moment(before)
+            contents = read_open_file(path, file, entry)
+        changed = change_marker(path.stat()) != change_marker(before)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     except MemoryError:
@@ -71,21 +70,21 @@ def read_contents(path: str | os.PathLike[str], entry: str | None = None) -> Con
     return contents
 
 
-def opened(path: Path, file: BinaryIO, entry: str | None) -> Contents:
-    """The contents of an open file, by its first bytes."""
+def read_open_file(path: Path, file: BinaryIO, entry: str | None) -> Contents:
+    """Read an open file in the format that its first bytes show."""
     begin = file.read(64)
     if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
         return Contents(plain_tensors(read_safetensors(path), path))
     if begin.startswith(ZIP) or (begin.startswith(PICKLE) and begin[2:].startswith(LEGACY)):
-        return unwrapped(read_torch(path, file), path, entry)
+        return unwrap(read_torch(path, file), path, entry)
     if begin.startswith(PICKLE):
         file.seek(0)
-        return unwrapped(read_arrays(file.read(), path), path, entry)
-    raise DataError(f"{path} is no file of weights{guess(begin)}, or a damaged one")
+        return unwrap(read_arrays(file.read(), path), path, entry)
+    raise DataError(f"{path} is no file of weights{likely_content(begin)}, or a damaged one")
 
 
-def regular(path: Path) -> os.stat_result:
-    """The status of a file with something in it; opening a pipe or a device could wait for ever.
+def require_regular(path: Path) -> os.stat_result:
+    """Return the status of a file that is not empty; opening a pipe or a device could block forever.
 
     Raises:
         DataError: it is none.
@@ -107,13 +106,13 @@ def regular(path: Path) -> os.stat_result:
     return status
 
 
-def moment(status: os.stat_result) -> tuple[int, int, int]:
-    """What differs once a file was written to or replaced."""
+def change_marker(status: os.stat_result) -> tuple[int, int, int]:
+    """Return values that change when a file is written to or replaced."""
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def guess(begin: bytes) -> str:
-    """What a file that is no weights might be."""
+def likely_content(begin: bytes) -> str:
+    """Return what a file that holds no weights might be, for a message."""
     if begin.startswith(b"version https://git-lfs"):
         return ", but a pointer of Git LFS to it (`git lfs pull` fetches the file)"
     if begin.lstrip().startswith(b"<"):
@@ -122,13 +121,13 @@ def guess(begin: bytes) -> str:
 
 
 def read_safetensors(path: Path) -> State:
-    """The tensors of a .safetensors file.
+    """Read the tensors of a .safetensors file.
 
     Raises:
         DataError: it is damaged.
     """
     try:
-        # The library maps the file into memory: without a copy, whoever changes the file changes the model.
+        # The library maps the file into memory: without a copy, a change of the file would change the model.
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         reason = listed([str(error)]).strip("`")
@@ -172,14 +171,14 @@ def contiguous_copies(state: State) -> State:
 
 
 def read_torch(path: Path, file: BinaryIO) -> object:
-    """What `torch.save` wrote, if it is tensors, plain values and what `standins` knows.
+    """Read a file of `torch.save` that holds tensors, plain values and the objects of `pickle_stubs`.
 
     Raises:
         DataError: it is damaged, or holds anything else.
     """
     try:
         inspect_torch(file)
-        with warnings.catch_warnings(), standing_in():
+        with warnings.catch_warnings(), allow_stubs():
             # They are about protocols and formats of files that then fail, or are read right.
             warnings.simplefilter("ignore")
             return torch.load(file, map_location="cpu", weights_only=True)
@@ -200,7 +199,7 @@ def read_torch(path: Path, file: BinaryIO) -> object:
 
 
 def inspect_torch(file: BinaryIO) -> None:
-    """Refuse what would bring torch's reader to a halt; the file then stands at its begin again.
+    """Refuse a file that could stop torch's reader; the file is at its beginning afterwards.
 
     Raises:
         DataError: the file claims more than it holds, or has values that no file of weights needs.
@@ -209,7 +208,7 @@ def inspect_torch(file: BinaryIO) -> None:
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
     if file.read(len(ZIP)) == ZIP:
-        inspect(pickled(file, size), size)
+        inspect(read_pickle(file, size), size)
     else:
         file.seek(0)
         inspect_legacy(file.read())

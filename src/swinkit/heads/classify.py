@@ -1,4 +1,4 @@
-"""From features to class scores, for images, clips and volumes alike.
+"""Classification head, for images, clips and volumes.
 
 Shapes: B batch, *S grid size, C channels, K classes, V views of one clip.
 """
@@ -12,10 +12,10 @@ from ..core.init import truncated_normal
 
 
 class ClassificationHead(nn.Module):
-    """(B, *S, C) -> (B, K): normalise, average over the grid, project.
+    """Norm, average over the grid, and linear classifier: (B, *S, C) -> (B, K).
 
-    Paper, section A2.1; for clips the same over three axes (Video Swin's I3D head). `std` is that of the
-    classifier's published initialisation: 0.02, and 0.01 for clips.
+    Paper, section A2.1; for clips the same over three axes (Video Swin's I3D head). `std` is the standard
+    deviation of the classifier's published initialisation: 0.02, and 0.01 for clips.
     """
 
     backbone_parts: ClassVar[tuple[str, ...]] = ("norm",)
@@ -30,19 +30,19 @@ class ClassificationHead(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, K) logits."""
+        """Compute logits: (B, *S, C) -> (B, K)."""
         return self.classifier(self.dropout(self.pool(features)))
 
     def pool(self, features: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, C): the embedding that the classifier sees."""
+        """Compute the embedding that the classifier takes: (B, *S, C) -> (B, C)."""
         return self.norm(features).flatten(1, -2).mean(1)
 
 
 def average_probabilities(logits: Tensor) -> Tensor:
-    """(B, V, K) logits of several views -> (B, K) probabilities: softmax, then mean (mmaction's "prob")."""
+    """Average the probabilities of several views (mmaction's "prob"): (B, V, K) logits -> (B, K)."""
     return logits.softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32)).mean(1)
 
 
 def average_scores(logits: Tensor) -> Tensor:
-    """(B, V, K) logits of several views -> (B, K) logits: their mean (mmaction's "score")."""
+    """Average the logits of several views (mmaction's "score"): (B, V, K) -> (B, K)."""
     return torch.mean(logits, dim=1)

@@ -1,4 +1,4 @@
-"""From features to the normed, channels-first maps that detectors and segmenters take.
+"""Normed, channels-first feature maps for detectors and segmenters.
 
 Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
@@ -12,9 +12,9 @@ from ..core.backbone import Swin
 
 
 class Pyramid(nn.Module):
-    """(B, in_channels, *P) -> (B, C, *S) maps of the stages in `out_indices`, each with a norm of its own.
+    """Feature maps of some stages, each with its own norm: (B, in_channels, *P) -> (B, C, *S).
 
-    As in the detection and segmentation forks.
+    This is how the detection and segmentation forks take features.
     """
 
     backbone_parts: ClassVar[tuple[str, ...]] = ("norms",)
@@ -33,6 +33,6 @@ class Pyramid(nn.Module):
         self.norms = nn.ModuleDict({str(i): nn.LayerNorm(backbone.spec.widths[i]) for i in out_indices})
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        """(B, in_channels, *P) -> [(B, C, *S), ...], finest first."""
+        """Compute feature maps, finest first: (B, in_channels, *P) -> [(B, C, *S), ...]."""
         features = self.backbone(pixels)
         return [norm(features[int(i)]).movedim(-1, 1).contiguous() for i, norm in self.norms.items()]

@@ -1,4 +1,4 @@
-"""From features back to pixels.
+"""Reconstruction head of SimMIM, which predicts pixels.
 
 Shapes: B batch, *S grid size, C channels, *T pixels per token, *P = S * T size in pixels.
 """
@@ -14,7 +14,7 @@ from ..core.tiles import untile
 
 
 class ReconstructionHead(nn.Module):
-    """(B, *S, C) -> (B, in_channels, *P): normalise, then one linear map from each token to its pixels.
+    """Norm, then one linear map from each token to its pixels: (B, *S, C) -> (B, in_channels, *P).
 
     SimMIM (https://arxiv.org/abs/2111.09886), section 3.3. The map is a convolution of size 1, so that
     weights load unchanged.
@@ -30,7 +30,7 @@ class ReconstructionHead(nn.Module):
         self.decoder = CONV[len(stride)](width, in_channels * math.prod(stride), kernel_size=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, in_channels, *P)."""
+        """Predict pixels: (B, *S, C) -> (B, in_channels, *P)."""
         x = self.decoder(self.norm(features).movedim(-1, 1)).movedim(1, -1)
         tiles = x.unflatten(-1, (self.in_channels, *self.stride)).movedim(len(self.stride) + 1, -1)
         return untile(tiles).movedim(-1, 1)

@@ -1,4 +1,4 @@
-"""From the numbers of a variant to a backbone with its published initialisation."""
+"""Build a backbone with its published initialisation from the numbers of a variant."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ BUILDERS: dict[str, Callable[..., Swin]] = {
 
 
 def build(spec: Spec) -> Swin:
-    """A new backbone of the family that `spec` is for, initialised as published.
+    """Return a new backbone of the family that `spec` is for, initialised as published.
 
     On the meta device nothing is allocated; after `model.to_empty(device=...)`, `core.init.initialise`
     or loading weights completes it (there are no buffers that could be left unfilled).

@@ -1,4 +1,4 @@
-"""From a name to a variant: our names, other libraries' names, and did-you-mean. Torch-free."""
+"""Find a variant by our name, another library's name, or its numbers. Torch-free."""
 
 import difflib
 import re
@@ -10,12 +10,12 @@ from .specs import VARIANTS, Variant
 
 NOTE = re.compile(r" \(.*\)$")
 HASH = re.compile(r"-[0-9a-f]{8}$")  # torchvision's
-# What stands before the name of a backbone: the method it was trained for or with.
+# The method that a backbone was trained for or with, before its name.
 METHOD = re.compile(
     r"^(simmim_(pretrain|finetune)__|"
     r"(moby_)?((cascade_)?mask_rcnn|(mask_)?reppointsv2|atss|sparse_rcnn|htc\+\+|upernet)_)"
 )
-# What follows the input size: where and on what the weights were trained.
+# The data and the machine that weights were trained with, after the input size.
 TRAINING = re.compile(
     r"_(in22k|22k|22kto1k|22kto1k_finetune|22kto1k_ft|22kft1k|finetune|[136]x|512x512|22k_640|\d+gpu_22k|_\d+ep|"
     r"(kinetics[46]00|sthv2)(_1k|_22k)?)$"
@@ -24,10 +24,10 @@ ALIASES: dict[str, str] = {alias: name for name, variant in VARIANTS.items() for
 
 
 def canonical(name: str) -> str | None:
-    """Our name of a variant, given ours or another library's; else None.
+    """Return our name of a variant, given ours or another library's; None if it is unknown.
 
-    Known are the stems of the official files, ids of the hub, timm's and torchvision's names. That of a
-    detector or segmenter gives its backbone.
+    Known are the stems of the official files, ids of the hub, and timm's and torchvision's names. The name of
+    a detector or segmenter gives its backbone.
     """
     stem = NOTE.sub("", name).rsplit("/", 1)[-1].split(".")[0]  # timm's tags and suffixes follow a dot
     if stem in VARIANTS:
@@ -41,7 +41,7 @@ def canonical(name: str) -> str | None:
 
 
 def find(name: str) -> tuple[str, Variant]:
-    """A variant and our name for it.
+    """Return a variant and our name for it.
 
     Raises:
         UsageError: no variant has this name; the message suggests the nearest.
@@ -55,7 +55,7 @@ def find(name: str) -> tuple[str, Variant]:
 
 
 def outline(spec: Spec) -> tuple[object, ...]:
-    """What tells variants apart and follows from weights."""
+    """Return the numbers that differ between variants and can be read from weights."""
     references = spec.reference_windows if isinstance(spec, Continuous) else None
     experts = (spec.moe_blocks, spec.num_experts, spec.router) if isinstance(spec, SpecMoE) else None
     numbers = spec.patch, spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes
@@ -63,18 +63,18 @@ def outline(spec: Spec) -> tuple[object, ...]:
 
 
 def named(spec: Spec) -> str | None:
-    """The name of the first variant with these numbers."""
+    """Return the name of the first variant with these numbers; None if there is none."""
     return next((name for name, v in VARIANTS.items() if outline(v.spec) == outline(spec)), None)
 
 
 def alike(spec: Spec) -> Variant | None:
-    """The first variant with these numbers."""
+    """Return the first variant with these numbers; None if there is none."""
     name = named(spec)
     return None if name is None else VARIANTS[name]
 
 
 def resembling(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int, ...]) -> list[str]:
-    """The variants of one kind with these widths and depths, whatever their windows."""
+    """Return the names of the variants of one kind with these widths and depths, with any windows."""
     wanted = kind, patch, embed_dim, depths
     every = ((name, variant.spec) for name, variant in VARIANTS.items())
     return [name for name, s in every if (type(s), s.patch, s.embed_dim, s.depths) == wanted]
@@ -87,9 +87,9 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 def nearest(word: str, known: list[str]) -> str | None:
-    """Return the known word nearest to `word`, None if none is near.
+    """Return the known word nearest to `word`; None if none is near.
 
-    A slip is nearest, then the longest that `word` begins with, then whatever resembles it.
+    The nearest is one with a typing error, then the longest that `word` begins with, then any similar one.
     """
     slips, alike = (difflib.get_close_matches(word, known, n=1, cutoff=cutoff) for cutoff in (0.85, 0.6))
     prefixes = sorted(filter(word.startswith, known), key=len, reverse=True)

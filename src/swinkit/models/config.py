@@ -1,4 +1,4 @@
-"""A spec as JSON and back: how saved models say what they are. Torch-free; nothing named in it is run."""
+"""Write a spec as JSON and read it back, for saved models. Torch-free; nothing named in the JSON is run."""
 
 from dataclasses import asdict, fields
 from typing import Any
@@ -19,19 +19,19 @@ SPEC_TYPES: dict[str, type[Spec]] = {
 
 
 def family_of(spec: Spec) -> str:
-    """Which builder a spec is for: told by its type, and by its axes where families share one."""
+    """Return the family of a spec, by its type, and by its axes where families share a type."""
     if type(spec) is Spec:
         return "video" if len(spec.patch) == 3 else "v1"
     return next(family for family, kind in SPEC_TYPES.items() if type(spec) is kind)
 
 
 def spec_to_json(spec: Spec) -> dict[str, Any]:
-    """Every field by name; tuples become lists once written."""
+    """Return every field by name; JSON writes tuples as lists."""
     return asdict(spec)
 
 
 def spec_from_json(family: str, values: dict[str, Any]) -> Spec:
-    """The spec that `spec_to_json` wrote.
+    """Return the spec that `spec_to_json` wrote.
 
     Raises:
         DataError: an unknown family or field, or values that no Swin can be built from.
@@ -45,13 +45,13 @@ def spec_from_json(family: str, values: dict[str, Any]) -> Spec:
             f"config.json: unknown fields of spec: {', '.join(unknown)}; saved by a later swinkit?"
         )
     try:
-        arguments = {name: tuples(value) for name, value in values.items()}
+        arguments = {name: to_tuples(value) for name, value in values.items()}
         require_plausible(arguments)
         return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise DataError(f"config.json: not a spec: {error}") from None
 
 
-def tuples(value: Any) -> Any:
-    """Lists, at any depth, as tuples."""
-    return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
+def to_tuples(value: Any) -> Any:
+    """Turn lists, at any depth, into tuples."""
+    return tuple(to_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,9 +1,9 @@
-"""Parameters and multiply-adds of a Swin from its numbers alone; tests compare with the built modules.
+"""Count parameters and multiply-adds of a Swin from its numbers; tests compare with the built modules.
 
-Torch-free. The rule of the multiply-adds, which meets the papers' "FLOPs": matrix products only (patch
+Torch-free. Multiply-adds are counted as the papers count "FLOPs": matrix products only (patch
 convolution, qkv, the two products of attention, projection, or Swin-MLP's mixing; MLP, or a token's router
 and experts; merging, classifier), on grids padded to whole windows. Norms, softmax and activations are left
-out, and so are the MLPs that make biases, which depend on the weights and not on the image.
+out, and so are the MLPs that compute biases, which depend on the weights and not on the image.
 """
 
 from math import prod
@@ -11,12 +11,12 @@ from math import prod
 from ..core.spec import BlockSpec, Size, Spec, block_specs
 from .families import Continuous, SpecCR, SpecMLP, SpecMoE, SpecV2
 
-BIAS_HIDDEN = 512  # of the MLP that makes the bias, in V2 and Swin-MoE
-BIAS_HIDDEN_CR = 384  # and in V2-CR
+BIAS_HIDDEN = 512  # channels of the MLP that computes the bias, in V2 and Swin-MoE
+BIAS_HIDDEN_CR = 384  # the same in V2-CR
 
 
 def num_parameters(spec: Spec, num_classes: int = 0) -> int:
-    """Of the backbone, and of norm and classifier if there are classes."""
+    """Count the parameters of the backbone, and of norm and classifier if there are classes."""
     dim, width = spec.embed_dim, spec.widths[-1]
     embed = dim * (prod(spec.patch) * spec.in_channels + 1) + 2 * dim * spec.patch_norm
     if spec.absolute_grid is not None:
@@ -30,7 +30,7 @@ def num_parameters(spec: Spec, num_classes: int = 0) -> int:
 
 
 def block_parameters(spec: Spec, block: BlockSpec) -> int:
-    """Of one block."""
+    """Count the parameters of one block."""
     norms = 4 * block.dim
     if isinstance(spec, SpecV2 | SpecCR):
         norms += 2 * block.dim * spec.norms_main(block)
@@ -38,7 +38,7 @@ def block_parameters(spec: Spec, block: BlockSpec) -> int:
 
 
 def token_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
-    """Of attention, or of Swin-MLP's mixing."""
+    """Count the parameters of attention, or of Swin-MLP's mixing."""
     c, heads = block.dim, block.num_heads
     if isinstance(spec, SpecMLP):
         tokens = prod(block.window)
@@ -48,7 +48,7 @@ def token_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
 
 
 def bias_parameters(spec: Spec, block: BlockSpec) -> int:
-    """Of the relative bias, and of the temperatures of cosine similarity."""
+    """Count the parameters of the relative bias and of the temperatures of cosine similarity."""
     axes, heads = len(block.window), block.num_heads
     if isinstance(spec, SpecCR):
         return (axes + 1) * BIAS_HIDDEN_CR + (BIAS_HIDDEN_CR + 1) * heads + heads
@@ -58,7 +58,7 @@ def bias_parameters(spec: Spec, block: BlockSpec) -> int:
 
 
 def channel_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
-    """Of the MLP, or of router and all experts."""
+    """Count the parameters of the MLP, or of the router and all experts."""
     c, hidden = block.dim, block.hidden
     if not isinstance(spec, SpecMoE):
         return 2 * c * hidden + hidden + c
@@ -71,14 +71,14 @@ def channel_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
 
 
 def router_macs(spec: SpecMoE, dim: int) -> int:
-    """Multiply-adds for one token, which are the weights of the router's products."""
+    """Count the router's multiply-adds for one token, which equal the weights of its products."""
     if spec.router == "cosine":
         return dim * spec.router_dim + spec.router_dim * spec.num_experts
     return dim * spec.num_experts
 
 
 def num_macs(spec: Spec, size: Size, num_classes: int = 0) -> int:
-    """Multiply-adds for one input of `size` pixels, by the rule above."""
+    """Count the multiply-adds for one input of `size` pixels, by the rule above."""
     grid = ceil_div(size, spec.patch)
     total = prod(grid) * prod(spec.patch) * spec.in_channels * spec.embed_dim
     for row in block_specs(spec):
@@ -92,7 +92,7 @@ def num_macs(spec: Spec, size: Size, num_classes: int = 0) -> int:
 
 
 def token_mixer_macs(spec: Spec, block: BlockSpec, grid: Size) -> int:
-    """For a whole grid, with its padding."""
+    """Count the token mixer's multiply-adds for a whole grid, with its padding."""
     c = block.dim
     if isinstance(spec, SpecMLP):
         sides = zip(grid, block.window, block.shift, strict=True)
@@ -105,7 +105,7 @@ def token_mixer_macs(spec: Spec, block: BlockSpec, grid: Size) -> int:
 
 
 def channel_mixer_macs(spec: Spec, block: BlockSpec) -> int:
-    """For one token."""
+    """Count the channel mixer's multiply-adds for one token."""
     mlp = 2 * block.dim * block.hidden
     if not isinstance(spec, SpecMoE) or block.index not in spec.moe_blocks[block.stage]:
         return mlp
@@ -113,5 +113,5 @@ def channel_mixer_macs(spec: Spec, block: BlockSpec) -> int:
 
 
 def ceil_div(size: Size, by: Size) -> Size:
-    """Rounded up, per axis."""
+    """Divide sizes, rounding up."""
     return tuple(-(-s // b) for s, b in zip(size, by, strict=True))

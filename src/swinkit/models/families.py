@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ..core.spec import MIXING_BORDER_NAMES, BlockSpec, Size, Spec
 
-ROUTER_NAMES = ("linear", "cosine")  # parts in `core.routers`
-BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.balance`
+ROUTER_NAMES = ("linear", "cosine")  # parts in `core.moe.routers`
+BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.moe.balance`
 
 
 def refuse(spec: Spec, family: str, **fixed: object) -> None:
@@ -26,13 +26,13 @@ def require_period(norm_every: int | None) -> None:
 
 
 def is_last_of(period: int | None, block: BlockSpec) -> bool:
-    """Whether `block` ends a group of `period` blocks of its stage."""
+    """Return whether `block` ends a group of `period` blocks of its stage."""
     return period is not None and (block.index + 1) % period == 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Continuous(Spec):
-    """A Swin whose bias is a function of offsets, measured in the windows it was pre-trained with."""
+    """The numbers of a Swin whose bias is a function of offsets, in units of its windows of pre-training."""
 
     pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
 
@@ -52,13 +52,13 @@ class Continuous(Spec):
 
     @property
     def reference_windows(self) -> tuple[Size, ...]:
-        """One per stage: the windows in whose units offsets are measured."""
+        """The windows in whose units offsets are measured, one per stage."""
         return self.pretrained_window_sizes or self.window_sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpecV2(Continuous):
-    """A V2. The largest also norm their main branch after every `norm_every` blocks of a stage.
+    """The numbers of a V2; the largest norm their main branch after every `norm_every` blocks of a stage.
 
     V2 paper, section 3.2: "every 6 layers" in V2-H and V2-G.
     """
@@ -76,16 +76,16 @@ class SpecV2(Continuous):
         require_period(self.norm_every)
 
     def norms_main(self, block: BlockSpec) -> bool:
-        """Whether the main branch is normed after `block`. Blocks are counted in their stage.
+        """Return whether the main branch is normed after `block`.
 
-        The paper does not say how they are counted; timm counts so.
+        Blocks are counted within their stage, as timm counts them; the paper does not say how.
         """
         return is_last_of(self.norm_every, block)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpecCR(Spec):
-    """timm's `swinv2_cr`: V2 as the paper prints it, by Christoph Reich, before the code was released.
+    """The numbers of timm's `swinv2_cr`: V2 as printed, by Christoph Reich, before its code was released.
 
     `norm_every` as in V2; with `norm_stages` the main branch is also normed at the end of each stage (timm's
     `_ns` models). The norm at the end of the last stage, which all have, is the head's.
@@ -107,7 +107,7 @@ class SpecCR(Spec):
         require_period(self.norm_every)
 
     def norms_main(self, block: BlockSpec) -> bool:
-        """Whether the main branch is normed after `block`, in the backbone."""
+        """Return whether the main branch is normed after `block`, in the backbone."""
         ends_stage = block.index == self.depths[block.stage] - 1
         if ends_stage and block.stage == len(self.depths) - 1:
             return False
@@ -116,9 +116,9 @@ class SpecCR(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class SpecMLP(Spec):
-    """A Swin-MLP: no attention, so nothing of it can be set.
+    """The numbers of a Swin-MLP, which has no attention, so that its fields must keep their defaults.
 
-    Its weights fix the window, so of the borders only those are left that differ in the shift alone.
+    Its weights fix the window, so only the borders that differ in the shift alone are possible.
     """
 
     def __post_init__(self) -> None:
@@ -136,7 +136,7 @@ class SpecMLP(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class SpecMoE(Continuous):
-    """A Swin-MoE: V1 with V2's bias (unbounded), and experts instead of some MLPs.
+    """The numbers of a Swin-MoE: V1 with V2's bias, unbounded, and experts instead of some MLPs.
 
     `moe_blocks` lists, for each stage, the blocks that have experts (Tutel paper, section 4.1: every
     second block of the last two stages).
@@ -146,7 +146,7 @@ class SpecMoE(Continuous):
     moe_blocks: tuple[tuple[int, ...], ...]
     num_experts: int = 8
     top_k: int = 1
-    capacity_factor: float = 1.25  # 1 is an even share; 0 and below: `core.dispatch.Policy`
+    capacity_factor: float = 1.25  # 1 is an even share; 0 and below: `core.moe.dispatch.DispatchPolicy`
     capacity_multiple: int = 1  # how many processes shared an expert: its slots are a multiple
     router: str = "linear"
     router_dim: int = 256  # of the cosine router
@@ -178,7 +178,7 @@ class SpecMoE(Continuous):
 
     @property
     def biased_experts(self) -> bool:
-        """Whether experts end in a bias."""
+        """True if the last layer of an expert has a bias."""
         return self.mlp_output_bias if self.expert_output_bias is None else self.expert_output_bias
 
     def require_routing(self) -> None:

@@ -1,4 +1,4 @@
-"""Swin-MLP (Microsoft's repository, model hub): V1 whose windows mix their tokens by learned weights."""
+"""Swin-MLP (Microsoft's repository, model hub): V1 that mixes tokens by learned weights, not by attention."""
 
 from ..core.backbone import Swin, assemble
 from ..core.block import PreNormBlock
@@ -11,7 +11,7 @@ from .families import SpecMLP
 
 
 def swin_mlp(spec: SpecMLP) -> Swin:
-    """Pre-norm blocks that mix tokens without attention."""
+    """Build a Swin-MLP: pre-norm blocks that mix tokens without attention."""
 
     def make_block(block: BlockSpec) -> PreNormBlock:
         mixing = WindowMixing(block, MIXING_BORDERS[spec.border])

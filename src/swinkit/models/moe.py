@@ -1,6 +1,6 @@
 """Swin-MoE (Hwang et al. 2022, https://arxiv.org/abs/2206.03382).
 
-Against V1: V2's continuous bias, here unbounded, and experts in place of some MLPs.
+It differs from V1 in V2's continuous bias, here unbounded, and in experts instead of some MLPs.
 """
 
 from torch import nn
@@ -11,7 +11,7 @@ from ..core.block import PreNormBlock
 from ..core.borders import BORDERS
 from ..core.mlp import MLP
 from ..core.moe.balance import BALANCES
-from ..core.moe.dispatch import Policy
+from ..core.moe.dispatch import DispatchPolicy
 from ..core.moe.experts import ExpertMLPs, Experts
 from ..core.moe.routers import CosineRouter, LinearRouter, Router
 from ..core.patches import NormThenReduce
@@ -22,7 +22,7 @@ from .families import SpecMoE
 
 
 def swin_moe(spec: SpecMoE) -> Swin:
-    """Pre-norm blocks of scaled-dot attention with a continuous bias, some of them with experts."""
+    """Build a Swin-MoE: pre-norm blocks of scaled-dot attention with a continuous bias, some with experts."""
 
     def make_block(block: BlockSpec) -> PreNormBlock:
         attention = WindowAttention(
@@ -34,20 +34,20 @@ def swin_moe(spec: SpecMoE) -> Swin:
             dropout=spec.dropout,
             attention_dropout=spec.attention_dropout,
         )
-        mixer = experts if block.index in spec.moe_blocks[block.stage] else mlp
-        return PreNormBlock(block.dim, attention, mixer(spec, block), block.drop_path)
+        make_mixer = make_experts if block.index in spec.moe_blocks[block.stage] else make_mlp
+        return PreNormBlock(block.dim, attention, make_mixer(spec, block), block.drop_path)
 
     return assemble(spec, make_block, NormThenReduce)
 
 
-def mlp(spec: SpecMoE, block: BlockSpec) -> MLP:
-    """The channel mixer of a dense block."""
+def make_mlp(spec: SpecMoE, block: BlockSpec) -> MLP:
+    """Build the channel mixer of a block without experts."""
     return MLP(block.dim, block.hidden, spec.dropout, output_bias=spec.mlp_output_bias)
 
 
-def experts(spec: SpecMoE, block: BlockSpec) -> Experts:
-    """The channel mixer of a block with experts."""
-    policy = Policy(
+def make_experts(spec: SpecMoE, block: BlockSpec) -> Experts:
+    """Build the channel mixer of a block with experts."""
+    policy = DispatchPolicy(
         top_k=spec.top_k,
         capacity_factor=spec.capacity_factor,
         multiple=spec.capacity_multiple,
@@ -61,11 +61,11 @@ def experts(spec: SpecMoE, block: BlockSpec) -> Experts:
         dropout=spec.expert_dropout,
         output_bias=spec.biased_experts,
     )
-    return Experts(router(spec, block.dim), mlps, policy, BALANCES[spec.balance])
+    return Experts(make_router(spec, block.dim), mlps, policy, BALANCES[spec.balance])
 
 
-def router(spec: SpecMoE, dim: int) -> Router:
-    """The part that `spec.router` names."""
+def make_router(spec: SpecMoE, dim: int) -> Router:
+    """Build the router that `spec.router` names."""
     if spec.router == "cosine":
         return CosineRouter(dim, spec.num_experts, spec.router_noise, spec.router_dim)
     return LinearRouter(dim, spec.num_experts, spec.router_noise)

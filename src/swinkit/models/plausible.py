@@ -1,6 +1,6 @@
-"""How large a spec read from a file may be. Torch-free.
+"""Limits of the numbers in a spec that was read from a file. Torch-free.
 
-A file from a stranger can name any number; a model of a thousand million blocks would take hours to refuse.
+A file from a stranger can name any number, and building a model of a thousand million blocks takes hours.
 """
 
 import math
@@ -29,7 +29,7 @@ LARGEST: dict[
 }
 MOST_STAGES, MOST_AXES, MOST_BLOCKS = 8, 3, 512
 FRACTIONS = ("mlp_ratio", "capacity_factor")
-NEGATIVE = ("capacity_factor",)  # below 0: a limit, and as few places as are needed
+NEGATIVE = ("capacity_factor",)  # below 0: a limit on the slots that are needed
 FLAGS = (
     "qkv_bias",
     "patch_norm",
@@ -43,9 +43,9 @@ OPEN_FLAGS = ("expert_output_bias",)  # that may also be None
 
 
 def require_plausible(values: Mapping[str, Any]) -> None:
-    """Raise ValueError, naming the field, if one of a spec is of another type, or too large to be meant.
+    """Raise ValueError, naming the field, if a number of a spec has another type or is implausibly large.
 
-    `values` are the fields of a spec by name; asked before one is built, for that alone can take long.
+    `values` are the fields of a spec by name. This is called before the spec is built, which can take long.
     """
     for name, most in (("depths", MOST_STAGES), ("patch", MOST_AXES)):
         entries = values.get(name, ())
@@ -73,7 +73,7 @@ def require_plausible(values: Mapping[str, Any]) -> None:
 
 
 def numbers_in(value: Any) -> list[Any]:
-    """What stands in nested tuples; nothing for None."""
+    """Return the numbers in nested tuples; [] for None."""
     if isinstance(value, tuple):
         return [number for item in value for number in numbers_in(item)]
     return [] if value is None else [value]

@@ -1,6 +1,6 @@
 """Swin Transformer (Liu et al. 2021, https://arxiv.org/abs/2103.14030).
 
-Video Swin is built here too: it differs in tuples only.
+Video Swin is built here as well, since only its numbers differ.
 """
 
 from torch import nn
@@ -17,7 +17,7 @@ from ..core.spec import BlockSpec, Spec
 
 
 def swin(spec: Spec) -> Swin:
-    """Pre-norm blocks of scaled-dot attention with a learned bias."""
+    """Build a V1 or Video Swin: pre-norm blocks of scaled-dot attention with a learned bias."""
 
     def make_block(block: BlockSpec) -> PreNormBlock:
         attention = WindowAttention(

@@ -1,7 +1,7 @@
 """Swin Transformer V2 (Liu et al. 2022, https://arxiv.org/abs/2111.09883).
 
-Against V1: cosine similarity (section 3.2), res-post-norm (3.2), a continuous position bias over
-log-spaced offsets (3.3), and merging that norms last. H and G also norm the main branch here and there.
+It differs from V1 in cosine similarity (section 3.2), res-post-norm (3.2), a continuous position bias over
+log-spaced offsets (3.3), and merging that norms last. H and G also norm the main branch after some blocks.
 """
 
 from torch import nn
@@ -20,7 +20,7 @@ from .families import SpecV2
 
 
 def swin_v2(spec: SpecV2) -> Swin:
-    """Post-norm blocks of scaled-cosine attention with a continuous bias."""
+    """Build a V2: post-norm blocks of scaled-cosine attention with a continuous bias."""
 
     def make_block(block: BlockSpec) -> PostNormBlock:
         attention = WindowAttention(

@@ -1,7 +1,7 @@
 """timm's `swinv2_cr`: Swin Transformer V2 written by Christoph Reich from the paper alone.
 
-Against the released V2: the bias takes the printed offsets, keys have a bias, and merging norms first as in
-V1. Weights of one do not fit the other.
+It differs from the released V2: the bias takes the printed offsets, keys have a bias, and merging norms first
+as in V1. The weights of one do not fit the other.
 """
 
 from torch import nn
@@ -19,7 +19,7 @@ from .families import SpecCR
 
 
 def swin_v2_cr(spec: SpecCR) -> Swin:
-    """Post-norm blocks of scaled-cosine attention with the paper's own bias."""
+    """Build a V2-CR: post-norm blocks of scaled-cosine attention with the bias that the paper prints."""
 
     def make_block(block: BlockSpec) -> PostNormBlock:
         attention = WindowAttention(

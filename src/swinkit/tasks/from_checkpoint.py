@@ -10,7 +10,7 @@ from ..core.spec import Size, Spec
 from ..data.normalisation import resized
 from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError, listed, require
-from ..files.state import State
+from ..files.contents import State
 from ..files.tensors import Contents, read_contents
 from ..heads.pyramid import Pyramid
 from ..models.build import build
@@ -18,12 +18,12 @@ from ..models.catalogue import alike, canonical, find, outline
 from ..models.config import family_of
 from ..models.families import Continuous, SpecMoE
 from ..models.specs import VARIANTS
-from ..weights.dialect import Dialect, Reading
+from ..weights.dialect import Dialect, Translation
 from ..weights.dialect_table import detect, dialect_named
 from ..weights.infer import infer
 from ..weights.load import load_weights
 from ..weights.rank_files import is_ranked, read_ranks
-from ..zoo.metadata import Facts
+from ..zoo.hub_configs import Facts
 from .registry import TASKS
 from .task import Task
 
@@ -85,22 +85,22 @@ def model_of(
 ) -> tuple[Model, str]:
     """As `load_file`, from what the file held."""
     dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
-    reading = dialect.read(contents.state)
-    spec, size, told_by = architecture(reading, path, facts)
+    translation = dialect.read(contents.state)
+    spec, size, told_by = architecture(translation, path, facts)
     notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
-    notes += [*other_windows(reading, spec), *routed(spec, told_by)]
+    notes += [*other_windows(translation, spec), *routed(spec, told_by)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(trained_under(dialect))
     # What stays new must have values; all else takes over the file's tensors without a copy.
     with torch.device("meta" if head == "same" else "cpu"):
-        model, answers = shell(reading, spec, facts, size, head)
+        model, answers = shell(translation, spec, facts, size, head)
     report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
 
-def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
     """Spec, usual size in pixels, and who told: the facts, else the tensors, else the file's name."""
     if facts.variant is not None:
         name, chosen = find(facts.variant)
@@ -109,7 +109,7 @@ def architecture(reading: Reading, path: Path, facts: Facts) -> tuple[Spec, Size
     if facts.spec is not None:
         return facts.spec, usual_size(facts.spec, stem), "its configuration"
     try:
-        spec = infer(reading.state, reading.buffers)
+        spec = infer(translation.state, translation.buffers)
     except UsageError:
         if stem is None:
             raise
@@ -128,13 +128,13 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
     return VARIANTS[stem].size if stem else USUAL_SIZE
 
 
-def other_windows(reading: Reading, spec: Spec) -> list[str]:
+def other_windows(translation: Translation, spec: Spec) -> list[str]:
     """For the report: that the coordinates which the file kept tell other windows than the model was told.
 
     No parameter depends on these, so nothing else would show it.
     """
     try:
-        own = infer(reading.state, reading.buffers)
+        own = infer(translation.state, translation.buffers)
     except (UsageError, DataError):  # it kept none
         return []
     if not isinstance(own, Continuous) or not isinstance(spec, Continuous):
@@ -170,15 +170,17 @@ def trained_under(dialect: Dialect) -> str:
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
 
 
-def shell(reading: Reading, spec: Spec, facts: Facts, size: Size, head: str) -> tuple[Model, list[str]]:
+def shell(
+    translation: Translation, spec: Spec, facts: Facts, size: Size, head: str
+) -> tuple[Model, list[str]]:
     """Return the module that the names ask for, without weights yet, and notes for the report."""
     swin = build(spec)
     for task_type in TASKS.values():
-        found = task_type().from_checkpoint(reading, swin, facts, size, head)
+        found = task_type().from_checkpoint(translation, swin, facts, size, head)
         if found is not None:
             return found
     stages = map(str, range(len(swin.stages)))
-    outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in reading.state]
+    outputs = [int(stage) for stage in stages if f"norms.{stage}.weight" in translation.state]
     if outputs:
         return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
     return swin, ["no head"]

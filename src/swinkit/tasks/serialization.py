@@ -11,8 +11,8 @@ from torch import nn
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError
+from ..files.contents import State
 from ..files.folder import SavedModel, read_folder, write_folder
-from ..files.state import State
 from ..models.build import build
 from ..models.config import family_of, spec_from_json, spec_to_json
 from ..version import __version__

@@ -17,9 +17,9 @@ from .task import Task
 
 if TYPE_CHECKING:
     from ..data.loader import Prepare
-    from ..weights.dialect import Reading
+    from ..weights.dialect import Translation
     from ..weights.report import LoadReport
-    from ..zoo.metadata import Facts
+    from ..zoo.hub_configs import Facts
     from .evaluation import Evaluation, Progress
     from .observed import Observed
     from .publication import Claims, Publication
@@ -146,7 +146,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
         """
 
     def from_checkpoint(
-        self, reading: Reading, backbone: Swin, facts: Facts, size: Size, head: str
+        self, translation: Translation, backbone: Swin, facts: Facts, size: Size, head: str
     ) -> tuple[Model, list[str]] | None:
         """Return the model, without weights, that a checkpoint's tensors are of, and notes for the report.
 

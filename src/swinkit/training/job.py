@@ -21,7 +21,7 @@ from ..tasks.observed import Observed
 from ..tasks.registry import TASKS
 from ..tasks.serialization import read_model, write_model
 from ..tasks.task import Task
-from ..zoo.hub_data import located
+from ..zoo.hub_data import locate_data
 
 
 class MicroBatches(Protocol):
@@ -109,7 +109,7 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
     require_axes(recipe)
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
-    data = located(data)
+    data = locate_data(data)
     training, held_out = task_type.find(recipe, data)
     task, notes = task_type.build(recipe, training, initial)
     prepare, prepare_held_out = task_type.training_batches(recipe, task), task_type.evaluation_batches(task)

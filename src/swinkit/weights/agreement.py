@@ -1,4 +1,4 @@
-"""Where a model would answer otherwise under another library's borders, told from its numbers alone.
+"""Stages whose answers differ under another library's borders, computed from a model's spec alone.
 
 Shapes: *S grid of a stage.
 """
@@ -11,7 +11,7 @@ from ..models.families import SpecMLP
 
 
 def differing_stages(spec: Spec, border: str, clipped_bias: str, size: Size) -> tuple[int, ...]:
-    """The stages, counted from 1, in which a block sees other windows or another bias at `size` pixels."""
+    """Return the stages, from 1, in which a block gets other windows or another bias at `size` pixels."""
     known = MIXING_BORDERS if isinstance(spec, SpecMLP) else BORDERS
     grid, found = ceil_div(size, spec.patch), []
     for stage, row in enumerate(block_specs(spec)):
@@ -29,6 +29,9 @@ def differing_stages(spec: Spec, border: str, clipped_bias: str, size: Size) -> 
 
 
 def equal(one: WindowLayout, other: WindowLayout) -> bool:
-    """Whether two layouts join the same tokens; the order of rolling and padding matters if both happen."""
+    """Return whether two layouts join the same tokens.
+
+    The order of rolling and padding matters only if both happen.
+    """
     same_order = type(one) is type(other) or one.padded == one.grid or not any(one.shift)
     return (one.window, one.shift) == (other.window, other.shift) and same_order

@@ -1,7 +1,7 @@
-"""The harmless buffers of other libraries: tensors that follow from a window, saved as if they were weights.
+"""Buffers of other libraries that follow from a window but are saved as if they were weights.
 
-We store none of them. They are rebuilt where a library insists on finding them in a file, and read only
-to recover the windows that a file's parameters do not tell.
+This package stores none of them. They are rebuilt where a library requires them in a file, and read only to
+recover the windows that a file's parameters leave open.
 
 Shapes: *w window, N = prod(w) tokens in a window, n axes.
 """
@@ -23,7 +23,7 @@ Build = Callable[[Spec, int], Tensor | None]
 
 @dataclass(frozen=True)
 class Buffer:
-    """`theirs` is kept under the name `ours` while a file is read; `build(spec, stage)` makes it for writing.
+    """Buffer `theirs`, read under the name `ours`; `build(spec, stage)` makes it for writing.
 
     `build` is None where the library saves no such buffer, or where it depends on a resolution that no
     model of ours knows (`attn_mask`, which its library makes itself).
@@ -34,12 +34,12 @@ class Buffer:
     build: Build | None = None
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """The buffers among their `names`."""
+        """Plan the reading of those of their `names` that are this buffer."""
         found = [(name, Pattern(self.theirs).match(name)) for name in names]
         return [Move((name,), (Pattern(self.ours).fill(v),), unchanged) for name, v in found if v is not None]
 
     def rebuild(self, names: Collection[str], spec: Spec) -> Iterator[tuple[str, Tensor]]:
-        """The buffers of every block among our `names`, under their names."""
+        """Build the buffer of every block among our `names`, under their names."""
         for name in names:
             values = BLOCK.match(name)
             if values is not None and self.build is not None:
@@ -49,19 +49,19 @@ class Buffer:
 
 
 def relative_index(window: Size) -> Tensor:
-    """(N, N) int64: for query i and key j, the row of their offset in the table of biases."""
+    """Return the rows of the bias table: (N, N) int64, for query i and key j the row of their offset."""
     return rows(window)[:, None] - rows(window)[None, :] + int(rows(window)[-1])
 
 
 def rows(window: Size) -> Tensor:
-    """(N,): each token's row number, were the window as wide as the table."""
+    """Return the row number (N,) of each token, as if the window were as wide as the table."""
     strides = [math.prod(2 * w - 1 for w in window[axis + 1 :]) for axis in range(len(window))]
     places = torch.meshgrid(*[torch.arange(w) for w in window], indexing="ij")
     return torch.stack([p * s for p, s in zip(places, strides, strict=True)]).sum(0).flatten()
 
 
 def window_of_index(index: Tensor, axes: int) -> Size | None:
-    """(N, N) or flattened -> the window whose `relative_index` it is; None if it is of no window.
+    """Return the window whose `relative_index` (N, N), or flattened, this is; None if there is none.
 
     A window one token wide along an axis has the same index as its transpose; the first is given.
     """
@@ -74,7 +74,7 @@ def window_of_index(index: Tensor, axes: int) -> Size | None:
 
 
 def factorisations(number: int, axes: int) -> Iterator[Size]:
-    """Every way of writing `number` as an ordered product of `axes` factors."""
+    """Yield every way of writing `number` as an ordered product of `axes` factors."""
     if axes == 1:
         yield (number,)
         return
@@ -84,7 +84,7 @@ def factorisations(number: int, axes: int) -> Iterator[Size]:
 
 
 def log_coordinates(window: Size, reference: Size) -> Tensor:
-    """(1, *(2 * w - 1), n) float32: V2's log-spaced offsets, computed in the published order.
+    """Return V2's log-spaced offsets (1, *(2 * w - 1), n) float32, computed in the published order.
 
     The published code divides by zero where a window is one token; here the only offset, 0, stays 0.
     """
@@ -97,9 +97,9 @@ def log_coordinates(window: Size, reference: Size) -> Tensor:
 
 
 def windows_of_coordinates(table: Tensor) -> tuple[Size, Size]:
-    """(1, *(2 * w - 1), n) -> the window, and the reference window in whose units it measures.
+    """Recover the window, and the pre-training window that is the unit, from (1, *(2 * w - 1), n).
 
-    A window of one token tells nothing about its reference; it is then its own.
+    A window of one token leaves its reference open; it is then its own.
     """
     window = tuple((size + 1) // 2 for size in table.shape[1:-1])
     reference = []
@@ -110,17 +110,17 @@ def windows_of_coordinates(table: Tensor) -> tuple[Size, Size]:
 
 
 def square_index(spec: Spec, stage: int) -> Tensor:
-    """(N, N), as most save it."""
+    """Build the index (N, N), as most libraries save it."""
     return relative_index(spec.window_sizes[stage])
 
 
 def flat_index(spec: Spec, stage: int) -> Tensor:
-    """(N * N,), as torchvision saves it for pictures."""
+    """Build the index (N * N,), as torchvision saves it for images."""
     return square_index(spec, stage).flatten()
 
 
 def coordinates(spec: Spec, stage: int) -> Tensor | None:
-    """(1, *(2 * w - 1), n) of a V2 or Swin-MoE; None for others."""
+    """Build the coordinates (1, *(2 * w - 1), n) of a V2 or Swin-MoE; None for others."""
     if not isinstance(spec, Continuous):
         return None
     return log_coordinates(spec.window_sizes[stage], spec.reference_windows[stage])

@@ -1,7 +1,7 @@
-"""What other libraries need beside weights: the arguments that build the model of a `Spec`, and JSON files.
+"""Settings that other libraries need beside weights: constructor arguments for a `Spec`, and JSON files.
 
-One place for all that write such files (`swinkit convert`, `swinkit push`) and for the proofs that build the
-models. What a library cannot be built as is refused in `limits`, before anything here is asked.
+One place serves all that write such files (`swinkit convert`, `swinkit push`) and the proofs that build the
+models. Specs that a library cannot build are refused by `unsupported` first.
 """
 
 import math
@@ -29,10 +29,10 @@ RESAMPLE = {"bilinear": 2, "bicubic": 3}  # Pillow's numbers, which transformers
 
 
 def uncut_size(spec: Spec, wanted: Size, *, one_window: bool) -> Size:
-    """Pixels per axis for which a library that cuts windows to its grids keeps those of `spec`.
+    """Return a size in pixels for which a library that cuts windows to its grids keeps those of `spec`.
 
     `wanted` if it does, else the smallest there is. With `one_window` the library has one window, and the
-    others must follow from it and the size. An absolute embedding tells the size.
+    others must follow from it and the size. An absolute embedding fixes the size.
     """
     if spec.absolute_grid is not None:
         return times(spec.absolute_grid, spec.patch)
@@ -45,12 +45,12 @@ def uncut_size(spec: Spec, wanted: Size, *, one_window: bool) -> Size:
 
 
 def times(grid: Size, patch: Size) -> Size:
-    """Tokens -> pixels, per axis."""
+    """Convert tokens to pixels, for each axis."""
     return tuple(g * p for g, p in zip(grid, patch, strict=True))
 
 
 def timm_cannot(spec: Spec, size: Size) -> str | None:
-    """Why timm has no model of `spec` for inputs of `size` pixels; None if it has."""
+    """Return why timm has no model of `spec` for inputs of `size` pixels; None if it has one."""
     reason = (limits.TIMM_CR if family_of(spec) == "v2-cr" else limits.TIMM)(spec)
     if reason is None and uncut_size(spec, size, one_window=False) != size:
         return f"it cuts windows to the grid, and some of {spec.window_sizes} are larger at {size} pixels"
@@ -58,7 +58,7 @@ def timm_cannot(spec: Spec, size: Size) -> str | None:
 
 
 def timm_arguments(spec: Spec, size: Size, num_classes: int) -> dict[str, Any]:
-    """Keyword arguments of timm's `SwinTransformer`, `SwinTransformerV2` or `SwinTransformerV2Cr`.
+    """Return the arguments of timm's `SwinTransformer`, `SwinTransformerV2` or `SwinTransformerV2Cr`.
 
     `size` must be uncut. Windows that differ from stage to stage need a timm that takes one for each.
     """
@@ -92,17 +92,17 @@ def timm_arguments(spec: Spec, size: Size, num_classes: int) -> dict[str, Any]:
 
 
 def pretrained_windows(spec: SpecV2) -> list[Any]:
-    """For each stage the window of pre-training as timm and transformers have it, 0 for the stage's own."""
+    """Return each stage's pre-training window as timm and transformers write it; 0 for the stage's own."""
     return [number_or_pair(window) for window in spec.pretrained_window_sizes or ((0, 0),) * len(spec.depths)]
 
 
 def number_or_pair(size: Size) -> int | list[int]:
-    """A square as one number."""
+    """Return one number for a square, else the pair."""
     return size[0] if len(set(size)) == 1 else list(size)
 
 
 def torchvision_arguments(spec: Spec, num_classes: int) -> dict[str, Any]:
-    """Keyword arguments of torchvision's `SwinTransformer` and `SwinTransformer3d`."""
+    """Return the arguments of torchvision's `SwinTransformer` and `SwinTransformer3d`."""
     return {
         "patch_size": list(spec.patch),
         "embed_dim": spec.embed_dim,
@@ -118,7 +118,7 @@ def torchvision_arguments(spec: Spec, num_classes: int) -> dict[str, Any]:
 
 
 def transformers_arguments(spec: Spec, size: Size) -> dict[str, Any]:
-    """Keyword arguments of transformers' `SwinConfig` or `Swinv2Config`. `size` must be uncut."""
+    """Return the arguments of transformers' `SwinConfig` or `Swinv2Config`. `size` must be uncut."""
     arguments = {
         "image_size": number_or_pair(size),
         "patch_size": number_or_pair(spec.patch),
@@ -143,7 +143,7 @@ def transformers_arguments(spec: Spec, size: Size) -> dict[str, Any]:
 def timm_config(
     spec: Spec, size: Size, labels: Sequence[str], preprocess: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The `config.json` from which `timm.create_model("local-dir:..." or "hf-hub:...")` builds the model.
+    """Return the `config.json` from which `timm.create_model` builds the model (local-dir: or hf-hub:).
 
     `preprocess` holds the fields of `data.preprocess.Preprocess`; None leaves timm its usual ones.
     """
@@ -159,7 +159,7 @@ def timm_config(
             "crop_mode": "squash" if preprocess["resize"] is None else "center",
         }
     arguments = timm_arguments(spec, size, len(labels))
-    del arguments["num_classes"]  # it stands apart, and the wrapper of transformers takes it once
+    del arguments["num_classes"]  # transformers takes it separately, and only once
     return {
         "architecture": TIMM_ENTRIES[family_of(spec)],
         "num_classes": len(labels),
@@ -180,7 +180,7 @@ def timm_config(
 
 
 def share(crop: Sequence[int], resize: int) -> float:
-    """The part of the shorter side that is kept, such that timm's rounding gives `resize` back."""
+    """Return the share of the shorter side that is kept, such that timm's rounding gives `resize` back."""
     shorter = min(crop)
     part = shorter / resize
     return part if math.floor(shorter / part) == resize else math.nextafter(part, 0)
@@ -189,7 +189,7 @@ def share(crop: Sequence[int], resize: int) -> float:
 def transformers_config(
     spec: Spec, size: Size, kind: str, labels: Sequence[str] = (), outputs: Sequence[int] = ()
 ) -> dict[str, Any]:
-    """The `config.json` that transformers' `from_pretrained` reads.
+    """Return the `config.json` that transformers' `from_pretrained` reads.
 
     `kind` is CLASSIFIER, BACKBONE (which gives out the stages `outputs`), RECONSTRUCTION or BARE.
     """
@@ -206,7 +206,7 @@ def transformers_config(
 
 
 def preprocessor_config(preprocess: Mapping[str, Any]) -> dict[str, Any]:
-    """The `preprocessor_config.json` from which transformers' `AutoImageProcessor` fits pictures as we do."""
+    """Return the `preprocessor_config.json` that makes `AutoImageProcessor` prepare pictures as we do."""
     height, width = preprocess["crop"]
     crop, resize = {"height": height, "width": width}, preprocess["resize"]
     squeezed = {"image_processor_type": "ViTImageProcessor", "size": crop}

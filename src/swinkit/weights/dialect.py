@@ -1,4 +1,4 @@
-"""A dialect: one library's names for the parts of a Swin, and the way between them and ours."""
+"""A dialect: one library's names for the parts of a Swin, with the rules that translate to and from ours."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from functools import cached_property
 
 from ..core.spec import Spec
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from .buffers import Buffer
 from .rules import Move, Pattern, Rule
 from .unsupported import Limit, anything
 
-EMBED = "backbone.embed.proj.weight"  # every Swin has it, so it tells where in a file the model begins
+EMBED = "backbone.embed.proj.weight"  # in every Swin, so it marks where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
 MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
 COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a dialect makes of the names in a file. Moves take names without the prefix; `full` has it."""
+class NameMatch:
+    """Match of a file's names with a dialect. Moves take names without the prefix; `full` has it."""
 
     prefix: str
     full: dict[str, str]
@@ -30,12 +30,12 @@ class Plan:
 
     @property
     def renamed(self) -> dict[str, tuple[str, ...]]:
-        """Their full names -> ours, of every parameter."""
+        """Their full names of every parameter, each with ours."""
         return {self.full[name]: move.given for move in self.moves for name in move.taken}
 
     @cached_property
     def stages(self) -> set[int]:
-        """The stages that have a block."""
+        """Numbers of the stages that have a block."""
         return self._numbers(STAGE_NAMES)
 
     @cached_property
@@ -45,14 +45,14 @@ class Plan:
         return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
 
     def _numbers(self, pattern: Pattern) -> set[int]:
-        """The stages of which our names know something of this kind."""
+        """Return the stages that have a name of this pattern."""
         found = (pattern.match(name) for move in self.moves for name in move.given)
         return {int(values["i"]) for values in found if values is not None}
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A file's tensors under our names, and what happened on the way."""
+class Translation:
+    """Tensors of a file under our names, with a record of the changes."""
 
     state: State
     buffers: State  # the harmless ones, as `...token_mixer.bias.index` and `...token_mixer.bias.coordinates`
@@ -64,7 +64,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Dialect:
-    """One library's names, as rules that read and write, and what its weights were trained with.
+    """One library's names, as rules that read and write, and the settings its weights were trained with.
 
     `axes`: how many its models can have. `border` and `clipped_bias`: the parts of a `Spec` under which
     the library's own code runs, so that its weights answer here as there. `prefix`: what its whole models
@@ -90,8 +90,8 @@ class Dialect:
         """Their name of the patch embedding's weight."""
         return next(move.given[0] for rule in self.rules for move in rule.invert((EMBED,)))
 
-    def plan(self, names: Collection[str]) -> Plan | None:
-        """What this dialect makes of `names`; None if they hold no patch embedding as it names it.
+    def match(self, names: Collection[str]) -> NameMatch | None:
+        """Match `names` with this dialect; None if they hold no patch embedding under its name.
 
         Raises:
             DataError: they hold two.
@@ -109,12 +109,12 @@ class Dialect:
             return None
         full = {without_prefix(name, begins[0]): name for name in names}
         moves = taken_once(full, [rule.apply for rule in self.rules])
-        buffers = taken_once(untaken(full, moves), [buffer.apply for buffer in self.buffers])
-        left = untaken(full, moves + buffers)
+        buffers = taken_once(names_left(full, moves), [buffer.apply for buffer in self.buffers])
+        left = names_left(full, moves + buffers)
         patterns = [Pattern(text) for text in (*self.unused, f"{COPIES}**")]
         unused = [name for name in left if any(pattern.match(name) is not None for pattern in patterns)]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
-        return Plan(
+        return NameMatch(
             prefix=begins[0],
             full=full,
             moves=moves,
@@ -123,35 +123,35 @@ class Dialect:
             unexplained=tuple(name for name in names if name not in explained),
         )
 
-    def takes(self, state: State, plan: Plan) -> bool:
-        """Whether the model that `plan` finds in `state` has as many axes as this library's can have."""
-        return state[plan.prefix + self.embed].ndim - 2 in self.axes
+    def takes(self, state: State, match: NameMatch) -> bool:
+        """Return whether the matched model has a number of axes that this library's models can have."""
+        return state[match.prefix + self.embed].ndim - 2 in self.axes
 
-    def read(self, state: State, spec: Spec | None = None) -> Reading:
-        """Their state -> ours. `spec` tells the grid of an absolute embedding that is not square.
+    def read(self, state: State, spec: Spec | None = None) -> Translation:
+        """Translate their state to ours. `spec` gives the grid of an absolute embedding that is not square.
 
         Raises:
             DataError: `state` holds no Swin in these names, or two, or a tensor that cannot be converted.
         """
-        plan = self.plan(state)
-        if plan is None:
+        match = self.match(state)
+        if match is None:
             raise DataError(f"no {self.embed} among {listed(state)}: no Swin in the names of {self.name}")
-        if not self.takes(state, plan):
+        if not self.takes(state, match):
             raise DataError(
                 f"{self.embed} has other axes than {self.name}'s models, so it is another library's"
             )
-        local = {name: state[full] for name, full in plan.full.items()}
-        return Reading(
-            state=carried_out(plan.moves, local, spec),
-            buffers=carried_out(plan.buffers, local, spec),
-            renamed={theirs: ", ".join(ours) for theirs, ours in plan.renamed.items() if ours != (theirs,)},
-            rebuilt=tuple(plan.full[name] for move in plan.buffers for name in move.taken),
-            unused=plan.unused,
-            unexplained=plan.unexplained,
+        local = {name: state[full] for name, full in match.full.items()}
+        return Translation(
+            state=carry_out(match.moves, local, spec),
+            buffers=carry_out(match.buffers, local, spec),
+            renamed={theirs: ", ".join(ours) for theirs, ours in match.renamed.items() if ours != (theirs,)},
+            rebuilt=tuple(match.full[name] for move in match.buffers for name in move.taken),
+            unused=match.unused,
+            unexplained=match.unexplained,
         )
 
     def write(self, state: State, spec: Spec | None = None) -> State:
-        """Our state -> theirs, the inverse of `read`; with `spec`, the buffers that they save are added.
+        """Translate our state to theirs, the inverse of `read`; with `spec`, the buffers they save are added.
 
         Raises:
             UsageError: the library has no such models, with the reason, or no place for some of the tensors.
@@ -165,28 +165,28 @@ class Dialect:
         if reason is not None:
             raise UsageError(f"{self.name} cannot hold this model: {reason}")
         moves = taken_once(state, [rule.invert for rule in self.rules])
-        homeless = untaken(state, moves)
+        homeless = names_left(state, moves)
         if homeless:
             raise UsageError(f"{self.name} has no place for {listed(homeless)}; choose another dialect")
-        theirs = carried_out(moves, state, spec)
+        theirs = carry_out(moves, state, spec)
         if spec is not None:
             theirs |= {
                 name: tensor for buffer in self.buffers for name, tensor in buffer.rebuild(state, spec)
             }
-        return {self.written(name): tensor for name, tensor in theirs.items()}
+        return {self.with_prefix(name): tensor for name, tensor in theirs.items()}
 
-    def written(self, name: str) -> str:
-        """`name` with the prefix that it has in a whole model of theirs."""
+    def with_prefix(self, name: str) -> str:
+        """Return `name` with the prefix that it has in a whole model of theirs."""
         return name if name.startswith(self.beside) else self.prefix + name
 
-    def distance(self, plan: Plan) -> int:
-        """How far the prefix that `plan` found is from the one that this dialect writes."""
+    def distance(self, match: NameMatch) -> int:
+        """Return how far the prefix of `match` is from the one that this dialect writes."""
         own = len(self.prefix)
-        return len(plan.prefix) - own if plan.prefix.endswith(self.prefix) else len(plan.prefix) + own
+        return len(match.prefix) - own if match.prefix.endswith(self.prefix) else len(match.prefix) + own
 
 
-def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
-    """The names that no move takes."""
+def names_left(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
+    """Return the names that no move takes."""
     taken = {name for move in moves for name in move.taken}
     return [name for name in names if name not in taken]
 
@@ -194,7 +194,7 @@ def untaken(names: Iterable[str], moves: Iterable[Move]) -> list[str]:
 def taken_once(
     names: Collection[str], rules: Iterable[Callable[[Collection[str]], list[Move]]]
 ) -> list[Move]:
-    """The moves of all rules; the first rule that knows a name has it, and no name is given twice."""
+    """Return the moves of all rules; the first rule that knows a name takes it, and none is given twice."""
     moves, left, given = [], set(names), set[str]()
     for rule in rules:
         for move in rule([name for name in names if name in left]):
@@ -205,8 +205,8 @@ def taken_once(
     return moves
 
 
-def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
-    """The tensors that `moves` make of `source`.
+def carry_out(moves: Iterable[Move], source: State, spec: Spec | None) -> State:
+    """Return the tensors that `moves` make of `source`.
 
     Raises:
         DataError: a tensor has a shape from which none can be made.
@@ -224,7 +224,7 @@ def carried_out(moves: Iterable[Move], source: State, spec: Spec | None) -> Stat
 
 
 def without_prefix(name: str, prefix: str) -> str:
-    """`name` without `prefix`, or without as much of it as it has (the head beside a `module.backbone.`)."""
+    """Remove `prefix`, or as much of it as `name` has (the head beside a `module.backbone.`)."""
     while prefix and not name.startswith(prefix):
         prefix = prefix[: prefix.rstrip(".").rfind(".") + 1]
     return name.removeprefix(prefix)

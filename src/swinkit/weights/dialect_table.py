@@ -1,12 +1,12 @@
-"""All dialects by name, and telling from a file's names which one it speaks."""
+"""Table of all dialects by name, and the detection of a file's dialect from its names."""
 
 import difflib
 
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
-from .dialect import Dialect, Plan
+from ..files.contents import State
+from .dialect import Dialect, NameMatch
 from .dialects.detectron2 import DETECTRON2
-from .dialects.microsoft import MICROSOFT
+from .dialects.microsoft import MICROSOFT, MICROSOFT_SIMMIM
 from .dialects.openmmlab import (
     MMACTION2,
     OPENMMLAB,
@@ -16,9 +16,7 @@ from .dialects.openmmlab import (
     OPENMMLAB_VIDEO,
     OPENMMLAB_VIDEO_BACKBONE,
 )
-from .dialects.simmim import MICROSOFT_SIMMIM
-from .dialects.timm import TIMM
-from .dialects.timm_cr import TIMM_CR
+from .dialects.timm import TIMM, TIMM_CR
 from .dialects.torchvision import TORCHVISION, TORCHVISION_3D
 from .dialects.transformers import (
     TRANSFORMERS,
@@ -76,11 +74,11 @@ LIBRARIES = (
     "OpenMMLab",
     "detectron2",
     "swinkit",
-)  # of which some have several dialects
+)  # some have several dialects
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of that name.
+    """Return the dialect of that name.
 
     Raises:
         UsageError: there is none; the message lists those there are.
@@ -93,46 +91,46 @@ def dialect_named(name: str) -> Dialect:
 
 
 def detect(state: State) -> Dialect:
-    """The dialect in which `state` is a whole Swin (or else most of one) with the fewest names left over.
+    """Find the dialect in which `state` is a whole Swin (or most of one) with the fewest names left over.
 
-    Decided from where merges, blocks and embedding stand and from the axes of the embedding, never from
-    the head, which a file may lack; any prefix (`module.`, `model.`, `backbone.`) may stand before all
-    names. Where two dialects read the same thing, the one that itself writes the nearer prefix is named.
+    The names of merges, blocks and embedding decide, and the axes of the embedding, never the head, which a
+    file may lack; any prefix (`module.`, `model.`, `backbone.`) may precede all names. Where two dialects
+    read a file alike, the result is the one that itself writes the nearer prefix.
 
     Raises:
         DataError: none fits, or two fit and read different things.
     """
     names = tuple(state)
     different = {dialect.name: dialect for dialect in DIALECTS.values()}.values()
-    plans = [
-        (dialect, plan)
+    matches = [
+        (dialect, match)
         for dialect in different
-        if (plan := dialect.plan(names)) and plan.stages and dialect.takes(state, plan)
+        if (match := dialect.match(names)) and match.stages and dialect.takes(state, match)
     ]
-    fits = [(dialect, plan) for dialect, plan in plans if plan.is_whole] or plans
+    fits = [(dialect, match) for dialect, match in matches if match.is_whole] or matches
     if not fits:
         raise DataError(
             f"no Swin in the names of {', '.join(LIBRARIES[:-1])} or {LIBRARIES[-1]}; "
             f"the names begin with {listed(names, 2)}"
         )
     fits.sort(key=lambda fit: (*left_over(fit[1]), fit[0].distance(fit[1])))
-    best, plan = fits[0]
+    best, match = fits[0]
     for rival, other in fits[1:]:
-        if left_over(other) == left_over(plan) and other.renamed != plan.renamed:
+        if left_over(other) == left_over(match) and other.renamed != match.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
-                f"{listed(differing(plan, other))} differently; say which: dialect={best.name!r}, or --from"
+                f"{listed(differing(match, other))} differently; say which: dialect={best.name!r}, or --from"
             )
     return best
 
 
-def left_over(plan: Plan) -> tuple[int, int]:
-    """How many names nothing explains, and how many belong to parts that are no Swin."""
-    return len(plan.unexplained), len(plan.unused)
+def left_over(match: NameMatch) -> tuple[int, int]:
+    """Return the number of unexplained names, and of names of parts that are no Swin."""
+    return len(match.unexplained), len(match.unused)
 
 
-def differing(one: Plan, other: Plan) -> list[str]:
-    """Their names that two plans read differently."""
+def differing(one: NameMatch, other: NameMatch) -> list[str]:
+    """Return the names of a file that two matches read differently."""
     return [
         name for name in {**one.renamed, **other.renamed} if one.renamed.get(name) != other.renamed.get(name)
     ]

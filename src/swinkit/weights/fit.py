@@ -1,4 +1,4 @@
-"""How a tensor of a file becomes one of the model's where the two differ in size: in published ways only.
+"""Change tensors of a file to the sizes of a model, in published ways only.
 
 Shapes: K classes, C channels, I input channels, R offsets in a window, H heads.
 """
@@ -13,12 +13,11 @@ from torch import Tensor
 from ..core.spec import Size
 from ..data.imagenet import CLASSES_1K, MAPPABLE, rows_of_1k
 from ..errors import DataError, UsageError
-from ..files.state import State
+from ..files.contents import State
 from .buffers import relative_index
-from .dialect import EMBED, Reading
+from .dialect import EMBED, Translation
 from .infer import table_window
-from .inflate import inflate_embedding, inflate_table
-from .resize import TABLES, resize_absolute, resize_table
+from .resize import TABLES, inflate_embedding, inflate_table, resize_absolute, resize_table
 
 ABSOLUTE = "backbone.position.embedding"
 PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # in which models can run
@@ -28,7 +27,7 @@ Changed = tuple[Tensor, dict[str, str]]  # a tensor, and what was done to it: a 
 
 @dataclass(frozen=True, kw_only=True)
 class Ways:
-    """What may be done to tensors that do not fit.
+    """Changes that are allowed for tensors that do not fit.
 
     * `head`: "same", it must fit; "mapped", to 1,000 of ImageNet's 21,841 (or 21,842) classes; "new", a
       classifier of another number of classes begins at zero, and what else of a head (or of a pyramid's
@@ -42,7 +41,7 @@ class Ways:
     channels: str
 
     def __post_init__(self) -> None:
-        """Raise UsageError if one of them is none of the above."""
+        """Raise UsageError if a value is unknown."""
         known = {"head": ("same", "new", "mapped"), "tables": tuple(TABLES), "channels": ("same", "adapt")}
         for option, ways in known.items():
             value = getattr(self, option)
@@ -52,7 +51,7 @@ class Ways:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The tensors that fit, what was done to them, and what does not fit and why.
+    """Tensors that fit, the changes made to them, and the tensors that do not fit, each with the reason.
 
     In the model's type and place; for a model on the meta device in the file's type.
     """
@@ -62,41 +61,41 @@ class Fitted:
     misshapen: dict[str, str] = field(default_factory=dict)
 
 
-def fit(reading: Reading, current: State, windows: Mapping[str, Size], ways: Ways) -> Fitted:
-    """The tensors of a file, made to fit those of a model (`current`, with the windows of its tables).
+def fit(translation: Translation, current: State, windows: Mapping[str, Size], ways: Ways) -> Fitted:
+    """Change the tensors of a file to the sizes of a model (`current`, with the windows of its tables).
 
     Raises:
         DataError: the file's model has other axes, and is not one of pictures to be inflated.
         UsageError: bias tables, or classes, for which no way is published.
     """
-    theirs, ours = reading.state[EMBED].ndim - 2, current[EMBED].ndim - 2
+    theirs, ours = translation.state[EMBED].ndim - 2, current[EMBED].ndim - 2
     if theirs != ours and (theirs, ours) != (2, 3):
         raise DataError(
             f"the file's model has {theirs} axes and this one {ours}; only from 2 to 3 axes there is a way"
         )
     if ways.head == "mapped":
-        require_mappable(reading.state, current)
+        require_mappable(translation.state, current)
     fitted = Fitted()
     for name, have in current.items():
-        given = reading.state.get(name)
+        given = translation.state.get(name)
         if given is None:
             continue
         if name in windows:
-            tensor, changes = fit_table(name, given, windows[name], reading, ways)
+            tensor, changes = fit_table(name, given, windows[name], translation, ways)
         else:
             tensor, changes = fit_other(name, given, have, ways)
         if tensor.shape != have.shape or tensor.is_floating_point() != have.is_floating_point():
-            fitted.misshapen[name] = f"{described(given)} in the file, {described(have)} in the model"
+            fitted.misshapen[name] = f"{describe(given)} in the file, {describe(have)} in the model"
             continue
         kept = have.is_meta and tensor.dtype in PRECISIONS
-        fitted.state[name] = tensor if kept else placed(tensor, have)
+        fitted.state[name] = tensor if kept else place(tensor, have)
         for what, how in changes.items():
             fitted.changes.setdefault(what, {})[name] = how
     return fitted
 
 
-def placed(tensor: Tensor, have: Tensor) -> Tensor:
-    """`tensor` in the type of `have`, and in its place if it has one."""
+def place(tensor: Tensor, have: Tensor) -> Tensor:
+    """Return `tensor` in the type of `have`, and on its device unless that is meta."""
     return tensor.to(have.dtype) if have.is_meta else tensor.to(have.device, have.dtype)
 
 
@@ -111,10 +110,10 @@ def require_mappable(state: State, current: State) -> None:
         )
 
 
-def fit_table(name: str, table: Tensor, window: Size, reading: Reading, ways: Ways) -> Changed:
-    """(R, H) -> the table for `window`; as it is where it fits, or where the file does not tell its own."""
-    axes = reading.state[EMBED].ndim - 2
-    index = reading.buffers.get(name.removesuffix("table") + "index")
+def fit_table(name: str, table: Tensor, window: Size, translation: Translation, ways: Ways) -> Changed:
+    """Resize the table (R, H) to `window`; keep it where it fits, or where the file leaves its own open."""
+    axes = translation.state[EMBED].ndim - 2
+    index = translation.buffers.get(name.removesuffix("table") + "index")
     old = window_in_file(table, axes, window, index) if table.ndim == 2 else None
     if old is None or old == window:
         return table, {}
@@ -126,9 +125,9 @@ def fit_table(name: str, table: Tensor, window: Size, reading: Reading, ways: Wa
 
 
 def window_in_file(table: Tensor, axes: int, window: Size, index: Tensor | None) -> Size | None:
-    """The window of a file's table; None if it does not tell.
+    """Return the window of a file's table; None if the file leaves it open.
 
-    Its index tells; else the number of rows: `window` itself if it has as many, or a square, in three axes
+    Its index decides; else the number of rows: `window` itself if it has as many, or a square, in three axes
     beside as many frames as `window` has.
     """
     rows = [2 * w - 1 for w in window]
@@ -143,7 +142,7 @@ def window_in_file(table: Tensor, axes: int, window: Size, index: Tensor | None)
 
 
 def fit_other(name: str, tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
-    """Any other tensor: an absolute embedding, the patch embedding, a classifier; else as it is."""
+    """Fit an absolute embedding, the patch embedding or a classifier; return any other tensor unchanged."""
     if tensor.shape == have.shape:
         return tensor, {}
     if name == ABSOLUTE and tensor.ndim == have.ndim == 3:
@@ -157,7 +156,7 @@ def fit_other(name: str, tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
 
 
 def fit_embedding(weight: Tensor, have: Tensor, ways: Ways) -> Changed:
-    """(C, I, *patch) -> the same for clips, and for other input channels if that is allowed."""
+    """Fit the patch embedding (C, I, *patch) to clips, and to other input channels where allowed."""
     changes = {}
     if (weight.ndim, have.ndim) == (4, 5):
         weight = inflate_embedding(weight, have.shape[2])
@@ -170,7 +169,7 @@ def fit_embedding(weight: Tensor, have: Tensor, ways: Ways) -> Changed:
 
 
 def adapt_channels(weight: Tensor, channels: int) -> Tensor:
-    """(C, I, *patch) -> (C, channels, *patch), so that the same picture in every channel is embedded alike.
+    """Change the input channels of (C, I, *patch); equal channels are embedded as before.
 
     As timm does it: summed for one channel; else repeated in turn and scaled by I / channels.
     """
@@ -182,7 +181,7 @@ def adapt_channels(weight: Tensor, channels: int) -> Tensor:
 
 
 def fit_classifier(tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
-    """(K, ...) -> another number of classes: taken from among those of the file, or begun at zero."""
+    """Change the number of classes of (K, ...): choose among those of the file, or begin at zero."""
     old, new = tensor.shape[0], have.shape[0]
     if ways.head == "mapped" and old in MAPPABLE and new == CLASSES_1K:
         rows = torch.tensor(rows_of_1k(), device=tensor.device)
@@ -194,6 +193,6 @@ def fit_classifier(tensor: Tensor, have: Tensor, ways: Ways) -> Changed:
     return tensor, {}
 
 
-def described(tensor: Tensor) -> str:
-    """Its shape, and its type if that is no floating-point one."""
+def describe(tensor: Tensor) -> str:
+    """Describe the shape, and the type if it is not floating-point."""
     return f"{tuple(tensor.shape)}" + ("" if tensor.is_floating_point() else f" of {tensor.dtype}")

@@ -1,10 +1,10 @@
-"""From tensors to the numbers of the Swin they belong to.
+"""Infer the spec of a Swin from its tensors.
 
-What no tensor tells is left at its default: border policy, drop rates, `qk_scale`. V1's windows follow
-from its bias tables: of one axis always; of two axes as squares; of three with a square face, preferring
-the published windows. Where the file's own index buffers were kept, they tell any window exactly. Swin-MLP's
-windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE are in no parameter at all, only
-in the coordinates that Microsoft and torchvision save beside them; V2-CR's are nowhere.
+Fields that follow from no tensor keep their defaults: border policy, drop rates, `qk_scale`. V1's windows
+follow from its bias tables: of one axis always; of two axes as squares; of three with a square face,
+preferring the published windows. Where a file keeps its index buffers, any window follows exactly. Swin-MLP's
+windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE follow only from the coordinates
+that Microsoft and torchvision save beside them; V2-CR's follow from nothing.
 """
 
 import math
@@ -19,22 +19,21 @@ from ..errors import DataError, UsageError
 from ..models.catalogue import resembling
 from ..models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 from .buffers import window_of_index, windows_of_coordinates
-from .routing import routing_of
 from .rules import Pattern
+from .shared_rules import BLOCK
 
 PUBLISHED_3D = ((8, 7, 7), (16, 7, 7), (8, 12, 12))
-BLOCK = "backbone.stages.{i}.blocks.{j}."
 MEMBER = Pattern(f"{BLOCK}**")
 MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 
 
 def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
-    """The spec of a state in our names.
+    """Infer the spec of a state in our names.
 
-    `buffers` are those that a dialect's `Reading` kept.
+    `buffers` are those that a dialect's `Translation` kept.
 
     Raises:
-        UsageError: the windows cannot be told; the message says to name the variant.
+        UsageError: the windows do not follow from the tensors; the remedy is to name the variant.
         DataError: the tensors are no Swin's.
     """
     buffers = buffers or {}
@@ -51,7 +50,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
 
 
 def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> Spec:
-    """As `infer`, for names that begin with `backbone.`; a name that is absent is a KeyError."""
+    """Infer the spec from names that begin with `backbone.`; an absent name is a KeyError."""
     embed = state["backbone.embed.proj.weight"]
     axes, first = embed.ndim - 2, BLOCK.format(i=0, j=0)
     if axes not in (1, 2, 3):
@@ -72,7 +71,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     if f"{first}token_mixer.weight" in state:
         return mlp_spec([state[f"{mixer}weight"] for mixer in mixers], axes, shared)
     if f"{first}token_mixer.bias.mlp.2.bias" in state:
-        raise unnamed("a V2-CR's windows are in none of its tensors", SpecCR, shared)
+        raise ambiguous("a V2-CR's windows are in none of its tensors", SpecCR, shared)
     shared["qkv_bias"] = any(f"{first}token_mixer.qkv.{bias}" in state for bias in ("bias", "q_bias"))
     if f"{first}token_mixer.bias.mlp.0.weight" in state:
         return continuous_spec(state, buffers, mixers, shared)
@@ -80,7 +79,7 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
 
 
 def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecMLP:
-    """Of a Swin-MLP, given the (H, N, N) mixing weights of each stage: N tokens are a square window.
+    """Infer a Swin-MLP from the mixing weights (H, N, N) of each stage: N tokens are a square window.
 
     Raises:
         UsageError: they are none.
@@ -88,7 +87,7 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
     sides = [round(weight.shape[1] ** (1 / axes)) for weight in weights]
     if any(side**axes != weight.shape[1] for side, weight in zip(sides, weights, strict=True)):
         tokens = [weight.shape[1] for weight in weights]
-        raise unnamed(f"windows of {tokens} tokens are no squares", SpecMLP, shared)
+        raise ambiguous(f"windows of {tokens} tokens are no squares", SpecMLP, shared)
     heads = tuple(weight.shape[0] for weight in weights)
     return SpecMLP(**shared, num_heads=heads, window_sizes=tuple((side,) * axes for side in sides))
 
@@ -96,17 +95,17 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
 def continuous_spec(
     state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
 ) -> Spec:
-    """Of a V2 or a Swin-MoE.
+    """Infer a V2 or a Swin-MoE.
 
     Raises:
-        UsageError: no coordinates tell the windows.
+        UsageError: the file has no coordinates, from which the windows would follow.
     """
     kind = SpecV2 if f"{mixers[0]}similarity.log_scale" in state else SpecMoE
-    told = continuous_windows(mixers, buffers)
-    if told is None:
+    known = continuous_windows(mixers, buffers)
+    if known is None:
         lost = "windows of a continuous bias are in no parameter, and the file kept no coordinates"
-        raise unnamed(lost, kind, shared)
-    windows, references = told
+        raise ambiguous(lost, kind, shared)
+    windows, references = known
     numbers = {
         **shared,
         "num_heads": tuple(state[f"{mixer}bias.mlp.2.weight"].shape[0] for mixer in mixers),
@@ -121,7 +120,7 @@ def continuous_spec(
 def learned_spec(
     state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
 ) -> Spec:
-    """Of a V1 or Video Swin.
+    """Infer a V1 or Video Swin.
 
     Raises:
         UsageError: the tables fit no window, or several.
@@ -134,31 +133,31 @@ def learned_spec(
     windows = tuple(window for window in found if window is not None)
     if len(windows) < len(found):
         rows = [table.shape[0] for table in tables]
-        raise unnamed(f"bias tables of {rows} rows fit no square window, or several windows", Spec, shared)
+        raise ambiguous(f"bias tables of {rows} rows fit no square window, or several windows", Spec, shared)
     return Spec(**shared, num_heads=tuple(table.shape[1] for table in tables), window_sizes=windows)
 
 
-def unnamed(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
-    """What to say where tensors do not tell a model: why, and the names it may have."""
+def ambiguous(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
+    """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
     names = resembling(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
     return UsageError(f"{reason}; name the variant (--variant, or variant=){known}")
 
 
 def norm_every_of(state: Mapping[str, Tensor]) -> int | None:
-    """After how many blocks of a stage a V2 first norms its main branch."""
+    """Return the number of blocks of a stage after which a V2 first norms its main branch."""
     found = [values for name in state if (values := MAIN_NORM.match(name)) is not None]
     return min((int(values["j"]) + 1 for values in found), default=None)
 
 
 def hidden_of(state: Mapping[str, Tensor], block: str) -> int:
-    """Hidden channels of the channel mixer of the block whose names begin with `block`."""
+    """Return the hidden channels of the channel mixer of the block whose names begin with `block`."""
     experts = state.get(f"{block}channel_mixer.experts.fc1")
     return state[f"{block}channel_mixer.fc1.weight"].shape[0] if experts is None else experts.shape[1]
 
 
 def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Blocks of each stage."""
+    """Return the number of blocks of each stage."""
     places = {(values["i"], values["j"]) for name in state if (values := MEMBER.match(name)) is not None}
     counts = Counter(stage for stage, _ in places)
     stages = 1 + max((int(stage) for stage in counts), default=-1)
@@ -171,7 +170,7 @@ def depths_of(state: Mapping[str, Tensor]) -> tuple[int, ...]:
 
 
 def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:
-    """The merging factor: 2 along every axis, or with time left alone (also if there is no merge)."""
+    """Return the merging factor: 2 along every axis, or all but time (also if there is no merge)."""
     everywhere, spatial = (2,) * axes, (1, 2, 2) if axes == 3 else (2,) * axes
     if stages == 1:
         return spatial
@@ -184,13 +183,13 @@ def merge_of(state: Mapping[str, Tensor], axes: int, stages: int) -> Size:
 
 
 def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
-    """(R, H) -> the window of a bias table, by its index buffer if there is one; None if nothing tells."""
+    """Return the window of a bias table (R, H), by its index buffer if there is one; None if it is open."""
     count = table.shape[0]
     if index is not None:
         window = window_of_index(index, axes)
         if window is not None and math.prod(2 * w - 1 for w in window) == count:
             return window
-    windows = square_faced(count, axes)
+    windows = square_faced_windows(count, axes)
     published = [window for window in windows if window in PUBLISHED_3D]
     cubes = [window for window in windows if len(set(window)) == 1]
     for choice in (published, cubes, windows):
@@ -199,8 +198,8 @@ def table_window(table: Tensor, axes: int, index: Tensor | None) -> Size | None:
     return None
 
 
-def square_faced(count: int, axes: int) -> list[Size]:
-    """The windows with equal last two axes whose tables have `count` rows."""
+def square_faced_windows(count: int, axes: int) -> list[Size]:
+    """Return the windows with equal last two axes whose tables have `count` rows."""
     if axes == 1:
         return [((count + 1) // 2,)] if count % 2 else []
     found = []
@@ -214,9 +213,48 @@ def square_faced(count: int, axes: int) -> list[Size]:
 def continuous_windows(
     mixers: list[str], buffers: Mapping[str, Tensor]
 ) -> tuple[tuple[Size, ...], tuple[Size, ...]] | None:
-    """The windows of each stage, and those of pre-training, from a file's coordinates, if it kept any."""
+    """Return the window of each stage, and the pre-training windows, from a file's coordinates."""
     tables = [buffers.get(f"{mixer}bias.coordinates") for mixer in mixers]
     found = [windows_of_coordinates(table) for table in tables if table is not None]
     if len(found) < len(mixers):
         return None
     return tuple(window for window, _ in found), tuple(reference for _, reference in found)
+
+
+EXPERTS = Pattern(f"{BLOCK}channel_mixer.experts.fc1")
+DENSE_BIAS = Pattern(f"{BLOCK}channel_mixer.fc2.bias")
+DENSE = Pattern(f"{BLOCK}channel_mixer.fc2.weight")
+EXPERTS_BIAS = Pattern(f"{BLOCK}channel_mixer.experts.fc2_bias")
+
+
+def routing_of(state: Mapping[str, Tensor], depths: tuple[int, ...]) -> dict[str, Any]:
+    """Infer the fields of a `SpecMoE` that follow from its tensors.
+
+    How many experts a token goes to, and who finds a slot, is in none, so those fields keep their defaults.
+    """
+    places = {(v["i"], v["j"]): name for name in state if (v := EXPERTS.match(name)) is not None}
+    fields: dict[str, Any] = {
+        "moe_blocks": tuple(
+            tuple(block for block in range(depth) if (stage, block) in places)
+            for stage, depth in enumerate(depths)
+        ),
+        **biases(state),
+    }
+    if not places:
+        return fields
+    first = next(iter(places.values()))
+    keys = state.get(first.replace("experts.fc1", "router.keys"))
+    cosine = {} if keys is None else {"router": "cosine", "router_dim": keys.shape[0]}
+    return {**fields, **cosine, "num_experts": state[first].shape[0]}
+
+
+def biases(state: Mapping[str, Tensor]) -> dict[str, bool | None]:
+    """Return whether MLPs end in a bias, and whether experts do where they differ."""
+    dense, dense_biased, experts, experts_biased = (
+        any(pattern.match(name) is not None for name in state)
+        for pattern in (DENSE, DENSE_BIAS, EXPERTS, EXPERTS_BIAS)
+    )
+    if not dense:
+        return {"mlp_output_bias": experts_biased}
+    alike = not experts or experts_biased == dense_biased
+    return {"mlp_output_bias": dense_biased, "expert_output_bias": None if alike else experts_biased}

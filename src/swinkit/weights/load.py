@@ -1,4 +1,4 @@
-"""Weights into a model and out of it, with every tensor accounted for."""
+"""Load weights into a model and export them, with every tensor accounted for."""
 
 import logging
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from ..core.backbone import Swin
 from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..models.catalogue import named
-from .dialect import EMBED, Reading
+from .dialect import EMBED, Translation
 from .dialect_table import detect, dialect_named
 from .fit import Fitted, Ways, fit
 from .report import LoadReport
@@ -30,7 +30,7 @@ def load_weights(
     tables: str | None = None,
     channels: str = "same",
 ) -> LoadReport:
-    """Fill `model` from `state`, whose names may be any library's (`dialect` None: told from the names).
+    """Fill `model` from `state`, in the names of any library (`dialect` None: detected from the names).
 
     `model` is a bare `Swin` or has one as its `backbone`, beside a head of any kind. Parts that only the file
     has are reported as unused. `head`, `tables` (None: the dialect's own way) and `channels` say what is done
@@ -47,12 +47,12 @@ def load_weights(
     require_tensors(state)
     backbone = backbone_of(model)
     chosen = dialect_named(dialect) if dialect else detect(state)
-    reading = chosen.read(state, backbone.spec)
+    translation = chosen.read(state, backbone.spec)
     current = canonical(model)
     ways = Ways(head=head, tables=chosen.tables if tables is None else tables, channels=channels)
-    fitted = fit(reading, current, windows_of(backbone), ways)
-    report = account(chosen.name, reading, current, fitted, head)
-    if report.failed:
+    fitted = fit(translation, current, windows_of(backbone), ways)
+    report = account(chosen.name, translation, current, fitted, head)
+    if report.has_failed:
         logger.info("%s", report)
         name = named(backbone.spec) or "the model, which is left as it was"
         raise DataError(f"the weights do not fit {name}: {failure(report)}; {advice(report)}")
@@ -64,14 +64,14 @@ def load_weights(
 
 
 def require_tensors(state: State) -> None:
-    """Raise DataError, naming them, if there is anything but tensors in `state`."""
+    """Raise DataError, with their names, if `state` holds anything but tensors."""
     strangers = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
         raise DataError(f"not tensors: {listed(strangers)}; read files with swinkit.files.tensors.read_state")
 
 
 def fill(model: nn.Module, state: State) -> None:
-    """Give `model` a whole state in the names of `canonical`.
+    """Load a whole state in the names of `canonical` into `model`.
 
     Raises:
         UsageError: part of `state` is on the meta device, so that it holds no values.
@@ -88,7 +88,7 @@ def fill(model: nn.Module, state: State) -> None:
 
 
 def export_weights(model: nn.Module, dialect: str) -> State:
-    """The tensors of `model` under the names of `dialect`, with the buffers that its library insists on.
+    """Return the tensors of `model` in the names of `dialect`, with the buffers its library requires.
 
     They share memory with the model where nothing is converted.
 
@@ -99,7 +99,7 @@ def export_weights(model: nn.Module, dialect: str) -> State:
 
 
 def backbone_of(model: nn.Module) -> Swin:
-    """The Swin in `model`, or `model` itself.
+    """Return the Swin in `model`, or `model` itself.
 
     Raises:
         UsageError: there is none.
@@ -111,20 +111,20 @@ def backbone_of(model: nn.Module) -> Swin:
 
 
 def canonical(model: nn.Module) -> State:
-    """The detached tensors of `model`, named as a classifier's or pyramid's."""
+    """Return the detached tensors of `model`, named as a classifier's or pyramid's."""
     prefix = BACKBONE if isinstance(model, Swin) else ""
     return {prefix + name: tensor.detach() for name, tensor in model.state_dict().items()}
 
 
 def windows_of(backbone: Swin) -> dict[str, Size]:
-    """The window of each bias table, by the table's name."""
+    """Return the window of each bias table, by the table's name."""
     modules = backbone.named_modules(prefix="backbone")
     return {f"{name}.table": module.window for name, module in modules if isinstance(module, LearnedBias)}
 
 
-def account(dialect: str, reading: Reading, current: State, fitted: Fitted, head: str) -> LoadReport:
-    """What became of every tensor of the file and of the model."""
-    absent = {name: "not in the file" for name in current if name not in reading.state}
+def account(dialect: str, translation: Translation, current: State, fitted: Fitted, head: str) -> LoadReport:
+    """Build the report of what happened to every tensor of the file and of the model."""
+    absent = {name: "not in the file" for name in current if name not in translation.state}
     unfit = absent | fitted.misshapen
     kept = {
         name: f"the model's own: {why}"
@@ -133,29 +133,29 @@ def account(dialect: str, reading: Reading, current: State, fitted: Fitted, head
     }
     at_zero = fitted.changes.get("reinitialised", {})
     parts = {part_of(name) for name in current}
-    extra = [name for name in reading.state if name not in current]
+    extra = [name for name in translation.state if name not in current]
     return LoadReport(
         dialect=dialect,
         loaded=len(fitted.state) - len(at_zero),
-        renamed=reading.renamed,
-        rebuilt=reading.rebuilt,
+        renamed=translation.renamed,
+        rebuilt=translation.rebuilt,
         **fitted.changes | {"reinitialised": at_zero | kept},
         not_finite=tuple(name for name, tensor in fitted.state.items() if not tensor.isfinite().all()),
-        unused=(*reading.unused, *(name for name in extra if part_of(name) not in parts)),
+        unused=(*translation.unused, *(name for name in extra if part_of(name) not in parts)),
         missing=tuple(name for name in absent if name not in kept),
-        unexpected=(*reading.unexplained, *(name for name in extra if part_of(name) in parts)),
+        unexpected=(*translation.unexplained, *(name for name in extra if part_of(name) in parts)),
         misshapen={name: shapes for name, shapes in fitted.misshapen.items() if name not in kept},
     )
 
 
 def part_of(name: str) -> str:
-    """The part of a model that a tensor belongs to, which a model has whole or not at all."""
+    """Return the part of a model that a tensor belongs to; a model has a part whole or not at all."""
     first, *rest = name.split(".")
     return first if first == "backbone" or not rest else f"{first}.{rest[0]}"
 
 
 def failure(report: LoadReport) -> str:
-    """How many tensors failed, and the first of each kind."""
+    """Format the number of tensors that failed, and the first of each kind."""
     misshapen = [f"{name} {shapes}" for name, shapes in report.misshapen.items()]
     kinds = (("of other shapes", misshapen), ("missing", report.missing), ("unexpected", report.unexpected))
     found = [(what, names) for what, names in kinds if names]
@@ -163,12 +163,12 @@ def failure(report: LoadReport) -> str:
 
 
 def first_of(names: Sequence[str]) -> str:
-    """The first of `names`, said to be that if there are more."""
+    """Format the first of `names`, and mention that there are more."""
     return f"first: {listed(names[:1])}" if len(names) > 1 else listed(names)
 
 
 def advice(report: LoadReport) -> str:
-    """What a user can do about a report that failed."""
+    """Return the remedy for a report that failed."""
     trouble = [*report.missing, *report.misshapen]
     if trouble and not report.unexpected and not any(name.startswith(BACKBONE) for name in trouble):
         return (

@@ -1,7 +1,7 @@
-"""Finding and reading a Swin-MoE's files of all ranks: in a folder, or in the archive that was published.
+"""Find and read a Swin-MoE's files of all ranks, in a folder or in the published archive.
 
-Members of an archive are unpacked one at a time, into a folder that is gone afterwards, so that each goes
-through the same safe reader as any file.
+Members of an archive are unpacked one at a time into a temporary folder, so that each goes through the same
+safe reader as any file.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..files.tensors import read_state
 from .ranks import merge
 
@@ -26,7 +26,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOF
 
 
 def is_ranked(path: str | Path) -> bool:
-    """Whether `path` is a folder or an archive of such files, or one of them."""
+    """Return whether `path` is a folder or an archive of such files, or one of them."""
     path = Path(path)
     if path.is_dir():
         return any(NAME.fullmatch(child.name) for child in path.iterdir())
@@ -36,7 +36,7 @@ def is_ranked(path: str | Path) -> bool:
 
 
 def read_ranks(path: str | Path) -> State:
-    """The whole state, under Microsoft's names, of a folder, an archive, or the folder of one such file.
+    """Read the whole state, in Microsoft's names, from a folder, an archive, or the folder of one file.
 
     Raises:
         DataError: a file is missing, damaged or of another model, or the archive is not what it should be.
@@ -51,7 +51,7 @@ def read_ranks(path: str | Path) -> State:
         return whole(path, same, read_state)
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            return whole(path, members(archive, path), lambda member: unpacked(archive, member, Path(folder)))
+            return whole(path, members(archive, path), lambda member: unpack(archive, member, Path(folder)))
     except SwinkitError:
         raise
     except OSError as error:
@@ -61,12 +61,12 @@ def read_ranks(path: str | Path) -> State:
 
 
 def children(folder: Path) -> dict[str, Path]:
-    """The files of ranks in a folder, by name."""
+    """Return the files of ranks in a folder, by name."""
     return {child.name: child for child in sorted(folder.iterdir()) if NAME.fullmatch(child.name)}
 
 
 def stem(name: str) -> str:
-    """What the names of one checkpoint's files have in common."""
+    """Return the common part of the names of one checkpoint's files."""
     found = NAME.fullmatch(name)
     return found["stem"] if found else ""
 
@@ -98,7 +98,7 @@ def whole(path: Path, files: dict[str, Source], read: Callable[[Source], State])
 
 
 def members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The files of ranks in an archive, by the last part of their names.
+    """Return the files of ranks in an archive, by the last part of their names.
 
     Raises:
         DataError: a member is encrypted, has a name that no such archive needs, or is far too large.
@@ -112,7 +112,7 @@ def members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
             f"{path} would unpack to more than {TIMES} times its size, as no weights do, so it is refused"
         )
     names = [PurePosixPath(info.filename).name for info in infos]
-    twice = repeated(name for name in names if NAME.fullmatch(name))
+    twice = duplicates(name for name in names if NAME.fullmatch(name))
     if twice:
         raise DataError(
             f"{path} holds {listed(twice)} more than once, in different folders; unpack one of them"
@@ -121,7 +121,7 @@ def members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
 
 
 def is_odd(info: zipfile.ZipInfo) -> bool:
-    """Whether a member is encrypted, a link, or named as if to be unpacked elsewhere."""
+    """Return whether a member is encrypted, a link, or named to be unpacked elsewhere."""
     name = info.filename
     return (
         bool(info.flag_bits & 1)
@@ -132,14 +132,14 @@ def is_odd(info: zipfile.ZipInfo) -> bool:
     )
 
 
-def repeated(names: Iterable[str]) -> list[str]:
-    """Those that occur more than once."""
+def duplicates(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once."""
     listing = list(names)
     return sorted({name for name in listing if listing.count(name) > 1})
 
 
-def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> State:
-    """The tensors of one member.
+def unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> State:
+    """Read the tensors of one member.
 
     Raises:
         DataError: it is damaged, or holds more than tensors.

@@ -1,9 +1,10 @@
-"""A Swin-MoE trained on many processes: merging the files that each of them saved, and making such files.
+"""Merge the files that each process of a Swin-MoE's training saved, and split a state into such files.
 
-Microsoft's code saves `NAME.pth.rank0`, `NAME.pth.rank1`, ... with the experts of each process, and all else
-once, as `NAME.pth.master` (or, in the midst of a run, with every process's experts). One process alone saves
-`NAME.pth.global`. Where there are more processes than experts, several share one: each has a slice of its
-hidden channels, and of its second biases a slice of the output channels. All names are Microsoft's.
+Microsoft's code saves `NAME.pth.rank0`, `NAME.pth.rank1`, ... with the experts of each process, and all other
+tensors once, as `NAME.pth.master` (or, in the middle of a run, with every process's experts). A single
+process saves `NAME.pth.global`. Where there are more processes than experts, several share one: each has a
+slice of its hidden channels, and of its second biases a slice of the output channels. All names are
+Microsoft's.
 
 Shapes: E experts, R ranks, F hidden channels, C channels.
 """
@@ -18,14 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from ..files.state import State
+from ..files.contents import State
 from ..files.tensors import write_torch
 
 EXPERT = re.compile(r"(?P<layer>.+)\.experts\.batched_(?P<part>fc[12]_(?:w|bias))")
 
 
 def merge(ranks: Sequence[State], shared: State | None = None) -> State:
-    """The whole state, from those of all ranks in order and, where it was saved apart, from what they share.
+    """Merge the files of all ranks in order, and the shared file where there is one, to the whole state.
 
     Raises:
         DataError: a rank is missing, or they are not of one model.
@@ -39,15 +40,15 @@ def merge(ranks: Sequence[State], shared: State | None = None) -> State:
         if found is None:
             continue
         pieces = [state[name] for state in ranks if name in state] or frozen(name, tensor, len(ranks))
-        merged = joined(name, pieces, experts_of(whole, found["layer"]))
+        merged = join_pieces(name, pieces, experts_of(whole, found["layer"]))
         if found["part"] == "fc2_bias":
-            merged = trimmed(name, merged, whole.get(f"{found['layer']}.experts.batched_fc2_w"), len(ranks))
+            merged = trim(name, merged, whole.get(f"{found['layer']}.experts.batched_fc2_w"), len(ranks))
         whole[name] = merged
     return whole
 
 
 def frozen(name: str, bias: Tensor, ranks: int) -> list[Tensor]:
-    """The pieces of an expert tensor that only the first rank saved: it is not trained, and zero everywhere.
+    """Return the pieces of an expert tensor that only the first rank saved: untrained, and zero everywhere.
 
     Raises:
         DataError: it is not zero, so that the other ranks' is lost.
@@ -60,7 +61,7 @@ def frozen(name: str, bias: Tensor, ranks: int) -> list[Tensor]:
 
 
 def experts_of(state: State, layer: str) -> int:
-    """E: its router has one row, or column, for each.
+    """Return the number of experts E: the router has one row, or column, for each.
 
     Raises:
         DataError: there is no router.
@@ -73,8 +74,8 @@ def experts_of(state: State, layer: str) -> int:
     return cosine.shape[-1]
 
 
-def joined(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
-    """(E, F, C) or (E, ...) of the pieces of all ranks, in order.
+def join_pieces(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
+    """Join the pieces of all ranks, in order, to (E, F, C) or (E, ...).
 
     Raises:
         DataError: they do not add up to the experts there are.
@@ -95,8 +96,8 @@ def joined(name: str, pieces: Sequence[Tensor], experts: int) -> Tensor:
     return whole if shares == 1 else whole.unflatten(0, (experts, shares)).flatten(1, 2)
 
 
-def trimmed(name: str, bias: Tensor, weight: Tensor | None, ranks: int) -> Tensor:
-    """(E, C or a little more) -> (E, C): shares are of equal size, so the last may be filled up.
+def trim(name: str, bias: Tensor, weight: Tensor | None, ranks: int) -> Tensor:
+    """Cut the padding of the last share: (E, C or a little more) -> (E, C).
 
     Raises:
         DataError: there are fewer channels than the second weight (E, F, C) has, or a whole share more.
@@ -112,7 +113,7 @@ def trimmed(name: str, bias: Tensor, weight: Tensor | None, ranks: int) -> Tenso
 
 
 def layout(experts: int, ranks: int, name: str) -> tuple[int, int]:
-    """How many experts each of R ranks has, and how many ranks share each.
+    """Return how many experts each of R ranks has, and how many ranks share each expert.
 
     Raises:
         UsageError: they cannot be dealt out evenly.
@@ -123,7 +124,7 @@ def layout(experts: int, ranks: int, name: str) -> tuple[int, int]:
 
 
 def split(state: State, ranks: int) -> tuple[list[State], State]:
-    """A whole state for R ranks: the experts of each, and what they share. Inverse of `merge`.
+    """Split a whole state for R ranks: the experts of each, and what they share. Inverse of `merge`.
 
     Raises:
         UsageError: the experts, or their hidden channels, cannot be dealt out evenly.
@@ -137,7 +138,7 @@ def split(state: State, ranks: int) -> tuple[list[State], State]:
 
 
 def cut(name: str, tensor: Tensor, ranks: int) -> Iterable[Tensor]:
-    """(E, ...) -> the piece of each rank, in order.
+    """Cut a tensor (E, ...) into the piece of each rank, in order.
 
     Raises:
         UsageError: it cannot be cut evenly.

@@ -1,4 +1,4 @@
-"""What became of every tensor while weights were loaded, for people to read."""
+"""Report of what happened to every tensor while weights were loaded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from ..errors import listed
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """All that happened to the tensors of a file; `str(report)` is a short text. Names are ours unless said.
+    """Record of the tensors of a file; `str(report)` is a short text. Names are ours unless noted.
 
-    The last three are what makes loading fail, so a report that `load_weights` returns has none of them.
+    The last three fields make loading fail, so a report that `load_weights` returns has none of them.
     """
 
     dialect: str
@@ -29,8 +29,8 @@ class LoadReport:
     misshapen: dict[str, str] = field(default_factory=dict)  # name -> the two shapes
 
     @property
-    def failed(self) -> bool:
-        """Whether something is left that nothing explains."""
+    def has_failed(self) -> bool:
+        """Whether a tensor is missing, unexpected or of a wrong shape."""
         return bool(self.missing or self.unexpected or self.misshapen)
 
     def __str__(self) -> str:
@@ -50,6 +50,6 @@ class LoadReport:
 
 
 def row(title: str, entries: Iterable[str], shown: int = 4) -> list[str]:
-    """One line of a report; none if there is nothing to tell."""
+    """Format one line of a report; no line if there are no entries."""
     entries = list(entries)
     return [f"  {title:13} {len(entries):4}: {listed(entries, shown)}"] if entries else []

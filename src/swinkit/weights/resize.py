@@ -1,11 +1,15 @@
-"""Weights for another window or another grid.
+"""Change weights to another window, another grid, or from images to clips.
 
-Tables of biases are resized in one of the two published ways, head by head: `bicubic` as Microsoft's
+Bias tables are resized in one of the two published ways, head by head: `bicubic` as Microsoft's
 `load_pretrained` and the dense forks (align_corners False, no antialias), or `geometric` as SimMIM's
-fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give other
-models. Absolute embeddings are bicubic everywhere.
+fine-tuning: offsets placed in a geometric progression, and a cubic spline through them. The two give
+different models. Absolute embeddings are always bicubic.
 
-Shapes: H heads, *w a window, (h, w) a grid, C channels.
+Clips follow Video Swin's `inflate_weights`: the patch embedding is repeated over the frames of a patch and
+divided by their number, and a bias depends on the offset in height and width alone. So every frame of a still
+clip gets the features of the image.
+
+Shapes: H heads, *w a window, (h, w) a grid or window, (t, h, w) a window, T frames in a patch, C channels.
 """
 
 import torch
@@ -18,12 +22,12 @@ from .spline import geometric_places, spline_matrix
 
 
 def bicubic(rows: Tensor, new: Size) -> Tensor:
-    """(*old, H) rows of a table -> (*new, H)."""
+    """Resize the rows of a table: (*old, H) -> (*new, H)."""
     return resize(rows, new)
 
 
 def geometric(rows: Tensor, new: Size) -> Tensor:
-    """(*old, H) rows of a table -> (*new, H), in float64, axis by axis; an axis that stays is not touched.
+    """Resize the rows of a table axis by axis in float64: (*old, H) -> (*new, H). Equal axes stay unchanged.
 
     Raises:
         UsageError: an axis that changes has too few offsets for a cubic spline.
@@ -42,12 +46,12 @@ TABLES = {"bicubic": bicubic, "geometric": geometric}
 
 
 def resizable(window: Size, new: Size) -> bool:
-    """Whether a way from `window` to `new` is published: two axes, or three of which time stays."""
+    """Return whether a way from `window` to `new` is published: two axes, or three with time unchanged."""
     return len(window) == len(new) in (2, 3) and window[:-2] == new[:-2]
 
 
 def resize_table(table: Tensor, window: Size, new: Size, tables: str = "bicubic") -> Tensor:
-    """(prod(2w - 1), H) of `window` -> the same of `new`, in the way that `tables` names.
+    """Resize a table of `window` to one of `new` in the way `tables`: (prod(2w - 1), H) -> the same.
 
     With three axes, each offset in time by itself.
 
@@ -66,7 +70,7 @@ def resize_table(table: Tensor, window: Size, new: Size, tables: str = "bicubic"
 
 
 def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
-    """(h, w, C) -> (*new, C).
+    """Resize an absolute embedding: (h, w, C) -> (*new, C).
 
     Raises:
         UsageError: the grids do not have two axes.
@@ -76,3 +80,18 @@ def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
             f"an absolute embedding of shape {tuple(embedding.shape)} cannot be resized to the grid {new}"
         )
     return resize(embedding, new).contiguous()
+
+
+def inflate_embedding(weight: Tensor, frames: int) -> Tensor:
+    """Repeat a patch embedding over frames: (C, in_channels, h, w) -> (C, in_channels, T, h, w)."""
+    return weight.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames
+
+
+def inflate_table(table: Tensor, window: Size, new: Size, tables: str = "bicubic") -> Tensor:
+    """Repeat a table of `window` (h, w) over time: ((2h - 1)(2w - 1), H) -> (prod(2w - 1), H) of `new`.
+
+    Raises:
+        UsageError: as `resize_table`, where height or width differ.
+    """
+    flat = table if window == new[1:] else resize_table(table, window, new[1:], tables)
+    return flat.repeat(2 * new[0] - 1, 1)

@@ -1,11 +1,11 @@
-"""The small rules of a dialect: how tensors under others' names become tensors under ours, and back.
+"""Rules of a dialect: how tensors under other names become tensors under ours, and back.
 
-A rule only plans. Given names it says which of them it takes, which names it gives and how the values
-change; so one plan serves to detect a dialect from names alone, to read a file, and to write one.
-Every rule undoes itself exactly.
+A rule only plans. Given names, it lists those that it takes, those that it gives, and how the values
+change; so one plan serves to detect a dialect from names alone, to read a file, and to write one. Every rule
+undoes itself exactly.
 
-In a pattern `{i}` stands for a number, `{2i+1}` for the same number changed, `*` for one part of a
-name (`weight`), `**` for all that is left of it.
+In a pattern `{i}` stands for a number, `{2i+1}` for the same number changed, `*` for one part of a name
+(`weight`), `**` for all remaining parts.
 """
 
 import re
@@ -28,12 +28,12 @@ PLACEHOLDER = re.compile(r"\{(\d*)([a-z])([+-]\d+)?\}|(\*\*?)")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A family of names, written with placeholders."""
+    """Family of names, written with placeholders."""
 
     text: str
 
     def match(self, name: str) -> Values | None:
-        """The values of the placeholders in `name`; None if it is no name of this family."""
+        """Return the values of the placeholders in `name`; None if it is no name of this family."""
         expression, changes = pieces(self.text)
         found = expression.fullmatch(name)
         if found is None:
@@ -47,7 +47,7 @@ class Pattern:
         return values
 
     def fill(self, values: Values) -> str:
-        """The name with these values. Inverse of `match`."""
+        """Return the name with these values. Inverse of `match`."""
 
         def value(found: re.Match[str]) -> str:
             factor, letter, offset, rest = found.groups()
@@ -58,7 +58,7 @@ class Pattern:
 
 @cache
 def pieces(text: str) -> tuple[re.Pattern[str], dict[str, tuple[int, int]]]:
-    """A pattern's regular expression, and for each letter the factor and the offset of its number."""
+    """Return a pattern's regular expression, and for each letter the factor and the offset of its number."""
     expression, changes, end = "", {}, 0
     for found in PLACEHOLDER.finditer(text):
         factor, letter, offset, rest = found.groups()
@@ -82,41 +82,41 @@ class Move:
 
 
 def unchanged(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """The values as they are."""
+    """Return the values unchanged."""
     return tensors
 
 
 class Rule(ABC):
-    """Plans between their names and ours; `apply` and `invert` undo each other."""
+    """Plan between their names and ours; `apply` and `invert` undo each other."""
 
     @abstractmethod
     def apply(self, names: Collection[str]) -> list[Move]:
-        """What to do with those of their `names` that this rule knows."""
+        """Plan the moves of those of their `names` that this rule knows."""
 
     @abstractmethod
     def invert(self, names: Collection[str]) -> list[Move]:
-        """What to do with those of our `names` that this rule knows."""
+        """Plan the moves of those of our `names` that this rule knows."""
 
 
 @dataclass(frozen=True)
 class Rename(Rule):
-    """One tensor, another name."""
+    """Rule that renames one tensor."""
 
     theirs: str
     ours: str
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         return renames(Pattern(self.theirs), Pattern(self.ours), names, unchanged)
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         return renames(Pattern(self.ours), Pattern(self.theirs), names, unchanged)
 
 
 @dataclass(frozen=True)
 class Reshape(Rule):
-    """One tensor, another name and another arrangement of the same values: `into` ours, `back` to theirs."""
+    """Rule that renames and rearranges one tensor: `into` ours, `back` to theirs."""
 
     theirs: str
     ours: str
@@ -124,22 +124,22 @@ class Reshape(Rule):
     back: Callable[[Tensor], Tensor]
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         return renames(
             Pattern(self.theirs), Pattern(self.ours), names, lambda x, spec: [self.into(x[0], spec)]
         )
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         return renames(Pattern(self.ours), Pattern(self.theirs), names, lambda x, _: [self.back(x[0])])
 
 
 @dataclass(frozen=True)
 class Together(Rule):
-    """Several tensors that make sense together only: `theirs` become `ours` by `into`, and return by `back`.
+    """Rule for tensors that only make sense together: `theirs` become `ours` by `into`, and return by `back`.
 
     Planned where all of them are, and (for reading) where their tensor `beside` is, which stays as it is.
-    The first pattern of each side tells the values of the placeholders.
+    The first pattern of each side gives the values of the placeholders.
     """
 
     theirs: tuple[str, ...]
@@ -149,17 +149,17 @@ class Together(Rule):
     beside: str | None = None
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         return together(self.theirs, self.ours, names, self.into, self.beside)
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         return together(self.ours, self.theirs, names, self.back)
 
 
 @dataclass(frozen=True)
 class LastStage(Rule):
-    """A tensor that bears the number of the last stage there, and no number here.
+    """Rule for a tensor that bears the number of the last stage there, and no number here.
 
     The stages are counted by their blocks, so it is first among its dialect's rules.
     """
@@ -170,14 +170,14 @@ class LastStage(Rule):
     our_blocks: str
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         last = last_stage(Pattern(self.their_blocks), names)
         source = Pattern(self.theirs)
         numbered = [name for name in names if (values := source.match(name)) and values["i"] == last]
         return renames(source, Pattern(self.ours), numbered, unchanged)
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         last, ours = last_stage(Pattern(self.our_blocks), names), Pattern(self.ours)
         if last is None:
             return []
@@ -189,7 +189,7 @@ class LastStage(Rule):
 
 
 def renames(source: Pattern, target: Pattern, names: Collection[str], convert: Convert) -> list[Move]:
-    """A move for each of `names` that `source` knows."""
+    """Return a move for each of `names` that `source` knows."""
     found = [(name, source.match(name)) for name in names]
     return [Move((name,), (target.fill(values),), convert) for name, values in found if values is not None]
 
@@ -201,7 +201,7 @@ def together(
     convert: Convert,
     beside: str | None = None,
 ) -> list[Move]:
-    """A move for each set of `names` that makes all of `sources`."""
+    """Return a move for each set of `names` that makes all of `sources`."""
     first, moves, known = Pattern(sources[0]), [], set(names)
     for name in names:
         values = first.match(name)
@@ -215,5 +215,5 @@ def together(
 
 
 def last_stage(blocks: Pattern, names: Collection[str]) -> int | None:
-    """The highest number of a stage; None if there is no block."""
+    """Return the highest number of a stage; None if there is no block."""
     return max((int(values["i"]) for name in names if (values := blocks.match(name))), default=None)

@@ -1,4 +1,4 @@
-"""Interpolation between places that are not equally far apart: by cubic splines, in float64.
+"""Cubic spline interpolation between places at unequal distances, in float64.
 
 Shapes: m places with known values, n places asked for, k knots.
 """
@@ -13,7 +13,7 @@ NARROWEST, WIDEST, PRECISION = 1.01, 1.5, 1e-6  # bounds and accuracy of the rat
 
 
 def geometric_places(old: int, new: int) -> Tensor:
-    """(old,) float64: where the offsets of an `old`-row table lie on the axis of a `new`-row one.
+    """Return where the offsets of an `old`-row table lie on the axis of a `new`-row one: (old,) float64.
 
     From the middle outwards they lie at 1, 1 + q, 1 + q + q^2, ..., with q such that the outermost falls on
     that of the new table: close to the middle, where offsets are small, little changes. As in BEiT's
@@ -33,7 +33,7 @@ def geometric_places(old: int, new: int) -> Tensor:
 
 
 def spline_matrix(places: Tensor, asked: Tensor) -> Tensor:
-    """(m,), (n,) -> (n, m): from values at `places` to those at `asked` on the cubic spline through them.
+    """Return the matrix from values at `places` to those at `asked` on the spline: (m,), (n,) -> (n, m).
 
     The spline is the not-a-knot one (FITPACK's for s = 0): its third derivative has no jump at the second and
     the last but one place. Outside of all places it keeps the outermost value.
@@ -50,7 +50,7 @@ def spline_matrix(places: Tensor, asked: Tensor) -> Tensor:
 
 
 def basis(knots: Tensor, x: Tensor) -> Tensor:
-    """(k,), (n,) -> (n, k - 4): all cubic B-splines over `knots` at `x` (recursion of Cox and de Boor)."""
+    """Evaluate all cubic B-splines over `knots` at `x`: (k,), (n,) -> (n, k - 4) (Cox and de Boor)."""
     pieces = len(knots) - 1
     piece = torch.searchsorted(knots, x, right=True) - 1
     piece = piece.clamp(DEGREE, pieces - 1 - DEGREE)  # the last place belongs to the piece that it ends
@@ -64,5 +64,5 @@ def basis(knots: Tensor, x: Tensor) -> Tensor:
 
 
 def share(part: Tensor, whole: Tensor) -> Tensor:
-    """`part / whole`, and 0 where knots coincide."""
+    """Return `part / whole`, and 0 where knots coincide."""
     return torch.where(whole > 0, part / whole.where(whole > 0, 1), 0)

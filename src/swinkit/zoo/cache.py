@@ -1,7 +1,7 @@
-"""Where downloaded checkpoints lie, and when a file there is taken for what it should be. Torch-free.
+"""Cache of downloaded checkpoints, and the checks that a cached file is intact. Torch-free.
 
-ROOT/VARIANT/DATASET/FILE, and beside it `FILE.json`, what is known of it: its SHA-256 begins as the table
-says or, where nobody published one, is that of the first download.
+A checkpoint lies at ROOT/VARIANT/DATASET/FILE, with its record in `FILE.json`. Its SHA-256 begins as the
+table of checkpoints says or, where nobody published one, is that of the first download.
 """
 
 import hashlib
@@ -13,55 +13,56 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import urlsplit
 
+from ..data.cache import root
 from ..errors import DataError, EnvironmentProblem, SwinkitError
 from ..files.atomic import atomic_write, replace_file
 from ..files.structure import require_weights
 from .checkpoints import Checkpoint, published
-from .download import USUAL, Mark, Patience, Watch, download, size_of, told
+from .download import USUAL, Mark, Patience, Watch, disk_errors, download, size_of
 from .paths import DRIVE, offline, place
 
 logger = logging.getLogger(__name__)
 
 DRIVE_FILES = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
-PARTIAL, LOCK, RECORD = ".partial", ".lock", ".json"
+PARTIAL, RECORD = ".partial", ".json"
+LOCKS = ".locks"  # a folder of its own, because a lock must outlive the file it protects
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is known of a file in the cache."""
+class DownloadRecord:
+    """Record of a file in the cache."""
 
     name: str  # of the checkpoint
     address: str
     sha256: str
     size: int
-    modified: int  # nanoseconds, as the file system tells them
+    modified: int  # nanoseconds, from the file system
     date: str
     compared: bool  # with a published hash; else it was the first to be seen
 
     @classmethod
-    def read(cls, path: Path) -> "Record | None":
-        """The record of the file `path`; None if there is none."""
+    def read(cls, path: Path) -> "DownloadRecord | None":
+        """Return the record of the file `path`; None if there is none."""
         try:
             return cls(**json.loads(beside(path, RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
-        """Put it beside the file, whole or not at all."""
+        """Write the record beside the file."""
         with atomic_write(beside(path, RECORD), "choose another folder with SWINKIT_CACHE") as new:
             new.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def beside(path: Path, ending: str) -> Path:
-    """A file that accompanies `path`."""
+    """Return the path of a file that accompanies `path`."""
     return path.with_name(path.name + ending)
 
 
 def address_of(checkpoint: Checkpoint) -> str:
-    """Where its bytes are: on Google Drive behind the page; with `$SWINKIT_MIRROR`, below that address."""
+    """Return the address of the bytes: behind the page on Google Drive, or below `$SWINKIT_MIRROR`."""
     address, mirror = checkpoint.address, os.environ.get("SWINKIT_MIRROR")
     parts = urlsplit(address)
     if mirror:
@@ -70,7 +71,7 @@ def address_of(checkpoint: Checkpoint) -> str:
 
 
 def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> Path:
-    """The file of a checkpoint, downloaded if it is not in the cache.
+    """Return the file of a checkpoint, downloaded if it is not in the cache.
 
     Raises:
         DataError: it is not there any more, or is not what was published or downloaded first.
@@ -92,7 +93,9 @@ def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> P
 
 
 def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience) -> None:
-    """Download the file unless somebody put it there, check it, and keep what is known of it."""
+    """Download the file unless a user put it there, check it, and write its record."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     new = path if path.exists() else beside(path, PARTIAL)
     if new != path:
         if offline():
@@ -108,26 +111,26 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
     except DataError as error:
         if new == path:
             raise
-        forget(new)  # ours, and of no use
+        remove_partial(new)  # ours, and of no use
         raise DataError(f"{address_of(checkpoint)}: {error}") from None
-    with told(path):
+    with disk_errors(path):
         state = new.stat()
         replace_file(new, path)
     Mark.path(beside(path, PARTIAL)).unlink(missing_ok=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     known = checkpoint.sha256 is not None
-    Record(checkpoint.name, checkpoint.address, digest, state.st_size, state.st_mtime_ns, date, known).write(
-        path
-    )
+    DownloadRecord(
+        checkpoint.name, checkpoint.address, digest, state.st_size, state.st_mtime_ns, date, known
+    ).write(path)
 
 
 def is_intact(path: Path) -> bool:
-    """Whether the file is there, as it was recorded; one that was touched since is hashed again.
+    """Return whether the file is there as recorded; a file that was touched since is hashed again.
 
     Raises:
         DataError: it is another file than was recorded.
     """
-    record = Record.read(path)
+    record = DownloadRecord.read(path)
     if record is None or not path.is_file():
         return False
     state = path.stat()
@@ -142,91 +145,74 @@ def is_intact(path: Path) -> bool:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def forget(partial: Path) -> None:
-    """Remove a partial file."""
+def remove_partial(partial: Path) -> None:
+    """Remove a partial file and its mark."""
     for path in (partial, Mark.path(partial)):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Inside, no other process fetches or removes the file; the lock of a process that died is none.
+    """Keep other processes from fetching or removing the file; the lock of a killed process is released.
 
     Raises:
-        EnvironmentProblem: another process has it, unless it is to `wait`; or the folder cannot be written.
+        EnvironmentProblem: another process holds the lock and `wait` is False, or it cannot be written.
     """
-    while True:
-        with told(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = beside(path, LOCK).open("a")
-        with file:
-            acquire(file, path, wait=wait)
-            if is_at(file, beside(path, LOCK)):  # else it was removed while this process waited for it
-                yield
-                return
+    from filelock import FileLock, Timeout  # here, because it imports asyncio
 
-
-def acquire(file: TextIO, path: Path, *, wait: bool) -> None:
-    """Lock an open file.
-
-    Raises:
-        EnvironmentProblem: another process has it and we do not `wait`, or this system knows no such locks.
-    """
+    lock = FileLock(root() / LOCKS / f"{path.parent.parent.name}-{path.parent.name}-{path.name}.lock")
+    with disk_errors(path):
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if not wait:
+                raise EnvironmentProblem(f"{path} is being downloaded by another process") from None
+            logger.warning("%s is being downloaded by another process; waiting for it", path)
+            lock.acquire()
     try:
-        import fcntl
-    except ImportError:  # Windows
-        raise EnvironmentProblem("downloading needs the file locks of a POSIX system") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if not wait:
-            raise EnvironmentProblem(f"{path} is being downloaded by another process") from None
-        logger.warning("%s is being downloaded by another process; waiting for it", path)
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def is_at(file: TextIO, path: Path) -> bool:
-    """Whether an open file is the one of that name."""
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file in the cache; `record` None if its download has not ended."""
+class CachedFile:
+    """File in the cache; `record` is None while its download has not ended."""
 
     path: Path
     name: str
     size: int
-    record: Record | None
+    record: DownloadRecord | None
 
 
-def entries() -> list[Entry]:
-    """What is in the cache, whole or begun, in the order of the names."""
+def entries() -> list[CachedFile]:
+    """List the files in the cache, whole or partial, sorted by name."""
     found = []
     for path in (place(row) for row in published().values() if row.address.startswith("https:")):
         name = f"{path.parent.parent.name}/{path.parent.name}"
-        record, partial = Record.read(path), beside(path, PARTIAL)
+        record, partial = DownloadRecord.read(path), beside(path, PARTIAL)
         if record is not None and path.is_file():
-            found.append(Entry(path, name, size_of(path), record))
+            found.append(CachedFile(path, name, size_of(path), record))
         elif partial.is_file():
-            found.append(Entry(partial, name, size_of(partial), None))
+            found.append(CachedFile(partial, name, size_of(partial), None))
     return sorted(found, key=lambda entry: entry.name)
 
 
-def remove(entry: Entry) -> None:
-    """Delete a file of the cache and what accompanies it; folders that are empty then go too.
+def remove(entry: CachedFile) -> None:
+    """Delete a file of the cache and the files that accompany it, and then folders that are empty.
 
     Raises:
         EnvironmentProblem: another process is downloading it, or it cannot be deleted.
     """
     path = entry.path.with_name(entry.path.name.removesuffix(PARTIAL))
-    with locked(path, wait=False), told(path):
-        for ending in ("", RECORD, PARTIAL, PARTIAL + RECORD, LOCK):
+    with locked(path, wait=False), disk_errors(path):
+        for ending in ("", RECORD, PARTIAL, PARTIAL + RECORD):
             beside(path, ending).unlink(missing_ok=True)
         for folder in (path.parent, path.parent.parent):
             if any(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Telling, before anything large is imported, whether a name can be loaded at all. Torch-free."""
+"""Check, before anything large is imported, whether a name can be loaded at all. Torch-free."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".pkl", ".zip")
 
 
 def is_path(path: Path) -> bool:
-    """Whether this is meant as a file or folder even where there is none."""
+    """Return whether this is meant as a file or folder, even where there is none."""
     return path.suffix in SUFFIXES or path.is_absolute()
 
 
 def require_known(name: str | None) -> None:
-    """Refuse a name that is no path, repository of the hub or checkpoint; None is what comes with swinkit.
+    """Refuse a name that is no path, hub repository or checkpoint; None is the model in the package.
 
     Raises:
         UsageError: an unknown name, or a run.
@@ -25,7 +25,7 @@ def require_known(name: str | None) -> None:
     path = Path(name)
     try:
         found = path.exists()
-    except OSError:  # loading tells why
+    except OSError:  # loading reports the reason
         return
     if found:
         refuse_run(path)
@@ -34,7 +34,7 @@ def require_known(name: str | None) -> None:
 
 
 def refuse_run(path: Path) -> None:
-    """Refuse the folder of a training, which is no model but holds some.
+    """Refuse the folder of a training, which is no model but contains some.
 
     Raises:
         UsageError: it is one.

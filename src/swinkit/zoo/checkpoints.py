@@ -1,7 +1,7 @@
-"""The published checkpoints: `checkpoints.json`, a row for each file, and finding a row by name. Torch-free.
+"""Table of the published checkpoints, `checkpoints.json`, and how a row is found by name. Torch-free.
 
-A name is VARIANT/DATASET; what follows the data set tells apart files of the same model on the same data: who
-else published or trained it (`-torchvision`, `-timm`), how long (`-1x`), from what (`-simmim`).
+A name is VARIANT/DATASET. A suffix of the data set distinguishes files of the same model on the same data: by
+publisher (`-torchvision`, `-timm`), length of training (`-1x`) or origin (`-simmim`).
 """
 
 import json
@@ -23,7 +23,7 @@ SHOWN = 6  # names in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """One published file of weights, and what its publishers say of it.
+    """Published file of weights, and what its publishers report.
 
     `address` begins with `https://`, with `hf:` (a repository of the Hugging Face hub) or with `package:` (it
     comes with swinkit). `reported` are percents, but `l1_loss`. What nobody published is None or empty.
@@ -47,36 +47,36 @@ class Checkpoint:
 
     @property
     def variant(self) -> str:
-        """The model: one of `models.specs.VARIANTS`."""
+        """Name of the model, one of `models.specs.VARIANTS`."""
         return self.name.partition("/")[0]
 
     @property
     def dataset(self) -> str:
-        """What it was trained on, and what tells it from others trained on the same."""
+        """Data set of the training, with the suffix that distinguishes others of the same."""
         return self.name.partition("/")[2]
 
     @property
     def folder(self) -> Path | None:
-        """Where it lies in the package, if it does."""
+        """Folder in the package, for a model that comes with it; else None."""
         inside = self.address.startswith(PACKAGE)
         return Path(__file__).parent / self.address.removeprefix(PACKAGE) if inside else None
 
     @property
     def repository(self) -> str | None:
-        """Its name on the hub, if it is there."""
+        """Name of the repository on the hub; None if the file is elsewhere."""
         return self.address.removeprefix(HUB) if self.address.startswith(HUB) else None
 
 
 @cache
 def published() -> dict[str, Checkpoint]:
-    """Every checkpoint by name, as the table has them."""
+    """Return every checkpoint of the table by name."""
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     rows = (read_row(row, table["sources"], table["inputs"]) for row in table["checkpoints"])
     return {row.name: row for row in rows}
 
 
 def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any]) -> Checkpoint:
-    """One row, with what it shares with others filled in."""
+    """Build one row, with the values that it shares with others."""
     source, usual = sources[row["source"]], inputs[row["input"]]
     return Checkpoint(
         name=row["name"],
@@ -96,7 +96,7 @@ def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any
 
 
 def tuples(values: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Lists as tuples, as a `Preprocess` takes them."""
+    """Convert lists to tuples, as a `Preprocess` takes them."""
     if values is None:
         return None
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
@@ -104,17 +104,17 @@ def tuples(values: dict[str, Any] | None) -> dict[str, Any] | None:
 
 @cache
 def aliases() -> dict[str, str]:
-    """Other libraries' names of files -> ours."""
+    """Return the names of files in other libraries, each with our name."""
     return {alias: row.name for row in published().values() for alias in row.aliases}
 
 
 def of_variant(variant: str) -> list[Checkpoint]:
-    """The checkpoints of one model, by our name for it."""
+    """Return the checkpoints of one variant."""
     return [row for row in published().values() if row.variant == variant]
 
 
 def locate(name: str) -> Checkpoint:
-    """A checkpoint by `VARIANT/DATASET`, by another library's name, or by a variant that has just one.
+    """Find a checkpoint by `VARIANT/DATASET`, another library's name, or a variant that has just one.
 
     Raises:
         UsageError: no checkpoint has this name, or several could be meant; the message says what to do.
@@ -143,7 +143,7 @@ def locate(name: str) -> Checkpoint:
 
 
 def names_of(rows: list[Checkpoint]) -> str:
-    """The names of the first few, for a message."""
+    """Join the names of the first few, for a message."""
     more = len(rows) - SHOWN
     rest = f" and {more} more, which swinkit.checkpoints({rows[0].variant!r}) lists" if more > 0 else ""
     return ", ".join(row.name for row in rows[:SHOWN]) + rest

@@ -1,4 +1,4 @@
-"""One file from the web onto the disk: resumed where it was cut, patient, within limits. Torch-free."""
+"""Download one file: resumed where it was cut, retried, within limits of time and size. Torch-free."""
 
 import email.utils
 import errno
@@ -23,7 +23,7 @@ from ..errors import DataError, EnvironmentProblem, SwinkitError
 
 logger = logging.getLogger(__name__)
 
-Watch = Callable[[int, int | None], None]  # told the bytes so far, and those in all if that is known
+Watch = Callable[[int, int | None], None]  # takes the bytes so far, and the total or None
 Span = tuple[int, int | None]  # where an answer begins, and the size of the whole file if that is known
 CHUNK = 2**18
 PROGRESS = 2**20  # bytes after which failures are counted anew
@@ -35,7 +35,7 @@ RANGE = re.compile(r"bytes (?P<begin>\d+)-\d+/(?P<total>\d+)")
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long a download is tried, in seconds and bytes."""
+    """Limits of a download: attempts, waiting times in seconds, sizes in bytes."""
 
     attempts: int = 5  # in a row that bring less than PROGRESS
     pause: float = 1.0  # after the first failure; doubled after each further one
@@ -50,7 +50,7 @@ USUAL = Patience()
 
 
 class Interrupted(Exception):
-    """An attempt worth making again: in `pause` seconds if the server says so, `anew` if the file changed."""
+    """Failure worth another attempt: after `pause` seconds if the server asks, `anew` if the file changed."""
 
     def __init__(self, reason: str, pause: float | None = None, *, anew: bool = False):
         super().__init__(reason)
@@ -60,7 +60,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Mark:
-    """What must be known of a partial file to go on; `validator` is the server's word for its content."""
+    """Data needed to resume a partial file; `validator` is the server's identifier of its content."""
 
     address: str
     validator: str
@@ -68,25 +68,25 @@ class Mark:
 
     @staticmethod
     def path(partial: Path) -> Path:
-        """Where it is kept."""
+        """Return the path of the mark."""
         return partial.with_name(f"{partial.name}.json")
 
     @classmethod
     def read(cls, partial: Path) -> "Mark | None":
-        """The mark beside a partial file, if there is one."""
+        """Return the mark beside a partial file; None if there is none."""
         try:
             return cls(**json.loads(cls.path(partial).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):  # none, or half of one: then the file begins anew
             return None
 
     def write(self, partial: Path) -> None:
-        """Put it beside the partial file."""
-        with told(partial):
+        """Write the mark beside the partial file."""
+        with disk_errors(partial):
             self.path(partial).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 def download(address: str, partial: Path, watch: Watch, patience: Patience = USUAL) -> None:
-    """All bytes of `address` into `partial`; what an earlier call left there is gone on with.
+    """Download `address` into `partial`, and resume what an earlier call left there.
 
     Raises:
         DataError: there is no such file, or it is none, or too large.
@@ -112,7 +112,7 @@ def download(address: str, partial: Path, watch: Watch, patience: Patience = USU
 
 
 def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> None:
-    """One attempt.
+    """Make one attempt.
 
     Raises:
         Interrupted: it is worth another one.
@@ -126,9 +126,9 @@ def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> N
         begin, total = span(response, have)
         refuse(response, address, total, patience)
         if total is not None:
-            make_sure_of_space(partial, total - begin)
+            require_space(partial, total - begin)
         validator = validator_of(response.headers)
-        with told(partial), partial.open("r+b" if begin else "wb") as file:
+        with disk_errors(partial), partial.open("r+b" if begin else "wb") as file:
             if validator:  # now that no bytes of another file are there; without, nothing is gone on with
                 Mark(address, validator, total).write(partial)
             else:
@@ -143,7 +143,7 @@ def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> N
 def answer(
     address: str, headers: Mapping[str, str], patience: Patience
 ) -> Iterator[http.client.HTTPResponse]:
-    """The server's answer, redirects followed; its refusals and the network's as errors of ours."""
+    """Yield the server's answer after redirects; HTTP and network errors become errors of this package."""
     try:
         request = urllib.request.Request(
             address, headers={"User-Agent": "swinkit", "Accept-Encoding": "identity", **headers}
@@ -152,13 +152,13 @@ def answer(
             yield response
     except urllib.error.HTTPError as error:
         with error:
-            raise refused(address, error) from None
+            raise error_of(address, error) from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, socket.gaierror):
             raise EnvironmentProblem(f"{address}: no network, or no such server ({error.reason})") from None
         raise Interrupted(f"no connection ({error.reason})") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        raise Interrupted(broken(error)) from None
+        raise Interrupted(connection_error(error)) from None
     except SwinkitError:  # a ValueError too
         raise
     except ValueError as error:  # from urllib's reading of an address, ours or one redirected to
@@ -166,12 +166,12 @@ def answer(
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to anything else."""
+    """Redirect handler that never leaves https."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """The next request.
+        """Return the next request.
 
         Raises:
             DataError: it would leave https.
@@ -181,8 +181,8 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def refused(address: str, error: urllib.error.HTTPError) -> Exception:
-    """What an answer of 300 and more means."""
+def error_of(address: str, error: urllib.error.HTTPError) -> Exception:
+    """Return the error for an answer with status 300 or above."""
     if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
         return Interrupted("the file is another one than the part that is here", 0.0, anew=True)
     if error.code in BUSY:
@@ -193,7 +193,7 @@ def refused(address: str, error: urllib.error.HTTPError) -> Exception:
 
 
 def retry_after(headers: Message) -> float | None:
-    """The seconds that a server asks to wait, given as such or as a date."""
+    """Return the seconds that a server asks to wait, given as a number or as a date."""
     text = headers.get("Retry-After", "").strip()
     if is_number(text):
         return float(text)
@@ -205,12 +205,12 @@ def retry_after(headers: Message) -> float | None:
 
 
 def is_number(text: str) -> bool:
-    """Whether a header holds a plain number; `isdigit` alone would take a superscript for one."""
+    """Return whether a header is a plain number; `isdigit` alone would accept a superscript."""
     return text.isascii() and text.isdigit()
 
 
 def span(response: http.client.HTTPResponse, have: int) -> Span:
-    """Where in the file the answer begins, and the size of the whole file if that is said."""
+    """Return where in the file the answer begins, and the size of the whole file if it is known."""
     if response.status != http.client.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if is_number(length) else None
@@ -221,7 +221,7 @@ def span(response: http.client.HTTPResponse, have: int) -> Span:
 
 
 def refuse(response: http.client.HTTPResponse, address: str, total: int | None, patience: Patience) -> None:
-    """Raise DataError for what is no file of weights by its headers alone."""
+    """Raise DataError if the headers alone show that this is no file of weights."""
     if response.headers.get_content_type() == "text/html":
         raise DataError(f"{address}: the server answers with a page instead of the file")
     if total is not None and total > patience.largest:
@@ -229,7 +229,7 @@ def refuse(response: http.client.HTTPResponse, address: str, total: int | None, 
 
 
 def validator_of(headers: Message) -> str:
-    """What `If-Range` can name this content by: a strong tag, else its date; "" if there is neither."""
+    """Return the value for `If-Range`: a strong tag, else the date; "" if there is neither."""
     tag = headers.get("ETag", "")
     return tag if tag.startswith('"') else headers.get("Last-Modified", "")
 
@@ -237,12 +237,12 @@ def validator_of(headers: Message) -> str:
 def copy(
     response: http.client.HTTPResponse, file: BinaryIO, span: Span, patience: Patience, watch: Watch
 ) -> int:
-    """Write the body to `file`; the bytes that are there then. A server that drips is given up."""
+    """Write the body to `file` and return the number of bytes there; give up on a server that is too slow."""
     arrived, total = span
     most = patience.largest if total is None else total
     since, then = time.monotonic(), arrived
     watch(arrived, total)
-    for piece in pieces(response):
+    for piece in read_pieces(response):
         file.write(piece)
         arrived += len(piece)
         if arrived > most:
@@ -256,27 +256,27 @@ def copy(
     return arrived
 
 
-def pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, as it arrives."""
+def read_pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield the body as it arrives."""
     try:
         while piece := response.read1(CHUNK):
             yield piece
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(broken(error)) from None
+        raise Interrupted(connection_error(error)) from None
 
 
-def broken(error: Exception) -> str:
-    """A network's error, for a message."""
+def connection_error(error: Exception) -> str:
+    """Describe a network error for a message."""
     return f"the connection broke ({error or type(error).__name__})"
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, 0 if there is none."""
+    """Return the size of a file in bytes; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
-def make_sure_of_space(partial: Path, needed: int) -> None:
-    """Raise EnvironmentProblem, before anything is fetched, if so many bytes do not fit beside `partial`."""
+def require_space(partial: Path, needed: int) -> None:
+    """Raise EnvironmentProblem, before the download, if `needed` bytes do not fit beside `partial`."""
     free = shutil.disk_usage(partial.parent).free
     if free < needed:
         raise EnvironmentProblem(
@@ -286,8 +286,8 @@ def make_sure_of_space(partial: Path, needed: int) -> None:
 
 
 @contextmanager
-def told(partial: Path) -> Iterator[None]:
-    """A disk that cannot be written, as an error of ours; what was written is kept."""
+def disk_errors(partial: Path) -> Iterator[None]:
+    """Turn an OSError into an EnvironmentProblem; the part that was written is kept."""
     try:
         yield
     except OSError as error:
@@ -299,5 +299,5 @@ def told(partial: Path) -> Iterator[None]:
 
 
 def megabytes(size: int) -> str:
-    """A number of bytes for people."""
+    """Format a number of bytes."""
     return f"{size / 1e6:.1f} MB"

@@ -1,8 +1,8 @@
-"""The Hugging Face hub: `hf:org/name` -> files and what they say of themselves; a folder -> a repository.
+"""Hugging Face hub: download the weights and metadata of `hf:org/name`, and upload a folder.
 
-Files are downloaded, kept and shared with other libraries by huggingface_hub, imported here and in
-`hub_errors` alone. Only weights and settings are asked for; what else a repository holds, code above all,
-stays where it is.
+Files are downloaded, cached and shared with other libraries by huggingface_hub, which only this module and
+`hub_errors` import. Only weights and settings are requested; other files of a repository, code above all, are
+never downloaded.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
-from ..files.settings import LARGEST_FILE
+from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
-from .hub_errors import LOG_IN, Unreachable, explained
-from .metadata import Facts
+from .hub_configs import Facts
+from .hub_errors import LOG_IN, Unreachable, explain_errors
 from .paths import offline
-from .repo_files import OLD_WEIGHTS, declared, is_ours, settings_of, weights_in
+from .repo_files import OLD_WEIGHTS, is_ours, read_facts, settings_of, weights_in
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -36,7 +36,7 @@ FORBIDDEN = "the network is forbidden (--offline, $SWINKIT_OFFLINE or $HF_HUB_OF
 
 @dataclass(frozen=True)
 class Remote:
-    """What the hub tells of a file: bytes, and for large files the SHA-256."""
+    """Size in bytes of a file on the hub, and for large files the SHA-256."""
 
     size: int | None
     sha256: str | None
@@ -44,7 +44,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one revision (None: its main branch), and its files by name.
+    """Repository at one revision (None: its main branch), and its files by name.
 
     `files` None: the hub is not asked, and only what is in this machine's cache is there.
     """
@@ -54,12 +54,12 @@ class Repository:
     files: Mapping[str, Remote] | None = None
 
     def __str__(self) -> str:
-        """As the user names it."""
+        """Return the name as a user writes it."""
         return f"{PREFIX}{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
 def fetch(source: str) -> tuple[Path, Facts]:
-    """The weights of `hf:org/name` or `hf:org/name@revision`, and what is known of them.
+    """Download the weights of `hf:org/name` or `hf:org/name@revision`, and return them with their facts.
 
     For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
     a file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
@@ -70,29 +70,29 @@ def fetch(source: str) -> tuple[Path, Facts]:
         EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
     """
     try:
-        return fetched(opened(source))
+        return fetch_files(open_repository(source))
     except Unreachable as problem:
         raise EnvironmentProblem(f"{problem}. By hand: {by_hand(source)}") from None
 
 
-def fetched(repository: Repository) -> tuple[Path, Facts]:
-    """As `fetch`, of a repository that was looked up."""
+def fetch_files(repository: Repository) -> tuple[Path, Facts]:
+    """Download the weights of an opened repository."""
     find, where = partial(file_of, repository), f"{repository}: "
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
-        paths = [required(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
+        paths = [require_file(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
         if len({path.parent for path in paths}) > 1:
             raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
         return paths[0].parent, Facts()
-    facts = Facts() if config is None else declared(config, find, where)
-    return weights_in(find, str(repository)) or required(repository, WEIGHTS), facts
+    facts = Facts() if config is None else read_facts(config, find, where)
+    return weights_in(find, str(repository)) or require_file(repository, WEIGHTS), facts
 
 
 def by_hand(source: str) -> str:
-    """What to do on a machine that cannot reach the hub."""
+    """Return the instructions for a machine that cannot reach the hub."""
     from huggingface_hub import constants
 
-    name, revision = named(source)
+    name, revision = split_name(source)
     page = f"{constants.ENDPOINT}/{name}/tree/{revision or 'main'}"
     return (
         f"from {page} fetch the .json files and {WEIGHTS} (if there is none, {OLD_WEIGHTS}) elsewhere, put "
@@ -100,8 +100,8 @@ def by_hand(source: str) -> str:
     )
 
 
-def named(source: str) -> tuple[str, str | None]:
-    """`org/name` and the revision of `hf:org/name@revision`.
+def split_name(source: str) -> tuple[str, str | None]:
+    """Split `hf:org/name@revision` into `org/name` and the revision.
 
     Raises:
         UsageError: it names no repository, or one that the hub cannot have.
@@ -113,29 +113,29 @@ def named(source: str) -> tuple[str, str | None]:
         raise UsageError(
             f"{source!r} names no repository; write hf:organisation/name or hf:.../name@revision"
         )
-    with explained(source):
+    with explain_errors(source):
         validate_repo_id(found[1])
     return found[1], found[2]
 
 
-def writable(name: str) -> str:
-    """`org/name`, if something can be pushed there by that name.
+def require_writable(name: str) -> str:
+    """Return `org/name` if it is a name that can be pushed to.
 
     Raises:
         UsageError: it names no repository, or a revision of one.
     """
     if NAME.fullmatch(name) is None or "@" in name:
         raise UsageError(f"{name!r} names no repository; write organisation/name, and name a branch apart")
-    return named(name)[0]
+    return split_name(name)[0]
 
 
-def opened(source: str) -> Repository:
-    """The repository that `source` names, with the list of its files if the hub can be reached."""
-    repository = Repository(*named(source))
+def open_repository(source: str) -> Repository:
+    """Return the repository that `source` names, with its list of files if the hub can be reached."""
+    repository = Repository(*split_name(source))
     if is_offline():
         return repository
     try:
-        with explained(str(repository)):
+        with explain_errors(str(repository)):
             info = client().model_info(repository.name, revision=repository.revision, files_metadata=True)
     except EnvironmentProblem as problem:
         if file_of(repository, CONFIG) is None:
@@ -150,21 +150,21 @@ def opened(source: str) -> Repository:
 
 
 def is_offline() -> bool:
-    """Whether the user has forbidden the network, to swinkit or to huggingface_hub."""
+    """Return whether the user has forbidden the network, to swinkit or to huggingface_hub."""
     from huggingface_hub import constants
 
     return offline() or constants.HF_HUB_OFFLINE
 
 
 def client() -> "HfApi":
-    """Who talks to the hub; token, cache and address are huggingface_hub's own."""
+    """Return the client of the hub; token, cache and address are huggingface_hub's own."""
     from huggingface_hub import HfApi
 
     return HfApi(library_name="swinkit", library_version=__version__)
 
 
-def required(repository: Repository, name: str) -> Path:
-    """A file of the repository, on this machine.
+def require_file(repository: Repository, name: str) -> Path:
+    """Return a file of the repository that must be there, downloaded if it is not cached.
 
     Raises:
         DataError: it has none of this name.
@@ -181,7 +181,7 @@ def required(repository: Repository, name: str) -> Path:
 
 
 def file_of(repository: Repository, name: str) -> Path | None:
-    """A file of the repository, downloaded unless it is in the cache; None if there is none."""
+    """Return a file of the repository, downloaded unless it is cached; None if there is none."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     cached_only = repository.files is None
@@ -190,7 +190,7 @@ def file_of(repository: Repository, name: str) -> Path | None:
         return None
     if remote is not None and name not in (WEIGHTS, OLD_WEIGHTS) and (remote.size or 0) > LARGEST_FILE:
         raise DataError(f"{repository}: {name} has {remote.size} bytes, too many for settings")
-    with explained(f"{repository}: {name}"):
+    with explain_errors(f"{repository}: {name}"):
         try:
             path = client().hf_hub_download(
                 repository.name, name, revision=repository.revision, local_files_only=cached_only
@@ -204,7 +204,7 @@ def file_of(repository: Repository, name: str) -> Path | None:
 
 
 def compare(path: Path, known: str | None, where: str) -> None:
-    """Compare a file with the SHA-256 that the hub knows, else with the one that is its name in the cache."""
+    """Compare a file with the SHA-256 that the hub knows, else with the one in its name in the cache."""
     kept = path.resolve().name
     expected = known or (kept if SHA256.fullmatch(kept) else None)
     if expected is None:  # a small text, which git keeps under another hash
@@ -221,7 +221,7 @@ def compare(path: Path, known: str | None, where: str) -> None:
 
 
 def upload(folder: Path, name: str, *, private: bool, revision: str | None, message: str) -> str:
-    """Make `name` (org/name) on the hub if there is none, and put all of `folder` there in one commit.
+    """Create `name` (org/name) on the hub if it is missing, and put all of `folder` there in one commit.
 
     Returns the address of the commit.
 
@@ -231,13 +231,13 @@ def upload(folder: Path, name: str, *, private: bool, revision: str | None, mess
     """
     from huggingface_hub import get_token
 
-    name = writable(name)
+    name = require_writable(name)
     if is_offline():
         raise EnvironmentProblem(f"{name} cannot be written: {FORBIDDEN}")
     if get_token() is None:
         raise EnvironmentProblem(f"{name} cannot be written without a token of the hub: {LOG_IN}")
     hub = client()
-    with explained(name):
+    with explain_errors(name):
         hub.create_repo(name, private=private or None, exist_ok=True)
         if private and not hub.model_info(name).private:
             raise UsageError(

@@ -1,12 +1,13 @@
-"""What the readers of a hub's config.json share: checked numbers -> spec and preprocessing. Torch-free."""
+"""Shared parts of the readers of a hub's config.json: spec and preprocessing. Torch-free."""
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import Settings
+from ..files.typed_json import Settings
 from ..models.plausible import require_plausible
 
 logger = logging.getLogger(__name__)
@@ -14,23 +15,34 @@ logger = logging.getLogger(__name__)
 RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
-def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
-    """The windows of pre-training of V2, one a stage: where they say 0, or nothing, those that it has.
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Metadata of a file of weights. None means unknown: the tensors, or the usual values, decide."""
 
-    A list is one a stage, of two stages too; it is never (height, width) of all.
+    variant: str | None = None  # the name of one of `models.specs.VARIANTS`
+    spec: Spec | None = None  # the architecture itself, where no variant has it
+    dialect: str | None = None
+    preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
+    labels: tuple[str, ...] | None = None  # the classes' names, in order
+
+
+def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
+    """Return the pre-training windows of V2, one a stage; the stage's own where they are 0 or absent.
+
+    A list has one entry a stage, also for two stages; it is never (height, width) for all.
     """
     key = "pretrained_window_sizes"
     value = settings.get(key, None)
     if value is None:
         return None
-    told = value if isinstance(value, list) else [value] * len(windows)
-    settings.require(len(told) >= len(windows), key, f"one size, or one for each of {len(windows)} stages")
-    pairs = zip(told, windows, strict=False)  # entries for stages that are not there are passed over
+    sizes = value if isinstance(value, list) else [value] * len(windows)
+    settings.require(len(sizes) >= len(windows), key, f"one size, or one for each of {len(windows)} stages")
+    pairs = zip(sizes, windows, strict=False)  # entries for stages that are not there are passed over
     return tuple(window if size == 0 else settings.pair(key, size) for size, window in pairs)
 
 
 def spec_with(make: Callable[[], Spec], name: str) -> Spec:
-    """What `make` makes, and DataError naming the file `name` if no Swin can be built from its numbers."""
+    """Return what `make` makes; raise DataError naming the file `name` if no Swin can be built from it."""
     try:
         spec = make()
         require_plausible(vars(spec))
@@ -40,7 +52,7 @@ def spec_with(make: Callable[[], Spec], name: str) -> Spec:
 
 
 def plain_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str, Any] | None:
-    """`fields`, if `known` to be what is meant and fit for a `Preprocess`; else None, and a warning."""
+    """Return `fields` if they are `known` and fit a `Preprocess`; else log a warning and return None."""
     resize = fields["resize"]
     whole = resize is None or max(fields["crop"]) <= resize < 2**31
     if known and whole and fields["interpolation"] in RESAMPLING.values():

@@ -1,6 +1,6 @@
-"""What timm's config.json on the hub says of a model -> facts. Nothing named in it is run. Torch-free.
+"""Read timm's config.json on the hub into facts. No name in it is looked up. Torch-free.
 
-`configs.py` writes what is read here.
+`weights/configs.py` writes what this module reads.
 """
 
 import math
@@ -9,12 +9,11 @@ from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import MOST_CLASSES, Settings
+from ..files.typed_json import MOST_CLASSES, Settings
 from ..models.catalogue import canonical
 from ..models.families import SpecCR, SpecV2
 from ..models.specs import VARIANTS
-from .hub_configs import plain_preprocess, references, spec_with
-from .metadata import Facts
+from .hub_configs import Facts, plain_preprocess, references, spec_with
 
 LEFT_ALONE = {  # arguments of timm's constructors that change nothing in an evaluation
     *("num_classes", "drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"),
@@ -28,7 +27,7 @@ CR_RATIO = 8  # of timm's V2-CR: the grid of the first stage is so many windows 
 
 
 def from_timm(config: Settings) -> Facts:
-    """Facts from timm's layout, also from the flat one of its first years."""
+    """Read the facts from timm's layout, also from the flat one of its first years."""
     architecture = config.text("architecture", "")
     variant = canonical(architecture)
     if variant is None:
@@ -52,7 +51,7 @@ def from_timm(config: Settings) -> Facts:
 
 
 def timm_spec(base: Spec, usual: Size, arguments: Settings, size: Size) -> Spec:
-    """`base` with what `arguments` change, built as timm builds it for inputs of `size` pixels."""
+    """Return `base` with what `arguments` change, built as timm builds it for inputs of `size` pixels."""
     depths = arguments.integers("depths", base.depths)
     patch = arguments.size("patch_size", base.patch)
     same = size == usual and depths == base.depths and patch == base.patch
@@ -78,7 +77,7 @@ def timm_spec(base: Spec, usual: Size, arguments: Settings, size: Size) -> Spec:
 
 
 def timm_windows(base: Spec, arguments: Settings, size: Size, patch: Size, stages: int) -> tuple[Size, ...]:
-    """The windows of each stage, cut to its grid as timm cuts them when it builds."""
+    """Return the window of each stage, cut to its grid as timm cuts it when it builds."""
     grid = tuple(s // p for s, p in zip(size, patch, strict=True))
     largest = max(base.window_sizes)
     if isinstance(base, SpecCR):
@@ -88,7 +87,7 @@ def timm_windows(base: Spec, arguments: Settings, size: Size, patch: Size, stage
 
 
 def cut(windows: list[Size], grid: Size) -> tuple[Size, ...]:
-    """Each window, no wider than the grid of its stage; `grid` is that of the first."""
+    """Limit each window to the grid of its stage; `grid` is that of the first."""
     found = []
     for window in windows:
         found.append(tuple(min(w, g) for w, g in zip(window, grid, strict=True)))
@@ -97,21 +96,21 @@ def cut(windows: list[Size], grid: Size) -> tuple[Size, ...]:
 
 
 def timm_labels(config: Settings, published: Settings) -> tuple[str, ...] | None:
-    """The names of the classes; their descriptions, if there are any (ImageNet's are numbers of WordNet)."""
+    """Return the names of the classes, or their descriptions (ImageNet's names are WordNet numbers)."""
     holder = config if "label_names" in config.values else published
     names = holder.get("label_names", None)
     if names is None:
         return None
     if isinstance(names, dict):
         names = holder.by_number("label_names", names)
-    told = holder.part("label_descriptions").values
+    descriptions = holder.part("label_descriptions").values
     holder.require(isinstance(names, list) and len(names) <= MOST_CLASSES, "label_names", "a list of texts")
     holder.require(all(isinstance(name, str) for name in names), "label_names", "a list of texts")
-    return tuple(str(told.get(name, name)) for name in names)
+    return tuple(str(descriptions.get(name, name)) for name in names)
 
 
 def timm_preprocess(published: Settings, size: Size) -> dict[str, Any] | None:
-    """The fields of a `Preprocess`; None, and a warning, if it cannot say what timm does."""
+    """Return the fields of a `Preprocess`; None, with a warning, where it cannot express timm's."""
     mode = published.text("crop_mode", "center")
     fraction = published.number("crop_pct", 0.875, above=0, most=100)
     fields = {

@@ -1,21 +1,20 @@
-"""What transformers' config.json says of a Swin -> facts. Nothing named in it is run. Torch-free."""
+"""Read transformers' config.json into facts. No name in it is looked up. Torch-free."""
 
 import math
 from typing import Any
 
 from ..core.spec import Size, Spec
 from ..errors import DataError
-from ..files.settings import Settings
+from ..files.typed_json import Settings
 from ..models.families import SpecV2
-from .hub_configs import RESAMPLING, plain_preprocess, references, spec_with
-from .metadata import Facts
+from .hub_configs import RESAMPLING, Facts, plain_preprocess, references, spec_with
 
 KINDS = {"swin": Spec, "donut-swin": Spec, "maskformer-swin": Spec, "swinv2": SpecV2}  # by `model_type`
 FRAMING = ("thumbnail", "pad", "align_long_axis")  # Donut's and MaskFormer's way with pages and scenes
 
 
 def from_transformers(config: Settings, preprocessor: Settings | None) -> Facts:
-    """Facts from a config.json of transformers."""
+    """Read the facts from a config.json of transformers."""
     name = config.text("model_type", "")
     if name not in KINDS:
         known = ", ".join(KINDS)
@@ -32,7 +31,7 @@ def from_transformers(config: Settings, preprocessor: Settings | None) -> Facts:
 
 
 def transformers_spec(kind: type[Spec], config: Settings) -> Spec:
-    """The spec; V2 cuts windows to the grids of its `image_size` when it is built, V1 when it runs."""
+    """Return the spec; V2 cuts windows to the grids of its `image_size` when built, V1 when it runs."""
     depths = config.integers("depths", (2, 2, 6, 2))
     patch, image = config.size("patch_size", (4, 4)), config.size("image_size", (224, 224))
     grid = tuple(s // p for s, p in zip(image, patch, strict=True))
@@ -55,7 +54,7 @@ def transformers_spec(kind: type[Spec], config: Settings) -> Spec:
 
 
 def transformers_preprocess(preprocessor: Settings) -> dict[str, Any] | None:
-    """The fields of a `Preprocess`; None, and a warning, if it cannot say what transformers does."""
+    """Return the fields of a `Preprocess`; None, with a warning, where it cannot express them."""
     size, cropped = preprocessor.get("size", None), preprocessor.flag("do_center_crop", False)
     shortest = isinstance(size, dict) and "shortest_edge" in size
     crop = preprocessor.get("crop_size", size) if cropped else size
@@ -79,7 +78,7 @@ def transformers_preprocess(preprocessor: Settings) -> dict[str, Any] | None:
 
 
 def sides(preprocessor: Settings, value: Any) -> Size:
-    """(h, w) of a size as transformers writes it: {"height": h, "width": w}, or one number."""
+    """Return (h, w) of a size in transformers' layout: {"height": h, "width": w}, or one number."""
     if isinstance(value, dict):
         value = [value.get("height"), value.get("width")]
     return preprocessor.pair("size", value)

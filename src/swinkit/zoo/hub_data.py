@@ -1,6 +1,6 @@
-"""Data sets of the Hugging Face hub: `hf:org/name` -> a folder here, in one of the layouts of `data`.
+"""Data sets of the Hugging Face hub: `hf:org/name` -> a folder in one of the layouts of `data`.
 
-Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub keeps and shares them.
+Only pictures, tables, lists and shards are downloaded, never code; huggingface_hub caches and shares them.
 """
 
 import os
@@ -8,15 +8,15 @@ from pathlib import Path
 
 from ..data.images import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
-from .hub import FORBIDDEN, PREFIX, client, is_offline, named
-from .hub_errors import Unreachable, explained
+from .hub import FORBIDDEN, PREFIX, client, is_offline, split_name
+from .hub_errors import Unreachable, explain_errors
 
-TOLD = (".parquet", ".arrow", ".tar", ".csv")  # what holds pictures, or tells of them
+TABLES = (".parquet", ".arrow", ".tar", ".csv")  # files that hold pictures or list them
 BESIDE = ("state.json", "dataset_info.json", "dataset_dict.json", "classes.txt")
 
 
-def located(data: str | os.PathLike[str]) -> Path:
-    """Where the data of that name lie: `hf:org/name` or `hf:org/name@revision`, downloaded; else the path.
+def locate_data(data: str | os.PathLike[str]) -> Path:
+    """Return the path of a data set; `hf:org/name` or `hf:org/name@revision` is downloaded.
 
     Raises:
         UsageError: no name of a repository.
@@ -28,15 +28,15 @@ def located(data: str | os.PathLike[str]) -> Path:
 
 
 def fetch_data(source: str) -> Path:
-    """The folder of a data set in huggingface_hub's cache, as it is at that revision.
+    """Return the folder of a data set in huggingface_hub's cache, at one revision.
 
     Raises:
         UsageError: as `located`; so the others.
     """
-    name, revision = named(source)
-    patterns = [f"*{each}" for suffix in (*TOLD, *SUFFIXES) for each in (suffix, suffix.upper())]
+    name, revision = split_name(source)
+    patterns = [f"*{each}" for suffix in (*TABLES, *SUFFIXES) for each in (suffix, suffix.upper())]
     try:
-        with explained(source):
+        with explain_errors(source):
             found = client().snapshot_download(
                 name,
                 repo_type="dataset",

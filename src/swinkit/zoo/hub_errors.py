@@ -1,4 +1,4 @@
-"""What can go wrong with the Hugging Face hub, in a user's words: what, where, and what to do."""
+"""Errors of the Hugging Face hub as messages that name what failed, where, and the remedy."""
 
 import errno
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Unreachable(EnvironmentProblem):
-    """The hub cannot be asked from here, so that its files must come some other way."""
+    """The hub cannot be reached, so its files must come another way."""
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises inside into one line of ours, about `where`."""
+def explain_errors(where: str) -> Iterator[None]:
+    """Turn errors that huggingface_hub raises inside the context into one line about `where`."""
     from huggingface_hub import errors
 
     try:
@@ -36,7 +36,7 @@ def explained(where: str) -> Iterator[None]:
             f"{where}: the repository has no such revision; name a branch, tag or commit"
         ) from None
     except errors.HfHubHTTPError as error:
-        raise refused(where, error.response.status_code) from None
+        raise refusal(where, error.response.status_code) from None
     except errors.HFValidationError as error:
         raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
@@ -47,15 +47,15 @@ def explained(where: str) -> Iterator[None]:
                 f"{where}: no space left for it in {cache()}; make room, or name another place in $HF_HOME"
             ) from None
         raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {reason(error)}") from None
-    except (RuntimeError, ValueError) as error:  # how uploads, and the hub's own storage, tell of trouble
+    except (RuntimeError, ValueError) as error:  # raised by uploads and by the hub's own storage
         cause = error.__cause__ or error
         if isinstance(cause, errors.HfHubHTTPError):
-            raise refused(where, cause.response.status_code) from None
+            raise refusal(where, cause.response.status_code) from None
         raise EnvironmentProblem(f"{where}: the hub did not take or give it: {reason(cause)}") from None
 
 
-def refused(where: str, status: int) -> EnvironmentProblem:
-    """Why the hub said no, by the status of its answer."""
+def refusal(where: str, status: int) -> EnvironmentProblem:
+    """Return why the hub refused a request, by the status of its answer."""
     known = {
         401: f"the hub does not accept the token; {LOG_IN}",
         403: "the token may not do this; take one that may write there",
@@ -66,13 +66,13 @@ def refused(where: str, status: int) -> EnvironmentProblem:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what was said, or the kind of error if nothing was."""
+    """Return the first line of an error's message, or its type if it has none."""
     said = str(error).strip().splitlines()
     return said[0][:200] if said else type(error).__name__
 
 
 def cache() -> str:
-    """Where huggingface_hub keeps files."""
+    """Return huggingface_hub's cache folder."""
     from huggingface_hub import constants
 
     return constants.HF_HUB_CACHE

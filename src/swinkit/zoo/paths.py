@@ -1,4 +1,4 @@
-"""Where the weights of checkpoints lie on this machine. Torch-free and quick, for the tables of them."""
+"""Paths of checkpoints on this machine. Torch-free and quick, for the tables of checkpoints."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,12 @@ HUB_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def offline() -> bool:
-    """Whether `$SWINKIT_OFFLINE` forbids the network."""
+    """Return whether `$SWINKIT_OFFLINE` forbids the network."""
     return os.environ.get("SWINKIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def place(checkpoint: Checkpoint) -> Path:
-    """Where the file of a checkpoint lies once it is downloaded."""
+    """Return the path of a checkpoint's file, downloaded or not."""
     name = Path(urlsplit(checkpoint.address).path).name
     if urlsplit(checkpoint.address).hostname == DRIVE:  # its addresses name no file
         name = f"{checkpoint.aliases[0]}.pth"
@@ -25,7 +25,7 @@ def place(checkpoint: Checkpoint) -> Path:
 
 
 def is_cached(checkpoint: Checkpoint) -> bool:
-    """Whether its weights are here, so that no network is needed; a look at the folder, no check."""
+    """Return whether the weights are here; the folder is looked at, the file is not checked."""
     if checkpoint.repository is not None:
         snapshots = hub_folder(checkpoint.repository) / "snapshots"
         return any(path.name in HUB_WEIGHTS for path in snapshots.glob("*/*"))
@@ -33,7 +33,7 @@ def is_cached(checkpoint: Checkpoint) -> bool:
 
 
 def hub_folder(repository: str) -> Path:
-    """Where huggingface_hub keeps a repository, told without importing it."""
+    """Return huggingface_hub's folder of a repository without importing that library."""
     shared = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("HF_HOME", f"{shared}/huggingface")
     folder = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()

@@ -1,4 +1,4 @@
-"""A download as it is seen: a bar on a terminal, else a line now and then. Torch-free.
+"""Progress of a download: a bar on a terminal, else a line for each quarter. Torch-free.
 
 rich is imported where it is used, so that the tables of checkpoints stay quick to read.
 """
@@ -13,8 +13,8 @@ SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is 
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Watch]:
-    """A function to be told the bytes so far and in all; what it is told appears on stderr."""
+def progress_bar(title: str) -> Iterator[Watch]:
+    """Yield a function that takes the bytes so far and in total, and shows them on stderr."""
     if not sys.stderr.isatty():
         yield lines(title)
         return
@@ -33,8 +33,8 @@ def shown(title: str) -> Iterator[Watch]:
 
 
 def lines(title: str) -> Watch:
-    """For pipes and files: how much there is to come, then each quarter that has."""
-    told: list[int] = []
+    """Return the same function for pipes and files: it writes the size, then a line for each quarter."""
+    written: list[int] = []
 
     def watch(have: int, total: int | None) -> None:
         if total is None:
@@ -42,8 +42,8 @@ def lines(title: str) -> Watch:
         else:
             share = max((part for part in SHARES if 100 * have >= part * total), default=0)
             text = f"{title}: {share} % of {megabytes(total)}"
-        if not told or share > told[-1]:
-            told.append(share)
+        if not written or share > written[-1]:
+            written.append(share)
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 

@@ -1,6 +1,7 @@
-"""A model as another library keeps it, on the hub or in a folder here: config.json says what it is.
+"""A model as another library saves it, on the hub or in a local folder, described by its config.json.
 
-Beside it lie the weights, and for transformers `preprocessor_config.json`. Nothing named in these is run.
+Beside config.json are the weights and, for transformers, `preprocessor_config.json`. No name in them is
+looked up.
 """
 
 from collections.abc import Callable
@@ -8,10 +9,10 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files.folder import WEIGHTS
-from ..files.settings import Settings, read_settings
+from ..files.typed_json import Settings, read_settings
+from .hub_configs import Facts
 from .hub_configs_timm import from_timm
 from .hub_configs_transformers import from_transformers
-from .metadata import Facts
 
 OLD_WEIGHTS = "pytorch_model.bin"
 INDEX = f"{WEIGHTS}.index.json"
@@ -20,8 +21,8 @@ PREPROCESSOR = "preprocessor_config.json"
 Find = Callable[[str], Path | None]  # a file of the repository or folder by name; None: it has none
 
 
-def inside(folder: Path) -> Find:
-    """Finds the files of a folder on this machine."""
+def finder_in(folder: Path) -> Find:
+    """Return a function that finds the files of a local folder."""
 
     def find(name: str) -> Path | None:
         path = folder / name
@@ -31,7 +32,7 @@ def inside(folder: Path) -> Find:
 
 
 def settings_of(find: Find, name: str, where: str) -> Settings | None:
-    """A JSON file; None if there is none. `where` stands before its name in messages.
+    """Read a JSON file; None if there is none. Messages put `where` before its name.
 
     Raises:
         DataError: it is no JSON object, or too large to be one of settings.
@@ -41,20 +42,20 @@ def settings_of(find: Find, name: str, where: str) -> Settings | None:
 
 
 def is_ours(config: Settings) -> bool:
-    """Whether `save` or `push` wrote it."""
+    """Return whether `save` or `push` wrote it."""
     return "swinkit" in config.values
 
 
 def is_known(config: Settings) -> bool:
-    """Whether timm or transformers wrote it."""
+    """Return whether timm or transformers wrote it."""
     return "architecture" in config.values or "model_type" in config.values
 
 
-def declared(config: Settings, find: Find, where: str) -> Facts:
-    """What the config.json of another library says.
+def read_facts(config: Settings, find: Find, where: str) -> Facts:
+    """Read the facts from the config.json of another library.
 
     Raises:
-        DataError: it is none of timm's or transformers', or tells of no Swin that swinkit has.
+        DataError: it is none of timm's or transformers', or describes no Swin that swinkit has.
     """
     if "architecture" in config.values:
         return from_timm(config)
@@ -67,7 +68,7 @@ def declared(config: Settings, find: Find, where: str) -> Facts:
 
 
 def weights_in(find: Find, where: str) -> Path | None:
-    """The file of weights: safetensors, else a torch file; None if there is neither.
+    """Return the file of weights: safetensors, else a torch file; None if there is neither.
 
     Raises:
         DataError: they are in several files.

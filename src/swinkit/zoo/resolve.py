@@ -1,4 +1,4 @@
-"""From what a user names to a file or folder on this machine, and what is known of it."""
+"""Resolve a user's name for a model to a file or folder on this machine, and its facts."""
 
 import os
 from dataclasses import dataclass, replace
@@ -10,16 +10,16 @@ from ..weights.rank_files import is_ranked
 from . import cache, hub
 from .checkpoint_names import is_path, refuse_run
 from .checkpoints import DEFAULT, Checkpoint, aliases, locate
-from .metadata import Facts
-from .progress import shown
-from .repo_files import OLD_WEIGHTS, declared, inside, is_known, is_ours, settings_of, weights_in
+from .hub_configs import Facts
+from .progress import progress_bar
+from .repo_files import OLD_WEIGHTS, finder_in, is_known, is_ours, read_facts, settings_of, weights_in
 
 NOTHING = Facts()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of weights, or a saved model's folder, on this machine; `said` by its publishers, for people."""
+    """File of weights, or folder of a saved model, on this machine; `said` are its publishers' remarks."""
 
     path: Path
     facts: Facts = NOTHING
@@ -27,7 +27,7 @@ class Source:
 
 
 def find_source(name: str | os.PathLike[str] | None) -> Source:
-    """The file, folder, checkpoint or repository (`hf:org/name`) of that name; None: what comes with swinkit.
+    """Resolve a file, folder, checkpoint or repository (`hf:org/name`); None is the packaged model.
 
     Raises:
         DataError: it is not there, or not what it should be.
@@ -53,27 +53,27 @@ def find_source(name: str | os.PathLike[str] | None) -> Source:
 
 
 def of_path(path: Path) -> Source:
-    """A file or folder of this machine, and what a config.json of another library says of it.
+    """Resolve a local file or folder, with the facts in another library's config.json.
 
     Raises:
-        DataError: the config.json is damaged, or tells of no Swin that swinkit has.
+        DataError: the config.json is damaged, or describes no Swin that swinkit has.
         UsageError: the weights of a saved model, without the rest.
     """
     if path.is_dir():
         return of_folder(path)
     if path.name not in (WEIGHTS, OLD_WEIGHTS):
         return Source(path)
-    find, where = inside(path.parent), f"{path.parent}{os.sep}"
+    find, where = finder_in(path.parent), f"{path.parent}{os.sep}"
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
         raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
     if config is None or not is_known(config):
         return Source(path)
-    return Source(path, declared(config, find, where))
+    return Source(path, read_facts(config, find, where))
 
 
 def of_folder(folder: Path) -> Source:
-    """A saved model, files of ranks, or what timm or transformers wrote: then its file of weights.
+    """Resolve a saved model, files of ranks, or a folder of timm or transformers to its weights.
 
     Raises:
         DataError: it is another library's, and damaged or of no Swin that swinkit has.
@@ -82,11 +82,11 @@ def of_folder(folder: Path) -> Source:
     refuse_run(folder)
     if is_ranked(folder):
         return Source(folder)
-    find, where = inside(folder), f"{folder}{os.sep}"
+    find, where = finder_in(folder), f"{folder}{os.sep}"
     config = settings_of(find, CONFIG, where)
     if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):
-        return Source(folder)  # whose reader tells what is missing
-    facts = NOTHING if config is None else declared(config, find, where)
+        return Source(folder)  # whose reader reports what is missing
+    facts = NOTHING if config is None else read_facts(config, find, where)
     weights = weights_in(find, str(folder))
     if weights is None and config is not None:
         raise DataError(f"{folder} has no {WEIGHTS} and no {OLD_WEIGHTS} beside {CONFIG}; put one there")
@@ -94,20 +94,20 @@ def of_folder(folder: Path) -> Source:
 
 
 def of_checkpoint(checkpoint: Checkpoint) -> Source:
-    """A published checkpoint, downloaded if it is not here."""
+    """Resolve a published checkpoint, and download it if it is not cached."""
     if checkpoint.folder is not None:
         return Source(checkpoint.folder)
-    said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *reported(checkpoint))
+    said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *published_results(checkpoint))
     if checkpoint.repository is not None:
         path, facts = hub.fetch(hub.PREFIX + checkpoint.repository)
         return Source(path, replace(facts, preprocess=checkpoint.preprocess or facts.preprocess), said)
-    with shown(f"downloading {checkpoint.name}") as watch:
+    with progress_bar(f"downloading {checkpoint.name}") as watch:
         path = cache.fetch(checkpoint, watch)
     facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
     return Source(path, facts, said)
 
 
-def reported(checkpoint: Checkpoint) -> list[str]:
-    """What was measured by those who published it, and their remark."""
+def published_results(checkpoint: Checkpoint) -> list[str]:
+    """Return what its publishers measured, and their remark."""
     numbers = ", ".join(f"{metric} {value:g}" for metric, value in checkpoint.reported.items())
     return [f"reported: {numbers}"] * bool(numbers) + [f"note: {checkpoint.note}"] * bool(checkpoint.note)

@@ -20,9 +20,7 @@ from swinkit.core.attention import WindowAttention
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
-from swinkit.engine.gpu import attention, launch, operator
-from swinkit.engine.gpu import fallback as support
-from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import attention, fallback, launch, operator, reference
 from swinkit.engine.gpu.attach import attach, detach
 from swinkit.models.build import build
 from swinkit.models.catalogue import find
@@ -99,7 +97,7 @@ class Case:
         """Relative to the twin's float64: of the answer and of each gradient, each as one vector."""
         sources = [x.to(dtypes[0]).float() for x in self.sources()]
         weights = torch.randn(self.batch, *self.layout.grid, self.heads * self.width).to(dtypes[0])
-        expected = self.results(twin.attention, sources, weights, torch.float64, torch.float64)
+        expected = self.results(reference.attention, sources, weights, torch.float64, torch.float64)
         found = self.results(answer, sources, weights, *dtypes)
         return [
             float((a - b).norm() / b.norm().clamp(min=1e-30)) for a, b in zip(found, expected, strict=True)
@@ -133,7 +131,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_answer_and_gradients_equal_the_twins(case: Case):
     x = case.sources()[0].chunk(3, -1)[0]
-    assert support.refusal(x, case.layout, case.heads, case.similarity()) is None
+    assert fallback.check_call(x, case.layout, case.heads, case.similarity()) is None
     assert max(case.errors(attention.attention, torch.float32, torch.float32)) < PRECISION
 
 
@@ -155,7 +153,7 @@ def test_392_tokens_in_strips_of_256(monkeypatch: pytest.MonkeyPatch):
 )
 def test_half_precision_loses_no_more_than_in_plain_torch(name: str, dtype: torch.dtype):
     kernel, plain = (
-        CASES[name].errors(f, dtype, torch.float32) for f in (attention.attention, twin.attention)
+        CASES[name].errors(f, dtype, torch.float32) for f in (attention.attention, reference.attention)
     )
     assert all(ours < 1.2 * theirs for ours, theirs in zip(kernel, plain, strict=True)), (kernel, plain)
 
@@ -182,14 +180,14 @@ def test_a_temperature_at_its_bound_learns_no_more():
 def test_a_scale_of_its_own_is_taken():
     case = CASES["v1-small-window"]
     arguments = (*case.sources(), case.layout, case.heads, ScaledDot(0.7))
-    torch.testing.assert_close(attention.attention(*arguments), twin.attention(*arguments))
+    torch.testing.assert_close(attention.attention(*arguments), reference.attention(*arguments))
 
 
 def test_without_a_vector_for_padding_it_is_zero():
     case = CASES["v1-padded"]
     qkv, _, bias = case.sources()
     arguments = (qkv, None, bias, case.layout, case.heads, case.similarity())
-    torch.testing.assert_close(attention.attention(*arguments), twin.attention(*arguments))
+    torch.testing.assert_close(attention.attention(*arguments), reference.attention(*arguments))
 
 
 def test_memory_in_another_order_makes_no_difference():
@@ -251,7 +249,7 @@ class Mixer(nn.Module):
 
 def mixers(similarity: nn.Module) -> list[Mixer]:
     """With the kernels, and with their twin; the same parameters."""
-    ours, theirs = Mixer(attention.attention, similarity), Mixer(twin.attention, similarity)
+    ours, theirs = Mixer(attention.attention, similarity), Mixer(reference.attention, similarity)
     theirs.load_state_dict(ours.state_dict())
     return [ours, theirs]
 
@@ -415,7 +413,7 @@ def test_attention_of_another_class_keeps_its_own_way_and_is_told(
 
 def test_a_gpu_without_triton_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
-    monkeypatch.setattr("swinkit.engine.gpu.attach.installed", lambda: False)
+    monkeypatch.setattr("swinkit.engine.gpu.attach.has_triton", lambda: False)
     attach(one_block())
     assert caplog.messages == ["attention runs without the fused kernels: Triton is not installed"]
 

@@ -13,8 +13,7 @@ from torch import nn
 from swinkit.core.borders import BORDERS
 from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
-from swinkit.engine.gpu import fallback as support
-from swinkit.engine.gpu import reference as twin
+from swinkit.engine.gpu import fallback, reference
 from tests.core.mixers import mixer
 
 pytestmark = pytest.mark.slow
@@ -37,7 +36,7 @@ def test_the_twin_is_the_attention_of_the_models(border, grid, window, shift, co
     x = torch.randn(2, *grid, 8, dtype=torch.double)
     layout = attention.border(grid, window, shift)
     padding = attention.qkv(x.new_zeros(8))
-    answer = twin.attention(
+    answer = reference.attention(
         attention.qkv(x), padding, attention.bias(layout.window), layout, 2, attention.similarity
     )
     torch.testing.assert_close(answer, attention(x))
@@ -69,21 +68,21 @@ LAYOUT = PadThenRoll((8, 8), (4, 4), (2, 2))
     ],
 )
 def test_what_the_kernels_cannot_do_is_refused_with_a_reason(arguments, reason, monkeypatch):
-    monkeypatch.setattr(support, "interpreted", lambda: True)
-    monkeypatch.setattr(support, "installed", lambda: True)
-    found = support.refusal(*arguments)
+    monkeypatch.setattr(fallback, "is_interpreted", lambda: True)
+    monkeypatch.setattr(fallback, "has_triton", lambda: True)
+    found = fallback.check_call(*arguments)
     assert found is None if reason is None else reason in found
 
 
 def test_what_is_not_on_a_gpu_is_refused(monkeypatch):
-    monkeypatch.setattr(support, "interpreted", lambda: False)
-    assert support.refusal(GRID, LAYOUT, 2, ScaledDot()) == "tensors are on the cpu, not on a GPU"
+    monkeypatch.setattr(fallback, "is_interpreted", lambda: False)
+    assert fallback.check_call(GRID, LAYOUT, 2, ScaledDot()) == "tensors are on the cpu, not on a GPU"
 
 
 def test_without_triton_everything_is_refused(monkeypatch):
-    monkeypatch.setattr(support, "interpreted", lambda: True)
-    monkeypatch.setattr(support, "installed", lambda: False)
-    assert support.refusal(GRID, LAYOUT, 2, ScaledDot()) == "Triton is not installed"
+    monkeypatch.setattr(fallback, "is_interpreted", lambda: True)
+    monkeypatch.setattr(fallback, "has_triton", lambda: False)
+    assert fallback.check_call(GRID, LAYOUT, 2, ScaledDot()) == "Triton is not installed"
 
 
 def run(*command: str, **environment: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from swinkit.errors import DataError
-from swinkit.files.pickle_stubs import MAPPINGS, OBJECTS, Mapping, Object, standing_in
+from swinkit.files.pickle_stubs import MAPPINGS, OBJECTS, Mapping, Object, allow_stubs
 from swinkit.files.tensors import read_contents
 
 from .pickled import torch_zip
@@ -21,7 +21,7 @@ MAKE += b"(X\x02\x00\x00\x00osX\x06\x00\x00\x00systemtR}X\x01\x00\x00\x00aK\x01s
 def test_a_name_makes_nothing_but_its_stand_in(tmp_path: Path, name: str):
     module, _, last = name.rpartition(".")
     data = MAKE.replace(b"MODULE", module.encode()).replace(b"NAME", last.encode())
-    with standing_in():
+    with allow_stubs():
         made = torch.load(torch_zip(tmp_path / "a.pth", data), weights_only=True)["model"]
     assert type(made) is (OrderedDict if name in MAPPINGS else Object)
     assert not made if name in MAPPINGS else not vars(made)

@@ -105,7 +105,7 @@ def test_a_file_that_is_exchanged_after_its_inspection_is_not_read(
         other.replace(path)
 
     monkeypatch.setattr(files, "inspect_torch", inspect_and_exchange)
-    monkeypatch.setattr(files, "unwrapped", lambda loaded, *_: seen.append(loaded))
+    monkeypatch.setattr(files, "unwrap", lambda loaded, *_: seen.append(loaded))
     with pytest.raises(DataError, match="changed while it was read"):
         read_contents(path)
     assert list(seen[0]) == ["a"]

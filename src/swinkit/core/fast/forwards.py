@@ -118,16 +118,23 @@ def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayo
 def offsets_of(attention: Any, windows: GatheredWindows, device: torch.device) -> Tensor:
     """Return what is added to the scores of each kind of window, (K, H, N, N): bias and mask."""
     layout = windows.layout
-    kinds = len(kinds_of(layout, device).counts)
-    return cached_bias(attention, layout.window, layout, kinds, windows.offsets)
+
+    def count_kinds() -> int:
+        return len(kinds_of(layout, device).counts)
+
+    return cached_bias(attention, layout.window, layout, count_kinds, windows.offsets)
 
 
 def cached_bias(
-    attention: Any, window: Size, key: Hashable, copies: int, finish: Callable[[Tensor], Tensor]
+    attention: Any,
+    window: Size,
+    key: Hashable,
+    count: Callable[[], int],
+    finish: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Return `finish(bias)` of windows of this size, from the cache under `key` unless it is in training.
 
-    The result holds `copies` biases, (H, N, N). Where it is too large for the cache, the cache keeps the rows
+    The result holds `count()` biases, (H, N, N). If it is too large for the cache, the cache keeps the rows
     of a computed bias instead.
     """
     bias, cache = attention.bias, cache_of(attention)
@@ -135,6 +142,6 @@ def cached_bias(
         cache.clear()
         return finish(bias(window))
     weights = list(bias.parameters())
-    if copies * attention.num_heads * math.prod(window) ** 2 <= LARGEST or not isinstance(bias, MLPBias):
-        return cache.get(key, weights, lambda: finish(bias(window)))
-    return finish(pairs(cache.get(window, weights, partial(bias.rows, window))))
+    if isinstance(bias, MLPBias) and count() * attention.num_heads * math.prod(window) ** 2 > LARGEST:
+        return finish(pairs(cache.get(window, weights, partial(bias.rows, window))))
+    return cache.get(key, weights, lambda: finish(bias(window)))

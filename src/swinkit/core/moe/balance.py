@@ -1,4 +1,4 @@
-"""Balance: losses that keep a router from sending all tokens to a few experts.
+"""Load-balancing losses, which keep a router from sending all tokens to a few experts.
 
 Shapes: N tokens, E experts, K choices of each token.
 """
@@ -13,7 +13,9 @@ Balance = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 
 def load_importance(plain: Tensor, noisy: Tensor, expert: Tensor, spread: float) -> Tensor:
-    """Logits (N, E) without and with noise, choices (N, K), the noise's spread -> how uneven, a scalar.
+    """Compute the load-importance loss, a scalar, from logits without and with noise, both (N, E).
+
+    `expert` holds the choices, (N, K), and `spread` the standard deviation of the noise.
 
     Shazeer et al. 2017, https://arxiv.org/abs/1701.06538, appendix A: the mean of two squared coefficients of
     variation over experts, of the sum of their scores (importance) and of how many tokens would choose them
@@ -27,14 +29,14 @@ def load_importance(plain: Tensor, noisy: Tensor, expert: Tensor, spread: float)
 
 
 def unevenness(amounts: Tensor) -> Tensor:
-    """(E) -> the squared coefficient of variation, of the unbiased variance."""
+    """Compute the squared coefficient of variation of (E) amounts, by the unbiased variance."""
     return amounts.var() / (amounts.mean() ** 2 + 1e-10)
 
 
 def gshard(plain: Tensor, noisy: Tensor, expert: Tensor, spread: float) -> Tensor:  # noqa: ARG001  as its sibling
-    """Logits (N, E) without and with noise, choices (N, K), the noise's spread -> 1 where all is even.
+    """Compute GShard's loss, a scalar, 1 if all experts get the same; arguments as `load_importance`.
 
-    GShard, https://arxiv.org/abs/2006.16668, section 2.2: the mean score of each expert times the share of
+    https://arxiv.org/abs/2006.16668, section 2.2: the mean score of each expert times the share of
     tokens whose first choice it is.
     """
     num_experts = noisy.shape[1]

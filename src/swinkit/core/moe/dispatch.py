@@ -1,7 +1,7 @@
-"""Dispatch: which experts a token goes to, who finds a slot when an expert is full, and the way back.
+"""Dispatch of tokens to experts, with a limited number of slots per expert, and back.
 
-Slots are counted within one process. Where experts live on several, the (E, S, C) of `gather` is what
-crosses from process to process, and comes back before `scatter`; nothing else here has to know.
+Slots are counted within one process. If experts are spread over several, the (E, S, C) of `gather` is
+exchanged between processes, and comes back before `scatter`; nothing else here depends on that.
 
 Shapes: N tokens, C channels, E experts, K choices of each token, S slots of each expert.
 """
@@ -15,12 +15,12 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
-    """How many experts a token goes to, and who finds a slot.
+class DispatchPolicy:
+    """The number of experts of a token, and the rule for slots.
 
-    `capacity_factor` 1 gives every expert its even share of slots. Those that `multiple` processes share
-    get a multiple of it. 0 gives as many slots as the busiest expert needs, so that none is dropped;
-    below 0 the same, but at most what the factor without its sign gives.
+    `capacity_factor` 1 gives every expert its even share of slots, rounded up to a multiple of `multiple`,
+    the number of processes that share the experts. 0 gives as many slots as the busiest expert needs, so that
+    no token is dropped; below 0 the same, but at most what the factor without its sign gives.
     """
 
     top_k: int
@@ -32,9 +32,9 @@ class Policy:
 
 @dataclass(frozen=True, eq=False)
 class Dispatch:
-    """Where every token goes: `expert`, `turn` and `weight` are all (N, K), the surest choice first.
+    """The experts of every token: `expert`, `turn` and `weight` are all (N, K), the surest choice first.
 
-    Who has a turn of `capacity` or later finds no slot: that choice adds nothing to the token.
+    A choice whose turn is `capacity` or later finds no slot, and adds nothing to the token.
     """
 
     expert: Tensor
@@ -45,26 +45,26 @@ class Dispatch:
 
     @property
     def rows(self) -> Tensor:
-        """(N * K): the row of each choice among all slots, E * S for those who have none."""
+        """The row of each choice among all slots, (N * K); E * S for a choice without a slot."""
         rows = self.expert * self.capacity + self.turn
         return rows.masked_fill(self.turn >= self.capacity, self.num_experts * self.capacity).flatten()
 
     def gather(self, tokens: Tensor) -> Tensor:
-        """(N, C) -> (E, S, C); slots that nobody took hold zeros."""
+        """Gather tokens into slots, zeros in those left empty: (N, C) -> (E, S, C)."""
         slots = self.num_experts * self.capacity
         source = tokens[:, None].expand(-1, self.expert.shape[1], -1).flatten(0, 1)
         filled = tokens.new_zeros(slots + 1, tokens.shape[1]).index_add(0, self.rows, source)
         return filled[:slots].unflatten(0, (self.num_experts, self.capacity))
 
     def scatter(self, answers: Tensor) -> Tensor:
-        """(E, S, C) -> (N, C), in the precision of the weights: each token's answers, weighted and summed."""
+        """Sum each token's weighted answers, in the precision of the weights: (E, S, C) -> (N, C)."""
         rows = F.pad(answers.flatten(0, 1), (0, 0, 0, 1))  # the last, zero, is for those without a slot
         found = rows.index_select(0, self.rows).unflatten(0, self.expert.shape)
         return (found * self.weight[:, :, None]).sum(1)
 
 
-def dispatch(scores: Tensor, policy: Policy) -> Dispatch:
-    """(N, E) probabilities -> where every token goes.
+def dispatch(scores: Tensor, policy: DispatchPolicy) -> Dispatch:
+    """Choose the experts of every token from probabilities, (N, E).
 
     All first choices find slots before any second one (GShard, https://arxiv.org/abs/2006.16668,
     algorithm 1). Ties go to the earlier token, so that equal inputs have equal answers.
@@ -80,14 +80,14 @@ def dispatch(scores: Tensor, policy: Policy) -> Dispatch:
 
 
 def turns(expert: Tensor, queue: Tensor, num_experts: int) -> Tensor:
-    """(N, K) experts and (N) tokens in the order of service -> (N, K): how many were at its expert before."""
+    """Count the choices that an expert serves before each choice, (N, K), given the order of tokens."""
     served = expert[queue].T.flatten()  # all first choices, then all second ones
     before = F.one_hot(served, num_experts).cumsum(0).gather(1, served[:, None]) - 1
     return torch.empty_like(expert).index_copy(0, queue, before.view(expert.shape[1], -1).T)
 
 
-def capacity(turn: Tensor, num_experts: int, policy: Policy) -> int:
-    """How many slots each expert has, given how many it would need, by the turns (N, K)."""
+def capacity(turn: Tensor, num_experts: int, policy: DispatchPolicy) -> int:
+    """Return the number of slots of each expert, given the turns, (N, K), of all choices."""
     share = math.ceil(len(turn) / num_experts)
     slots = policy.top_k * int(abs(policy.capacity_factor) * share)
     if policy.capacity_factor <= 0:

@@ -1,4 +1,4 @@
-"""Experts: many MLPs in place of one, of which every token meets a few.
+"""Mixture of experts: many MLPs instead of one, of which each token uses a few.
 
 Swin-MoE (Hwang et al. 2022, https://arxiv.org/abs/2206.03382), by way of Switch Transformers.
 
@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .balance import Balance
-from .dispatch import Dispatch, Policy, dispatch
+from .dispatch import Dispatch, DispatchPolicy, dispatch
 from .routers import Router
 
 
 class ExpertMLPs(nn.Module):
-    """(E, S, C) -> (E, S, C): an MLP for each expert, all at once."""
+    """The MLPs of all experts, computed together: (E, S, C) -> (E, S, C)."""
 
     parameter_roles: ClassVar[Mapping[str, str]] = {
         "fc1_bias": "vector",
@@ -34,7 +34,7 @@ class ExpertMLPs(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(E, S, C) -> (E, S, C)."""
+        """Transform the tokens in the slots of each expert: (E, S, C) -> (E, S, C)."""
         x = torch.baddbmm(self.fc1_bias[:, None], x, self.fc1.mT)
         x = self.dropout(F.gelu(x))
         if self.fc2_bias is None:
@@ -43,15 +43,15 @@ class ExpertMLPs(nn.Module):
 
 
 class Experts(nn.Module):
-    """(..., C) -> (..., C): tokens meet their experts; those who find no slot get zeros.
+    """A mixture of experts: (..., C) -> (..., C), zeros for tokens that find no slot.
 
-    `balance` is how uneven the last forward was, with its gradient, for a task to add to its loss; None
-    before the first. It is an answer and no state: copies and saved modules begin without it.
+    `balance` is the load-balancing loss of the last forward, with its gradient, for a task to add to its
+    loss; None before the first forward. It is an output, not state: copies begin without it.
     """
 
     mixes_images = True  # the tokens of a batch compete for slots
 
-    def __init__(self, router: Router, experts: ExpertMLPs, policy: Policy, balance_loss: Balance):
+    def __init__(self, router: Router, experts: ExpertMLPs, policy: DispatchPolicy, balance_loss: Balance):
         super().__init__()
         self.router = router
         self.experts = experts
@@ -60,16 +60,16 @@ class Experts(nn.Module):
         self.balance: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C)."""
+        """Send each token through its experts: (..., C) -> (..., C)."""
         tokens = x.flatten(0, -2)
         plan, balance = self.route(tokens)
-        if not torch.compiler.is_exporting():  # a program keeps nothing beside its weights
+        if not torch.compiler.is_exporting():  # an exported program holds nothing beside its weights
             self.balance = balance
         answers = self.experts(plan.gather(tokens))
         return plan.scatter(answers).to(x.dtype).view(x.shape)
 
     def route(self, tokens: Tensor) -> tuple[Dispatch, Tensor]:
-        """(N, C) -> where each token goes, and how uneven that is."""
+        """Choose the experts of tokens, (N, C), and compute the load-balancing loss, a scalar."""
         plain, noisy = self.router(tokens)
         plan = dispatch(noisy.softmax(1), self.policy)
         return plan, self.balance_loss(plain, noisy, plan.expert, self.router.spread)

@@ -1,6 +1,7 @@
-"""Routers: how well each expert suits each token.
+"""Routers, which score each expert for each token.
 
-Computed in at least fp32: two scores that half precision cannot tell apart would send a token anywhere.
+Scores are computed in at least fp32, because half precision rounds different scores to the same number, and
+then the choice of an expert would be arbitrary.
 
 Shapes: N tokens, C channels, E experts, R channels of the comparison.
 """
@@ -17,10 +18,10 @@ from ..position import linear, outside_autocast
 
 
 class Router(nn.Module, ABC):
-    """`router(tokens) -> (plain, noisy)`, both (N, E) logits; in eval mode they are the same tensor.
+    """A router: `router(tokens) -> (plain, noisy)`, both (N, E) logits; in eval mode the same tensor.
 
-    In training noise is added to choose by, N(0, `noise / num_experts`), so that experts who are seldom
-    chosen are tried at times.
+    In training, experts are chosen by logits with noise from N(0, `noise / num_experts`), so that seldom
+    chosen experts get some tokens as well.
     """
 
     def __init__(self, num_experts: int, noise: float):
@@ -29,10 +30,10 @@ class Router(nn.Module, ABC):
 
     @abstractmethod
     def compare(self, tokens: Tensor) -> Tensor:
-        """(N, C) -> (N, E), in the precision of `tokens`."""
+        """Compute logits in the precision of `tokens`: (N, C) -> (N, E)."""
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C) -> (N, E) twice: without noise, and with it."""
+        """Compute logits without and with noise: (N, C) -> two (N, E)."""
         with outside_autocast(tokens.device):
             plain = self.compare(tokens.to(torch.promote_types(tokens.dtype, torch.float32)))
         if not self.training or self.spread == 0.0:
@@ -41,19 +42,19 @@ class Router(nn.Module, ABC):
 
 
 class LinearRouter(Router):
-    """One product with a learned vector per expert."""
+    """A router by the product of the token and a learned vector per expert."""
 
     def __init__(self, dim: int, num_experts: int, noise: float):
         super().__init__(num_experts, noise)
         self.gate = nn.Linear(dim, num_experts, bias=False)
 
     def compare(self, tokens: Tensor) -> Tensor:
-        """(N, C) -> (N, E)."""
+        """Compute logits: (N, C) -> (N, E)."""
         return linear(self.gate, tokens)
 
 
 class CosineRouter(Router):
-    """The cosine of the token, projected, and a learned key per expert, times a temperature, at most 100.
+    """A router by the cosine of the projected token and a learned key per expert, times at most 100.
 
     Chi et al. 2022, https://arxiv.org/abs/2204.09179, section 4.
     """
@@ -67,7 +68,7 @@ class CosineRouter(Router):
         self.log_scale = nn.Parameter(torch.empty(1))
 
     def compare(self, tokens: Tensor) -> Tensor:
-        """(N, C) -> (N, E)."""
+        """Compute logits: (N, C) -> (N, E)."""
         dtype = tokens.dtype
         cosine = F.normalize(linear(self.proj, tokens), dim=1) @ F.normalize(self.keys.to(dtype), dim=0)
         return cosine * self.log_scale.to(dtype).clamp(max=math.log(100)).exp()

@@ -1,9 +1,9 @@
-"""From the C++ of `cpp/` to a library for this machine, kept in swinkit's cache.
+"""Compile the C++ of `cpp/` to a library for this machine, kept in swinkit's cache.
 
-The file's name holds what it was made from: swinkit's version, a hash of the sources and flags, and the
-instruction set. It is compiled aside and then moved to its name, so that two processes, or one that is
-killed, never leave a half. (`torch.utils.cpp_extension.load` would need ninja and torch's headers, wait for
-ever for the lock of a process that was killed, and compile for a minute instead of seconds.)
+The file's name holds everything that the library depends on: swinkit's version, a hash of the sources and
+flags, and the instruction set. It is compiled in a folder aside and then moved to its name, so that two
+processes, or one that is killed, never leave half a file. (`torch.utils.cpp_extension.load` would need ninja
+and torch's headers, wait for ever for the lock of a killed process, and compile for a minute.)
 """
 
 import hashlib
@@ -36,13 +36,13 @@ INSTRUCTION_SETS = {
     "neon": (),  # every 64-bit ARM has it
 }
 COMPILERS = ("c++", "g++", "clang++")
-LONGEST = 300  # seconds that a compiler may take
+TIMEOUT = 300  # seconds that a compiler may take
 
 LOADED: dict[Path, Library | None] = {}  # in this process, each once; even if its file is removed meanwhile
 
 
 def instruction_set() -> str | None:
-    """The widest that this CPU and the engine have in common; None for none."""
+    """Return the widest instruction set that this CPU and the engine share; None if there is none."""
     if platform.machine().lower() in ("aarch64", "arm64"):
         return "neon"
     name = torch.backends.cpu.get_cpu_capability().lower()
@@ -50,27 +50,27 @@ def instruction_set() -> str | None:
 
 
 @cache
-def digest(instructions: str) -> str:
-    """What tells one build from another."""
+def hash_sources(instructions: str) -> str:
+    """Return a hash of the sources and flags."""
     made_from = hashlib.sha256(" ".join((*FLAGS, *INSTRUCTION_SETS[instructions])).encode())
     for path in sorted(SOURCES.iterdir()):
         made_from.update(path.name.encode() + path.read_bytes())
     return made_from.hexdigest()[:16]
 
 
-def place(instructions: str) -> Path:
-    """Where the library for an instruction set is, or will be."""
-    return root() / "engine" / f"swinkit-{__version__}-{digest(instructions)}-{instructions}.so"
+def library_path(instructions: str) -> Path:
+    """Return the path of the library for an instruction set, built or not."""
+    return root() / "engine" / f"swinkit-{__version__}-{hash_sources(instructions)}-{instructions}.so"
 
 
-def ready() -> Library | None:
-    """The engine, if it was built for this machine already; nothing is compiled."""
+def find_library() -> Library | None:
+    """Return the engine if it is built for this machine; compile nothing."""
     instructions = instruction_set()
-    return None if instructions is None else opened(place(instructions))
+    return None if instructions is None else load_library(library_path(instructions))
 
 
-def opened(path: Path) -> Library | None:
-    """A library that was built; None if there is none, or none that can be loaded, which is told."""
+def load_library(path: Path) -> Library | None:
+    """Load a library; None if it is not built, or cannot be loaded, which is logged."""
     if path not in LOADED:
         if not path.is_file():
             return None
@@ -83,29 +83,29 @@ def opened(path: Path) -> Library | None:
 
 
 def build() -> Library:
-    """The engine for this machine, compiled unless that was done before.
+    """Return the engine for this machine, and compile it if it is not built.
 
     Raises:
         EnvironmentProblem: the CPU has no instruction set that the engine knows, there is no compiler, it
-            fails, the cache cannot be written, or what was built cannot be loaded.
+            fails, the cache cannot be written, or the library cannot be loaded.
     """
     instructions = instruction_set()
     if instructions is None:
         raise EnvironmentProblem(
             "the engine needs a CPU with AVX2, AVX-512 or NEON; without it, models run as they are"
         )
-    path = place(instructions)
-    if opened(path) is None:
+    path = library_path(instructions)
+    if load_library(path) is None:
         compile_to(path, INSTRUCTION_SETS[instructions], compiler())
         LOADED.pop(path, None)
-    library = opened(path)
+    library = load_library(path)
     if library is None:
         raise EnvironmentProblem(f"the engine was built, but {path} cannot be loaded; models run as they are")
     return library
 
 
 def compiler() -> str:
-    """The command of a C++ compiler: `$CXX`, or the first that is installed.
+    """Return the command of a C++ compiler: `$CXX`, or the first that is installed.
 
     Raises:
         EnvironmentProblem: there is none.
@@ -128,12 +128,12 @@ def compile_to(path: Path, flags: tuple[str, ...], command: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob("building-*"):  # of processes that were killed
-            if time.time() - old.stat().st_mtime > 2 * LONGEST:
+            if time.time() - old.stat().st_mtime > 2 * TIMEOUT:
                 shutil.rmtree(old, ignore_errors=True)
         with TemporaryDirectory(prefix="building-", dir=path.parent) as folder:
             new = Path(folder) / path.name
             words = [command, *FLAGS, *flags, "-o", str(new), str(SOURCES / "engine.cpp")]
-            done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT, check=False)
             if done.returncode != 0:
                 lines = done.stderr.splitlines()
                 said = next((line for line in lines if "error" in line), f"exit code {done.returncode}")

@@ -1,4 +1,4 @@
-"""When native code must not stand in for the plain path: each function gives the reason, or None."""
+"""Reasons for the plain path. Each check returns one, in a few words for the log; None if there is none."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,8 +21,8 @@ LEAST_AXES = 3  # of what any part is given: images, channels and at least one m
 GRADIENTS = "gradients are wanted (torch.inference_mode() says that they are not)"
 
 
-def of_block(block: nn.Module) -> str | None:
-    """Why a block, as it is built, is none that native code knows."""
+def check_block(block: nn.Module) -> str | None:
+    """Return why native code cannot run a block as it is built."""
     if type(block) not in (PreNormBlock, PostNormBlock):
         return f"a {type(block).__name__} is unknown to it"
     mixer, mlp = block.token_mixer, block.channel_mixer
@@ -46,18 +46,18 @@ def of_block(block: nn.Module) -> str | None:
         (block.norm2, (nn.LayerNorm,)),
         (getattr(block, "main_norm", None), (nn.LayerNorm, nn.Identity, type(None))),
     )
-    return next((reason for part, kinds in known if (reason := of_part(part, kinds))), None)
+    return next((reason for part, kinds in known if (reason := check_part(part, kinds))), None)
 
 
-def of_reduction(part: nn.Module) -> str | None:
-    """The same of a patch embedding or merging."""
+def check_reduction(part: nn.Module) -> str | None:
+    """Return why native code cannot run a patch embedding or merging as it is built."""
     norms, products = (nn.LayerNorm, nn.Identity), (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     known = ((inner, norms if name == "norm" else products) for name, inner in part.named_children())
-    return next((reason for inner, kinds in known if (reason := of_part(inner, kinds))), None)
+    return next((reason for inner, kinds in known if (reason := check_part(inner, kinds))), None)
 
 
-def of_part(part: object, kinds: Sequence[type]) -> str | None:
-    """Why a part is none of `kinds`, or has a setting that native code does not know."""
+def check_part(part: object, kinds: Sequence[type]) -> str | None:
+    """Return why a part is none of `kinds`, or has a setting that native code lacks."""
     if type(part) not in kinds:
         return f"a {type(part).__name__} stands where it knows a {kinds[0].__name__}"
     if isinstance(part, nn.LayerNorm) and (part.weight is None or part.bias is None or part.weight.ndim > 1):
@@ -70,13 +70,13 @@ def of_part(part: object, kinds: Sequence[type]) -> str | None:
 
 
 def cuts_patches(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> bool:
-    """Whether every number of the input goes into one patch."""
+    """Return whether a convolution puts every number of its input into exactly one patch."""
     plain = not any(layer.padding) and set(layer.dilation) == {1} and layer.groups == 1
     return plain and layer.stride == layer.kernel_size
 
 
-def of_call(x: Tensor) -> str | None:
-    """Why this call needs the plain path, whatever the weights."""
+def check_call(x: Tensor) -> str | None:
+    """Return why this call needs the plain path, whatever the weights."""
     if not is_eager(x) or is_dispatch_watched():
         return "torch records or watches every operation"
     if has_global_hooks():
@@ -92,8 +92,8 @@ def of_call(x: Tensor) -> str | None:
     return None
 
 
-def of_weights(parameters: Sequence[Tensor]) -> str | None:
-    """Why these weights, as they are now, need the plain path."""
+def check_weights(parameters: Sequence[Tensor]) -> str | None:
+    """Return why these weights, as they are now, need the plain path."""
     for parameter in parameters:
         if torch.is_grad_enabled() and parameter.requires_grad:
             return GRADIENTS
@@ -108,8 +108,8 @@ def of_weights(parameters: Sequence[Tensor]) -> str | None:
     return None
 
 
-def of_modules(modules: Iterable[nn.Module]) -> str | None:
-    """Why these modules, which would not be called, must be."""
+def check_modules(modules: Iterable[nn.Module]) -> str | None:
+    """Return why these modules, which native code would skip, must be called."""
     for module in modules:
         if module.training:
             return "it is in training mode"
@@ -118,8 +118,8 @@ def of_modules(modules: Iterable[nn.Module]) -> str | None:
     return None
 
 
-def of_forwards(modules: Iterable[nn.Module]) -> str | None:
-    """Why these modules, which would not be called, do otherwise than their class says."""
+def check_forwards(modules: Iterable[nn.Module]) -> str | None:
+    """Return why these modules, which native code would skip, compute something else than their classes."""
     for module in modules:
         own = vars(module).get("forward")
         if own is not None and not isinstance(own, EngineForward):  # an engine's answers as the class does

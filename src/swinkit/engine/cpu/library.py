@@ -1,7 +1,7 @@
-"""The engine's functions and structures, as Python sees them: the fields here are those of `cpp/*.h`.
+"""The engine's functions and structures in Python; the fields are those of `cpp/*.h`.
 
-It is loaded by ctypes, which lets other Python threads run meanwhile, and knows nothing of torch but one C
-function, `torch_parallel_for`, by which it works on torch's own threads.
+The library is loaded by ctypes, which lets other Python threads run during a call. Of torch it uses one C
+function, `torch_parallel_for`, to run on torch's own threads.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ ABSENT = -1.0  # the epsilon of a norm that a block does not have
 
 
 class Layout(Structure):
-    """attention.h: how a grid is cut into windows."""
+    """attention.h: the windows of a grid."""
 
     _fields_ = (
         ("rows", c_void_p),
@@ -52,19 +52,19 @@ class Panels(Structure):
 
 
 class Linear(Structure):
-    """block.h."""
+    """block.h: a linear layer."""
 
     _fields_ = (("weight", Panels), ("bias", c_void_p))
 
 
 class Norm(Structure):
-    """norm.h."""
+    """norm.h: a layer norm, absent if epsilon is negative."""
 
     _fields_ = (("weight", c_void_p), ("bias", c_void_p), ("epsilon", c_float))
 
 
 class Block(Structure):
-    """block.h: one block, on one grid."""
+    """block.h: one block on one grid."""
 
     _fields_ = (
         ("layout", Layout),
@@ -81,7 +81,7 @@ class Block(Structure):
 
 
 class Reduction(Structure):
-    """reduce.h: several rows side by side become one."""
+    """reduce.h: patch embedding or merging, which makes one row of several."""
 
     _fields_ = (
         ("table", c_void_p),
@@ -94,14 +94,14 @@ class Reduction(Structure):
 
 
 class Threads(Structure):
-    """threads.h."""
+    """threads.h: torch's threads."""
 
     _fields_ = (("parallel_for", c_void_p), ("count", c_int32))
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Of the machine's registers: `lanes` numbers are in one; `panel` columns of weights lie together."""
+    """The machine's registers, `lanes` numbers each; weights are stored in panels of `panel` columns."""
 
     lanes: int
     panel: int
@@ -112,7 +112,7 @@ class Library:
 
     Raises:
         OSError: a library cannot be loaded.
-        AttributeError: torch, or the library, has not the functions that are called here.
+        AttributeError: torch or the library lacks a function that is called here.
     """
 
     def __init__(self, path: Path):
@@ -134,13 +134,13 @@ class Library:
 
     @property
     def threads(self) -> Threads:
-        """Torch's threads; one alone after a fork, which OpenMP's threads do not survive."""
+        """Torch's threads; one thread after a fork, because OpenMP's threads do not survive it."""
         if os.getpid() != self.process:
             return Threads(None, 1)
         return Threads(self.parallel_for, torch.get_num_threads())
 
     def run(self, blocks: "ctypes.Array[Block]", x: Tensor) -> Tensor:
-        """(B, *S, C) -> (B, *S, C), contiguous, through blocks that were prepared for that grid."""
+        """Run blocks that were prepared for this grid, on a contiguous input: (B, *S, C) -> (B, *S, C)."""
         out = torch.empty_like(x)
         images, tokens, channels = x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]
         self.functions.swin_blocks(
@@ -149,7 +149,7 @@ class Library:
         return out
 
     def reduce(self, reduction: Reduction, x: Tensor, size: Size, channels: int) -> Tensor:
-        """(B, ...) -> (B, *size, channels), contiguous."""
+        """Run a reduction on a contiguous input: (B, ...) -> (B, *size, channels)."""
         out = x.new_empty(x.shape[0], *size, channels)
         self.functions.swin_reduce(
             self.threads, reduction, x.data_ptr(), out.data_ptr(),
@@ -159,7 +159,7 @@ class Library:
 
 
 def torch_library() -> ctypes.CDLL:
-    """The library of torch that has its threads; it is loaded already.
+    """Return the library of torch that holds its threads, which is loaded already.
 
     Raises:
         OSError: it is not where torch's own wheels have it.

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from ..forward import EngineForward
 from . import fallback
-from .build import ready
+from .build import find_library
 from .library import Library
-from .packed_module import Snapshot
+from .packed_module import PackedModule
 
 logger = logging.getLogger(__name__)
 
-Packed = TypeVar("Packed", bound=Snapshot)
+Packed = TypeVar("Packed", bound=PackedModule)
 
 
 class NativeForward(EngineForward, Generic[Packed]):
@@ -37,10 +37,10 @@ class NativeForward(EngineForward, Generic[Packed]):
         """Compute what the module's class computes."""
         if torch.compiler.is_compiling():  # a log, among others, cannot be traced
             return self.plain(x)
-        reason = fallback.of_call(x)
+        reason = fallback.check_call(x)
         if reason is None:
-            packed = self.current()
-            reason, engine = packed.refusal(x), ready()
+            packed = self.get_packed()
+            reason, engine = packed.check_call(x), find_library()
             if reason is None and engine is not None:
                 return self.run(engine, packed, x.contiguous())
         reason = reason or "it is not built for this machine (`swinkit optimize`)"
@@ -49,10 +49,10 @@ class NativeForward(EngineForward, Generic[Packed]):
             logger.info("a %s runs without the engine: %s", type(self.module).__name__, reason)
         return self.plain(x)
 
-    def current(self) -> Packed:
+    def get_packed(self) -> Packed:
         """Return the packed module, packed anew if the module has changed."""
         packed = self.packed
-        if packed is None or not packed.holds():
+        if packed is None or not packed.is_current():
             packed = self.packed = self.pack()
         return packed
 

@@ -1,4 +1,4 @@
-"""Patch embedding and patch merging in native code: several rows side by side become one.
+"""Patch embedding and patch merging in native code, which make one row of several.
 
 Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
@@ -17,14 +17,14 @@ from ...core.tiles import pad_to, round_up
 from . import fallback, library
 from .library import Library
 from .native import NativeForward
-from .packed_module import Snapshot
-from .packing import packed_reduction
+from .packed_module import PackedModule
+from .packing import pack_reduction
 from .windows import KEPT
 
 
 @lru_cache(KEPT)
 def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
-    """The coarser grid, and for each of its rows those of the finer one, -1 where it is padded."""
+    """Return the coarser grid and, for each of its rows, the rows of the finer grid, -1 for padding."""
     numbers = torch.arange(1, math.prod(grid) + 1, device="cpu").reshape(1, *grid, 1)
     rows = fold(numbers, factor)
     return tuple(rows.shape[1:-1]), rows.flatten(0, -2).int() - 1
@@ -32,7 +32,7 @@ def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
 
 @lru_cache(KEPT)
 def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
-    """The grid, and for each patch its runs of neighbouring pixels, in the order of the weights."""
+    """Return the grid and, for each patch, its runs of neighbouring pixels in the order of the weights."""
     last = pixels[-1] // patch[-1]
     count = channels * math.prod(pixels[:-1]) * last
     numbers = torch.arange(count, device="cpu").reshape(channels, *pixels[:-1], last)
@@ -46,23 +46,23 @@ def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A reduction for one input size, and what it points to."""
+    """The structure of a reduction for one input size, and the tensors that it points to."""
 
     reduction: library.Reduction
     size: Size
     kept: list[Any]
 
 
-class PackedReduction(Snapshot):
-    """The weights of a patch embedding or merging, and which rows become one."""
+class PackedReduction(PackedModule):
+    """The packed weights of a patch embedding or merging, and the rows that become one."""
 
     def __init__(self, twin: nn.Module):
         super().__init__(twin, [twin])
         self.twin = twin
-        self.unknown = self.unknown or fallback.of_reduction(twin)
+        self.unknown = self.unknown or fallback.check_reduction(twin)
 
-    def takes(self, x: Tensor) -> bool:
-        """Whether `x` is (B, in_channels, *P) or (B, *S, C)."""
+    def can_take(self, x: Tensor) -> bool:
+        """Return whether `x` is (B, in_channels, *P) or (B, *S, C)."""
         twin = self.twin
         if isinstance(twin, PatchEmbed):
             return x.ndim == len(twin.patch) + 2 and x.shape[1] == twin.proj.in_channels
@@ -72,7 +72,7 @@ class PackedReduction(Snapshot):
         )
 
     def prepare(self, engine: Library, grid: Size) -> Prepared:
-        """The weights, and the rows that each row of the result is made from."""
+        """Build the structure for inputs of this size: weights, and the rows that become one."""
         twin = self.twin
         if isinstance(twin, PatchEmbed):
             size, table = patch_runs(grid, twin.proj.in_channels, twin.patch)
@@ -83,7 +83,7 @@ class PackedReduction(Snapshot):
             size, table = merged_rows(grid, twin.factor)
             first, last = (twin.norm, None) if isinstance(twin, NormThenReduce) else (None, twin.norm)
             parts, channels = (first, twin.reduction, last), twin.reduction.in_features // table.shape[1]
-        reduction, kept = packed_reduction(*parts, engine.shape)
+        reduction, kept = pack_reduction(*parts, engine.shape)
         reduction.table, reduction.parts, reduction.channels = table.data_ptr(), table.shape[1], channels
         return Prepared(reduction, size, [table, kept])
 
@@ -92,11 +92,11 @@ class NativeReduction(NativeForward[PackedReduction]):
     """The `forward` of a `PatchEmbed`, a `NormThenReduce` or a `ReduceThenNorm`."""
 
     def pack(self) -> PackedReduction:
-        """The twin as it is now."""
+        """Pack the module as it is now."""
         return PackedReduction(self.module)
 
     def run(self, engine: Library, packed: PackedReduction, x: Tensor) -> Tensor:
-        """(B, in_channels, *P) or (B, *S, C) -> the twin's answer."""
+        """Run the reduction: (B, in_channels, *P) or (B, *S, C) -> the module's output."""
         module = self.module
         if isinstance(module, PatchEmbed):
             pixels = x.movedim(1, -1)
@@ -106,5 +106,5 @@ class NativeReduction(NativeForward[PackedReduction]):
         else:
             assert isinstance(module, NormThenReduce | ReduceThenNorm)
             grid, columns = tuple(x.shape[1:-1]), module.reduction.out_features
-        prepared = packed.on_grid(engine, grid)  # held until native code is done with it
+        prepared = packed.get_prepared(engine, grid)  # held until native code is done with it
         return engine.reduce(prepared.reduction, x, prepared.size, columns)

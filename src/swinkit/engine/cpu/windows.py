@@ -1,7 +1,7 @@
-"""Where the tokens of every window lie, as tables that native code can follow.
+"""Tables of the tokens of every window, for native code.
 
-They are the plain path's own (`core/fast/window_gather.py`): so they are right for every border policy, any
-padding and any number of axes, of which native code then knows nothing.
+They come from the plain path (`core/fast/window_gather.py`). So they are right for every border policy, any
+padding and any number of axes, and native code needs to know none of these.
 
 Shapes: W windows in a grid, N tokens in a window, K kinds of windows.
 """
@@ -21,8 +21,8 @@ KEPT = 32  # layouts whose tables are kept; a model has about two per stage and 
 
 
 @dataclass(frozen=True)
-class Tables:
-    """One layout; its windows in the order of their kinds."""
+class WindowTables:
+    """The tables of one layout, its windows in the order of their kinds."""
 
     rows: Tensor  # (W, N) int32: the row of the grid at each token, -1 where it is padding
     kinds: Tensor  # (W) int32: which mask, -1 for none
@@ -30,24 +30,24 @@ class Tables:
 
     @property
     def structure(self) -> library.Layout:
-        """For native code, as long as this lives."""
+        """The structure for native code, valid for as long as this lives."""
         return library.Layout(
             self.rows.data_ptr(), self.kinds.data_ptr(), self.masks.data_ptr(), *self.rows.shape
         )
 
 
 @lru_cache(KEPT)
-def tables(layout: RolledLayout, lanes: int) -> Tables:
-    """The tables of `layout`, whose masks are as wide as whole vectors of `lanes` numbers."""
+def tables_of(layout: RolledLayout, lanes: int) -> WindowTables:
+    """Return the tables of `layout`, with masks as wide as whole vectors of `lanes` numbers."""
     found = kinds_of(layout, torch.device("cpu"))
     numbers = torch.arange(len(found.masks), dtype=torch.int32, device="cpu")
     kind = torch.where(found.masks.flatten(1).any(1), numbers, -1)
     counts = torch.tensor(found.counts, device="cpu")
-    return Tables(
-        found.places.int().contiguous(), kind.repeat_interleave(counts), widened(found.masks, lanes, 0.0)
+    return WindowTables(
+        found.places.int().contiguous(), kind.repeat_interleave(counts), widen(found.masks, lanes, 0.0)
     )
 
 
-def widened(table: Tensor, lanes: int, value: float) -> Tensor:
-    """(..., N) -> (..., columns), columns a multiple of `lanes`, filled with `value`."""
+def widen(table: Tensor, lanes: int, value: float) -> Tensor:
+    """Fill up to a multiple of `lanes` columns with `value`: (..., N) -> (..., columns)."""
     return F.pad(table, (0, -table.shape[-1] % lanes), value=value).contiguous()

@@ -15,30 +15,30 @@ from ...core.fast.forwards import cached_bias, padding_of
 from ...core.windows import RolledLayout
 from .. import forward
 from ..forward import EngineForward
-from .fallback import installed, interpreted, refusal
+from .fallback import check_call, has_triton, is_interpreted
 
 logger = logging.getLogger(__name__)
 
 
 class Kernels:
-    """What all attentions of a model share: the kernels, and what was told of them already."""
+    """The kernels that all attentions of a model share, and the reasons that were logged."""
 
     def __init__(self, answer: Callable[..., Tensor], rehearse: Callable[..., None]):
         self.answer, self.rehearse = answer, rehearse
         self.failure: str | None = None  # why they are not tried again
-        self.told = set[str]()  # the refusals that were logged
+        self.logged = set[str]()  # the refusals that were logged
 
-    def tell(self, reason: str) -> None:
-        """Once."""
-        if not torch.compiler.is_compiling() and reason not in self.told:
-            self.told.add(reason)
+    def log_once(self, reason: str) -> None:
+        """Log a reason for the plain path the first time."""
+        if not torch.compiler.is_compiling() and reason not in self.logged:
+            self.logged.add(reason)
             logger.info("attention runs without the fused kernels: %s", reason)
 
     def give_up(self, error: Exception) -> None:
-        """They cannot be compiled or launched here, for which there are as many reasons as machines."""
+        """Stop using the kernels after a failure to compile or launch them, with a warning."""
         said = (str(error).splitlines() or [""])[0]
         self.failure = f"they failed ({type(error).__name__}: {said})"
-        self.told.add(self.failure)
+        self.logged.add(self.failure)
         logger.warning("attention runs without the fused kernels from here on: %s", self.failure)
 
 
@@ -57,9 +57,9 @@ class FusedAttention(EngineForward):
         attention, kernels = self.module, self.kernels
         layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
         dropout = attention.attention_dropout if attention.training else 0.0
-        reason = kernels.failure or refusal(x, layout, attention.num_heads, attention.similarity, dropout)
+        reason = kernels.failure or check_call(x, layout, attention.num_heads, attention.similarity, dropout)
         if reason is not None:
-            kernels.tell(reason)
+            kernels.log_once(reason)
             return self.plain(x)
         if torch.compiler.is_compiling():
             return self.fused(x, layout)
@@ -86,14 +86,14 @@ class FusedAttention(EngineForward):
         window = layout.window
         if not is_eager(x):
             return self.module.bias(window).contiguous()
-        return cached_bias(self.module, window, window, 1, Tensor.contiguous)
+        return cached_bias(self.module, window, window, lambda: 1, Tensor.contiguous)
 
 
 def attach(model: nn.Module) -> None:
-    """Let every window attention of `model` use the kernels; nothing happens where there are none to use."""
-    if not (torch.cuda.is_available() or interpreted()):
+    """Let every window attention of `model` use the kernels, if this machine has any."""
+    if not (torch.cuda.is_available() or is_interpreted()):
         return
-    if not installed():
+    if not has_triton():
         logger.info("attention runs without the fused kernels: Triton is not installed")
         return
     from .attention import attention, rehearse  # imports Triton
@@ -112,7 +112,7 @@ def detach(model: nn.Module) -> None:
 
 
 def attentions(model: nn.Module) -> Iterator[WindowAttention]:
-    """Yield the attentions that the kernels compute."""
+    """Yield the attentions that the kernels can compute."""
     return (each for each in model.modules() if type(each) is WindowAttention)
 
 

@@ -1,6 +1,6 @@
 """Shifted-window attention on a GPU, from a grid of queries, keys and values to a grid of answers.
 
-Imported where Triton is installed; `support.refusal` says beforehand whether a case is one of its.
+This module imports Triton; `fallback.check_call` tells before whether the kernels can compute a call.
 
 Shapes: B batch, *S grid size, N tokens in a window, C channels, H heads.
 """
@@ -16,13 +16,13 @@ from .operator import window_attention, window_attention_backward
 
 
 def attention(*given: Any) -> Tensor:
-    """As `twin.attention`."""
+    """Compute `reference.attention` by the kernels."""
     return window_attention(*arguments(*given))[0]
 
 
 @torch.no_grad()
 def rehearse(qkv: Tensor, *others: Any) -> None:
-    """Answer for the first image of what `attention` is given, and differentiate, so that all is compiled."""
+    """Run forward and backward for the first image of `attention`'s input, to compile all kernels."""
     given = arguments(qkv[:1], *others)
     out, logsum = window_attention(*given)
     window_attention_backward(out, out, logsum, *given)
@@ -36,7 +36,7 @@ def arguments(
     num_heads: int,
     similarity: ScaledDot | ScaledCosine,
 ) -> tuple[Any, ...]:
-    """What `attention` is given -> what the operator takes."""
+    """Turn `attention`'s arguments into the operator's."""
     padding = qkv.new_zeros(qkv.shape[-1]) if padding is None else padding.to(qkv.dtype)
     temperature, scale = None, 1.0
     if isinstance(similarity, ScaledCosine):

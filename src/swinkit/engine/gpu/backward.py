@@ -1,10 +1,10 @@
-"""The backward kernels. The scores are computed again, from one number a query that the forward has kept.
+"""The backward kernels, which recompute the scores from one number per query that the forward saved.
 
-Where one strip holds a window, `whole` gets everything from one look at it. Longer windows are looked at
-three times: strip by strip of queries, then of keys, then of both for the bias.
+If one strip holds a window, `whole` computes all gradients in one pass over it. Longer windows take three
+passes: strip by strip of queries, then of keys, then of both for the bias.
 
-What many windows add up to (the gradients of bias, padding and temperature) each program gathers over the
-windows that it walks over, and torch sums it over the programs: no atomics, the same bits every time.
+Each program sums the gradients of bias, padding and temperature over its own windows, and torch sums over the
+programs. There are no atomics, so the bits are the same every time.
 
 Shapes: B batch, S tokens of the grid, N tokens in a window, T tokens of a strip, L lanes, H heads,
 D channels per head, C = H * D, G programs that share out the windows, P = G * strips in a window.
@@ -16,13 +16,13 @@ import triton
 import triton.language as tl
 
 from .tiles import (
-    before_comparable,
-    comparable,
+    address_pairs,
     compare,
-    find,
+    find_window,
     locate,
-    pairs,
-    product,
+    multiply,
+    normalize,
+    normalize_backward,
     read,
     read_bias,
     read_qkv,
@@ -31,46 +31,51 @@ from .tiles import (
 
 
 @triton.jit
-def read_keys(qkv, padding, first_row, rows, head, plan: tl.constexpr):
-    """Keys as they are compared (T, L), 1 / their lengths (T,), values (T, L)."""
-    source = qkv + first_row * (3 * plan.heads * plan.width)
-    k, inverse = comparable(read_qkv(source, padding, rows, 1, head, plan), plan)
-    return k, inverse, read_qkv(source, padding, rows, 2, head, plan)
+def read_keys(qkv, padding, first_row, rows, head, config: tl.constexpr):
+    """Read keys as they are compared, (T, L), 1 / their lengths, (T,), and values, (T, L)."""
+    source = qkv + first_row * (3 * config.heads * config.width)
+    k, inverse = normalize(read_qkv(source, padding, rows, 1, head, config), config)
+    return k, inverse, read_qkv(source, padding, rows, 2, head, config)
 
 
 @triton.jit
-def read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, plan: tl.constexpr):
-    """Queries as they are compared (T, L), 1 / their lengths (T,), `logsum` (T,), `d_out` (T, L).
+def read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config: tl.constexpr):
+    """Read queries as compared, (T, L), 1 / their lengths, (T,), `logsum`, (T,), and `d_out`, (T, L).
 
-    For a query that is none, or padding, `logsum` is infinite, so that all its weights are zero.
+    `logsum` is infinite for padding and beyond the window, so that all weights there are zero.
     """
-    source = qkv + first_row * (3 * plan.heads * plan.width)
-    q, inverse = comparable(read_qkv(source, padding, rows, 0, head, plan), plan)
-    addresses = first_row * plan.heads + head * size + rows
+    source = qkv + first_row * (3 * config.heads * config.width)
+    q, inverse = normalize(read_qkv(source, padding, rows, 0, head, config), config)
+    addresses = first_row * config.heads + head * size + rows
     known = tl.load(logsum + addresses, mask=rows >= 0, other=float("inf"))
-    return q, inverse, known, read(d_out + first_row * (plan.heads * plan.width), rows, 0, 1, head, plan)
+    return (
+        q,
+        inverse,
+        known,
+        read(d_out + first_row * (config.heads * config.width), rows, 0, 1, head, config),
+    )
 
 
 @triton.jit
-def recall(q, k, v, known, d_out, scale, bias, window, first, key_first, grid, plan: tl.constexpr):
-    """(T, T) twice: the weights of the forward, and what `d_out` asks of them."""
-    scores = compare(q.to(v.dtype), k.to(v.dtype), scale, bias, window, first, key_first, grid, plan)
-    return tl.exp(scores - known[:, None]), product(d_out, tl.trans(v))
+def recall(q, k, v, known, d_out, scale, bias, window, first, key_first, grid, config: tl.constexpr):
+    """Recompute the forward's weights, (T, T), and their gradient from `d_out`, (T, T)."""
+    scores = compare(q.to(v.dtype), k.to(v.dtype), scale, bias, window, first, key_first, grid, config)
+    return tl.exp(scores - known[:, None]), multiply(d_out, tl.trans(v))
 
 
 @triton.jit
 def of_padding(gradient, rows):
-    """(T, L) -> (L,): the sum over tokens of padding; of those beyond the window, `gradient` is zero."""
+    """Sum over tokens of padding: (T, L) -> (L,). Beyond the window `gradient` is zero."""
     return tl.sum(tl.where((rows < 0)[:, None], gradient, 0.0), 0)
 
 
 @triton.jit
-def write_padding(d_padding, d_k, d_v, program, head, plan: tl.constexpr):
-    """Two (L,) -> (P, 2, H, D)."""
-    lane = tl.arange(0, plan.lanes)
-    addresses = (program * 2 * plan.heads + head) * plan.width + lane
-    tl.store(d_padding + addresses, d_k, mask=lane < plan.width)
-    tl.store(d_padding + addresses + plan.heads * plan.width, d_v, mask=lane < plan.width)
+def write_padding(d_padding, d_k, d_v, program, head, config: tl.constexpr):
+    """Write the gradients of keys and values in the padding: two (L,) -> (P, 2, H, D)."""
+    lane = tl.arange(0, config.lanes)
+    addresses = (program * 2 * config.heads + head) * config.width + lane
+    tl.store(d_padding + addresses, d_k, mask=lane < config.width)
+    tl.store(d_padding + addresses + config.heads * config.width, d_v, mask=lane < config.width)
 
 
 @triton.jit
@@ -88,45 +93,47 @@ def whole(
     windows,
     grid,
     scale,
-    plan: tl.constexpr,
+    config: tl.constexpr,
 ):
-    """All gradients, where one strip holds a window."""
+    """Compute all gradients, if one strip holds a window."""
     head, program = tl.program_id(0), tl.program_id(1)
-    if plan.cosine:
+    if config.cosine:
         scale = tl.load(temperature + head)
-    offset = read_bias(bias, head, 0, 0, plan)
-    sum_bias = tl.full([plan.strip, plan.strip], 0.0, tl.float32)
-    sum_k = tl.full([plan.lanes], 0.0, tl.float32)
-    sum_v = tl.full([plan.lanes], 0.0, tl.float32)
-    sum_temperature = tl.full([plan.strip], 0.0, tl.float32)
+    offset = read_bias(bias, head, 0, 0, config)
+    sum_bias = tl.full([config.strip, config.strip], 0.0, tl.float32)
+    sum_k = tl.full([config.lanes], 0.0, tl.float32)
+    sum_v = tl.full([config.lanes], 0.0, tl.float32)
+    sum_temperature = tl.full([config.strip], 0.0, tl.float32)
     for number in range(program, windows, tl.num_programs(1)):
-        first_row, size, window = find(number, grid, plan)
-        rows = locate(window, 0, grid, plan)
-        q, q_inverse, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, plan)
-        k, k_inverse, v = read_keys(qkv, padding, first_row, rows, head, plan)
-        weights, asked = recall(q, k, v, known, d, scale, offset, window, 0, 0, grid, plan)
+        first_row, size, window = find_window(number, grid, config)
+        rows = locate(window, 0, grid, config)
+        q, q_inverse, known, d = read_queries(
+            qkv, padding, logsum, d_out, first_row, size, rows, head, config
+        )
+        k, k_inverse, v = read_keys(qkv, padding, first_row, rows, head, config)
+        weights, asked = recall(q, k, v, known, d, scale, offset, window, 0, 0, grid, config)
         d_scores = weights * (asked - tl.sum(weights * asked, 1)[:, None])
         sum_bias += d_scores
         low = d_scores.to(v.dtype)
-        d_q = product(low, k.to(v.dtype))
-        d_k = product(tl.trans(low), q.to(v.dtype)) * scale
-        d_v = product(tl.trans(weights.to(v.dtype)), d)
-        if plan.cosine:
+        d_q = multiply(low, k.to(v.dtype))
+        d_k = multiply(tl.trans(low), q.to(v.dtype)) * scale
+        d_v = multiply(tl.trans(weights.to(v.dtype)), d)
+        if config.cosine:
             sum_temperature += tl.sum(q * d_q, 1)
-        d_k = before_comparable(d_k, k, k_inverse, plan)
-        if plan.padded:
+        d_k = normalize_backward(d_k, k, k_inverse, config)
+        if config.padded:
             sum_k += of_padding(d_k, rows)
             sum_v += of_padding(d_v, rows)
-        target = d_qkv + first_row * (3 * plan.heads * plan.width)
-        write(target, before_comparable(d_q * scale, q, q_inverse, plan), rows, 0, 3, head, plan)
-        write(target, d_k, rows, 1, 3, head, plan)
-        write(target, d_v, rows, 2, 3, head, plan)
-    where, there = pairs(head, 0, 0, plan)
-    tl.store(d_bias + program * (plan.heads * plan.tokens * plan.tokens) + where, sum_bias, mask=there)
-    if plan.padded:
-        write_padding(d_padding, sum_k, sum_v, program, head, plan)
-    if plan.cosine:
-        tl.store(d_temperature + program * plan.heads + head, tl.sum(sum_temperature, 0))
+        target = d_qkv + first_row * (3 * config.heads * config.width)
+        write(target, normalize_backward(d_q * scale, q, q_inverse, config), rows, 0, 3, head, config)
+        write(target, d_k, rows, 1, 3, head, config)
+        write(target, d_v, rows, 2, 3, head, config)
+    where, there = address_pairs(head, 0, 0, config)
+    tl.store(d_bias + program * (config.heads * config.tokens * config.tokens) + where, sum_bias, mask=there)
+    if config.padded:
+        write_padding(d_padding, sum_k, sum_v, program, head, config)
+    if config.cosine:
+        tl.store(d_temperature + program * config.heads + head, tl.sum(sum_temperature, 0))
 
 
 @triton.jit
@@ -144,35 +151,35 @@ def queries(
     windows,
     grid,
     scale,
-    plan: tl.constexpr,
+    config: tl.constexpr,
 ):
-    """The gradient of a strip of queries, and of the temperature."""
-    head, first = tl.program_id(0) // plan.strips, tl.program_id(0) % plan.strips * plan.strip
-    if plan.cosine:
+    """Compute the gradient of a strip of queries, and of the temperature."""
+    head, first = tl.program_id(0) // config.strips, tl.program_id(0) % config.strips * config.strip
+    if config.cosine:
         scale = tl.load(temperature + head)
-    sum_temperature = tl.full([plan.strip], 0.0, tl.float32)
+    sum_temperature = tl.full([config.strip], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
-        first_row, size, window = find(number, grid, plan)
-        rows = locate(window, first, grid, plan)
-        q, inverse, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, plan)
-        o = read(out + first_row * (plan.heads * plan.width), rows, 0, 1, head, plan)
+        first_row, size, window = find_window(number, grid, config)
+        rows = locate(window, first, grid, config)
+        q, inverse, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
+        o = read(out + first_row * (config.heads * config.width), rows, 0, 1, head, config)
         mean = tl.sum(o.to(tl.float32) * d.to(tl.float32), 1)
-        tl.store(means + first_row * plan.heads + head * size + rows, mean, mask=rows >= 0)
-        d_q = tl.full([plan.strip, plan.lanes], 0.0, tl.float32)
-        for key_first in range(0, plan.tokens, plan.strip):
-            key_rows = locate(window, key_first, grid, plan)
-            k, _, v = read_keys(qkv, padding, first_row, key_rows, head, plan)
-            offset = read_bias(bias, head, first, key_first, plan)
-            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, plan)
+        tl.store(means + first_row * config.heads + head * size + rows, mean, mask=rows >= 0)
+        d_q = tl.full([config.strip, config.lanes], 0.0, tl.float32)
+        for key_first in range(0, config.tokens, config.strip):
+            key_rows = locate(window, key_first, grid, config)
+            k, _, v = read_keys(qkv, padding, first_row, key_rows, head, config)
+            offset = read_bias(bias, head, first, key_first, config)
+            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
             low = (weights * (asked - mean[:, None])).to(v.dtype)
-            d_q += product(low, k.to(v.dtype))
-        if plan.cosine:
+            d_q += multiply(low, k.to(v.dtype))
+        if config.cosine:
             sum_temperature += tl.sum(q * d_q, 1)
-        target = d_qkv + first_row * (3 * plan.heads * plan.width)
-        write(target, before_comparable(d_q * scale, q, inverse, plan), rows, 0, 3, head, plan)
-    if plan.cosine:
-        program = tl.program_id(1) * plan.strips + tl.program_id(0) % plan.strips
-        tl.store(d_temperature + program * plan.heads + head, tl.sum(sum_temperature, 0))
+        target = d_qkv + first_row * (3 * config.heads * config.width)
+        write(target, normalize_backward(d_q * scale, q, inverse, config), rows, 0, 3, head, config)
+    if config.cosine:
+        program = tl.program_id(1) * config.strips + tl.program_id(0) % config.strips
+        tl.store(d_temperature + program * config.heads + head, tl.sum(sum_temperature, 0))
 
 
 @triton.jit
@@ -189,39 +196,39 @@ def keys(
     windows,
     grid,
     scale,
-    plan: tl.constexpr,
+    config: tl.constexpr,
 ):
-    """The gradients of a strip of keys and values, and of the padding's."""
-    head, key_first = tl.program_id(0) // plan.strips, tl.program_id(0) % plan.strips * plan.strip
-    if plan.cosine:
+    """Compute the gradients of a strip of keys and values, and of the padding."""
+    head, key_first = tl.program_id(0) // config.strips, tl.program_id(0) % config.strips * config.strip
+    if config.cosine:
         scale = tl.load(temperature + head)
-    sum_k = tl.full([plan.lanes], 0.0, tl.float32)
-    sum_v = tl.full([plan.lanes], 0.0, tl.float32)
+    sum_k = tl.full([config.lanes], 0.0, tl.float32)
+    sum_v = tl.full([config.lanes], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
-        first_row, size, window = find(number, grid, plan)
-        key_rows = locate(window, key_first, grid, plan)
-        k, inverse, v = read_keys(qkv, padding, first_row, key_rows, head, plan)
-        d_k = tl.full([plan.strip, plan.lanes], 0.0, tl.float32)
-        d_v = tl.full([plan.strip, plan.lanes], 0.0, tl.float32)
-        for first in range(0, plan.tokens, plan.strip):
-            rows = locate(window, first, grid, plan)
-            q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, plan)
-            mean = tl.load(means + first_row * plan.heads + head * size + rows, mask=rows >= 0, other=0.0)
-            offset = read_bias(bias, head, first, key_first, plan)
-            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, plan)
+        first_row, size, window = find_window(number, grid, config)
+        key_rows = locate(window, key_first, grid, config)
+        k, inverse, v = read_keys(qkv, padding, first_row, key_rows, head, config)
+        d_k = tl.full([config.strip, config.lanes], 0.0, tl.float32)
+        d_v = tl.full([config.strip, config.lanes], 0.0, tl.float32)
+        for first in range(0, config.tokens, config.strip):
+            rows = locate(window, first, grid, config)
+            q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
+            mean = tl.load(means + first_row * config.heads + head * size + rows, mask=rows >= 0, other=0.0)
+            offset = read_bias(bias, head, first, key_first, config)
+            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
             low = (weights * (asked - mean[:, None])).to(v.dtype)
-            d_k += product(tl.trans(low), q.to(v.dtype))
-            d_v += product(tl.trans(weights.to(v.dtype)), d)
-        d_k = before_comparable(d_k * scale, k, inverse, plan)
-        if plan.padded:
+            d_k += multiply(tl.trans(low), q.to(v.dtype))
+            d_v += multiply(tl.trans(weights.to(v.dtype)), d)
+        d_k = normalize_backward(d_k * scale, k, inverse, config)
+        if config.padded:
             sum_k += of_padding(d_k, key_rows)
             sum_v += of_padding(d_v, key_rows)
-        target = d_qkv + first_row * (3 * plan.heads * plan.width)
-        write(target, d_k, key_rows, 1, 3, head, plan)
-        write(target, d_v, key_rows, 2, 3, head, plan)
-    if plan.padded:
-        program = tl.program_id(1) * plan.strips + tl.program_id(0) % plan.strips
-        write_padding(d_padding, sum_k, sum_v, program, head, plan)
+        target = d_qkv + first_row * (3 * config.heads * config.width)
+        write(target, d_k, key_rows, 1, 3, head, config)
+        write(target, d_v, key_rows, 2, 3, head, config)
+    if config.padded:
+        program = tl.program_id(1) * config.strips + tl.program_id(0) % config.strips
+        write_padding(d_padding, sum_k, sum_v, program, head, config)
 
 
 @triton.jit
@@ -237,27 +244,27 @@ def biases(
     windows,
     grid,
     scale,
-    plan: tl.constexpr,
+    config: tl.constexpr,
 ):
-    """The gradient of the bias between a strip of queries and one of keys."""
+    """Compute the gradient of the bias between a strip of queries and one of keys."""
     head, pair = (
-        tl.program_id(0) // (plan.strips * plan.strips),
-        tl.program_id(0) % (plan.strips * plan.strips),
+        tl.program_id(0) // (config.strips * config.strips),
+        tl.program_id(0) % (config.strips * config.strips),
     )
-    first, key_first = pair // plan.strips * plan.strip, pair % plan.strips * plan.strip
-    if plan.cosine:
+    first, key_first = pair // config.strips * config.strip, pair % config.strips * config.strip
+    if config.cosine:
         scale = tl.load(temperature + head)
-    offset = read_bias(bias, head, first, key_first, plan)
-    sum_bias = tl.full([plan.strip, plan.strip], 0.0, tl.float32)
+    offset = read_bias(bias, head, first, key_first, config)
+    sum_bias = tl.full([config.strip, config.strip], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
-        first_row, size, window = find(number, grid, plan)
-        rows = locate(window, first, grid, plan)
-        key_rows = locate(window, key_first, grid, plan)
-        q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, plan)
-        k, _, v = read_keys(qkv, padding, first_row, key_rows, head, plan)
-        mean = tl.load(means + first_row * plan.heads + head * size + rows, mask=rows >= 0, other=0.0)
-        weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, plan)
+        first_row, size, window = find_window(number, grid, config)
+        rows = locate(window, first, grid, config)
+        key_rows = locate(window, key_first, grid, config)
+        q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
+        k, _, v = read_keys(qkv, padding, first_row, key_rows, head, config)
+        mean = tl.load(means + first_row * config.heads + head * size + rows, mask=rows >= 0, other=0.0)
+        weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
         sum_bias += weights * (asked - mean[:, None])
-    where, there = pairs(head, first, key_first, plan)
-    target = d_bias + tl.program_id(1) * (plan.heads * plan.tokens * plan.tokens)
+    where, there = address_pairs(head, first, key_first, config)
+    target = d_bias + tl.program_id(1) * (config.heads * config.tokens * config.tokens)
     tl.store(target + where, sum_bias, mask=there)

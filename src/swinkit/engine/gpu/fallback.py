@@ -1,4 +1,4 @@
-"""When the kernels can take the place of their twin. Without Triton, so that it answers anywhere."""
+"""Reasons for the plain path: the check returns one, in a few words for the log. It needs no Triton."""
 
 import math
 import os
@@ -20,23 +20,23 @@ OLDEST = (8, 0)  # compute capability: Ampere, the first that multiplies bf16
 FARTHEST = 2**31  # numbers of one grid, which the kernels count in 32 bits
 
 
-def refusal(
+def check_call(
     x: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float = 0.0
 ) -> str | None:
-    """Why the kernels cannot answer, in a few words for the log; None if they can.
+    """Return why the kernels cannot compute a call; None if they can.
 
-    `x` is (B, *S, C); `dropout` is that of the attention's weights, 0 when it does not train.
+    `x` is (B, *S, C); `dropout` is that of the attention weights, 0 outside of training.
     """
-    return next(refusals(x, layout, num_heads, similarity, dropout), None)
+    return next(find_reasons(x, layout, num_heads, similarity, dropout), None)
 
 
-def refusals(
+def find_reasons(
     x: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module, dropout: float
 ) -> Iterator[str]:
-    """All reasons, one after the other as they are asked for."""
-    if x.device.type != "cuda" and not interpreted():
+    """Yield all reasons, each only when it is asked for."""
+    if x.device.type != "cuda" and not is_interpreted():
         yield f"tensors are on the {x.device.type}, not on a GPU"
-    if not installed():
+    if not has_triton():
         yield "Triton is not installed"
     if not (torch.compiler.is_compiling() or is_eager(x)):
         yield "torch records or transforms every operation"
@@ -60,11 +60,11 @@ def refusals(
         yield "the attention's weights are dropped at random"
 
 
-def installed() -> bool:
-    """Whether there is a Triton."""
+def has_triton() -> bool:
+    """Return whether Triton is installed."""
     return PRESENT
 
 
-def interpreted() -> bool:
-    """Whether Triton runs kernels on the CPU, to test them (`TRITON_INTERPRET=1`)."""
+def is_interpreted() -> bool:
+    """Return whether Triton runs kernels on the CPU, for tests (`TRITON_INTERPRET=1`)."""
     return os.environ.get("TRITON_INTERPRET") == "1"

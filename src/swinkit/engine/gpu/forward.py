@@ -1,7 +1,8 @@
-"""The forward kernel: one head of a strip of queries against all keys of their window.
+"""The forward kernel, which computes one head of a strip of queries against all keys of their window.
 
-A program walks over windows, so that the bias is read once for many where a strip holds a window. Longer
-windows go by strips of keys, and the sums are shrunk whenever a larger score appears (online softmax).
+A program walks over windows, so that it reads the bias once for many windows if a strip holds a window.
+Longer windows go by strips of keys, and the sums are rescaled whenever a larger score appears (online
+softmax).
 
 Shapes: B batch, S tokens of the grid, N tokens in a window, T tokens of a strip, L lanes, H heads,
 D channels per head, C = H * D.
@@ -12,7 +13,7 @@ D channels per head, C = H * D.
 import triton
 import triton.language as tl
 
-from .tiles import comparable, compare, find, locate, product, read_bias, read_qkv, write
+from .tiles import compare, find_window, locate, multiply, normalize, read_bias, read_qkv, write
 
 
 @triton.jit
@@ -26,37 +27,37 @@ def attend(
     windows,  # in all grids together
     grid,  # three sizes
     scale,
-    plan: tl.constexpr,
+    config: tl.constexpr,
 ):
-    """Attention in every window, from the natural layout to the natural layout."""
-    head, first = tl.program_id(0) // plan.strips, tl.program_id(0) % plan.strips * plan.strip
-    if plan.cosine:
+    """Attend within every window, from grid to grid."""
+    head, first = tl.program_id(0) // config.strips, tl.program_id(0) % config.strips * config.strip
+    if config.cosine:
         scale = tl.load(temperature + head)
-    if plan.strips == 1:
-        kept = read_bias(bias, head, 0, 0, plan)
+    if config.strips == 1:
+        kept = read_bias(bias, head, 0, 0, config)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
-        first_row, size, window = find(number, grid, plan)
-        source = qkv + first_row * (3 * plan.heads * plan.width)
-        rows = locate(window, first, grid, plan)
-        q, _ = comparable(read_qkv(source, padding, rows, 0, head, plan), plan)
-        highest = tl.full([plan.strip], float("-inf"), tl.float32)
-        total = tl.full([plan.strip], 0.0, tl.float32)
-        mixed = tl.full([plan.strip, plan.lanes], 0.0, tl.float32)
-        for key_first in range(0, plan.tokens, plan.strip):
-            key_rows = locate(window, key_first, grid, plan)
-            k, _ = comparable(read_qkv(source, padding, key_rows, 1, head, plan), plan)
-            v = read_qkv(source, padding, key_rows, 2, head, plan)
-            offset = kept if plan.strips == 1 else read_bias(bias, head, first, key_first, plan)
+        first_row, size, window = find_window(number, grid, config)
+        source = qkv + first_row * (3 * config.heads * config.width)
+        rows = locate(window, first, grid, config)
+        q, _ = normalize(read_qkv(source, padding, rows, 0, head, config), config)
+        highest = tl.full([config.strip], float("-inf"), tl.float32)
+        total = tl.full([config.strip], 0.0, tl.float32)
+        mixed = tl.full([config.strip, config.lanes], 0.0, tl.float32)
+        for key_first in range(0, config.tokens, config.strip):
+            key_rows = locate(window, key_first, grid, config)
+            k, _ = normalize(read_qkv(source, padding, key_rows, 1, head, config), config)
+            v = read_qkv(source, padding, key_rows, 2, head, config)
+            offset = kept if config.strips == 1 else read_bias(bias, head, first, key_first, config)
             scores = compare(
-                q.to(v.dtype), k.to(v.dtype), scale, offset, window, first, key_first, grid, plan
+                q.to(v.dtype), k.to(v.dtype), scale, offset, window, first, key_first, grid, config
             )
             higher = tl.maximum(highest, tl.max(scores, 1))
             weights = tl.exp(scores - higher[:, None])
             shrink = tl.exp(highest - higher)
             total = total * shrink + tl.sum(weights, 1)
-            mixed = mixed * shrink[:, None] + product(weights.to(v.dtype), v)
+            mixed = mixed * shrink[:, None] + multiply(weights.to(v.dtype), v)
             highest = higher
-        target = out + first_row * (plan.heads * plan.width)
-        write(target, mixed / total[:, None], rows, 0, 1, head, plan)
-        target = logsum + first_row * plan.heads + head * size
+        target = out + first_row * (config.heads * config.width)
+        write(target, mixed / total[:, None], rows, 0, 1, head, config)
+        target = logsum + first_row * config.heads + head * size
         tl.store(target + rows, highest + tl.log(total), mask=rows >= 0)

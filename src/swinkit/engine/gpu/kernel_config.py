@@ -1,4 +1,4 @@
-"""What a kernel is compiled for: all that it knows before it runs.
+"""The constants that a kernel is compiled for.
 
 Shapes: N tokens in a window, T tokens of a strip, L lanes, H heads, D channels per head.
 """
@@ -12,10 +12,10 @@ AXES = 3  # of every grid; an image is a clip of one frame
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One kind of window attention. A window is worked through in strips of tokens.
+class KernelConfig:
+    """The constants of one kind of window attention, whose windows are processed in strips of tokens.
 
-    Strips and lanes are powers of two, at least 16, since the units that multiply matrices ask for that.
+    Strips and lanes are powers of two and at least 16, because matrix units require it.
     """
 
     window: Size  # along three axes, as `shift`
@@ -29,17 +29,17 @@ class Plan:
 
     @property
     def shifted(self) -> bool:
-        """Whether there are pairs to be masked."""
+        """True if there are pairs to mask."""
         return any(self.shift)
 
     @property
     def tokens(self) -> int:
-        """Of a window, N."""
+        """The tokens of a window, N."""
         return math.prod(self.window)
 
     @property
     def strips(self) -> int:
-        """Of a window."""
+        """The strips of a window."""
         return -(-self.tokens // self.strip)
 
     @property
@@ -49,5 +49,5 @@ class Plan:
 
 
 def power_of_two(number: int) -> int:
-    """The smallest that is no less, and at least 16."""
+    """Return the smallest power of two that is no less than `number`, and at least 16."""
     return max(16, 1 << (number - 1).bit_length())

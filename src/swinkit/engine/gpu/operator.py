@@ -1,7 +1,7 @@
 """`swinkit::window_attention`: the kernels as one operator of torch, with its gradient.
 
-As an operator it is one node for `torch.compile` and `torch.export`. Of the layout it needs the sizes alone,
-and these may be symbolic.
+As an operator it is one node for `torch.compile` and `torch.export`. Of the layout it takes the sizes only,
+which may be symbolic.
 
 Shapes: B batch, *S grid size, N tokens in a window, H heads, D channels per head, C = H * D; G and P are
 numbers of programs, as in `backward`.
@@ -29,26 +29,26 @@ def window_attention(
     shift: Sequence[int],
     roll_first: bool,
 ) -> tuple[Tensor, Tensor]:
-    """qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N), temperature (H,) -> (B, *S, C), (B, H, prod(S)).
+    """Attend: qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N), temperature (H,) -> (B, *S, C), logsum.
 
-    The second is the logarithm of the sum of the exponentials of each query's scores, for the gradient.
-    With a temperature the scores are cosines times it; without, products times `scale`.
+    The second output, (B, H, prod(S)), is the logarithm of the sum of each query's exponentials, for the
+    gradient. With a temperature the scores are cosines times it; without, products times `scale`.
     """
     launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
-    out, logsum = empty_answers(qkv, bias)
-    launch.run(forward.attend, launch.plan.strips, out, logsum)
+    out, logsum = new_outputs(qkv, bias)
+    launch.run(forward.attend, launch.config.strips, out, logsum)
     return out, logsum
 
 
 @window_attention.register_fake
 def answers(*inputs: Any) -> tuple[Tensor, Tensor]:
-    """As the operator, not filled yet."""
+    """Return outputs of the right shapes, not filled."""
     qkv, _, bias = inputs[:3]
-    return empty_answers(qkv, bias)
+    return new_outputs(qkv, bias)
 
 
-def empty_answers(qkv: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, *S, C) and (B, H, prod(S)), not filled yet."""
+def new_outputs(qkv: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (B, *S, C) and (B, H, prod(S)), not filled."""
     batch, *grid, channels = qkv.shape
     logsum = qkv.new_empty(batch, bias.shape[0], math.prod(grid), dtype=torch.float32)
     return qkv.new_empty(batch, *grid, channels // 3), logsum
@@ -68,10 +68,10 @@ def window_attention_backward(
     shift: Sequence[int],
     roll_first: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The gradients of qkv, padding, bias and temperature (empty where there is none)."""
+    """Compute the gradients of qkv, padding, bias and temperature (empty if there is none)."""
     launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
     d_qkv = qkv.new_empty(qkv.shape)
-    differentiate = in_one_look if launch.plan.strips == 1 else strip_by_strip
+    differentiate = differentiate_whole if launch.config.strips == 1 else differentiate_strips
     sums = differentiate(launch, logsum, out, d_out.contiguous(), d_qkv)
     of_keys_and_values, d_bias, d_temperature = (x.sum(0) for x in sums)
     of_queries = torch.zeros_like(of_keys_and_values[:1])  # in the padding, where nobody reads their answers
@@ -85,26 +85,29 @@ def window_attention_backward(
 
 @window_attention_backward.register_fake
 def gradients(*inputs: Any) -> tuple[Tensor, ...]:
-    """As the operator, not filled yet."""
+    """Return gradients of the right shapes, not filled."""
     logsum, *sources = inputs[2:7]
     return tuple(logsum.new_empty(0) if x is None else x.new_empty(x.shape) for x in sources)
 
 
-def in_one_look(
+def differentiate_whole(
     launch: Launch, logsum: Tensor, _: Tensor, d_out: Tensor, d_qkv: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Fill `d_qkv`; -> (P, 2, H, D) of keys and values in the padding, (G, H, N, N), (P, H): to be summed."""
+    """Fill `d_qkv`; return the other gradients, in parts to be summed.
+
+    They are (P, 2, H, D) of keys and values in the padding, (G, H, N, N) of the bias, (P, H) of temperatures.
+    """
     programs = launch.programs("whole", 1)
     sums = launch.sums(programs, programs, programs)
     launch.run(backward.whole, 1, logsum, d_out, d_qkv, *sums)
     return sums
 
 
-def strip_by_strip(
+def differentiate_strips(
     launch: Launch, logsum: Tensor, out: Tensor, d_out: Tensor, d_qkv: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `in_one_look`, where a window has several strips."""
-    strips = launch.plan.strips
+    """Do the same as `differentiate_whole` if a window has several strips."""
+    strips = launch.config.strips
     d_padding, d_bias, d_temperature = sums = launch.sums(
         launch.programs("keys", strips) * strips,
         launch.programs("biases", strips**2),
@@ -118,14 +121,14 @@ def strip_by_strip(
 
 
 def remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    """Keep what the gradient needs: the inputs, the answer, one number for each of its tokens and heads."""
+    """Save for backward the inputs, the answer, and one number for each of its tokens and heads."""
     ctx.save_for_backward(*output, *inputs[:4])
     ctx.settings = inputs[4:]
     ctx.set_materialize_grads(False)
 
 
 def gradient(ctx: Any, d_out: Tensor, _: None) -> tuple[Tensor | None, ...]:
-    """Of every input of the operator; None for its settings."""
+    """Return the gradient of every input of the operator; None for its settings."""
     *found, d_temperature = window_attention_backward(d_out, *ctx.saved_tensors, *ctx.settings)
     return (*found, d_temperature if d_temperature.numel() else None, *(None for _ in ctx.settings))
 

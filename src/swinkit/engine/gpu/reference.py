@@ -1,6 +1,6 @@
-"""What the kernels compute, in plain torch: they are tested against it, and timed beside it.
+"""The kernels' computation in plain torch, against which they are tested and timed.
 
-Where they cannot answer, a model's own attention does (`attach.py`).
+Models do not use it: if the kernels cannot run, a model's own attention does (`attach.py`).
 
 Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C channels, H heads, D = C / H.
 """
@@ -20,9 +20,9 @@ def attention(
     num_heads: int,
     similarity: nn.Module,
 ) -> Tensor:
-    """qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N) -> (B, *S, C): attention in each window.
+    """Attend within windows: qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N) -> (B, *S, C).
 
-    `padding` is what a token of padding has in the place of qkv; zeros, if None.
+    `padding` holds query, key and value of a token of padding; None stands for zeros.
     """
     if padding is None:
         padding = qkv.new_zeros(qkv.shape[-1])

@@ -1,7 +1,7 @@
-"""How each kernel is launched: warps, loads ahead, programs.
+"""Launch settings of each kernel: warps, loads ahead, programs.
 
-Fixed numbers rather than Triton's autotuner, so that two processes, and a training and its continuation, add
-up in the same order. `python -m benchmarks.gpu_attention --tune` measures others.
+They are fixed numbers, not Triton's autotuner, so that two processes, and a training and its continuation,
+add up in the same order. `python -m benchmarks.gpu_attention --tune` measures others.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LONGEST_STRIP = 64  # a program holds one or two tables of strip x strip scores 
 
 @dataclass(frozen=True)
 class Tuning:
-    """For one kernel."""
+    """The launch settings of one kernel."""
 
     warps: int
     ahead: int  # for how many windows or strips data are on their way: Triton's stages
@@ -31,5 +31,5 @@ SINGLE = {name: Tuning(8, 1, half.programs) for name, half in HALF.items()}  # m
 
 
 def tuning(kernel: str, dtype: torch.dtype) -> Tuning:
-    """Of a kernel for the numbers that it multiplies."""
+    """Return the settings of a kernel for the type of numbers that it multiplies."""
     return (SINGLE if dtype == torch.float32 else HALF)[kernel]

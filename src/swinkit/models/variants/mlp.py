@@ -7,7 +7,7 @@ HUB = "official repository, model hub"
 
 
 def mlp(letter: str, first_heads: int, window: int, size: int, alias: str, *, drop_path: float) -> Variant:
-    """A Swin-MLP; heads double from stage to stage."""
+    """Return a Swin-MLP, whose heads double from stage to stage."""
     dim, depths, _ = SIZES[letter]
     spec = SpecMLP(
         embed_dim=dim,

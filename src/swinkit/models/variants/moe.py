@@ -12,7 +12,7 @@ WORDS = {"s": "small", "b": "base"}
 
 
 def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1) -> Variant:
-    """A Swin-MoE with experts in every second block of the last two stages."""
+    """Return a Swin-MoE with experts in every second block of the last two stages."""
     dim, depths, heads = SIZES[letter]
     spec = SpecMoE(
         embed_dim=dim,
@@ -34,7 +34,7 @@ def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1
 
 
 def dense(letter: str) -> Variant:
-    """The baseline without experts, of otherwise the same parts."""
+    """Return the baseline without experts, with otherwise the same parts."""
     dim, depths, heads = SIZES[letter]
     spec = SpecMoE(
         embed_dim=dim,
@@ -51,7 +51,7 @@ def dense(letter: str) -> Variant:
 
 
 def published(spec: SpecMoE, letter: str, ending: str) -> Variant:
-    """The variant, with Microsoft's stem as its alias."""
+    """Return the variant, with the stem of Microsoft's file as its alias."""
     alias = f"swin_moe_{WORDS[letter]}_patch4_window12_192_{ending}"
     return Variant(spec, (192, 192), 21841, TUTEL, (alias,))
 

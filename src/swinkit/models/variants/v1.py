@@ -11,7 +11,7 @@ S3 = "Chen et al. 2021 (Searching the Search Space of Vision Transformer), https
 def v1(
     letter: str, window: int | tuple[int, ...], size: int, source: str, *aliases: str, drop_path: float
 ) -> Variant:
-    """A V1; one window for all stages, or one for each."""
+    """Return a V1, with one window for all stages or one for each."""
     dim, depths, heads = SIZES[letter]
     spec = Spec(
         embed_dim=dim, depths=depths, num_heads=heads, window_sizes=squares(window), drop_path=drop_path
@@ -20,7 +20,7 @@ def v1(
 
 
 def s3(depth: int, windows: tuple[int, ...], alias: str) -> Variant:
-    """A V1 whose windows, and the depth of its third stage, were searched for."""
+    """Return a V1 whose windows and depth of the third stage were found by search."""
     spec = Spec(
         embed_dim=96,
         depths=(2, 2, depth, 2),

@@ -22,7 +22,7 @@ def v2(
     drop_path: float = 0.2,
     pretrained: bool = False,
 ) -> Variant:
-    """A V2; `pretrained` if its windows grew from the 12, 12, 12, 6 of pre-training at 192 pixels.
+    """Return a V2; `pretrained` if its windows grew from the 12, 12, 12, 6 of pre-training at 192 pixels.
 
     H and G norm their main branch after every sixth block.
     """
@@ -40,7 +40,7 @@ def v2(
 
 
 def of_simmim(variant: Variant, alias: str, **changes: object) -> Variant:
-    """As pre-trained by SimMIM's authors, whose code has no norms on the main branch."""
+    """Return the variant as SimMIM's authors pre-trained it, without norms on the main branch."""
     spec = replace(variant.spec, **{"norm_every": None, **changes})
     return replace(variant, spec=spec, source=SCALING, aliases=(alias,))
 

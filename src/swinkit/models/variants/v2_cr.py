@@ -18,7 +18,7 @@ def cr(
     depths: tuple[int, ...] | None = None,
     heads: tuple[int, ...] | None = None,
 ) -> Variant:
-    """A V2-CR for pictures of `size`; depths and heads where they are not those of V2."""
+    """Return a V2-CR for pictures of `size`, with depths and heads if they differ from V2's."""
     letter = LETTERS[word]
     dim, usual_depths, usual_heads = SIZES[letter]
     spec = SpecCR(

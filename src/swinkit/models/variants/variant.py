@@ -1,4 +1,4 @@
-"""What a variant is, and the sizes that families share. Torch-free.
+"""The class of a variant, and the sizes that families share. Torch-free.
 
 The papers write a Swin as its first width, its depths and its window; T, S, B and L are the four sizes of
 V1 and V2 (V1 section 3.3, V2 section 4.1), H and G those of V2 alone.
@@ -12,7 +12,7 @@ from ..config import family_of
 
 @dataclass(frozen=True)
 class Variant:
-    """One published (or our own) model: what it is built from, and its usual input and classes."""
+    """A published model, or one of our own: its numbers, its usual input and its classes."""
 
     spec: Spec
     size: Size  # pixels per axis of its usual input: (h, w) or (frames, h, w)
@@ -27,7 +27,7 @@ class Variant:
 
     @property
     def task(self) -> str:
-        """What it was published for."""
+        """The task that it was published for."""
         return "video-classification" if self.family == "video" else "classification"
 
 
@@ -44,12 +44,12 @@ W14 = (14, 14, 14, 7)
 
 
 def squares(window: int | tuple[int, ...]) -> tuple[Size, ...]:
-    """Square windows of four stages."""
+    """Return square windows of four stages."""
     return tuple((w, w) for w in (window if isinstance(window, tuple) else (window,) * 4))
 
 
 def pico(kind: type[Spec]) -> Variant:
-    """Our own smallest, as a V1 or as a V2: for small pictures, with patches and windows in proportion."""
+    """Return our own smallest model, a V1 or a V2 with patches and windows for small pictures."""
     spec = kind(
         patch=(2, 2),
         embed_dim=48,

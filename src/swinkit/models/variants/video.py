@@ -9,7 +9,7 @@ PAPER = "Liu et al. 2021 (Video Swin), section 3.3"
 def video(
     letter: str, window: Size, size: int, *aliases: str, drop_path: float, num_classes: int = 400
 ) -> Variant:
-    """A Video Swin over 32 frames."""
+    """Return a Video Swin over 32 frames."""
     dim, depths, heads = SIZES[letter]
     spec = Spec(
         patch=(2, 4, 4),

@@ -20,9 +20,9 @@ from .settings import ClassificationRecipe
 # What trains, evaluates, draws and publishes is imported where it is used, so that a prediction waits for
 # none of it.
 if TYPE_CHECKING:
-    from ...weights.dialect import Reading
+    from ...weights.dialect import Translation
     from ...weights.report import LoadReport
-    from ...zoo.metadata import Facts
+    from ...zoo.hub_configs import Facts
     from ..evaluation import Progress
     from ..observed import Observed
     from ..publication import Claims, Publication
@@ -169,12 +169,12 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
         return begun_anew(model, labels, variant=variant, tables=tables)
 
     def from_checkpoint(
-        self, reading: "Reading", backbone: Swin, facts: "Facts", size: Size, head: str
+        self, translation: "Translation", backbone: Swin, facts: "Facts", size: Size, head: str
     ) -> tuple[Classifier, list[str]] | None:
         """Return a classifier where the checkpoint has one, or where one with a new head is asked for."""
         from ..from_checkpoint import published_preprocess
 
-        weight = reading.state.get("head.classifier.weight")
+        weight = translation.state.get("head.classifier.weight")
         if weight is None and not (head == "new" and facts.labels is not None):
             return None
         if weight is not None and weight.ndim != 2:

@@ -18,9 +18,9 @@ from .settings import Masking, SimMIMRecipe, published_masking
 
 # What trains, evaluates and draws is imported where it is used, so that a prediction waits for none of it.
 if TYPE_CHECKING:
-    from ...weights.dialect import Reading
+    from ...weights.dialect import Translation
     from ...weights.report import LoadReport
-    from ...zoo.metadata import Facts
+    from ...zoo.hub_configs import Facts
     from ..evaluation import Progress
     from ..observed import Observed
     from ..task import Task
@@ -145,7 +145,7 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
 
     def from_checkpoint(
         self,
-        reading: "Reading",
+        translation: "Translation",
         backbone: Swin,
         facts: "Facts",  # noqa: ARG002  there is nothing to be said of pictures
         size: Size,
@@ -154,7 +154,7 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         """Return a model where the checkpoint has a mask token and a decoder."""
         from ..from_checkpoint import published_preprocess
 
-        if not {"mask_token", "head.decoder.weight"} <= set(reading.state):
+        if not {"mask_token", "head.decoder.weight"} <= set(translation.state):
             return None
         fit = replace(published_preprocess(size), interpolation="bilinear")
         model = SimMIM(backbone, published_masking(backbone.spec), fit)

@@ -1,4 +1,4 @@
-"""The names of the Swin that detectron2's projects share: the dense forks' backbone inside a detector.
+"""Names of the Swin that detectron2's projects share: the dense forks' backbone inside a detector.
 
 Files are `{"model": ..., "__author__": ..., "matching_heuristics": ...}`; some projects leave out the FPN,
 and with it `bottom_up.`.

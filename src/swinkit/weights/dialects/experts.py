@@ -1,8 +1,8 @@
-"""Swin-MoE's experts as Tutel names them, for Microsoft's models.
+"""Names of Swin-MoE's experts in Tutel, for Microsoft's models.
 
-Tutel also stores how many experts there are, and a bias of the second layer even where it is switched off:
-then it is not learned, so it is zero, but if it is not it is added all the same. Its early versions, which
-made the published files, gave biases an axis more and no count.
+Tutel also stores the number of experts, and a bias of the second layer even where it is switched off. That
+bias is not learned, so it is zero; if it is not zero, Tutel adds it all the same. Its early versions, which
+made the published files, gave biases one more axis and stored no count.
 
 Shapes: E experts, F hidden channels, C channels.
 """
@@ -23,7 +23,7 @@ DENSE = Pattern("layers.{i}.blocks.{j}.mlp.fc2.*")
 
 
 def experts(prefix: str) -> tuple[Rule, ...]:
-    """The rules of channel mixers with experts; `prefix` is where Tutel's layer stands.
+    """Return the rules for channel mixers with experts; `prefix` is the name of Tutel's layer.
 
     First among their dialect's rules: they look at the dense blocks too.
     """
@@ -35,7 +35,7 @@ def experts(prefix: str) -> tuple[Rule, ...]:
         Rename(f"{router}temperature", f"{ours}router.log_scale"),
         Rename(f"{router}cosine_projector.*", f"{ours}router.proj.*"),
         Rename(f"{router}sim_matrix", f"{ours}router.keys"),
-        Together((f"{fc1}_w", f"{prefix}_num_global_experts"), (our_fc1,), counted, with_count),
+        Together((f"{fc1}_w", f"{prefix}_num_global_experts"), (our_fc1,), drop_count, add_count),
         Rename(f"{fc1}_w", our_fc1),
         Reshape(f"{fc1}_bias", f"{our_fc1}_bias", lambda x, _: x.flatten(1), lambda x: x),
         SwitchedOff((f"{fc2}_w", f"{fc2}_bias"), our_fc2),
@@ -46,9 +46,9 @@ def experts(prefix: str) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True)
 class SwitchedOff(Rule):
-    """A weight and a bias that is not learned <-> the weight, and the bias unless it is zero.
+    """Rule for a weight with a bias that is not learned: ours is the weight, and the bias unless it is zero.
 
-    In models whose MLPs have no second bias. The dense blocks of a file tell whether it is of such a model;
+    In models whose MLPs have no second bias. The dense blocks of a file show whether it is of such a model;
     one that has none is taken for another.
     """
 
@@ -56,21 +56,21 @@ class SwitchedOff(Rule):
     ours: str
 
     def apply(self, names: Collection[str]) -> list[Move]:
-        """Theirs -> ours."""
+        """Plan their names -> ours."""
         dense = {values["rest"] for name in names if (values := DENSE.match(name)) is not None}
         if "weight" not in dense or "bias" in dense:
             return []
         ours = (self.ours, f"{self.ours}_bias")
-        return together(self.theirs, ours, names, without_zeros)
+        return together(self.theirs, ours, names, drop_zeros)
 
     def invert(self, names: Collection[str]) -> list[Move]:
-        """Ours -> theirs."""
+        """Plan our names -> theirs."""
         alone = [name for name in names if f"{name}_bias" not in names]
-        return together((self.ours,), self.theirs, alone, with_zeros)
+        return together((self.ours,), self.theirs, alone, add_zeros)
 
 
-def counted(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(E, F, C), count] -> [(E, F, C)].
+def drop_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """Drop the count: [(E, F, C), count] -> [(E, F, C)].
 
     Raises:
         DataError: the count is another one.
@@ -84,13 +84,13 @@ def counted(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     return [weight]
 
 
-def with_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(E, F, C)] -> [(E, F, C), count]."""
+def add_count(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """Add the count: [(E, F, C)] -> [(E, F, C), count]."""
     return [tensors[0], torch.tensor(len(tensors[0]))]
 
 
-def without_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor | None]:
-    """[(E, F, C), (E, C) or (E, 1, C)] -> [(E, F, C), (E, C)], the second None if nobody needs it.
+def drop_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor | None]:
+    """Drop a bias of zeros: [(E, F, C), (E, C) or (E, 1, C)] -> [(E, F, C), (E, C) or None].
 
     A model that has the biases (`spec`) needs them even if they are zero.
     """
@@ -99,7 +99,7 @@ def without_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tens
     return [weight, bias.flatten(1) if needed else None]
 
 
-def with_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
-    """[(E, F, C)] -> [(E, F, C), (E, C) of zeros]."""
+def add_zeros(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """Add a bias of zeros: [(E, F, C)] -> [(E, F, C), (E, C)]."""
     weight = tensors[0]
     return [weight, weight.new_zeros(weight.shape[0], weight.shape[2])]

@@ -1,18 +1,58 @@
-"""The names of Microsoft's classification code (github.com/microsoft/Swin-Transformer), all its families.
+"""Names of Microsoft's classification code (github.com/microsoft/Swin-Transformer), and of SimMIM's.
 
-The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depends on the resolution a
-model was built for, which we do not know: it is not written, and Microsoft's loader makes its own.
+The layout of timm before 0.9 is the same, letter for letter. `attn_mask` depends on the resolution a model
+was built for, which a `Spec` does not hold: it is not written, and Microsoft's loader makes its own. SimMIM's
+files hold the classifier's backbone under `encoder.`, with the decoder beside it.
+
+Shapes: H heads, N tokens in a window.
 """
 
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ...core.spec import Spec
+from ...errors import DataError
 from .. import unsupported as limits
 from ..buffers import coordinates, square_index
 from ..dialect import Dialect
 from ..rules import Rename, Rule, Together
-from ..shared_rules import MIXER, blocks, embedding, merges, own_biases, token_positions, window_buffers
+from ..shared_rules import (
+    MIXER,
+    blocks,
+    embedding,
+    merges,
+    own_biases,
+    reconstruction,
+    token_positions,
+    window_buffers,
+)
 from .experts import experts
-from .mixing import as_convolution, by_heads
 
 BLOCKS = "layers.{i}.blocks.{j}."
+
+
+def by_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """Split a grouped convolution by heads: [(H * N, N, 1), (H * N)] -> [(H, N, N), (H, N)].
+
+    Raises:
+        DataError: the tensors have other shapes.
+    """
+    weight, bias = tensors
+    tokens = weight.shape[1] if weight.ndim == 3 and weight.shape[2] == 1 else 0
+    if not tokens or weight.shape[0] % tokens or bias.shape != weight.shape[:1]:
+        raise DataError(
+            f"spatial_mlp of shapes {tuple(weight.shape)} and {tuple(bias.shape)}, "
+            "which are not (heads * tokens, tokens, 1) and (heads * tokens)"
+        )
+    return weight.reshape(-1, tokens, tokens), bias.reshape(-1, tokens)
+
+
+def as_convolution(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+    """Join heads to a grouped convolution: [(H, N, N), (H, N)] -> [(H * N, N, 1), (H * N)]."""
+    weight, bias = tensors
+    return weight.reshape(-1, weight.shape[2], 1), bias.reshape(-1)
+
 
 BACKBONE: tuple[Rule, ...] = (
     *experts(f"{BLOCKS}mlp._moe_layer."),
@@ -39,4 +79,17 @@ MICROSOFT = Dialect(
     axes=(2,),
     border="square",
     cannot=limits.MICROSOFT,
+)
+
+
+MICROSOFT_SIMMIM = Dialect(
+    "microsoft-simmim",
+    (*BACKBONE, Rename("norm.*", "head.norm.*"), *reconstruction("mask_token", "decoder.0")),
+    buffers=window_buffers(BLOCKS, square_index, coordinates),
+    axes=(2,),
+    border="square",
+    tables="geometric",
+    prefix="encoder.",
+    beside=("decoder.",),
+    cannot=limits.SIMMIM,
 )

@@ -1,10 +1,10 @@
-"""OpenMMLab's names: upstream's (mmpretrain, mmdetection, mmsegmentation, mmaction2) and those of the forks.
+"""Names of OpenMMLab: upstream's (mmpretrain, mmdetection, mmsegmentation, mmaction2) and the forks'.
 
 The forks are by Swin's authors: of mmdetection and mmsegmentation (dense), and of mmaction (Video Swin).
-Upstream's picture models merge by `nn.Unfold`, whose channels lie in another order than the published ones.
-A norm bears the number of its stage: a classifier has that of the last stage, a dense backbone one for each
-stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`, ...) is no part of a
-backbone: it is reported as unused.
+Upstream's picture models merge by `nn.Unfold`, whose channels have another order than the published ones. A
+norm bears the number of its stage: a classifier has that of the last stage, a dense backbone one for each
+stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`, ...) is not part of a
+backbone and is reported as unused.
 """
 
 from torch import Tensor
@@ -41,23 +41,23 @@ REST = (
 )
 
 
-def unfolded(x: Tensor) -> Tensor:
-    """(..., 4 * C) channels of a merge as published, [column, row, c] -> upstream's, [c, row, column]."""
+def to_unfold_order(x: Tensor) -> Tensor:
+    """Reorder merged channels (..., 4 * C) from the published [column, row, c] to [c, row, column]."""
     return x.unflatten(-1, (2, 2, x.shape[-1] // 4)).transpose(-3, -1).flatten(-3).contiguous()
 
 
-def published(x: Tensor) -> Tensor:
-    """(..., 4 * C) channels of a merge, upstream's -> as published. Inverse of `unfolded`."""
+def to_published_order(x: Tensor) -> Tensor:
+    """Reorder merged channels (..., 4 * C) from upstream's order to the published. Inverse of `unfolded`."""
     return x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).transpose(-3, -1).flatten(-3).contiguous()
 
 
 def unfolding(theirs: str, ours: str) -> Rule:
-    """A tensor whose last axis is the four merged tokens."""
-    return Reshape(theirs, ours, lambda x, _: published(x), unfolded)
+    """Return the rule for a tensor whose last axis is the four merged tokens."""
+    return Reshape(theirs, ours, lambda x, _: to_published_order(x), to_unfold_order)
 
 
 def upstream(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """Upstream's picture models, with the rules of their merges."""
+    """Return the rules of upstream's picture models, with the rules of their merges."""
     return (
         Rename("patch_embed.projection.*", "backbone.embed.proj.*"),
         Rename("patch_embed.norm.*", "backbone.embed.norm.*"),
@@ -86,7 +86,7 @@ V2 = (
 
 
 def last_norm(theirs_blocks: str) -> Rule:
-    """A classifier's norm; first among the rules, for it counts the stages."""
+    """Return the rule of a classifier's norm; it must come first, because it counts the stages."""
     return LastStage("norm{i}.*", "head.norm.*", f"{theirs_blocks}**", f"{BLOCK}**")
 
 
@@ -149,7 +149,7 @@ OPENMMLAB_FORK = Dialect(
 
 
 def video(name: str, norms: tuple[Rule, ...], prefix: str) -> Dialect:
-    """Video Swin's names; `norms` are the rules of the last norm, which is our head's."""
+    """Return the rules of Video Swin; `norms` are those of the last norm, which is our head's."""
     return Dialect(
         name,
         (

@@ -1,4 +1,4 @@
-"""torchvision's names: the patch embedding, stages and mergings of a picture model are one numbered sequence.
+"""Names of torchvision, where the embedding, stages and mergings of images are one numbered sequence.
 
 V2's bias of q, k and v is one tensor there, whose k third is never used.
 """

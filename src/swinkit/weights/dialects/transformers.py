@@ -1,8 +1,8 @@
-"""The names of Hugging Face's transformers: its classifiers, its masked image models, and its backbones.
+"""Names of Hugging Face's transformers: its classifiers, its masked image models, and its backbones.
 
 V1 has had two sets of names: files on the hub have the older one, models in memory the newer; V2 and the
-copies of V1 for MaskFormer and Donut have the older. Query, key and value are projections of their own
-everywhere. Whole models put their Swin under `swin.` or `swinv2.`; a bare one (`SwinModel`) has no prefix.
+copies of V1 for MaskFormer and Donut have the older. Query, key and value are separate projections. Whole
+models put their Swin under `swin.` or `swinv2.`; a bare one (`SwinModel`) has no prefix.
 
 Classifiers shrink a window that covers the shorter side; backbones do not ("pad"), and norm each output.
 V2 and MaskFormer's V1 have an absolute embedding of one token too many, with which they cannot run: its

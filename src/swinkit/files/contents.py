@@ -1,6 +1,7 @@
-"""Training runs save their weights inside dictionaries of other things; these wrappers are opened by name.
+"""Contents of a file of weights: its tensors, and the wrappers around them.
 
-Where a run kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
+Training runs save weights inside dictionaries of other things; these wrappers are opened by name. Where a run
+kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, UsageError, listed
-from .state import State
 
-# Of several, the first is opened: raw weights stand before averaged ones, a student before its teacher.
+# Of several, the first is opened: raw weights come before averaged ones, a student before its teacher.
 WRAPPERS = ("state_dict", "model", "module", "model_state_dict", "net", "network", "student")
 AVERAGED = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "model_ema_state_dict", "teacher")
 DEEPEST = 6  # wrappers in each other; published files have two
@@ -23,16 +23,19 @@ MOST = 20_000  # tensors; the largest published files of detectors have 2,000
 SLACK = 4  # tensors may share memory, but not so often that they claim more than this many times the file
 
 
+State = dict[str, Tensor]  # tensors by name, the content of every file of weights
+
+
 @dataclass(frozen=True)
 class Contents:
-    """What a file of weights holds. `wrappers` were opened one after the other; `ignored` lay beside them."""
+    """Tensors of a file. `wrappers` were opened in this order; `ignored` are the entries beside them."""
 
     state: State
     wrappers: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
 
-def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
+def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
     """Open wrappers until tensors appear; `entry` names the one to open where several are possible.
 
     Raises:
@@ -61,21 +64,21 @@ def unwrapped(loaded: Any, path: Path, entry: str | None = None) -> Contents:
         )
     if not isinstance(loaded, dict):
         raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
-    return Contents(tensors_of(loaded, path), tuple(wrappers), tuple(ignored))
+    return Contents(require_tensors(loaded, path), tuple(wrappers), tuple(ignored))
 
 
 def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
-    """Whether a dictionary lies under `name`."""
+    """Return whether the entry `name` is a dictionary."""
     return name is not None and isinstance(loaded.get(name), Mapping)
 
 
 def entries(loaded: Any) -> dict[Any, Any]:
-    """A dictionary of what `loaded` holds, whose own attributes a file can have replaced."""
+    """Return a plain dictionary of the entries of `loaded`, whose own attributes a file can have replaced."""
     return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
 
 
-def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
-    """The same, if it is names and plain tensors only.
+def require_tensors(loaded: dict[Any, Any], path: Path) -> State:
+    """Return `loaded` if it holds names and plain tensors only.
 
     Raises:
         DataError: it is not; the message names what else there is.
@@ -94,7 +97,7 @@ def tensors_of(loaded: dict[Any, Any], path: Path) -> State:
 
 
 def plain_tensors(state: State, path: Path) -> State:
-    """The tensors without whatever else a file can hang on them.
+    """Return the tensors without any attributes that a file can attach to them.
 
     Raises:
         DataError: names or tensors that no model has, or tensors that are no plain arrays of numbers.
@@ -118,7 +121,7 @@ def plain_tensors(state: State, path: Path) -> State:
 
 
 def has_values(tensor: Tensor) -> bool:
-    """Whether it is a dense array with at least one number, all of them there."""
+    """Return whether it is a dense tensor of at least one number with its numbers in memory."""
     if type(tensor) not in (Tensor, torch.nn.Parameter):
         return False
     plain = Tensor.detach(tensor)  # a file can have replaced a tensor's own methods

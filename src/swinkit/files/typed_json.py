@@ -1,4 +1,4 @@
-"""Reading the JSON of strangers: the type and the size of every value are checked before use. Torch-free."""
+"""Read JSON that others wrote, with the type and the size of every value checked. Torch-free."""
 
 import json
 import math
@@ -17,7 +17,7 @@ MOST_CLASSES = 2**20
 
 @dataclass(frozen=True)
 class Settings:
-    """A JSON object from the file `name`. A value that is absent or null is the `default` given for it.
+    """JSON object from the file `name`. A value that is absent or null is the `default` of its method.
 
     Raises:
         DataError: in all that reads, naming the file, the setting and what it must be.
@@ -27,28 +27,28 @@ class Settings:
     values: dict[str, Any]
 
     def integer(self, key: str, default: int, *, least: int = 1, most: int = LARGEST_NUMBER) -> int:
-        """A whole number from `least` to `most`."""
+        """Return an integer from `least` to `most`."""
         return self.whole(key, self.get(key, default), least, most)
 
     def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """One whole number a stage."""
+        """Return one integer for each stage."""
         values = self.listed(key, default)
         self.require(1 <= len(values) <= MOST_STAGES, key, f"a list of 1 to {MOST_STAGES} numbers")
         return tuple(self.whole(key, value, 1, LARGEST_NUMBER) for value in values)
 
     def size(self, key: str, default: Size) -> Size:
-        """Two numbers of pixels or tokens, (h, w); one stands for both."""
+        """Return (h, w) in pixels or tokens; one number stands for both."""
         value = self.get(key, list(default))
         return self.pair(key, value)
 
     def pair(self, key: str, value: Any) -> Size:
-        """`value` as (h, w)."""
+        """Return `value` as (h, w)."""
         values = value if isinstance(value, list) else [value, value]
         self.require(len(values) == 2, key, "one number or two, (height, width)")
         return tuple(self.whole(key, side, 1, LARGEST_NUMBER) for side in values)
 
     def sizes(self, key: str, default: Size, stages: int) -> list[Size]:
-        """A size for each stage, from one number, one pair, or a number or pair a stage; 0 is (0, 0).
+        """Return a size for each stage, from one number, one pair, or a number or pair a stage; 0 is (0, 0).
 
         Entries for stages that are not there are passed over, as timm and transformers do.
         """
@@ -59,60 +59,60 @@ class Settings:
         return [(0, 0) if entry == 0 else self.pair(key, entry) for entry in entries[:stages]]
 
     def by_number(self, key: str, names: dict[str, Any]) -> list[str]:
-        """The texts of an object that numbers them: {"0": "cat", "1": "dog"} -> ["cat", "dog"]."""
+        """Return the texts of an object that numbers them: {"0": "cat", "1": "dog"} -> ["cat", "dog"]."""
         found = [names.get(str(number)) for number in range(len(names))]
         right = len(found) <= MOST_CLASSES and all(isinstance(name, str) for name in found)
         self.require(right, key, "a text for each of the numbers from 0 on")
         return [str(name) for name in found]
 
     def number(self, key: str, default: float, *, above: float = -math.inf, most: float = 1e4) -> float:
-        """A finite number above `above`, up to `most`."""
+        """Return a finite number above `above`, up to `most`."""
         value = self.get(key, default)
         return self.real(key, value, above, most)
 
     def colours(self, key: str, default: tuple[float, ...], *, above: float = -math.inf) -> tuple[float, ...]:
-        """Three numbers, of red, green and blue."""
+        """Return three numbers, for red, green and blue."""
         values = self.listed(key, default)
         self.require(len(values) == 3, key, "three numbers, of red, green and blue")
         return tuple(self.real(key, value, above, 1e4) for value in values)
 
     def flag(self, key: str, default: bool) -> bool:
-        """True or false."""
+        """Return true or false."""
         value = self.get(key, default)
         self.require(isinstance(value, bool), key, "true or false")
         return value
 
     def text(self, key: str, default: str) -> str:
-        """A text."""
+        """Return a text."""
         value = self.get(key, default)
         self.require(isinstance(value, str), key, "a text")
         return value
 
     def part(self, key: str) -> "Settings":
-        """An object within the object; empty if there is none."""
+        """Return an object within the object; an empty one if it is absent."""
         value = self.get(key, {})
         self.require(isinstance(value, dict), key, "an object")
         return Settings(f"{self.name}: {key}", value)
 
     def listed(self, key: str, default: tuple[Any, ...]) -> list[Any]:
-        """A list of anything."""
+        """Return a list with elements of any type."""
         value = self.get(key, list(default))
         self.require(isinstance(value, list), key, "a list")
         return value
 
     def get(self, key: str, default: Any) -> Any:
-        """The value as it stands."""
+        """Return the value unchecked."""
         value = self.values.get(key)
         return default if value is None else value
 
     def whole(self, key: str, value: Any, least: int, most: int) -> int:
-        """`value` as a whole number from `least` to `most`."""
+        """Check that `value` is an integer from `least` to `most`, and return it."""
         right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
         self.require(right, key, f"a whole number from {least} to {most}")
         return value
 
     def real(self, key: str, value: Any, above: float, most: float) -> float:
-        """`value` as a finite number above `above`, up to `most`."""
+        """Check that `value` is a finite number above `above` and up to `most`, and return it as a float."""
         right = isinstance(value, int | float) and not isinstance(value, bool) and above < value <= most
         limits = (
             f"a number up to {most:g}" if above == -math.inf else f"a number above {above:g}, up to {most:g}"
@@ -121,14 +121,14 @@ class Settings:
         return float(value)
 
     def require(self, holds: bool, key: str, rule: str) -> None:
-        """Raise DataError unless it `holds`."""
+        """Raise DataError unless the condition `holds`."""
         if not holds:
             shown = repr(self.values.get(key))[:60]
             raise DataError(f"{self.name}: {key} is {shown}; it must be {rule}")
 
 
 def read_settings(path: Path, name: str) -> Settings:
-    """The JSON object in a file of a stranger, called `name` in messages.
+    """Read a JSON object that others wrote; messages call it `name`.
 
     Raises:
         DataError: it is no JSON object, or too large to be one of settings.
@@ -144,3 +144,22 @@ def read_settings(path: Path, name: str) -> Settings:
     if not isinstance(values, dict):
         raise DataError(f"{name} must hold an object of settings, not a {type(values).__name__}")
     return Settings(name, values)
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """Read a JSON file whose outermost value must be a `kind`."""
+    try:
+        value = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise DataError(f"{path} must hold a {kind.__name__}, not a {type(value).__name__}")
+    return value
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None

@@ -1,4 +1,4 @@
-"""Peak memory of a workload: the most that the process held, above what it held before. Bytes.
+"""Peak memory of a piece of work: the most that the process held, above what it held before. Bytes.
 
 On a CPU the resident size counts, on a GPU what torch has allocated. While it is measured, the C library
 returns large blocks to the system at once. Otherwise it keeps them as holes that the next ones may not fit:
