@@ -1,4 +1,4 @@
-"""Buffers, such as the statistics of batch norm, are averaged, brought home, saved and resumed like weights."""
+"""Buffers, such as batch norm's statistics, are averaged, brought home, saved and resumed like weights."""
 
 import json
 

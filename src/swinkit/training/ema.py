@@ -24,12 +24,14 @@ class Average:
     def update(self, model: nn.Module, updates: int) -> None:
         """Average in the weights after `updates` optimiser steps, all of them in one call."""
         decay = min(self.decay, (1 + updates) / (10 + updates))
-        now = averaged_tensors(model)
-        numbers = [name for name, value in now.items() if value.is_floating_point()]
-        averages, weights = ([each[name] for name in numbers] for each in (self.weights, now))
-        torch._foreach_lerp_(averages, weights, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
-        for name in now.keys() - set(numbers):
-            self.weights[name].copy_(now[name])
+        weights = dict(model.named_parameters())
+        averages = [self.weights[name] for name in weights]
+        torch._foreach_lerp_(averages, tuple(weights.values()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        for name, buffer in persistent_buffers(model).items():  # which are whole where weights are sharded
+            if buffer.is_floating_point():
+                self.weights[name].lerp_(buffer, 1 - decay)
+            else:
+                self.weights[name].copy_(buffer)
 
     @torch.no_grad()
     def load(self, weights: dict[str, Tensor]) -> None:
