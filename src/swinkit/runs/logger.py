@@ -44,7 +44,7 @@ class RunLogger:
         progress: Progress,
         changes: Sequence[Change] = (),
     ) -> None:
-        """The training begins, or goes on, with `changes` since it began.
+        """Log that the training begins, or goes on with `changes` since it began.
 
         `title` and `header` are lines for people, `notes` what is logged of how it begins.
 
@@ -98,7 +98,7 @@ class RunLogger:
             self.trackers.log("step", progress.updates, numbers)
 
     def log_skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
-        """A step was not taken, for want of a finite loss and gradient."""
+        """Log a step that was not taken, because loss or gradient was not finite."""
         if not self.writes:
             return
         self.folder.log(
@@ -134,7 +134,7 @@ class RunLogger:
             self.reporting(progress.ended)
 
     def log_stop(self, progress: Progress, signal: int) -> None:
-        """It was asked to stop, and has saved."""
+        """Log that it was asked to stop, and has saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)
 
