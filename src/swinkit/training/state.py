@@ -76,7 +76,7 @@ class Trained:
         return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
 
     def take_moments(self, saved: dict[str, Any]) -> None:
-        """Load this process's part of the moments, each to the parameter of its name, however these are grouped.
+        """Load this process's part of the moments, each to the parameter of its name, in whatever groups.
 
         All else, such as rates and decays, stays as the recipe has it. A parameter whose moments are of
         another kind of optimiser begins without.
