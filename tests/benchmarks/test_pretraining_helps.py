@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from benchmarks.pretraining_helps import (
@@ -15,6 +16,8 @@ from benchmarks.pretraining_helps import (
     page,
     reader,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def pictures(root: Path) -> Path:

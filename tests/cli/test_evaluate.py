@@ -16,6 +16,8 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
 from swinkit.tasks.classification.model import Classifier
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=6", "optimiser.lr=2e-3"]
 NAMES = ("ant", "bee", "cat", "dog", "elk", "fox")
 LOAD = api.load

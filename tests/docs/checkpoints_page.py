@@ -26,7 +26,7 @@ MARK = "<!-- From here on written by `python -m tests.docs.checkpoints_page`. --
 
 
 def page() -> str:
-    """The page: what people wrote, up to the mark, and the tables below it."""
+    """Return the page: what people wrote, up to the mark, and the tables below it."""
     order = list(VARIANTS)
     rows = sorted(published().values(), key=lambda row: order.index(row.variant))
     sections = [PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK]
@@ -57,13 +57,13 @@ SECTIONS = (
 
 
 def table(rows: list[Checkpoint]) -> str:
-    """A line a checkpoint."""
+    """Return a line a checkpoint."""
     head = "| name | input | reported | licence | dialect | file | note |\n|---|---|---|---|---|---|---|\n"
     return head + "".join(f"| {' | '.join(cells(row))} |\n" for row in rows)
 
 
 def cells(row: Checkpoint) -> tuple[str, ...]:
-    """What the table says of one."""
+    """Return the row of one checkpoint."""
     measured = ", ".join(f"{METRICS[metric]} {value:g}" for metric, value in row.reported.items())
     note = "; ".join(part for part in (f"sha256 `{row.sha256}`" if row.sha256 else "", row.note) if part)
     return f"`{row.name}`", inputs(row), measured or "-", licence(row), row.dialect or "-", link(row), note
@@ -84,7 +84,7 @@ def inputs(row: Checkpoint) -> str:
 
 
 def link(row: Checkpoint) -> str:
-    """The file, named as its publisher does."""
+    """Return the file, named as its publisher does."""
     if row.address.startswith(PACKAGE):
         return "in the package"
     if row.address.startswith(HUB):
@@ -94,7 +94,7 @@ def link(row: Checkpoint) -> str:
 
 
 def study(rows: list[Checkpoint]) -> str:
-    """The pre-trained models of one study, each beside its fine-tuned one."""
+    """Return the pre-trained models of one study, each beside its fine-tuned one."""
     before = [row for row in rows if row.task == "pre-training"]
     after = [row for row in rows if row.task != "pre-training"]
     lines = [

@@ -33,23 +33,23 @@ class Command:
 
 
 def pages() -> list[Path]:
-    """The README and the pages of docs/."""
+    """Return the README and the pages of docs/."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The fenced blocks of a page that name a language, in order."""
+    """Yield the fenced blocks of a page that name a language, in order."""
     for match in FENCE.finditer(text):
         yield Block(match[1], match[2], text.count("\n", 0, match.start(2)) + 1)
 
 
 def commands(text: str) -> Iterator[Command]:
-    """The commands of a console block, lines that end in a backslash joined."""
+    """Yield the commands of a console block, lines that end in a backslash joined."""
     for part in re.split(r"^\$ ", text.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
         words, _, output = part.partition("\n")
         yield Command(words, output.strip("\n"))
 
 
 def without_timings(text: str) -> str:
-    """The text with 0 for every number that is a time or a rate, since they differ from run to run."""
+    """Return the text with 0 for every number that is a time or a rate, since they differ from run to run."""
     return TIMING.sub("0", text)

@@ -18,7 +18,7 @@ HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
 
 
 def page() -> str:
-    """The page: what people wrote, up to the mark, and the recipes, those of one function together."""
+    """Return the page: what people wrote, up to the mark, and the recipes, those of one function together."""
     sections = [PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK]
     makers = sorted(RECIPES.items(), key=lambda item: order().index(item[1].make))
     for _, group in groupby(makers, key=lambda item: item[1].make):
@@ -29,7 +29,7 @@ def page() -> str:
 
 
 def order() -> list[object]:
-    """The functions, as they first come."""
+    """Return the functions, as they first come."""
     return list(dict.fromkeys(known.make for known in RECIPES.values()))
 
 

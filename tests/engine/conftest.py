@@ -1,5 +1,6 @@
 """The engine, built once for every instruction set that this machine has."""
 
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -23,8 +24,11 @@ def instruction_sets() -> list[str]:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which all tests of a session find what the first of them built."""
-    return tmp_path_factory.mktemp("engine-cache")
+    """A cache in which all tests of a session, of all workers, find what the first of them built."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "engine-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(params=instruction_sets())

@@ -15,6 +15,8 @@ from swinkit.models.catalogue import VARIANTS
 from swinkit.models.families import SpecMLP
 from tests.models.small import PIXELS, small
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 2e-6  # fp32 rounds by 6e-8; a small model does so some dozens of times in a row
 
 

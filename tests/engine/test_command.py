@@ -9,6 +9,8 @@ from swinkit.engine.cpu import build
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.library import Library
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):

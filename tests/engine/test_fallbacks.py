@@ -24,6 +24,8 @@ from swinkit.engine.attach import copy_with_engines
 from swinkit.engine.cpu import packed_module, windows
 from tests.models.small import PICTURE, small
 
+pytestmark = pytest.mark.slow
+
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}
 
 

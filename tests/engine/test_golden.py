@@ -16,6 +16,8 @@ from tests.golden.case import MODELS, Case, without_gradients
 from tests.golden.reference import Reference
 from tests.golden.trace import Headed, Trace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", MODELS)
 def test_a_reference_is_met_by_whole_models(engine, shared, monkeypatch, case):

@@ -8,6 +8,8 @@ import torch
 from swinkit.engine.cpu import huge_pages as pages
 from swinkit.engine.cpu.huge_pages import CHUNK, LINE, HugePages
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=[True, False], ids=["large", "usual"])
 def some(request, monkeypatch) -> HugePages:

@@ -26,7 +26,8 @@ from ..weights.models import classifier
 State = dict[str, Tensor]
 LIMIT = 5.0  # seconds for a small file on a busy machine; what is quadratic or endless takes longer
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch warns of sparse and quantised tensors
+# torch warns of sparse and quantised tensors
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 few = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 fewer = settings(few, max_examples=4)

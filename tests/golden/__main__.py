@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def cases(folder: Path) -> list[Path]:
-    """The folder itself if it is a case, else the cases in it, also one that has lost a file."""
+    """Return the folder itself if it is a case, else the cases in it, also one that has lost a file."""
     signs = ("case.json", "outputs.safetensors")
     if any((folder / sign).is_file() for sign in signs):
         return [folder]

@@ -51,7 +51,7 @@ class Case:
         return self.folder.name
 
     def weights(self) -> dict[str, Tensor]:
-        """The reference's state dict.
+        """Return the reference's state dict.
 
         Raises:
             DataError: the folder has no readable `weights.safetensors`.
@@ -84,7 +84,7 @@ class Case:
 
 
 def read(folder: Path) -> Case:
-    """The case in `folder`.
+    """Return the case in `folder`.
 
     Raises:
         DataError: a file is missing or broken, or `case.json` and the tensors disagree.
@@ -116,7 +116,7 @@ def description(folder: Path) -> dict[str, Any]:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file.
+    """Return all tensors of a safetensors file.
 
     Raises:
         DataError: it is missing or broken.

@@ -167,7 +167,7 @@ def find(about: dict[str, Any]) -> Callable[[dict[str, Any]], Reference] | None:
 
 
 def constructor(case: Case) -> dict[str, Any]:
-    """The reference constructor's arguments.
+    """Return the reference constructor's arguments.
 
     Raises:
         DataError: the case does not give them by name.
@@ -195,7 +195,7 @@ def take_mode(case: Case, reference: Reference) -> None:
 
 
 def answers(case: Case, reference: Reference) -> dict[str, Tensor]:
-    """Our tensors for all inputs, under the names of the case's outputs.
+    """Return our tensors for all inputs, under the names of the case's outputs.
 
     Raises:
         DataError: an input that is neither pixels, nor views of clips, nor labels.

@@ -94,7 +94,7 @@ class Answers:
             self.add(f"{name}grouping", *(numbered(row) for row in rows))
 
     def case(self, folder: Path, about: dict[str, Any]) -> Case:
-        """The case with the expected numbers as its outputs."""
+        """Return the case with the expected numbers as its outputs."""
         return Case(folder, {**about, "tolerance": self.tolerance}, {}, self.expected)
 
 
@@ -104,13 +104,13 @@ def setting(group: dict[str, Any] | None, key: str) -> float:
 
 
 def numbered(row: list[float]) -> list[int]:
-    """Groups by the order in which they appear, whatever their own numbers are."""
+    """Number groups by the order in which they appear, whatever their own numbers are."""
     seen = list(dict.fromkeys(row))
     return [seen.index(group) for group in row]
 
 
 def document(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """Return a JSON object.
 
     Raises:
         DataError: the file is missing or holds none.
@@ -234,7 +234,7 @@ def stand_in(word: str) -> nn.Module:
 
 
 def named(model: nn.Module, dialect: str, prefix: str = "") -> dict[str, nn.Parameter]:
-    """The parameters of `model` by the reference's names."""
+    """Return the parameters of `model` by the reference's names."""
     ours, rules = dict(model.named_parameters()), dialect_named(dialect)
     theirs = {
         rules.written(name): ours[own]
@@ -249,7 +249,7 @@ def named(model: nn.Module, dialect: str, prefix: str = "") -> dict[str, nn.Para
 
 
 def groups_of(model: nn.Module, names: dict[str, nn.Parameter], settings: Optimiser) -> Groups:
-    """What our optimiser does with each parameter, by the reference's names."""
+    """Return the settings of our optimiser for each parameter, by the reference's names."""
     groups = parameter_groups(model, settings)
     found = {id(p): (i, group) for i, group in enumerate(groups) for p in group["params"]}
     return {

@@ -66,7 +66,7 @@ def find(about: dict[str, Any]) -> Loader | None:
 
 
 def loaded(case: Case, loader: Loader) -> tuple[str, State]:
-    """The kind of the case, and our model after loading, in the reference's names with its buffers.
+    """Return the kind of the case, and our model after loading, in the reference's names with its buffers.
 
     The file's names and the way of its tables are told as for any file.
 
@@ -94,12 +94,12 @@ def loaded(case: Case, loader: Loader) -> tuple[str, State]:
 
 
 def inputs(case: Case, prefix: str) -> State:
-    """The inputs whose names begin with `prefix`, without it."""
+    """Return the inputs whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): x for name, x in case.inputs.items() if name.startswith(prefix)}
 
 
 def filled(reference: Reference, given: State) -> State:
-    """The twin's own tensors in its library's names, those `given` in their place."""
+    """Return the twin's own tensors in its library's names, those `given` in their place."""
     return export_weights(reference.model, reference.dialect) | given
 
 

@@ -36,7 +36,7 @@ def find(about: dict[str, Any]) -> Callable[[Path], tuple[Case, dict[str, Tensor
 
 
 def answered(folder: Path) -> tuple[Case, dict[str, Tensor]]:
-    """The case, which has no inputs, and our masks under the names of its outputs.
+    """Return the case, which has no inputs, and our masks under the names of its outputs.
 
     Raises:
         DataError: it does not say what generators were built, or from which seed.

@@ -71,7 +71,7 @@ def mlp(constructor: dict[str, Any]) -> Reference:
 
 
 def spec(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of our `Spec`."""
+    """Return the fields of our `Spec`."""
     patch = sizes(options["patch_size"])
     grid = tuple(size // p for size, p in zip(sizes(options["img_size"]), patch, strict=True))
     return {
@@ -91,13 +91,13 @@ def spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def shrunk(grid: Size, window: int | list[int], stage: int) -> Size:
-    """The window of a stage: no larger than the shorter axis of its grid."""
+    """Return the window of a stage: no larger than the shorter axis of its grid."""
     shortest = min(g // 2**stage for g in grid)
     return tuple(min(shortest, w) for w in sizes(window))
 
 
 def references(options: dict[str, Any], windows: tuple[Size, ...]) -> tuple[Size, ...]:
-    """The window in whose units a stage measures offsets."""
+    """Return the window in whose units a stage measures offsets."""
     given = [sizes(w) for w in options["pretrained_window_sizes"]]
     return tuple(g if g[0] > 0 else w for g, w in zip(given, windows, strict=False))
 

@@ -58,7 +58,7 @@ def moe(constructor: dict[str, Any]) -> Reference:
 
 
 def spec(options: dict[str, Any]) -> SpecMoE:
-    """Our numbers; what the reference ignores, such as blocks past the last, is left out."""
+    """Return our numbers; what the reference ignores, such as blocks past the last, is left out."""
     common = microsoft.spec(options)
     experts = max(options["num_local_experts"], 1)  # -1: one expert on one process
     blocks = tuple(

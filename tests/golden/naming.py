@@ -29,14 +29,14 @@ def repository(text: str) -> str:
 
 
 def module(text: str) -> str:
-    """The name of the file, without folders, ending and what follows a colon."""
+    """Return the name of the file, without folders, ending and what follows a colon."""
     path = INSIDE.sub("", HOST.sub("", text)).split(":")[0].removesuffix(".py")
     *before, last = re.split(r"[./\\]", path)
     return before[-1] if before and last[:1].isupper() else last
 
 
 def kind(text: str) -> str:
-    """The class without its module; a remark after a space stays apart from it."""
+    """Return the class without its module; a remark after a space stays apart from it."""
     name, *inside = re.split(r"(?=\s*\()", text, maxsplit=1)
     return name.rsplit(".", maxsplit=1)[-1] + "".join(inside)
 

@@ -103,7 +103,7 @@ def video_names(found: Trace) -> dict[str, Tensor]:
 
 
 def common(options: dict[str, Any], axes: int) -> dict[str, Any]:
-    """The fields of our `Spec` that both have."""
+    """Return the fields of our `Spec` that both have."""
     return {
         **numbers(
             options, dropout="drop_rate", attention_dropout="attn_drop_rate", drop_path="drop_path_rate"

@@ -12,7 +12,7 @@ EPSILON = re.compile(r"eps=([\d.e+-]+)")
 
 
 def complete(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, with the reference constructor's own defaults for those not given.
+    """Return the arguments, with the reference constructor's own defaults for those not given.
 
     Raises:
         DataError: an argument that the constructor does not have.

@@ -39,7 +39,7 @@ def v2(constructor: dict[str, Any]) -> Reference:
 
 
 def reference(kind: str, options: dict[str, Any], spec: Spec) -> Reference:
-    """The model, and how it is asked."""
+    """Return the model, and how it is asked."""
     model = masked(build(spec), options["encoder_stride"])
 
     def answer(case: Case) -> dict[str, Tensor]:
@@ -49,7 +49,7 @@ def reference(kind: str, options: dict[str, Any], spec: Spec) -> Reference:
 
 
 def masked(backbone: Swin, stride: int) -> SimMIM:
-    """A model whose decoder gives `stride` pixels per token and axis.
+    """Return a model whose decoder gives `stride` pixels per token and axis.
 
     Raises:
         NotCovered: the last stage has other tokens.

@@ -17,7 +17,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def altered(case: Path, to: Path, file: str, change: Change) -> Path:
-    """A copy of a case with one of its documents changed."""
+    """Return a copy of a case with one of its documents changed."""
     shutil.copytree(case, to)
     path = to / file
     path.parent.chmod(0o755)

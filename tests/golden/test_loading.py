@@ -56,7 +56,7 @@ def spline(rows: Tensor, side: int) -> Tensor:
 
 
 def by_hand(file: dict[str, Tensor], before: dict[str, Tensor], resize: Any) -> dict[str, Tensor]:
-    """The target's tensors after loading."""
+    """Return the target's tensors after loading."""
     after = dict(before)
     for name, have in before.items():
         given = file.get(name)
@@ -71,7 +71,7 @@ def by_hand(file: dict[str, Tensor], before: dict[str, Tensor], resize: Any) -> 
 
 
 def official(folder: Path, about: dict[str, Any], source: dict[str, Any], target: dict[str, Any]) -> Path:
-    """A case of Microsoft's two loaders."""
+    """Return a case of Microsoft's two loaders."""
     constructor = {"source_checkpoint": {**SIZES, **source}, "target_model": {**SIZES, **target}}
     loader: Loader = find({**about, "constructor": constructor})
     models = [loader.source({**SIZES, **source}), loader.target({**SIZES, **target})]

@@ -192,7 +192,7 @@ WHOLE = {
 
 
 def own_case(folder: Path, about: dict, given: dict, shapes: dict[str, tuple[int, ...]]) -> Path:
-    """A case answered by our own model: it proves names and shapes, not numbers."""
+    """Return a case answered by our own model: it proves names and shapes, not numbers."""
     reference = find(about)(given)
     stirred(reference.model)
     inputs = {name: torch.randn(shape) for name, shape in shapes.items()}

@@ -31,7 +31,7 @@ def case(
     inputs: dict[str, Tensor],
     outputs: dict[str, Tensor],
 ) -> Path:
-    """A case folder as the reference's keepers would write it."""
+    """Return a case folder as the reference's keepers would write it."""
     weights = dict(model.state_dict())
     return write(
         folder,
@@ -44,7 +44,7 @@ def case(
 
 @torch.no_grad()
 def by_timm(folder: Path, maker: type[nn.Module], options: dict[str, Any], size: tuple[int, int]) -> Path:
-    """A case of timm's."""
+    """Return a case of timm's."""
     model = stirred(maker(**options)).eval()
     image = torch.randn(2, options.get("in_chans", 3), *size)
     features, stages = model.forward_intermediates(image)
@@ -66,7 +66,7 @@ def by_timm(folder: Path, maker: type[nn.Module], options: dict[str, Any], size:
 def by_torchvision(
     folder: Path, name: str, maker: Any, options: dict[str, Any], *sizes: tuple[int, ...]
 ) -> Path:
-    """A case of torchvision's."""
+    """Return a case of torchvision's."""
     model = stirred(maker(**options)).eval()
     inputs = {f"image{i}": torch.randn(1, 3, *size) for i, size in enumerate(sizes)}
     outputs = {}

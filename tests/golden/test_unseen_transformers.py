@@ -31,7 +31,7 @@ V2 = (Swinv2Config, Swinv2ForImageClassification)
 
 
 def built(kind: tuple[type[PreTrainedConfig], type[nn.Module]], options: dict[str, Any]) -> nn.Module:
-    """A model of transformers, with random weights."""
+    """Return a model of transformers, with random weights."""
     return stirred(kind[1](kind[0](**{**SMALL, **options}))).eval()
 
 
@@ -46,7 +46,7 @@ def about(model: nn.Module) -> dict[str, Any]:
 
 @torch.no_grad()
 def classified(folder: Path, model: nn.Module, size: tuple[int, int]) -> Path:
-    """A case of a classifier, with labels."""
+    """Return a case of a classifier, with labels."""
     pixels = torch.randn(2, model.config.num_channels, *size)
     labels = torch.tensor([0, model.config.num_labels - 1])
     if model.config.problem_type in FLOATING:

@@ -47,7 +47,7 @@ def v2_cr(constructor: dict[str, Any]) -> Reference:
 
 
 def shares(options: dict[str, Any]) -> list[Size]:
-    """The window of each stage: the finest grid, divided."""
+    """Return the window of each stage: the finest grid, divided."""
     ratios = each(options["img_window_ratio"] or options["window_ratio"], len(options["depths"]))
     return [tuple(max(1, side // ratio) for side in grid_of(options)) for ratio in ratios]
 

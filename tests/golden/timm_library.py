@@ -74,14 +74,14 @@ def v2(constructor: dict[str, Any]) -> Reference:
 
 
 def reference(kind: str, options: dict[str, Any], backbone: Swin, shifts: tuple[Size, ...]) -> Reference:
-    """The model with its borders, and its tensors' names."""
+    """Return the model with its borders, and its tensors' names."""
     model = headed(options, backbone, shifts)
     pooled = options["global_pool"] == "avg"
     return Reference(kind, model, "timm", names if pooled else unpooled(model))
 
 
 def headed(options: dict[str, Any], backbone: Swin, shifts: tuple[Size, ...]) -> Headed:
-    """The model with its borders: as shipped, or with the settled numbers."""
+    """Return the model with its borders: as shipped, or with the settled numbers."""
     if options["global_pool"] not in ("avg", ""):
         raise NotCovered(f"global_pool {options['global_pool']!r}")
     if options["always_partition"] or options["dynamic_img_size"] or not options["strict_img_size"]:
@@ -98,7 +98,7 @@ def as_settled(grid: Size, window: Size, shift: Size) -> RollThenPad:
 
 
 def spec(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of our `Spec` but the windows."""
+    """Return the fields of our `Spec` but the windows."""
     return {
         **numbers(
             options, dropout="proj_drop_rate", attention_dropout="attn_drop_rate", drop_path="drop_path_rate"
@@ -111,7 +111,7 @@ def spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def settled(options: dict[str, Any]) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
-    """The window of each stage, and the shift of its odd blocks."""
+    """Return the window of each stage, and the shift of its odd blocks."""
     grid, windows, shifts = grid_of(options), [], []
     for stage, window in enumerate(stage_windows(options["window_size"], len(options["depths"]))):
         shift = tuple(w // 2 for w in window)
@@ -123,7 +123,7 @@ def settled(options: dict[str, Any]) -> tuple[tuple[Size, ...], tuple[Size, ...]
 
 
 def grid_of(options: dict[str, Any]) -> Size:
-    """The patches of a picture of the size that the model is built for."""
+    """Return the patches of a picture of the size that the model is built for."""
     patch = sizes(options["patch_size"])
     return tuple(size // p for size, p in zip(sizes(options["img_size"]), patch, strict=True))
 

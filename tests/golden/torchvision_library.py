@@ -59,7 +59,7 @@ def v3d(constructor: dict[str, Any]) -> Reference:
 
 
 def common(options: dict[str, Any], axes: int) -> dict[str, Any]:
-    """The fields of our `Spec` that all have."""
+    """Return the fields of our `Spec` that all have."""
     return {
         **numbers(
             options,

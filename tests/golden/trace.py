@@ -46,7 +46,7 @@ class Trace:
         return list(last.values())
 
     def out(self, stage: int) -> Tensor:
-        """A stage's features after merging; the last stage's as they are."""
+        """Return a stage's features after merging; the last stage's as they are."""
         return self.merged.get(stage, self.features[stage])
 
 

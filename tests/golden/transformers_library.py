@@ -97,13 +97,13 @@ def settings(constructor: dict[str, Any]) -> dict[str, Any]:
 
 
 def classifier(kind: str, constructor: dict[str, Any], backbone: Swin, dialect: str) -> Reference:
-    """A model with as many classes as the configuration names; none leave the classifier out."""
+    """Return a model with as many classes as the configuration names; none leave the classifier out."""
     model = Headed(backbone, len(settings(constructor)["id2label"]))
     return Reference(kind, model, dialect, answer=lambda case: classified(model, case))
 
 
 def common(config: dict[str, Any]) -> dict[str, Any]:
-    """The fields of our `Spec` but the windows."""
+    """Return the fields of our `Spec` but the windows."""
     rates = numbers(
         config,
         dropout="hidden_dropout_prob",
@@ -181,7 +181,7 @@ def loss(logits: Tensor, labels: Tensor, config: dict[str, Any]) -> Tensor:
 
 
 def names(found: Trace) -> dict[str, Tensor]:
-    """The embeddings and the stages as maps, the stages after merging; what is normed as B, L, C."""
+    """Return the embeddings and the stages as maps, the stages after merging; what is normed as B, L, C."""
     stages = [found.embedded, *(found.out(i) for i in range(len(found.features)))]
     named = {f"reshaped_hidden_states.{i}": channels_first(x) for i, x in enumerate(stages)}
     named |= {f"hidden_states.{i}": tokens(x) for i, x in enumerate(stages)}
@@ -191,7 +191,7 @@ def names(found: Trace) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def reconstructed(model: SimMIM, case: Case) -> dict[str, Tensor]:
-    """The reconstruction, and the loss against the pixels themselves."""
+    """Return the reconstruction, and the loss against the pixels themselves."""
     pixels, mask = case.inputs["pixel_values"], case.inputs["bool_masked_pos"]
     patches = tuple(size // p for size, p in zip(pixels.shape[2:], model.backbone.spec.patch, strict=True))
     mask = mask.reshape(-1, *patches)

@@ -13,7 +13,7 @@ TENSORS = ("weights", "inputs", "outputs")
 
 
 def write(folder: Path, about: dict[str, Any], **tensors: dict[str, Tensor]) -> Path:
-    """A case folder with the given `weights`, `inputs` and `outputs`."""
+    """Return a case folder with the given `weights`, `inputs` and `outputs`."""
     folder.mkdir(parents=True)
     (folder / "case.json").write_text(json.dumps(about), encoding="utf-8")
     for name in TENSORS:
@@ -25,7 +25,7 @@ def write(folder: Path, about: dict[str, Any], **tensors: dict[str, Tensor]) -> 
 
 
 def changed(case: Path, target: Path, which: str, change: Callable[[dict[str, Tensor]], None]) -> Path:
-    """A copy of a case whose `which` tensors `change` has had in its hands."""
+    """Return a copy of a case whose `which` tensors `change` has had in its hands."""
     shutil.copytree(case, target, copy_function=shutil.copyfile)
     path = target / f"{which}.safetensors"
     tensors = load_file(path)

@@ -14,7 +14,7 @@ CLOSE = 1e-5  # of the largest value; the same sums in another order differ by l
 
 
 def twin(spec: Spec) -> Whole:
-    """Our model of the same numbers, with weights of its own."""
+    """Return our model of the same numbers, with weights of its own."""
     return stirred(Whole(build(spec), CLASSES)).eval()
 
 
@@ -25,6 +25,6 @@ def loud(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def difference(ours: nn.Module, theirs: nn.Module, x: Tensor) -> float:
-    """The largest difference of two models' answers, in units of the largest answer."""
+    """Return the largest difference of two models' answers, in units of the largest answer."""
     expected = theirs(x)
     return float((ours(x) - expected).abs().max() / expected.abs().max())

@@ -33,7 +33,7 @@ TorchvisionV2 = partial(
 
 
 def ours(theirs: nn.Module, family: str = "v1", **numbers: object) -> Headed:
-    """Our model of these numbers with their weights."""
+    """Return our model of these numbers with their weights."""
     spec = (SpecV2 if family == "v2" else Spec)(**{**SMALL, **WINDOWS, **numbers})
     model = Headed(build(spec), 5).eval()
     load_weights(model, theirs.state_dict())

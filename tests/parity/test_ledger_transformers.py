@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def ours_of(theirs: nn.Module, family: str, size: tuple[int, int], **changes: object) -> nn.Module:
-    """Our model with their weights."""
+    """Return our model with their weights."""
     model = twin(spec_of(family, size, **changes))
     load_weights(model, theirs.state_dict())
     return model

@@ -48,7 +48,7 @@ SIZES: dict[str, tuple[str, Size]] = {
 
 @torch.no_grad()
 def compared(ours: nn.Module, theirs: nn.Module, size: Size) -> float:
-    """The largest difference of two classifiers' logits, in units of the largest."""
+    """Return the largest difference of two classifiers' logits, in units of the largest."""
     pixels = torch.randn(2, 3, *size)
     return gap(ours(pixels), logits(theirs, pixels))
 
@@ -109,7 +109,7 @@ def test_masked_image_models_answer_the_same_both_ways(family: str):
 
 @torch.no_grad()
 def reconstructions_differ(ours: SimMIM, theirs: nn.Module, size: Size) -> float:
-    """The largest difference of reconstructions and losses, in units of the largest."""
+    """Return the largest difference of reconstructions and losses, in units of the largest."""
     pixels, mask = torch.randn(2, 3, *size), torch.rand(2, size[0] // 4, size[1] // 4) > 0.4
     answer = theirs(pixels, bool_masked_pos=mask.flatten(1))
     return max(gap(ours(pixels, mask), answer.reconstruction), gap(ours.loss(pixels, mask), answer.loss))
@@ -184,18 +184,18 @@ def pyramid_of_theirs() -> nn.Module:
 
 @torch.no_grad()
 def maps_differ(ours: Pyramid, theirs: nn.Module, size: Size) -> float:
-    """The largest difference of the normed maps, in units of the largest of each."""
+    """Return the largest difference of the normed maps, in units of the largest of each."""
     pixels = torch.randn(2, 3, *size)
     return largest(ours(pixels), theirs(pixels).feature_maps)
 
 
 @torch.no_grad()
 def features_differ(ours: nn.Module, theirs: nn.Module, size: Size) -> float:
-    """The same for features without norms, which are channels last here."""
+    """Return the same for features without norms, which are channels last here."""
     pixels = torch.randn(2, 3, *size)
     return largest([x.movedim(-1, 1) for x in ours(pixels)], theirs(pixels).feature_maps)
 
 
 def largest(ours: list[Tensor], theirs: tuple[Tensor, ...]) -> float:
-    """The largest difference over all stages."""
+    """Return the largest difference over all stages."""
     return max(gap(one, other) for one, other in zip(ours, theirs, strict=True))

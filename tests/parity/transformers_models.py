@@ -63,5 +63,5 @@ def logits(model: nn.Module, pixels: Tensor) -> Tensor:
 
 
 def gap(ours: Tensor, theirs: Tensor) -> float:
-    """The largest difference, in units of the largest answer."""
+    """Return the largest difference, in units of the largest answer."""
     return float((ours - theirs).abs().max() / theirs.abs().max())

@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 from PIL import Image
 
-from swinkit.cli.train import taken
+from swinkit.cli.arguments import split_option
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.plots import number, place_of, points_of, results_of
 from swinkit.tasks.observed import Observed
@@ -101,7 +101,7 @@ def test_the_end_of_a_run_that_goes_on_is_the_command_for_it(tmp_path):
     command = next(line for line in (run / "RESUME.txt").read_text().splitlines() if line.startswith("    "))
     words = shlex.split(command)
     assert words[:2] == ["swinkit", "train"]
-    assert taken(words[2:], "resume") == (str(run), [])
+    assert split_option("resume", "RUN", words[2:]) == (str(run), [])
 
 
 def test_a_run_that_goes_on_says_where_and_that_nothing_changed(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ class Module:
 
 
 def modules() -> list[Module]:
-    """Every module of the package, in the order of their paths."""
+    """Return every module of the package, in the order of their paths."""
     return [
         Module(path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
         for path in sorted(PACKAGE.rglob("*.py"))

@@ -13,7 +13,7 @@ HOMELESS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
 def defined(module: Module) -> Iterator[str]:
-    """Every name that a module gives to something."""
+    """Yield every name that a module gives to something."""
     for node in ast.walk(module.tree):
         if isinstance(node, Function | ast.ClassDef):
             yield node.name
@@ -24,7 +24,7 @@ def defined(module: Module) -> Iterator[str]:
 
 
 def complaints(module: Module) -> list[str]:
-    """The names, and parts of names joined by underscores, that are to be avoided."""
+    """Return the names, and parts of names joined by underscores, that are to be avoided."""
     words = {word for name in defined(module) for word in (name, *name.split("_"))}
     places = set(PurePosixPath(module.path).with_suffix("").parts)
     return sorted(words & AVOIDED) + sorted(places & HOMELESS)

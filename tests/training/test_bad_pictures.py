@@ -23,6 +23,8 @@ from swinkit.runs.step_report import Report
 from ..data.privileges import unprivileged
 from .processes import ended, started_together
 
+pytestmark = pytest.mark.processes
+
 BAD = {"train/dark/2.png", "train/light/3.png"}
 
 

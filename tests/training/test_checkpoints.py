@@ -24,6 +24,8 @@ from .processes import ended, started_together
 from .states import assert_same, read_state, rewritten, set_back
 from .test_loop import events, trained
 
+pytestmark = pytest.mark.processes
+
 
 def having(chosen, **optimiser):
     """A recipe with these settings of the optimiser."""

@@ -17,6 +17,8 @@ from swinkit.training.loop import train
 from .jobs import job, recipe
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.slow
+
 EPOCH = 6  # steps
 
 

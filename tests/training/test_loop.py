@@ -22,6 +22,8 @@ from ..runs.test_lock import locked
 from .jobs import Numbers, job, prepare, recipe
 from .states import read_state
 
+pytestmark = pytest.mark.slow
+
 
 def trained(path, chosen, made=None, **options):
     """The job after training in `path`."""

@@ -19,6 +19,8 @@ from swinkit.training.micro_batch import Trying, estimated, halvings, tried
 from .jobs import job, recipe
 from .states import assert_same, last_state
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MIB = 2**20
 

@@ -5,6 +5,7 @@ class's own forward answers whenever a call needs what the engine does not have.
 """
 
 from abc import ABC, abstractmethod
+from types import CodeType
 
 from torch import Tensor, nn
 
@@ -18,6 +19,11 @@ class EngineForward(ABC):
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Compute what the module's class computes."""
+
+    @property
+    def __code__(self) -> CodeType:
+        """Return the code of `__call__`: torch.export reads where a forward is written."""
+        return type(self).__call__.__code__
 
     def plain(self, x: Tensor) -> Tensor:
         """Compute the forward of the module's class."""

@@ -11,6 +11,8 @@ from benchmarks.peers.candidates import CANDIDATES, candidates_for, require_cand
 from benchmarks.peers.cases import CASES, INFERENCE, TRAINING
 from swinkit.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def names(row: str, peers: list[str] | None = None, *, quick: bool = True) -> set[str]:
     return {candidate.name for candidate in candidates_for(CASES[row], peers, quick=quick)}

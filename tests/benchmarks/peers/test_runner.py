@@ -11,6 +11,8 @@ from benchmarks.peers.cases import CASES
 from benchmarks.peers.record import FAILED, MEASURED, MISSING, STOPPED, CaseRecord, Result
 from benchmarks.peers.runner import Budget, Settings, measure
 
+pytestmark = pytest.mark.slow
+
 ROW = CASES["swin-t-224-b1"]
 
 

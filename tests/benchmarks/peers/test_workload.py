@@ -15,6 +15,8 @@ from benchmarks.peers.worker import Worker
 from benchmarks.peers.workload import Inference, TrainingStep, workload_of
 from swinkit.errors import EnvironmentProblem
 
+pytestmark = pytest.mark.slow
+
 V1 = Case(variant="swin-pico", size=(32, 32), batch=2)
 V2 = Case(variant="swinv2-pico", size=(32, 32), batch=2)
 AGREED = 1e-5
