@@ -10,14 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from swinkit.data.augment import augmented, crop_of, erased, jittered, shifted
+from swinkit.data.augment import augment, erase, jitter, random_box, shift
 from swinkit.data.preprocess import Preprocess
 from swinkit.data.rng import draws
+from swinkit.data.sample import Sample
 from swinkit.errors import UsageError
 from swinkit.settings.augmentation import Augmentation
 
 DRAWN = 400
 NOTHING = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0}
+
+
+def augmented_image(image, *settings):
+    """The image alone."""
+    return augment(Sample("", image, {}), *settings).image
+
+
+def shifted(image, *settings):
+    """The image alone."""
+    return shift(Sample("", image, {}), *settings).image
 
 
 def picture(height=12, width=16):
@@ -37,7 +48,7 @@ def test_streams_for_different_purposes_are_unrelated_and_uniform():
 
 def test_without_any_augmentation_a_picture_is_as_in_evaluation():
     fit, image = Preprocess(crop=(8, 8), resize=9), picture()
-    assert torch.equal(augmented(image, Augmentation(**NOTHING), fit, random.Random(0)), fit.fit(image))
+    assert torch.equal(augmented_image(image, Augmentation(**NOTHING), fit, random.Random(0)), fit.fit(image))
 
 
 @given(seed=st.integers(0, 100), most=st.integers(1, 5))
@@ -60,7 +71,7 @@ def test_shifts_reach_all_places_alike():
 def test_half_of_the_pictures_are_mirrored():
     fit, image, stream = Preprocess(crop=(4, 4), resize=4), picture(4, 4), random.Random(0)
     settings = Augmentation(**{**NOTHING, "flip": 0.5})
-    results = [augmented(image, settings, fit, stream) for _ in range(1000)]
+    results = [augmented_image(image, settings, fit, stream) for _ in range(1000)]
     mirrored = sum(torch.equal(result, image.flip(-1)) for result in results)
     assert 450 < mirrored < 550
     assert mirrored + sum(torch.equal(result, image) for result in results) == 1000
@@ -69,7 +80,7 @@ def test_half_of_the_pictures_are_mirrored():
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000), low=st.floats(0.01, 1))
 def test_a_random_crop_lies_inside_the_picture(height, width, seed, low):
     image = torch.empty(3, height, width, dtype=torch.uint8)
-    top, left, h, w = crop_of(image, (low, 1), (3 / 4, 4 / 3), random.Random(seed))
+    top, left, h, w = random_box(image, (low, 1), (3 / 4, 4 / 3), random.Random(seed))
     assert 0 <= top <= top + h <= height
     assert 0 <= left <= left + w <= width
     assert min(h, w) > 0 or min(height, width) == 0
@@ -86,7 +97,7 @@ def test_random_crops_are_distributed_as_in(library, size):
     random.seed(0)
     image, stream = torch.empty(3, *size, dtype=torch.uint8), random.Random(0)
     whole = Image.new("L", size[::-1])
-    ours = [crop_of(image, (0.08, 1), (3 / 4, 4 / 3), stream) for _ in range(3000)]
+    ours = [random_box(image, (0.08, 1), (3 / 4, 4 / 3), stream) for _ in range(3000)]
     theirs = [theirs_of.get_params(whole, [0.08, 1.0], [3 / 4, 4 / 3]) for _ in range(3000)]
     for measure in (
         lambda top, left, h, w: h * w / math.prod(size),
@@ -101,7 +112,7 @@ def test_random_crops_are_distributed_as_in(library, size):
 def test_a_random_crop_of_the_whole_picture_is_the_resized_picture():
     fit, image = Preprocess(crop=(8, 8), resize=None), picture(16, 16)
     settings = Augmentation(**{**NOTHING, "scale": (1.0, 1.0), "ratio": (1.0, 1.0)})
-    assert torch.equal(augmented(image, settings, fit, random.Random(0)), fit.fit(image))
+    assert torch.equal(augmented_image(image, settings, fit, random.Random(0)), fit.fit(image))
 
 
 def test_colours_are_jittered_as_torchvision_would_with_the_same_factors_in_any_order():
@@ -109,7 +120,7 @@ def test_colours_are_jittered_as_torchvision_would_with_the_same_factors_in_any_
 
     image, found = picture(), []
     for seed in range(20):
-        changed, stream = jittered(image, 0.4, random.Random(seed)), random.Random(seed)
+        changed, stream = jitter(image, 0.4, random.Random(seed)), random.Random(seed)
         order = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation]
         stream.shuffle(order)
         expected = image
@@ -128,13 +139,13 @@ def test_colours_are_distributed_as_timm_jitters_them(strength):
 
     image, stream = photograph(), random.Random(0)
     settings = {"color_jitter": strength, "auto_augment": None, "interpolation": "bilinear"}
-    jitter = next(
+    timms = next(
         each
         for each in create_transform(32, is_training=True, **settings).transforms
         if isinstance(each, ColorJitter)
     )
-    ours = [moments(jittered(tensor_of(image), strength, stream)) for _ in range(3 * DRAWN)]
-    theirs = [moments(tensor_of(jitter(image))) for _ in range(3 * DRAWN)]
+    ours = [moments(jitter(tensor_of(image), strength, stream)) for _ in range(3 * DRAWN)]
+    theirs = [moments(tensor_of(timms(image))) for _ in range(3 * DRAWN)]
     assert_alike(ours, theirs)
 
 
@@ -160,8 +171,8 @@ def test_whole_pictures_are_distributed_as_timms(ours, theirs):
     transform = create_transform(32, is_training=True, interpolation="bicubic", re_mode="pixel", **theirs)
     found = [[], []]
     for _ in range(DRAWN):
-        pixels = fit.normalise(augmented(tensor_of(image), settings, fit, stream))
-        found[0].append(moments(erased(pixels, settings.erase, stream)))
+        pixels = fit.normalise(augmented_image(tensor_of(image), settings, fit, stream))
+        found[0].append(moments(erase(pixels, settings.erase, stream)))
         found[1].append(moments(transform(image)))
     assert_alike(*found)
 
@@ -217,7 +228,7 @@ def test_erasing_is_distributed_as_timms():
     stream, blank = random.Random(0), torch.full((3, 24, 32), 9.0)
     boxes = [[], []]
     for _ in range(4000):
-        for found, pixels in zip(boxes, (erased(blank, 0.25, stream), theirs(blank.clone())), strict=True):
+        for found, pixels in zip(boxes, (erase(blank, 0.25, stream), theirs(blank.clone())), strict=True):
             rows, columns = (pixels[0] != 9).nonzero(as_tuple=True)
             if len(rows):
                 found.append((int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1))
@@ -230,7 +241,7 @@ def test_erasing_is_distributed_as_timms():
 
 def test_what_is_erased_becomes_noise_of_mean_0_and_variance_1():
     stream, blank = random.Random(0), torch.full((3, 64, 64), 9.0)
-    noise = torch.cat([x[x != 9] for x in (erased(blank, 1.0, stream) for _ in range(50))])
+    noise = torch.cat([x[x != 9] for x in (erase(blank, 1.0, stream) for _ in range(50))])
     assert abs(noise.mean()) < 0.02
     assert abs(noise.var() - 1) < 0.03
 

@@ -6,10 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.augment import augmented
+from swinkit.data.augment import augment
 from swinkit.data.find_dataset import find_inputs
+from swinkit.data.fitting import middles
 from swinkit.data.images import ImageError
-from swinkit.data.preprocess import Preprocess, middles
+from swinkit.data.preprocess import Preprocess
+from swinkit.data.sample import Sample
 from swinkit.errors import DataError
 from swinkit.settings.augmentation import Augmentation
 
@@ -90,7 +92,7 @@ def test_in_training_any_frame_of_each_part_is_taken_and_all_are_cut_alike(root)
     plain = Augmentation(scale=(0.3, 1.0), operations=0, erase=0, mixup=0, cutmix=0)
     taken = set()
     for seed in range(50):
-        made = augmented(clip, plain, WANTED, random.Random(seed))
+        made = augment(Sample("", clip, {}), plain, WANTED, random.Random(seed)).image
         assert made.shape == (3, 4, 8, 8)
         assert all(torch.equal(made[2, 0], made[2, i]) for i in range(4))
         frames = made[0, :, 0, 0].tolist()

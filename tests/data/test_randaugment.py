@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.randaugment import OPERATIONS, Drawn, changed, coarse, rand_augmented
+from swinkit.data.randaugment import OPERATIONS, Style, apply_operation, posterise, rand_augment
+from swinkit.data.sample import Sample
 
 FILL = (124, 116, 104)
 TWINS = {
@@ -68,13 +69,14 @@ def test_an_operation_gives_timms_pixels(name, magnitude, negative, image, monke
 
     monkeypatch.setattr(timm_augment.random, "random", lambda: 0.9 if negative else 0.1)
     theirs = timm_augment.AugmentOp(TWINS[name], prob=1.0, magnitude=magnitude, hparams=HPARAMS)(image)
-    ours = changed(name, image, magnitude / 10, Chosen(0.1 if negative else 0.9), Drawn("bicubic", FILL))
+    stream, style = Chosen(0.1 if negative else 0.9), Style("bicubic", FILL)
+    ours, _ = apply_operation(name, image, magnitude / 10, stream, style)
     assert ours.tobytes() == theirs.tobytes()
 
 
 def test_no_bits_leave_black(image):
-    assert coarse(image, 0).getextrema() == ((0, 0),) * 3
-    assert coarse(image, 8).tobytes() == image.tobytes()
+    assert posterise(image, 0).getextrema() == ((0, 0),) * 3
+    assert posterise(image, 8).tobytes() == image.tobytes()
 
 
 def test_pictures_are_distributed_as_timms(image):
@@ -90,10 +92,10 @@ def test_pictures_are_distributed_as_timms(image):
     pixels = (
         torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(20, 24, 3).permute(2, 0, 1)
     )
-    stream, drawn = random.Random(0), Drawn("bicubic", FILL)
+    stream, style = random.Random(0), Style("bicubic", FILL)
     found = [[], []]
     for _ in range(3000):
-        ours = rand_augmented(pixels, 2, 9.0, 0.5, stream, drawn)
+        ours = rand_augment(Sample("", pixels, {}), 2, 9.0, 0.5, stream, style).image
         found[0].append(ours.permute(1, 2, 0).contiguous().numpy().tobytes())
         found[1].append(theirs(image).tobytes())
     whole = image.tobytes()
@@ -113,12 +115,12 @@ def test_pictures_are_distributed_as_timms(image):
 def test_operations_are_chosen_alike_and_half_of_them_done(image, monkeypatch):
     called = []
     monkeypatch.setattr(
-        "swinkit.data.randaugment.changed", lambda name, image, *_: called.append(name) or image
+        "swinkit.data.randaugment.apply_operation", lambda name, image, *_: called.append(name) or (image, {})
     )
-    pixels = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    sample = Sample("", torch.zeros(3, 4, 4, dtype=torch.uint8), {})
     stream = random.Random(0)
     for _ in range(3000):
-        rand_augmented(pixels, 2, 9.0, 0.5, stream, Drawn("bicubic", FILL))
+        rand_augment(sample, 2, 9.0, 0.5, stream, Style("bicubic", FILL))
     counts = [called.count(name) for name in OPERATIONS]
     assert 2850 < sum(counts) < 3150
     assert min(counts) > 150
@@ -131,14 +133,9 @@ def test_operations_are_chosen_alike_and_half_of_them_done(image, monkeypatch):
 def test_magnitudes_are_held_to_their_range(magnitude, spread, expected, monkeypatch):
     levels = []
     monkeypatch.setattr(
-        "swinkit.data.randaugment.changed", lambda name, image, level, *_: levels.append(level) or image
+        "swinkit.data.randaugment.apply_operation",
+        lambda name, image, level, *_: levels.append(level) or (image, {}),
     )
-    rand_augmented(
-        torch.zeros(3, 4, 4, dtype=torch.uint8),
-        9,
-        magnitude,
-        spread,
-        random.Random(0),
-        Drawn("bilinear", FILL),
-    )
+    sample = Sample("", torch.zeros(3, 4, 4, dtype=torch.uint8), {})
+    rand_augment(sample, 9, magnitude, spread, random.Random(0), Style("bilinear", FILL))
     assert set(levels) == {expected}

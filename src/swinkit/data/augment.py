@@ -1,14 +1,15 @@
-"""What training does to pictures, one at a time; what it does to batches of them is in `data.mixing`.
+"""Augmentation of single samples; `data.mixup` mixes whole batches.
 
-What is done is torchvision's, by the kernels of its transforms v2; what is drawn is ours. Its transforms draw
-from torch's global generator, so that a picture would depend on what the same process had read before; here
-every draw comes from the stream of a sample, and never from the order in which samples are read.
+The kernels are those of torchvision's transforms v2, the random numbers are ours: its transforms draw from
+torch's global generator, so that a sample would depend on what the same process had read before. Here every
+draw comes from the stream of the sample.
 
-Shapes: h, w pixels before, H, W after.
+Shapes: C channels, *P size in pixels, h, w before, H, W after.
 """
 
 import math
 import random
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,67 +18,65 @@ from torchvision.transforms.v2 import functional as F
 
 from ..settings.augmentation import ImageAugmentation
 from .preprocess import Preprocess
-from .randaugment import Drawn, rand_augmented
+from .randaugment import Style, rand_augment
 from .rng import generator
+from .sample import Sample
+from .transform import warp_sample
 
-PLANE = 2  # axes that are cut and turned; a clip has one before them
+PLANE = 2  # axes of an image; a clip has one before them
 ATTEMPTS = 10  # at a rectangle that fits
 ERASED_AREA = (0.02, 1 / 3)  # of the picture
 ERASED_RATIO = (0.3, 1 / 0.3)  # height by width
 
 
-def augmented(image: Tensor, settings: ImageAugmentation, fit: Preprocess, stream: random.Random) -> Tensor:
-    """(C, h, w) -> (C, H, W), or of a clip: cut out, mirrored, and changed in colour or by RandAugment.
+def augment(sample: Sample, settings: ImageAugmentation, fit: Preprocess, stream: random.Random) -> Sample:
+    """Crop, mirror, and change the colours or apply RandAugment: image (C, *P) -> (C, *crop).
 
-    All frames of a clip alike, but for which are taken: of each part of it, any.
+    All frames of a clip are changed alike; one frame at random is taken of each of t equal parts.
     """
-    interpolation = InterpolationMode(fit.interpolation)
     if len(fit.crop) > PLANE:
-        image = image[:, some_of_each_part(image.shape[1], fit.crop[0], stream)]
+        frames = random_frames(sample.image.shape[1], fit.crop[0], stream)
+        sample = replace(sample, image=sample.image[:, frames])
     if settings.scale is None:
-        image = shifted(fit.fit(image), settings.shift, stream)
+        sample = shift(fit.fit_sample(sample)[0], settings.shift, stream)
     else:
-        top, left, height, width = crop_of(image, settings.scale, settings.ratio, stream)
-        image = F.resized_crop(
-            image,
-            top,
-            left,
-            height,
-            width,
-            list(fit.crop[-PLANE:]),
-            interpolation=interpolation,
-            antialias=True,
+        box = random_box(sample.image, settings.scale, settings.ratio, stream)
+        size, how = list(fit.crop[-PLANE:]), InterpolationMode(fit.interpolation)
+        sample = warp_sample(
+            sample, lambda x, _: F.resized_crop(x, *box, size, interpolation=how, antialias=True)
         )
     if stream.random() < settings.flip:
-        image = F.horizontal_flip(image)
+        sample = warp_sample(sample, lambda x, _: F.horizontal_flip(x))
     if settings.operations:
         grey = tuple(round(255 * mean) for mean in fit.mean)
-        drawn = Drawn(fit.interpolation, (grey[0], grey[1], grey[2]))
+        style = Style(fit.interpolation, (grey[0], grey[1], grey[2]))
         amounts = settings.operations, settings.magnitude, settings.magnitude_std
-        image = rand_augmented(image, *amounts, stream, drawn)
-    return jittered(image, settings.colour, stream) if settings.colour else image
+        sample = rand_augment(sample, *amounts, stream, style)
+    if settings.colour:
+        sample = replace(sample, image=jitter(sample.image, settings.colour, stream))
+    return sample
 
 
-def some_of_each_part(frames: int, count: int, stream: random.Random) -> list[int]:
-    """Of `count` equal parts of a clip, one frame each, whichever (Wang et al. 2016, section 3.1)."""
+def random_frames(frames: int, count: int, stream: random.Random) -> list[int]:
+    """Return one frame of each of `count` equal parts of a clip (Wang et al. 2016, section 3.1)."""
     return [int((i + stream.random()) * frames / count) for i in range(count)]
 
 
-def shifted(image: Tensor, most: int, stream: random.Random) -> Tensor:
-    """(..., H, W) moved by up to `most` pixels each way, zeros moving in."""
+def shift(sample: Sample, most: int, stream: random.Random) -> Sample:
+    """Move a sample by up to `most` pixels each way; black moves in."""
     if not most:
-        return image
-    height, width = image.shape[-PLANE:]
+        return sample
+    height, width = sample.image.shape[-PLANE:]
     top, left = stream.randrange(2 * most + 1), stream.randrange(2 * most + 1)
-    return F.crop(F.pad(image, [most]), top, left, height, width)
+    return warp_sample(sample, lambda x, fill: F.crop(F.pad(x, [most], fill=fill), top, left, height, width))
 
 
-def crop_of(
+def random_box(
     image: Tensor, scale: tuple[float, float], ratio: tuple[float, float], stream: random.Random
 ) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a rectangle (Szegedy et al. 2015), of a random area and shape.
+    """Return top, left, height and width of a rectangle of random area and shape (Szegedy et al. 2015).
 
-    Where none of ten fits, it is the largest in the middle whose shape is allowed.
+    If none of ten fits into the image, return the largest in the middle whose shape is allowed.
     """
     height, width = image.shape[-PLANE:]
     for _ in range(ATTEMPTS):
@@ -91,8 +90,8 @@ def crop_of(
     return (height - h) // 2, (width - w) // 2, h, w
 
 
-def jittered(image: Tensor, strength: float, stream: random.Random) -> Tensor:
-    """(3, H, W) uint8, its brightness, contrast and saturation changed, in random order."""
+def jitter(image: Tensor, strength: float, stream: random.Random) -> Tensor:
+    """Change brightness, contrast and saturation of (3, H, W) uint8, in random order."""
     changes = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation]
     stream.shuffle(changes)
     for change in changes:
@@ -100,10 +99,10 @@ def jittered(image: Tensor, strength: float, stream: random.Random) -> Tensor:
     return image
 
 
-def erased(pixels: Tensor, probability: float, stream: random.Random) -> Tensor:
-    """(3, H, W) normalised -> the same; a rectangle may become noise of mean 0 and variance 1.
+def erase(pixels: Tensor, probability: float, stream: random.Random) -> Tensor:
+    """Fill a rectangle of (3, H, W), normalised, with noise of mean 0 and variance 1.
 
-    Random erasing (Zhong et al. 2020).
+    This is random erasing (Zhong et al. 2020).
     """
     if stream.random() >= probability:
         return pixels

@@ -5,6 +5,7 @@ Shapes: N samples, M micro-batches of an epoch.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from torch import Tensor
@@ -63,6 +64,11 @@ class Loader(Generic[Batch]):
         self.samples, self.seed, self.size, self.pixels = samples, seed, micro_batch, pixels
         self.sampler = Shuffled(len(samples)) if sampler is None else sampler
         if not len(self):
+            if len(samples) >= micro_batch:
+                raise DataError(
+                    f"{samples.root}: the {len(samples)} pictures in {samples.split} fill no batch of "
+                    f"{micro_batch} of one kind; add pictures, or choose a smaller batch"
+                )
             raise DataError(
                 f"{samples.root}: {len(samples)} pictures in {samples.split} are fewer than one batch "
                 f"of {micro_batch}; add pictures, or choose a smaller batch"
@@ -77,14 +83,14 @@ class Loader(Generic[Batch]):
         return self.sampler.length(self.size) // self.size
 
     def order(self, epoch: int) -> Tensor:
-        """Return the indices of the samples of an epoch, in order."""
+        """Return the entries of an epoch, in order, as the sampler numbers them."""
         if epoch not in self.orders:
             self.orders = {epoch: self.sampler.order(self.seed, epoch, self.size)}
         return self.orders[epoch]
 
     def indices(self, epoch: int, number: int) -> list[int]:
         """Return the indices of the samples of one micro-batch."""
-        return slice_of(self.order(epoch), self.size, number)
+        return [entry % len(self.samples) for entry in slice_of(self.order(epoch), self.size, number)]
 
     def micro_batches(
         self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
@@ -174,14 +180,18 @@ class MakeTrainingBatch(Generic[Batch]):
         self.samples, self.cache, self.prepare, self.seed = samples, cache, prepare, seed
 
     def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[Bad]]:
-        """Make the batch of (epoch, indices)."""
-        epoch, indices = request
+        """Make the batch of (epoch, entries)."""
+        epoch, entries = request
         bad: list[Bad] = []
-        samples = (
-            read_or_replace(self.samples, i, self.cache.read, seed=self.seed, epoch=epoch, bad=bad)
-            for i in indices
-        )
-        return self.prepare(samples, epoch), bad
+
+        def read(entry: int) -> Sample:
+            repeat, index = divmod(entry, len(self.samples))
+            sample = read_or_replace(
+                self.samples, index, self.cache.read, seed=self.seed, epoch=epoch, bad=bad
+            )
+            return replace(sample, repeat=repeat) if repeat else sample
+
+        return self.prepare(map(read, entries), epoch), bad
 
 
 class MakeEvaluationBatch(Generic[Batch]):
@@ -196,5 +206,5 @@ class MakeEvaluationBatch(Generic[Batch]):
 
 
 def slice_of(order: Tensor, size: int, number: int) -> list[int]:
-    """Return the indices of one micro-batch."""
+    """Return the entries of one micro-batch."""
     return order[number * size : (number + 1) * size].tolist()

@@ -1,32 +1,98 @@
-"""From a decoded picture or clip to the pixels a model takes: resize, crop, normalise.
+"""From a decoded image or clip to the pixels a model takes: resize, crop, normalise.
 
-A fact of the weights, saved with them.
+A fact of the weights, saved with them as `preprocess.json`.
 
-Shapes: C channels, t frames, h, w pixels.
+Shapes: C channels, *P size in pixels.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.spec import Size
 from ..errors import DataError, UsageError, require
+from .fitting import (
+    FitWithin,
+    Interpolation,
+    Part,
+    ResizeCrop,
+    SampleFrames,
+    Squeeze,
+    fit_parts,
+    is_numbers,
+)
 from .normalisation import MEAN, STD
+from .placement import Placement
+from .sample import Sample
 
-Interpolation = Literal["bicubic", "bilinear"]
-LONGEST = 16  # times the shorter side is resized at most: what lies beyond is cut off afterwards anyway
+FILE = "preprocess.json"
+PARTS: dict[str, type[Any]] = {
+    "resize_crop": ResizeCrop,
+    "squeeze": Squeeze,
+    "fit_within": FitWithin,
+    "sample_frames": SampleFrames,
+}
+
+
+class Normalisation:
+    """Shifts and scales channels by the `mean` and `std` of each, both in [0, 1]."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def require_channels(self) -> None:
+        """Raise UsageError unless mean and std have a usable number for each channel."""
+        count = len(self.mean) if isinstance(self.mean, tuple) else 0
+        each = count > 0 and is_numbers(self.mean, (int, float), count)
+        require(
+            each, "mean", self.mean, "a number for each channel, such as of red, green and blue in [0, 1]"
+        )
+        spread = is_numbers(self.std, (int, float), count) and min(self.std) > 0
+        require(spread, "std", self.std, f"above 0 for each of {count} channels")
+
+    @property
+    def axes(self) -> int:
+        """Number of axes of P: 2 of images, 3 of clips and volumes."""
+        raise NotImplementedError
+
+    @property
+    def channels(self) -> int:
+        """Number of channels, C."""
+        return len(self.mean)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Normalise images (..., C, *P), uint8 or floats with 1 the brightest, to float32.
+
+        Over the training images the result has mean 0 and variance 1.
+        """
+        mean, std = self.by_channel(images)
+        shares = images if images.is_floating_point() else images.float() / 255
+        return (shares - mean) / std
+
+    def as_images(self, pixels: Tensor) -> Tensor:
+        """Undo `normalise`: return the nearest colours that can be shown, uint8."""
+        mean, std = self.by_channel(pixels)
+        return ((pixels * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def by_channel(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and std, each (C, 1, ...), on the device of `images`."""
+        shape = (-1, *[1] * self.axes)
+        mean, std = (
+            torch.tensor(values, device=images.device).view(shape) for values in (self.mean, self.std)
+        )
+        return mean, std
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preprocess:
-    """How a model wants its pictures, or clips.
+class Preprocess(Normalisation):
+    """How a model that answers once for a whole image or clip wants its inputs.
 
-    The shorter side is resized to `resize` pixels, then the middle `crop` (h, w) is cut out; with
-    `resize` None the whole picture is squeezed into `crop`. Of a clip, whose `crop` is (t, h, w), t frames at
-    equal distances are taken, each the middle of its part. Mean and std are of each channel in [0, 1].
+    The shorter side is resized to `resize` pixels, then the middle `crop` (h, w) is cut out; with `resize`
+    None the whole image is resized to `crop`, whatever its shape. For a clip `crop` is (t, h, w), and t
+    frames are taken at equal distances, each the middle one of its part.
 
     Raises:
         UsageError: a field has a wrong type or value.
@@ -50,61 +116,39 @@ class Preprocess:
         names = get_args(Interpolation)
         known = self.interpolation in names
         require(known, "interpolation", self.interpolation, " or ".join(map(repr, names)))
-        count = len(self.mean) if isinstance(self.mean, tuple) else 0
-        each = count > 0 and is_numbers(self.mean, (int, float), count)
-        require(
-            each, "mean", self.mean, "a number for each channel, such as of red, green and blue in [0, 1]"
-        )
-        spread = is_numbers(self.std, (int, float), count) and min(self.std) > 0
-        require(spread, "std", self.std, f"above 0 for each of {count} channels")
+        self.require_channels()
         first = is_numbers((self.version,), int, 1) and self.version == 1
         require(first, "version", self.version, "1, all that this swinkit reads")
 
     @property
-    def channels(self) -> int:
-        """C."""
-        return len(self.mean)
+    def axes(self) -> int:
+        """Number of axes: 2 of images, 3 of clips and volumes."""
+        return len(self.crop)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The steps in order, without the normalisation."""
+        *frames, height, width = self.crop
+        of_clip = tuple(SampleFrames(count=count) for count in frames)
+        if self.resize is None:
+            return (*of_clip, Squeeze(size=(height, width), interpolation=self.interpolation))
+        fit = ResizeCrop(resize=self.resize, crop=(height, width), interpolation=self.interpolation)
+        return (*of_clip, fit)
+
+    def fit_sample(self, sample: Sample) -> tuple[Sample, Placement]:
+        """Fit image and target, and say where the result lies in the image."""
+        return fit_parts(self.parts, sample)
 
     def fit(self, image: Tensor) -> Tensor:
-        """(C, h, w) or (C, t, h, w) -> (C, *crop) of the same type, antialiased."""
-        *frames, height, width = self.crop
-        if frames:
-            image = image[:, middles(image.shape[1], *frames)]
-        if self.resize is None:
-            return resized(image, (height, width), self.interpolation)
-        shorter = min(image.shape[-2:])
-        image = center_crop(image, *(min(side, shorter * LONGEST) for side in image.shape[-2:]))
-        sides = (self.resize * side // shorter for side in image.shape[-2:])
-        return center_crop(resized(image, tuple(sides), self.interpolation), height, width)
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """(..., C, *crop) uint8, or floats of which 1 is brightest -> float32, of zero mean and unit spread.
-
-        Over the training images, that is.
-        """
-        mean, std = self.by_channel(images)
-        shares = images if images.is_floating_point() else images.float() / 255
-        return (shares - mean) / std
-
-    def as_images(self, pixels: Tensor) -> Tensor:
-        """(..., C, *crop) normalised -> uint8, the nearest colours that can be shown. Undoes `normalise`."""
-        mean, std = self.by_channel(pixels)
-        return ((pixels * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
-
-    def by_channel(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and std, each (C, 1, ...), on the device of these."""
-        shape = (-1, *(1 for _ in self.crop))
-        mean, std = (
-            torch.tensor(values, device=images.device).view(shape) for values in (self.mean, self.std)
-        )
-        return mean, std
+        """Resize and crop (C, h, w) or (C, t, h, w) to (C, *crop) of the same type, antialiased."""
+        return self.fit_sample(Sample("", image, {}))[0].image
 
     def __call__(self, image: Tensor) -> Tensor:
-        """(C, *P) -> (C, *crop) float32, ready for the model."""
+        """Return (C, *P) as the model wants it: (C, *crop) float32."""
         return self.normalise(self.fit(image))
 
     def to_json(self) -> dict[str, Any]:
-        """As saved in `preprocess.json`."""
+        """Return the content of `preprocess.json`, version 1."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
     @classmethod
@@ -114,54 +158,96 @@ class Preprocess:
         Raises:
             DataError: a field is missing, unknown or wrong, or the file is of a later version.
         """
-        if not isinstance(values, dict):
-            raise DataError(f"preprocess.json: expected an object of fields, got {type(values).__name__}")
-        if values.get("version") != 1:
-            raise DataError(f"preprocess.json: version {values.get('version')!r}; this swinkit reads 1")
-        known = {field.name for field in fields(cls)}
-        wrong = [f"{key!r} is missing" for key in sorted(known - set(values))]
-        wrong += [f"{key!r} is not known" for key in sorted(set(values) - known)]
-        if wrong:
-            raise DataError(f"preprocess.json: {', '.join(wrong)}")
-        arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        try:
-            return cls(**arguments)
-        except UsageError as error:
-            raise DataError(f"preprocess.json: {error}") from None
+        return construct(cls, require_version(values, 1), FILE)
 
 
-def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
-    """(..., h, w), with at least one axis before -> (..., *size) of the same type, antialiased.
+@dataclass(frozen=True, kw_only=True)
+class Pipeline(Normalisation):
+    """How a model for dense tasks wants its inputs: any parts, in order, then normalised.
 
-    As torchvision's `resize`, for which a prediction would wait: it takes longer than torch to import. To the
-    pixel, but for bilinear bytes on processors without AVX2, where torchvision takes the way through floats
-    and this gives the same bytes as on every other processor.
+    Raises:
+        UsageError: a field has a wrong type or value.
     """
-    if image.shape[-2:] == size:
-        return image
-    pixels = image.reshape(-1, *image.shape[-3:])
-    # Of other types, and of bytes on a GPU, torch makes none.
-    if image.dtype not in (torch.float32, torch.float64) and (image.dtype != torch.uint8 or not image.is_cpu):
-        pixels = pixels.float()
-    pixels = F.interpolate(pixels, size, mode=interpolation, antialias=True)
-    if pixels.is_floating_point() and not image.is_floating_point():
-        ends = torch.iinfo(image.dtype)
-        pixels = pixels.round().clamp(ends.min, ends.max)  # bicubic curves overshoot
-    return pixels.to(image.dtype).reshape(*image.shape[:-2], *size)
+
+    parts: tuple[Part, ...]
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+    def __post_init__(self) -> None:
+        """Refuse what could not have been meant."""
+        known = isinstance(self.parts, tuple) and all(type(part) in PARTS.values() for part in self.parts)
+        require(
+            known, "parts", self.parts, f"a tuple of {', '.join(each.__name__ for each in PARTS.values())}"
+        )
+        self.require_channels()
+
+    @property
+    def axes(self) -> int:
+        """Number of axes: 3 where frames are taken, else 2."""
+        return 3 if any(isinstance(part, SampleFrames) for part in self.parts) else 2
+
+    def fit_sample(self, sample: Sample) -> tuple[Sample, Placement]:
+        """Fit image and target, and say where the result lies in the image."""
+        return fit_parts(self.parts, sample)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `preprocess.json`, version 2."""
+        names = {kind: name for name, kind in PARTS.items()}
+        parts: list[Any] = [{"part": names[type(part)], **vars(part)} for part in self.parts]
+        plain = [{k: list(v) if isinstance(v, tuple) else v for k, v in part.items()} for part in parts]
+        return {"version": 2, "parts": plain, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, values: object) -> "Pipeline":
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: a part or a field is missing, unknown or wrong, or the file is of another version.
+        """
+        stated = {name: value for name, value in require_version(values, 2).items() if name != "version"}
+        if isinstance(stated.get("parts"), list):
+            stated["parts"] = tuple(map(read_part, stated["parts"]))
+        return construct(cls, stated, FILE)
 
 
-def center_crop(image: Tensor, height: int, width: int) -> Tensor:
-    """(..., h, w) -> (..., height, width), of which neither is larger."""
-    top, left = (round((side - cut) / 2) for side, cut in zip(image.shape[-2:], (height, width), strict=True))
-    return image[..., top : top + height, left : left + width]
+def read_part(values: object) -> Part:
+    """Return the part that an object of a `preprocess.json` describes.
+
+    Raises:
+        DataError: it is unknown, or a field is missing, unknown or wrong.
+    """
+    fields_of = dict(values) if isinstance(values, Mapping) else {}
+    name = fields_of.pop("part", None)
+    if not isinstance(name, str) or name not in PARTS:
+        raise DataError(f"{FILE}: unknown part {name!r}; expected one of {', '.join(PARTS)}")
+    return construct(PARTS[name], fields_of, f"{FILE}: part {name!r}")
 
 
-def middles(frames: int, count: int) -> list[int]:
-    """Of `count` equal parts of a clip, the frame in the middle of each."""
-    return [(2 * i + 1) * frames // (2 * count) for i in range(count)]
+def require_version(values: object, version: int) -> Mapping[str, Any]:
+    """Return `values` if they are fields of this version of the file.
+
+    Raises:
+        DataError: they are not.
+    """
+    if not isinstance(values, dict):
+        raise DataError(f"{FILE}: expected an object of fields, got {type(values).__name__}")
+    if values.get("version") != version:
+        raise DataError(f"{FILE}: version {values.get('version')!r}; this swinkit reads {version}")
+    return values
 
 
-def is_numbers(values: Any, kind: type | tuple[type, ...], count: int) -> bool:
-    """Whether this is a tuple of `count` numbers of `kind`; True, False, NaN and infinity are none."""
-    right = isinstance(values, tuple) and len(values) == count
-    return right and all(isinstance(v, kind) and not isinstance(v, bool) and abs(v) < 2**31 for v in values)
+def construct(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
+    """Return a dataclass made of fields that were read.
+
+    Raises:
+        DataError: a field is missing, unknown or wrong.
+    """
+    known = {field.name for field in fields(kind)}
+    wrong = [f"{key!r} is missing" for key in sorted(known - set(values))]
+    wrong += [f"{key!r} is not known" for key in sorted(set(values) - known)]
+    if wrong:
+        raise DataError(f"{where}: {', '.join(wrong)}")
+    try:
+        return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    except UsageError as error:
+        raise DataError(f"{where}: {error}") from None

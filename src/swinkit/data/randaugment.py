@@ -1,21 +1,26 @@
 """RandAugment (Cubuk et al. 2020) in the variant with which the papers train, "rand-m9-mstd0.5-inc1" by name.
 
-Fifteen operations, each harder with a larger magnitude in [0, 10]; their ranges are those of timm, which the
-published recipes call. What each does is torchvision's, on Pillow's pictures, where it gives timm's pixels.
+Fifteen operations, each stronger with a larger magnitude in [0, 10]; their ranges are those of timm, which
+the published recipes call. torchvision performs them on Pillow's images, which gives timm's pixels.
 """
 
 import math
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
+from ..core.spec import Size
 from ..settings.augmentation import LARGEST
-from .preprocess import Interpolation
+from .fitting import Interpolation
+from .sample import Sample
+from .transform import Warp, warp_target
 
 F: Any = functional  # typed for tensors alone, though it takes Pillow's pictures, too
 
@@ -50,49 +55,66 @@ OPERATIONS = (
 )
 
 
-class Drawn:
-    """How a transformed picture is drawn: between pixels, and where there are none."""
+@dataclass(frozen=True)
+class Style:
+    """How an image is drawn after it moved: interpolation between pixels, and the colour of new ones."""
 
-    def __init__(self, interpolation: Interpolation, fill: tuple[int, int, int]):
-        self.how = {"interpolation": InterpolationMode(interpolation), "fill": list(fill)}
-
-    def slanted(self, image: Image.Image, x: float, y: float) -> Image.Image:
-        """Sheared about its corner: x pixels aside per pixel down, y pixels down per pixel aside."""
-        angles = [math.degrees(math.atan(each)) for each in (x, y)]
-        return F.affine(image, 0, [0, 0], 1, angles, center=[0, 0], **self.how)
-
-    def slid(self, image: Image.Image, x: float, y: float) -> Image.Image:
-        """Moved by so many pixels."""
-        return F.affine(image, 0, [x, y], 1, [0, 0], **self.how)
-
-    def turned(self, image: Image.Image, degrees: float) -> Image.Image:
-        """Counter-clockwise about the middle."""
-        return F.rotate(image, degrees, **self.how)
+    interpolation: Interpolation
+    fill: tuple[int, int, int]
 
 
 def either_way(amount: float, stream: random.Random) -> float:
-    """The amount or its opposite."""
+    """Return the amount or its opposite, each with probability 1/2."""
     return -amount if stream.random() < 0.5 else amount
 
 
 def factor(level: float, stream: random.Random) -> float:
-    """Of an enhancement; `level` in [0, 1]."""
+    """Return the factor of an enhancement; `level` in [0, 1]."""
     return max(WEAKEST, 1 + either_way(ENHANCEMENT * level, stream))
 
 
-def coarse(image: Image.Image, bits: int) -> Image.Image:
-    """Only the upper bits of each grey; 0 leave black, which torchvision refuses."""
+def posterise(image: Image.Image, bits: int) -> Image.Image:
+    """Keep only the upper bits of each grey; 0 bits leave black, which torchvision refuses."""
     return F.posterize(image, bits) if bits else Image.new("RGB", image.size)
 
 
-def darker_half_raised(image: Image.Image, amount: int) -> Image.Image:
-    """The greys below 128 become brighter."""
+def brighten_dark_half(image: Image.Image, amount: int) -> Image.Image:
+    """Make the greys below 128 brighter by `amount`."""
     greys = [grey + amount if grey < 128 else grey for grey in range(256)]
     return image.point([min(255, grey) for grey in greys] * 3)
 
 
-def changed(name: str, image: Image.Image, level: float, stream: random.Random, drawn: Drawn) -> Image.Image:
-    """The picture after the operation `name`; `level` in [0, 1]."""
+def warp_of(name: str, size: Size, level: float, stream: random.Random, style: Style) -> Warp | None:
+    """Return how a geometric operation moves an image of `size` (h, w); None for an operation on colours.
+
+    `level` is in [0, 1].
+    """
+    height, width = size
+    how = InterpolationMode(style.interpolation)
+    slide, shear = (0.0, 0.0), (0.0, 0.0)  # pixels; pixels aside per pixel down, and down per pixel aside
+    match name:
+        case "rotate":
+            degrees = either_way(DEGREES * level, stream)  # counter-clockwise about the middle
+            return lambda value, fill: F.rotate(value, degrees, interpolation=how, fill=fill)
+        case "shear-x":
+            shear = (either_way(SLANT * level, stream), 0.0)
+        case "shear-y":
+            shear = (0.0, either_way(SLANT * level, stream))
+        case "translate-x":
+            slide = (either_way(SLIDE * level, stream) * -width, 0.0)
+        case "translate-y":
+            slide = (0.0, either_way(SLIDE * level, stream) * -height)
+        case _:
+            return None
+    angles = [math.degrees(math.atan(each)) for each in shear]
+    centre = [0, 0] if name.startswith("shear") else None
+    return lambda value, fill: F.affine(
+        value, 0, list(slide), 1, angles, center=centre, interpolation=how, fill=fill
+    )
+
+
+def recolour(name: str, image: Image.Image, level: float, stream: random.Random) -> Image.Image:
+    """Return the image after an operation on colours; `level` in [0, 1]."""
     match name:
         case "autocontrast":
             return F.autocontrast(image)
@@ -101,39 +123,46 @@ def changed(name: str, image: Image.Image, level: float, stream: random.Random, 
         case "invert":
             return F.invert(image)
         case "posterise":
-            return coarse(image, 4 - int(4 * level))
+            return posterise(image, 4 - int(4 * level))
         case "solarise":
             return F.solarize(image, 256 - int(256 * level))
         case "solarise-add":
-            return darker_half_raised(image, int(ADDED * level))
-        case "rotate":
-            return drawn.turned(image, either_way(DEGREES * level, stream))
-        case "shear-x":
-            return drawn.slanted(image, either_way(SLANT * level, stream), 0)
-        case "shear-y":
-            return drawn.slanted(image, 0, either_way(SLANT * level, stream))
-        case "translate-x":
-            return drawn.slid(image, either_way(SLIDE * level, stream) * -image.width, 0)
-        case "translate-y":
-            return drawn.slid(image, 0, either_way(SLIDE * level, stream) * -image.height)
+            return brighten_dark_half(image, int(ADDED * level))
         case _:
             return ENHANCEMENTS[name](image, factor(level, stream))
 
 
-def rand_augmented(
-    image: Tensor, operations: int, magnitude: float, spread: float, stream: random.Random, drawn: Drawn
-) -> Tensor:
-    """(3, h, w) uint8 -> the same, after some of the operations.
+def apply_operation(
+    name: str,
+    image: Image.Image,
+    level: float,
+    stream: random.Random,
+    style: Style,
+    target: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Image.Image, Mapping[str, Any]]:
+    """Return image and target after the operation `name`; `level` in [0, 1]."""
+    warp = warp_of(name, (image.height, image.width), level, stream, style)
+    if warp is None:
+        return recolour(name, image, level, stream), target
+    return warp(image, list(style.fill)), warp_target(target, warp)
 
-    So many are chosen, with repetition, and each is done with probability 1/2, at a magnitude from a normal
-    distribution.
+
+def rand_augment(
+    sample: Sample, operations: int, magnitude: float, spread: float, stream: random.Random, style: Style
+) -> Sample:
+    """Return a sample with an image (3, h, w) uint8 after some of the operations.
+
+    `operations` are chosen, with repetition, and each is done with probability 1/2, at a magnitude from a
+    normal distribution.
     """
-    picture = None  # made when the first operation asks for it
+    picture, target = None, sample.target  # the picture is made when the first operation asks for it
     for name in stream.choices(OPERATIONS, k=operations):
         if stream.random() >= APPLIED:
             continue
         level = min(max(stream.gauss(magnitude, spread), 0), LARGEST) / LARGEST
         if picture is None:
-            picture = Image.fromarray(image.permute(1, 2, 0).numpy())
-        picture = changed(name, picture, level, stream, drawn)
-    return image if picture is None else torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+            picture = Image.fromarray(sample.image.permute(1, 2, 0).numpy())
+        picture, target = apply_operation(name, picture, level, stream, style, target)
+    if picture is None:
+        return sample
+    return replace(sample, image=torch.from_numpy(np.array(picture)).permute(2, 0, 1), target=target)

@@ -1,5 +1,6 @@
 """One item of a data set, and what a loader needs to know of all of them."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-LABEL = "label"  # the class of a whole image, in a target
+from .rng import draws
+
+LABEL, BOXES = "label", "boxes"  # of a target: class of a whole image; boxes of objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Sample:
     id: str
     image: Tensor
     target: Mapping[str, Any]
+    repeat: int = 0  # how often the epoch had it before
+
+    def draws(self, seed: int, epoch: int, purpose: str) -> random.Random:
+        """Return random numbers that follow from (seed, epoch, id) alone, other ones for each repeat."""
+        return draws(seed, epoch, self.id, purpose, *([self.repeat] if self.repeat else []))
 
 
 class Samples(Protocol):

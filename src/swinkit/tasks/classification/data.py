@@ -13,7 +13,6 @@ from torch import Tensor
 from ...data import batch
 from ...data.mixup import UNMIXED, mix_of
 from ...data.preprocess import Preprocess
-from ...data.rng import draws
 from ...data.sample import LABEL, Sample
 from ...errors import DataError
 from ...settings.augmentation import Augmentation
@@ -47,21 +46,20 @@ class PrepareTraining:
             DataError: a sample has no label.
         """
         # Imported for training alone, as torchvision takes longer than torch to import.
-        from ...data.augment import augmented, erased
+        from ...data.augment import augment, erase
 
-        ids, images, labels, streams = [], [], [], []
+        images, labels, streams, mixing = [], [], [], []
         for sample in samples:
-            stream = draws(self.seed, epoch, sample.id, "augment")
-            images.append(augmented(sample.image, self.augmentation, self.preprocess, stream))
-            ids.append(sample.id)
+            stream = sample.draws(self.seed, epoch, "augment")
+            images.append(augment(sample, self.augmentation, self.preprocess, stream).image)
             labels.append(label_of(sample))
             streams.append(stream)
+            mixing.append(sample.draws(self.seed, epoch, "mix"))
         pixels = self.preprocess.normalise(torch.stack(images))
         if self.augmentation.erase:
-            noisy = [erased(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
+            noisy = [erase(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
-        stream = draws(self.seed, epoch, ids[0], "mix")
-        mix = mix_of(self.augmentation, epoch, self.preprocess.crop, stream)
+        mix = mix_of(self.augmentation, epoch, self.preprocess.crop, mixing[0])
         targets = torch.tensor(labels)
         if mix is UNMIXED:
             return Batch(pixels, targets)

@@ -14,7 +14,6 @@ from torch import Tensor
 from ...core.spec import Size
 from ...data import batch
 from ...data.preprocess import Preprocess
-from ...data.rng import draws
 from ...data.sample import Sample
 from ...errors import require
 from ...settings.augmentation import ImageAugmentation
@@ -65,16 +64,17 @@ class Hiding:
         """Make one batch of these samples, as they look in this epoch."""
         images, streams = [], []
         for sample in samples:
-            images.append(self.seen(sample.image, sample.id, epoch))
-            streams.append(draws(self.seed, epoch, sample.id, "mask"))
+            images.append(self.view(sample, epoch))
+            streams.append(sample.draws(self.seed, epoch, "mask"))
         mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
         return Batch(self.preprocess.normalise(torch.stack(images)), mask)
 
-    def seen(self, image: Tensor, name: str, epoch: int) -> Tensor:
-        """(C, *P) -> (C, *crop), of the same type."""
+    def view(self, sample: Sample, epoch: int) -> Tensor:
+        """Return the image as it looks in this epoch: (C, *crop)."""
         if self.augmentation is None:
-            return self.preprocess.fit(image)
+            return self.preprocess.fit(sample.image)
         # Imported for training alone, as torchvision takes longer than torch to import.
-        from ...data.augment import augmented
+        from ...data.augment import augment
 
-        return augmented(image, self.augmentation, self.preprocess, draws(self.seed, epoch, name, "augment"))
+        stream = sample.draws(self.seed, epoch, "augment")
+        return augment(sample, self.augmentation, self.preprocess, stream).image
