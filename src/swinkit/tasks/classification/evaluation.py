@@ -20,6 +20,7 @@ from ...data.imagenet import CLASSES_1K, ids
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed
+from ...viz.figure import can_draw
 from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
 from ..predictor import require_pictures
 from .comparison import PairedComparison
@@ -168,16 +169,20 @@ class ClassifierEvaluation(Evaluation):
     def files(self) -> dict[str, str | Image.Image]:
         """Return tables of the classes and of the answers, and two pictures, by name.
 
+        The confusion matrix is left out where matplotlib is not installed.
+
         Raises:
             DataError: a picture cannot be read any more.
         """
         rows = self.classes
-        return {
+        files: dict[str, str | Image.Image] = {
             CLASSES: as_csv(tuple(rows[0]), (row.values() for row in rows)),
             PREDICTIONS: self.predictions(),
-            CONFUSION: confusion_of(self.accuracy, self.labels, title=str(self)),
             WORST: worst_of(self.answers, self.samples, self.labels),
         }
+        if can_draw(CONFUSION):
+            files[CONFUSION] = confusion_of(self.accuracy, self.labels, title=str(self))
+        return files
 
 
 def measured(
