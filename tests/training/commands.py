@@ -14,6 +14,8 @@ from .processes import context
 
 def run_command(words: Sequence[str], output: str, user: int | None) -> None:
     """`swinkit WORDS`, which says all that it says to the file `output`."""
+    import rich.live  # noqa: F401  before `user`, who may not read this Python's own library
+
     from swinkit.cli.main import main
 
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
