@@ -17,9 +17,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, spread, table
@@ -28,9 +29,8 @@ from swinkit.recipes.catalogue import find
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.job import Job, job_of
-from swinkit.viz.curves import FINE, GAP, HEAD, LEFT, PANEL, Axes, apart, axes_of, framed, gridded, stroke
-from swinkit.viz.overlays import ACCENT, DARK, DARKER, GREY, MARGIN, OTHER, SMALL
-from swinkit.viz.text import font
+from swinkit.viz.figure import add_heading, render, rgb
+from swinkit.viz.overlays import ACCENT, OTHER
 from swinkit.weights.configs import timm_arguments
 from swinkit.weights.load import export_weights
 
@@ -61,7 +61,7 @@ def compared(options: argparse.Namespace) -> str:
 
     def tell(curves: Curves) -> None:
         (options.out / "curves.md").write_text(page(curves), encoding="utf-8")
-        drawn(curves).save(options.out / "curves.png")
+        plot(curves).save(options.out / "curves.png")
 
     in_turn(options.seeds, options.models, run, tell)
     return (options.out / "curves.md").read_text(encoding="utf-8")
@@ -191,48 +191,29 @@ def epoch_rows(curves: Curves) -> list[tuple[str, ...]]:
     ]
 
 
-def drawn(curves: Curves) -> Image.Image:
-    """The curves of all runs, faintly, and of each model the mean of its seeds."""
-    width, height = PANEL
-    canvas = Image.new("RGB", (2 * width + 3 * GAP, HEAD + height + GAP), DARKER)
-    draw, left = ImageDraw.Draw(canvas), float(MARGIN)
-    for name, found in curves.items():
-        text = f"{name}, {len(found)} {'seed' if len(found) == 1 else 'seeds'}"
-        draw.text((left, HEAD / 2), text, COLOURS[name], font(SMALL), "lm")
-        left += font(SMALL).getlength(text) + 2 * MARGIN
-    for i, (key, title) in enumerate(SHOWN.items()):
-        canvas.paste(panel(curves, key, title), (GAP + i * (width + GAP), HEAD))
-    return canvas
+def plot(curves: Curves) -> Image.Image:
+    """Draw the curves of all runs, faintly, and for each model the mean of its seeds."""
+    series = {name: runs for name, runs in curves.items() if runs}
 
+    def draw(figure: Any) -> None:
+        add_heading(figure, "swinkit and timm, trained alike")
+        for axes, (key, title) in zip(figure.subplots(1, len(SHOWN)), SHOWN.items(), strict=True):
+            axes.set(title=title, xlabel="epochs")
+            axes.locator_params(axis="x", integer=True)
+            for name, runs in series.items():
+                values = [[epoch[key] for epoch in run] for run in runs]
+                for run in values:
+                    axes.plot(range(1, len(run) + 1), run, color=rgb(COLOURS[name]), alpha=0.5, linewidth=1)
+                mean = [statistics.mean(at) for at in zip(*values, strict=True)]
+                label = f"{name}, {len(runs)} seed{'s' * (len(runs) != 1)}"
+                marker = "o" if len(mean) == 1 else None
+                places = range(1, len(mean) + 1)
+                axes.plot(places, mean, color=rgb(COLOURS[name]), linewidth=3, marker=marker, label=label)
+        if series:
+            handles = figure.axes[0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside lower center", ncols=len(series))
 
-def panel(curves: Curves, key: str, title: str) -> Image.Image:
-    """One measure, epoch by epoch."""
-    series = {
-        name: [[epoch[key] for epoch in curve] for curve in found] for name, found in curves.items() if found
-    }
-    values = [value for found in series.values() for curve in found for value in curve]
-    epochs = max(len(curve) for found in series.values() for curve in found)
-    axes = axes_of(epochs, *apart(values))
-    lines = gridded(axes)
-    for name, curve in ((name, curve) for name, found in series.items() for curve in found):
-        stroke(ImageDraw.Draw(lines), placed(curve, axes), faint(COLOURS[name]), FINE)
-    for name, found in series.items():
-        mean = [statistics.mean(at) for at in zip(*found, strict=True)]
-        stroke(ImageDraw.Draw(lines), placed(mean, axes), COLOURS[name], 3 * FINE)
-    canvas = framed(lines, axes)
-    ImageDraw.Draw(canvas).text((LEFT, 18), title, GREY, font(SMALL))
-    return canvas
-
-
-def faint(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The colour of a single run, whose mean stands out."""
-    red, green, blue = (round(0.6 * one + 0.4 * other) for one, other in zip(colour, DARK, strict=True))
-    return red, green, blue
-
-
-def placed(curve: Sequence[float], axes: Axes) -> list[tuple[float, float]]:
-    """Where the values after each epoch stand."""
-    return [axes(i + 1, value) for i, value in enumerate(curve)]
+    return render(draw, 1260, 520)
 
 
 if __name__ == "__main__":

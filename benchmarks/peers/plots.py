@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from swinkit.viz.figure import render, unit
+from swinkit.viz.figure import render, rgb
 from swinkit.viz.overlays import ACCENT, GREY, OTHER, WHITE
 from swinkit.viz.text import font, shorten
 
@@ -59,12 +59,12 @@ def draw_bars(axes: Any, record: CaseRecord) -> None:
     results = [(result, record.speed_up(result)) for result in record.results]
     pairs = [(result, ratio) for result, ratio in results if ratio is not None]
     axes.set_title(record.case.title)
-    axes.axvline(1, color=unit(WHITE), linewidth=1)
+    axes.axvline(1, color=rgb(WHITE), linewidth=1)
     for i, (result, ratio) in enumerate(pairs):
         is_fastest = result is record.fastest_peer
         colour = ACCENT if CANDIDATES[result.candidate].ours else OTHER if is_fastest else SLOWER_PEER
-        axes.barh(i, ratio.median, height=0.66, color=unit(colour))
-        axes.plot((ratio.low, ratio.high), (i, i), color=unit(WHITE), linewidth=1.5)
+        axes.barh(i, ratio.median, height=0.66, color=rgb(colour))
+        axes.plot((ratio.low, ratio.high), (i, i), color=rgb(WHITE), linewidth=1.5)
         text = f"{ratio.median:.2f}{' tie' if ratio.verdict == 'tie' and not is_fastest else ''}"
         place = (max(ratio.median, ratio.high), i)
         axes.annotate(text, place, xytext=(6, 0), textcoords="offset points", va="center", fontsize=11)
@@ -89,12 +89,12 @@ def growth_plot(record: Record) -> Image.Image | None:
             axes.set_ylabel(f"{what} / {what} of the smallest picture")
             ends = [(pixels / longest[0][0]) for pixels, _ in (longest[0], longest[-1])]
             axes.plot(
-                ends, ends, color=unit(GREY), linewidth=1, linestyle="--", label="proportional to pixels"
+                ends, ends, color=rgb(GREY), linewidth=1, linestyle="--", label="proportional to pixels"
             )
             squares = [each**2 for each in ends]
-            axes.plot(ends, squares, color=unit(GREY), linewidth=1, linestyle=":", label="to pixels squared")
+            axes.plot(ends, squares, color=rgb(GREY), linewidth=1, linestyle=":", label="to pixels squared")
             for name, pairs in series.items():
-                axes.plot(*multiples(pairs, what), marker="o", color=unit(COLOURS[name]), label=name)
+                axes.plot(*multiples(pairs, what), marker="o", color=rgb(COLOURS[name]), label=name)
             sides = [f"{pixels**0.5:.0f}" for pixels, _ in longest]
             axes.set_xticks([pixels / longest[0][0] for pixels, _ in longest], sides)
             axes.set_xticks([], minor=True)

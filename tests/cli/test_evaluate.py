@@ -15,6 +15,7 @@ from swinkit.cli.main import main
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
 from swinkit.tasks.classification.model import Classifier
+from swinkit.viz.figure import can_draw
 
 pytestmark = pytest.mark.slow
 
@@ -174,6 +175,21 @@ def test_its_folder_holds_tables_and_pictures(model: Path, pictures: Path, tmp_p
     assert all(0 <= float(row["true_score"]) <= float(row["score"]) <= 1 for row in predicted)
     by_class = rows(folder / "per_class.csv")
     assert [float(row["recall"]) for row in by_class] == [row["recall"] for row in found["classes"]]
+
+
+def test_without_matplotlib_all_but_the_matrix_is_written(
+    model: Path, pictures: Path, tmp_path: Path, capsys, caplog, monkeypatch
+):
+    monkeypatch.setattr("swinkit.viz.figure.has_matplotlib", lambda: False)
+    can_draw.cache_clear()
+    assert (
+        main(["evaluate", str(model), f"data={pictures}", "split=val", "--save", str(tmp_path / "out")]) == 0
+    )
+    can_draw.cache_clear()
+    names = ["metrics.json", "per_class.csv", "predictions.csv", "worst.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    expected = 'confusion.png is not drawn: matplotlib is not installed; pip install "swinkit[plot]"'
+    assert caplog.messages == [expected]
 
 
 def test_what_it_did_not_write_is_never_replaced(

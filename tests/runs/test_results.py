@@ -27,7 +27,7 @@ def test_a_run_has_its_curves_after_every_epoch(tmp_path):
     trained(tmp_path, recipe(), reporting=reporting)
     assert len(set(seen)) == 3  # none, that of the first epoch, that of the second
     with Image.open(tmp_path / "results.png") as picture:
-        assert picture.size == (1908, 496)  # loss, learning rate, top1: of two classes no top5
+        assert picture.size == (1860, 530)  # loss, learning rate, top1: of two classes no top5
     assert not list(tmp_path.glob("*.partial"))
 
 

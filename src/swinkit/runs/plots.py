@@ -10,6 +10,7 @@ from PIL import Image
 from ..tasks.results import save_picture
 from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, curves
+from ..viz.figure import can_draw
 from .folder import RunFolder, is_evaluation
 from .progress import counted
 from .step_report import clock
@@ -33,11 +34,13 @@ OTHERS = (
 
 
 def draw_results(folder: RunFolder) -> None:
-    """Write the picture into the folder of a run.
+    """Write the picture into the folder of a run, if matplotlib is installed.
 
     Raises:
         EnvironmentProblem: it cannot be written.
     """
+    if not can_draw(RESULTS):
+        return
     picture = results_of(folder.events(), folder.path.absolute().name)
     save_picture(picture, folder.path / RESULTS)
 
@@ -58,16 +61,17 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     ranked = over(evaluations, scores[0]) if scores else []
     finite = [point for point in ranked if math.isfinite(point[1])]
     best = max(finite, key=lambda point: point[1], default=None)
-    told = ""
+    subtitle = ""
     if evaluations:
         done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
-        told = f"{counted(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
+        subtitle = f"{counted(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
-        told += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
+        subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
     return curves(
         panels,
         title=title,
-        subtitle=told,
+        subtitle=subtitle,
+        unit=unit,
         best=best[0] if best else None,
         resumed=[place(event) for event in events if event["event"] == "resumed" and "steps" in event],
     )
@@ -87,7 +91,7 @@ def place_of(event: Mapping[str, Any], unit: str = "epoch") -> float:
 
 
 def number(value: Any) -> float:
-    """A number of the log."""
+    """Return a number of the log, NaN if it is none."""
     try:
         return float(value)
     except (TypeError, ValueError):

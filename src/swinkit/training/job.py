@@ -44,7 +44,11 @@ class MicroBatches(Protocol):
     def micro_batches(
         self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
     ) -> Iterator[tuple[int, Any]]:
-        """Yield number and content of micro-batches `start + rank`, `start + rank + ranks`, ..."""
+        """Yield number and content of the micro-batches `start + rank`, `start + rank + ranks`, ..."""
+        ...
+
+    def largest_micro_batch(self) -> Any:
+        """Return a micro-batch of the samples that take most memory."""
         ...
 
     def indices(self, epoch: int, number: int) -> Sequence[int]:

@@ -1,12 +1,13 @@
 """Figures by matplotlib in the colours of the other pictures. No other file imports matplotlib.
 
 The figures are drawn through matplotlib's object interface, so that pyplot's global state and the user's own
-settings stay as they are. Lengths in pixels of the picture.
+settings stay as they are. Lengths in pixels of the picture, sizes of letters too.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,46 @@ from PIL import Image
 
 from ..errors import EnvironmentProblem
 from .overlays import DARK, DARKER, GREY, TRACK, WHITE
+from .text import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DPI = 100
+logger = logging.getLogger(__name__)
+
+DPI = 72  # so that a point, in which matplotlib measures letters and lines, is a pixel
 INSTALL = 'matplotlib is not installed; pip install "swinkit[plot]"'
 Colour = tuple[int, int, int]
+
+
+def rgb(colour: Colour) -> tuple[float, float, float]:
+    """Return a colour as matplotlib writes it: 0 to 255 -> 0 to 1."""
+    red, green, blue = (part / 255 for part in colour)
+    return red, green, blue
+
+
+STYLE = {
+    "figure.facecolor": rgb(DARKER),
+    "axes.facecolor": rgb(DARK),
+    "axes.edgecolor": rgb(TRACK),
+    "axes.labelcolor": rgb(GREY),
+    "axes.titlecolor": rgb(WHITE),
+    "axes.titlesize": 17,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": rgb(TRACK),
+    "text.color": rgb(WHITE),
+    "text.parse_math": False,  # because names of classes and folders may hold dollar signs
+    "xtick.color": rgb(GREY),
+    "ytick.color": rgb(GREY),
+    "figure.constrained_layout.w_pad": 0.12,  # inches
+    "figure.constrained_layout.h_pad": 0.12,
+    "legend.frameon": False,
+    "legend.labelcolor": rgb(GREY),
+    "font.size": 15,
+}
 
 
 def has_matplotlib() -> bool:
@@ -28,31 +62,13 @@ def has_matplotlib() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def unit(colour: Colour) -> tuple[float, float, float]:
-    """Return a colour as matplotlib writes it: 0 to 255 -> 0 to 1."""
-    red, green, blue = (part / 255 for part in colour)
-    return red, green, blue
-
-
-STYLE = {
-    "figure.facecolor": unit(DARKER),
-    "axes.facecolor": unit(DARK),
-    "axes.edgecolor": unit(TRACK),
-    "axes.labelcolor": unit(GREY),
-    "axes.titlecolor": unit(WHITE),
-    "axes.titlesize": 13,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": unit(TRACK),
-    "text.color": unit(WHITE),
-    "text.parse_math": False,  # because names of classes and folders may hold dollar signs
-    "xtick.color": unit(GREY),
-    "ytick.color": unit(GREY),
-    "legend.frameon": False,
-    "legend.labelcolor": unit(GREY),
-    "font.size": 12,
-}
+@cache
+def can_draw(name: str) -> bool:
+    """Return True if matplotlib is installed; otherwise log once that the picture `name` is not drawn."""
+    if has_matplotlib():
+        return True
+    logger.warning("%s is not drawn: %s", name, INSTALL)
+    return False
 
 
 def render(draw: "Callable[[Figure], None]", width: int, height: int) -> Image.Image:
@@ -73,6 +89,18 @@ def render(draw: "Callable[[Figure], None]", width: int, height: int) -> Image.I
         draw(figure)
         canvas.draw()
     return Image.frombytes("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba())).convert("RGB")
+
+
+def add_heading(figure: "Figure", title: str, *lines: str) -> None:
+    """Write a title and smaller lines below it, at the left."""
+    heading = {"x": 0.01, "ha": "left"}
+    figure.suptitle("\n".join(fit(line, 150) for line in (title, *lines)), fontsize=18, **heading)
+
+
+def fit(text: str, length: int) -> str:
+    """Return `text` in one line of at most `length` letters that every font has."""
+    text = plain(" ".join(text.split()))
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ...data.classes import of_pictures
+from ...data.classes import imagenet_1k_names
 from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
 from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed
+from ...viz.figure import can_draw
 from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
 from ..predictor import require_pictures
 from .comparison import PairedComparison
@@ -168,16 +169,20 @@ class ClassifierEvaluation(Evaluation):
     def files(self) -> dict[str, str | Image.Image]:
         """Return tables of the classes and of the answers, and two pictures, by name.
 
+        The confusion matrix is left out where matplotlib is not installed.
+
         Raises:
             DataError: a picture cannot be read any more.
         """
         rows = self.classes
-        return {
+        files: dict[str, str | Image.Image] = {
             CLASSES: as_csv(tuple(rows[0]), (row.values() for row in rows)),
             PREDICTIONS: self.predictions(),
-            CONFUSION: confusion_of(self.accuracy, self.labels, title=str(self)),
             WORST: worst_of(self.answers, self.samples, self.labels),
         }
+        if can_draw(CONFUSION):
+            files[CONFUSION] = confusion_of(self.accuracy, self.labels, title=str(self))
+        return files
 
 
 def measured(
@@ -214,6 +219,6 @@ def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
         if layout_of(data, split) is None:
             there = next((other for other in HELD_OUT if layout_of(data, other)), None)
             raise DataError(f"{error}; try split={there}" if there else str(error)) from None
-        if len(labels) != CLASSES_1K or tuple(labels) != of_pictures():
+        if len(labels) != CLASSES_1K or tuple(labels) != imagenet_1k_names():
             raise
         return find_samples(data, split, classes=ids("1k"))

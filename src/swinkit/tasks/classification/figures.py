@@ -8,6 +8,7 @@ from PIL import Image
 
 from ...data.dataset import ImageDataset
 from ...viz.confusion import ALL, SOME, confusion_matrix
+from ...viz.figure import can_draw
 from ...viz.gallery import Tile, gallery
 from ..results import save_picture
 from .metrics import Accuracy
@@ -21,15 +22,18 @@ IN_TRAINING = (CONFUSION, f"val_{WORST}")  # in the folder of a run
 def draw_evaluation(answers: Answers, samples: ImageDataset, labels: Sequence[str], run: Path) -> None:
     """Draw the answers to the pictures that a training watches into the folder of its run.
 
+    The confusion matrix is left out where matplotlib is not installed.
+
     Raises:
         ImageError: a picture cannot be read any more.
         EnvironmentProblem: the folder cannot be written.
     """
     counts = answers.accuracy(len(labels))
     title = f"top-1 {counts.top1:.2%}, the best of {run.absolute().name}"
-    drawn = (confusion_of(counts, labels, title=title), worst_of(answers, samples, labels))
-    for picture, name in zip(drawn, IN_TRAINING, strict=True):
-        save_picture(picture, run / name)
+    matrix, worst = IN_TRAINING
+    if can_draw(matrix):
+        save_picture(confusion_of(counts, labels, title=title), run / matrix)
+    save_picture(worst_of(answers, samples, labels), run / worst)
 
 
 def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Image.Image:
