@@ -17,7 +17,7 @@ from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.settings.recipe import Recipe
 from swinkit.training.loop import train
-from swinkit.training.optimiser import parameter_groups
+from swinkit.training.param_groups import parameter_groups
 from swinkit.weights.load import export_weights
 
 pytestmark = pytest.mark.slow

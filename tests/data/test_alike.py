@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.near_duplicates import BITS, NEAR, look_alikes, look_of
+from swinkit.data.near_duplicates import BITS, NEAR, difference_hash, group_near_duplicates
 
 skimage = pytest.importorskip("skimage.data")
 
@@ -24,23 +24,23 @@ def decoded(picture, *, size=None, quality=75):
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
 def test_a_copy_is_known_by_the_same_bits_or_nearly(name):
     picture = getattr(skimage, name)()
-    original = look_of(torch.from_numpy(picture).permute(2, 0, 1))
+    original = difference_hash(torch.from_numpy(picture).permute(2, 0, 1))
     for copy in (decoded(picture), decoded(picture, size=(224, 224))):
-        assert (look_of(copy) ^ original).bit_count() <= NEAR
+        assert (difference_hash(copy) ^ original).bit_count() <= NEAR
 
 
 def test_other_pictures_are_known_by_other_bits():
     looks = [
-        look_of(torch.from_numpy(getattr(skimage, name)()).permute(2, 0, 1))
+        difference_hash(torch.from_numpy(getattr(skimage, name)()).permute(2, 0, 1))
         for name in ("astronaut", "chelsea", "coffee", "rocket")
     ]
-    assert look_alikes(looks) == []
-    assert look_alikes([*looks, looks[2]]) == [[2, 4]]
+    assert group_near_duplicates(looks) == []
+    assert group_near_duplicates([*looks, looks[2]]) == [[2, 4]]
 
 
 def test_a_picture_without_contrast_is_like_no_other():
-    assert look_of(torch.full((3, 9, 9), 7, dtype=torch.uint8)) is None
-    assert look_alikes([None, None]) == []
+    assert difference_hash(torch.full((3, 9, 9), 7, dtype=torch.uint8)) is None
+    assert group_near_duplicates([None, None]) == []
 
 
 @pytest.mark.parametrize("flips", range(NEAR + 3))
@@ -51,9 +51,9 @@ def test_those_that_differ_in_few_bits_wherever_they_are_form_a_group(flips):
         other = look
         for bit in rng.choice(BITS, flips, replace=False):
             other ^= 1 << int(bit)
-        assert look_alikes([look, None, other]) == ([[0, 2]] if flips <= NEAR else [])
+        assert group_near_duplicates([look, None, other]) == ([[0, 2]] if flips <= NEAR else [])
 
 
 def test_groups_grow_by_what_any_of_them_is_like():
     chain = [0, 0b111, 0b111111, 1 << 100 | 0b111111]
-    assert look_alikes([*chain, (1 << 128) - 1]) == [[0, 1, 2, 3]]
+    assert group_near_duplicates([*chain, (1 << 128) - 1]) == [[0, 1, 2, 3]]

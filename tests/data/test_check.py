@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swinkit.data.check import repeated, report_on, splits_of
-from swinkit.data.scan import Reading, readings
+from swinkit.data.check import find_splits, make_report, repeated
+from swinkit.data.scan import Reading, scan
 from swinkit.errors import DataError
 
 from .pictures import numbered
@@ -18,9 +18,9 @@ from .pictures import numbered
 
 def checked(path: Path, workers: int = 0):
     """The report."""
-    splits, problems = splits_of(path)
-    found = [reading for samples in splits for reading in readings(samples, workers)]
-    return report_on(path, splits, found, problems)
+    splits, problems = find_splits(path)
+    found = [reading for samples in splits for reading in scan(samples, workers)]
+    return make_report(path, splits, found, problems)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_list_need_not_tell_of_every_split(root):
 def test_a_list_that_tells_of_no_known_split_is_told(root):
     (root / "all.csv").write_text("path,label,split\ntrain/class0/000.png,a,mine\n")
     with pytest.raises(DataError, match="no data set: looked for train, val"):
-        splits_of(root / "all.csv")
+        find_splits(root / "all.csv")
 
 
 def test_files_of_other_formats_are_counted(root):
@@ -242,4 +242,4 @@ def test_nothing_is_written_into_the_folder(root):
 )
 def test_a_wrong_folder_is_told(root, place, message):
     with pytest.raises(DataError, match=message):
-        splits_of(root.parent / place)
+        find_splits(root.parent / place)

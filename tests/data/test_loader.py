@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from swinkit.data.folders import find_folders
 from swinkit.data.loader import CACHE_BYTES, ImageCache, InOrder, Loader
-from swinkit.data.prefetch import Ahead
+from swinkit.data.prefetch import Prefetcher
 from swinkit.data.rng import draws
 from swinkit.data.sample import Sample
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
@@ -184,7 +184,7 @@ def test_an_epoch_of_many_samples_is_not_listed_before_it_begins(samples):
             asked.append(number)
             yield number
 
-    answers = Ahead(abs, 0)(requests())
+    answers = Prefetcher(abs, 0)(requests())
     assert [next(answers) for _ in range(3)] == [0, 1, 2]
     assert len(asked) < 5
 

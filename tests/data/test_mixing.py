@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinkit.data.mixup import UNMIXED, Mix, boxed, mix_of
+from swinkit.data.mixup import UNMIXED, Mix, cutmix_box, draw_mix
 from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.classification.losses import cross_entropy
 
@@ -18,12 +18,12 @@ SIZE = (12, 20)
 def chosen(settings, count=4000):
     """So many mixes, from one stream."""
     stream = random.Random(0)
-    return [mix_of(settings, 0, SIZE, stream) for _ in range(count)]
+    return [draw_mix(settings, 0, SIZE, stream) for _ in range(count)]
 
 
 @given(share=st.floats(0, 1), seed=st.integers(0, 500))
 def test_cutmix_gives_labels_their_share_of_the_pixels(share, seed):
-    mix = boxed(SIZE, share, random.Random(seed))
+    mix = cutmix_box(SIZE, share, random.Random(seed))
     images = torch.stack([torch.zeros(1, *SIZE), torch.ones(1, *SIZE)])
     others = mix.pixels(images)[0].mean().item()
     assert mix.share == pytest.approx(1 - others)
@@ -52,7 +52,9 @@ def test_boxes_are_timms_for_the_same_middle(share, y, x):
     middles = iter([y, x])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(np.random, "randint", lambda *_, **__: next(middles))
-        assert boxed(SIZE, share, stream).box == tuple(int(edge) for edge in rand_bbox((1, 1, *SIZE), share))
+        assert cutmix_box(SIZE, share, stream).box == tuple(
+            int(edge) for edge in rand_bbox((1, 1, *SIZE), share)
+        )
 
 
 def test_smoothing_in_the_loss_is_timms_smoothing_of_mixed_targets():

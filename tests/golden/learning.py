@@ -18,7 +18,7 @@ from swinkit.models.build import build
 from swinkit.settings.optimiser import Optimiser, Rule
 from swinkit.settings.schedule import Schedule, learning_rate
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.training.optimiser import parameter_groups
+from swinkit.training.param_groups import parameter_groups
 from swinkit.weights.dialect import taken_once
 from swinkit.weights.dialect_table import dialect_named
 

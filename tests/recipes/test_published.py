@@ -13,7 +13,7 @@ from swinkit.models.specs import VARIANTS
 from swinkit.recipes.catalogue import RECIPES, find
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.training.optimiser import parameter_groups
+from swinkit.training.param_groups import parameter_groups
 from swinkit.zoo.checkpoints import published
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"

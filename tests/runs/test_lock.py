@@ -100,7 +100,7 @@ def test_a_file_system_without_locks_is_told_and_used(code, tmp_path, monkeypatc
 
     monkeypatch.setattr("fcntl.lockf", lacking)
     Lock(tmp_path).release()
-    assert f"{tmp_path} lies on a file system without locks; see to it that one" in caplog.text
+    assert f"{tmp_path} is on a file system without locks; only one training at a time" in caplog.text
 
 
 def test_another_failure_to_lock_is_not_taken_for_a_lock(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.classes import of_pictures
+from swinkit.data.classes import imagenet_1k_names
 from swinkit.data.find_dataset import find_samples
 from swinkit.data.imagenet import ids
 from swinkit.data.preprocess import Preprocess
@@ -27,8 +27,8 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_imagenets_folders_are_known_to_models_that_name_its_classes(pictures: Path):
-    found = pictures_for(of_pictures(), pictures, "val")
-    assert [of_pictures()[i] for i in found.labels] == ["tench", "goldfish"]
+    found = pictures_for(imagenet_1k_names(), pictures, "val")
+    assert [imagenet_1k_names()[i] for i in found.labels] == ["tench", "goldfish"]
     with pytest.raises(DataError, match="n01440764"):
         pictures_for([f"class {i}" for i in range(1000)], pictures, "val")
 

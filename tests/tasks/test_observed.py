@@ -9,7 +9,7 @@ from swinkit.errors import DataError
 from swinkit.runs.progress import Length, Progress
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
-from swinkit.training.limits import refuse_divergence
+from swinkit.training.stopping import refuse_divergence
 from tests.training.states import assert_same
 
 LENGTH = Length(Schedule(epochs=9), 1, 1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from swinkit.core.spec import Spec
-from swinkit.data.classes import of_pictures
+from swinkit.data.classes import imagenet_1k_names
 from swinkit.data.imagenet import CLASSES_22K, ids, rows_of_1k
 from swinkit.data.preprocess import Preprocess
 from swinkit.models.build import build
@@ -61,7 +61,7 @@ def test_the_same_classes_in_another_order_are_answered_alike() -> None:
 
 
 def test_folders_named_by_wordnet_are_imagenets_classes() -> None:
-    model = classifier(of_pictures())
+    model = classifier(imagenet_1k_names())
     made, _ = classifier_from(model, ("n01443537", "n01440764"))
     assert match_head(made, model) == "2 of 2 classes matched by name"
     assert torch.equal(made.head.classifier.weight, model.head.classifier.weight[[1, 0]])

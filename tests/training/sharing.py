@@ -6,15 +6,19 @@ They take plain values only, and write what they found into the file PATH-RANK.j
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.tensor import DTensor
 
 from swinkit.data.loader import InOrder
 from swinkit.data.preprocess import Preprocess
+from swinkit.heads.classify import ClassificationHead
+from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Sharding
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
@@ -23,14 +27,16 @@ from swinkit.tasks.simmim.data import Batch as Hidden
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
+from swinkit.training.distributed import everyones, lent, wait_for_lent
 from swinkit.training.evaluation import evaluated
-from swinkit.training.exchange import everyones, lent, wait_for_lent
-from swinkit.training.objective import Objective, seed_micro_batch
-from swinkit.training.sharding import clipped, gathered, placed
+from swinkit.training.job import Job
+from swinkit.training.loop import train
+from swinkit.training.parallelize import clip_gradient, gathered, persistent_buffers, place
+from swinkit.training.step import Objective, seed_micro_batch
 from swinkit.training.stopping import Signals
 from tests.models.small import PIXELS, pixels, small
 
-from .jobs import CLASSES, SIZE, Numbers, recipe
+from .jobs import CLASSES, SIZE, Numbers, job, recipe
 
 FIT = Preprocess(crop=(SIZE, SIZE), resize=SIZE)
 CPU = torch.device("cpu")
@@ -83,7 +89,7 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)
     watched = InOrder(pictures, hiding, batch_size=2)
-    task = placed(model, CPU, recipe(sharding=sharding).run)
+    task = place(model, CPU, recipe(sharding=sharding).run)
     observed, _ = evaluated(task, watched, Signals(CPU))
     masks, _ = evaluated(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))
     tell(
@@ -97,6 +103,48 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     )
 
 
+class NormedHead(ClassificationHead):
+    """A head with batch norm in the place of layer norm, over the mean of the grid."""
+
+    def __init__(self, width: int, num_classes: int):
+        super().__init__(width, num_classes)
+        self.norm = nn.BatchNorm1d(width)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average, normalise, project."""
+        return self.classifier(self.norm(x.flatten(1, -2).mean(1)))
+
+
+def normed(job: Job) -> Job:
+    """The same job with buffers."""
+    torch.manual_seed(0)
+    task: Any = job.task
+    task.head = NormedHead(task.head.classifier.in_features, len(CLASSES))
+    return replace(job, save=lambda path, scores: path.mkdir(parents=True, exist_ok=True))
+
+
+def train_normed(path: str, *, environment: dict[str, str], sharding: Sharding) -> None:
+    """Train with batch norm, and tell the averaged buffers that the job's own task has in the end."""
+    joined(environment)
+    chosen, found = recipe(sharding=sharding), dict[str, Any]()
+    made = normed(job(chosen))
+
+    def keep(folder: Path, scores: dict[str, float]) -> None:
+        """Also by the processes that do not write."""
+
+    made = replace(made, save=keep)
+    seen = made.task.scores
+
+    def scores(observed: Observed) -> dict[str, float]:
+        buffers = persistent_buffers(made.task)
+        found.update({name: buffer.tolist() for name, buffer in buffers.items()})
+        return seen(observed)
+
+    made.task.scores = scores  # pyright: ignore[reportAttributeAccessIssue]
+    train(made, chosen, RunFolder(Path(path)))
+    tell(path, found)
+
+
 def step(path: str, *, environment: dict[str, str]) -> None:
     """Of each family: are all weights shared out, how much is here, how far from alone does a step end.
 
@@ -108,7 +156,7 @@ def step(path: str, *, environment: dict[str, str]) -> None:
         torch.manual_seed(3)
         changes = {"drop_path": 0.3, **({"expert_dropout": 0.3} if family == "moe" else {})}
         alone = Classifier(small(family, **changes), CLASSES, FIT).train()
-        shared = placed(alone, CPU, recipe(sharding="full", checkpointing=True).run)
+        shared = place(alone, CPU, recipe(sharding="full", checkpointing=True).run)
         parts = list(shared.parameters())
         held = sum(part.to_local().numel() for part in parts if isinstance(part, DTensor))
         ranks = range(dist.get_world_size())
@@ -129,6 +177,6 @@ def stepped(task: Classifier, family: str, seen: Sequence[int]) -> float:
         seed_micro_batch(1, 2, number)
         batch = Batch(pixels(family), torch.tensor([0, 1]))
         (Objective(task)(batch) / len(seen)).backward()
-    length = clipped(task.parameters(), 0.1)
+    length = clip_gradient(task.parameters(), 0.1)
     torch.optim.SGD(task.parameters(), lr=1.0).step()
     return length

@@ -14,9 +14,9 @@ from swinkit.runs.checkpoints import Checkpoints, verify
 from swinkit.runs.progress import Length, Progress
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.limits import why_over
-from swinkit.training.optimiser import optimiser_of
+from swinkit.training.param_groups import optimiser_of
 from swinkit.training.state import Trained
+from swinkit.training.stopping import why_over
 from tests.models.small import spec
 
 from .jobs import CLASSES, job, recipe, run_job

@@ -14,9 +14,9 @@ from swinkit.runs.checkpoints import write
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training.blocks import compiler_explained
 from swinkit.training.loop import train
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import compiler_explained
+from swinkit.training.step import Objective
 
 from ..runs.test_lock import locked
 from .jobs import Numbers, job, prepare, recipe
@@ -59,7 +59,7 @@ def test_it_learns_and_saves_a_model_that_answers_alike(tmp_path):
     assert [event["epoch"] for event in log] == [1, 2, 3, 4]
     assert log[-1]["top1"] == 1.0
     assert log[-1]["loss"] < log[0]["loss"] / 2
-    batch = prepare(Numbers(8), range(8), 0)
+    batch = prepare((Numbers(8)[i] for i in range(8)), 0)
     best = swinkit.load(tmp_path / "best")
     assert (best(batch.pixels).argmax(1) == batch.targets).all()
 
@@ -195,7 +195,7 @@ def test_an_evaluation_takes_no_more_at_a_time_than_is_known_to_fit(tmp_path, gi
 
 
 def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned("sample-7"))
     made = trained(tmp_path, recipe())
     skipped = [event for event in events(tmp_path) if event["event"] == "skipped"]
     assert [event["epoch"] for event in skipped] == [1, 2]
@@ -207,7 +207,7 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_named(tmp_path, monkey
 
 def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr("swinkit.runs.logger.LOGGED_EVERY", 1)
-    monkeypatch.setattr(Numbers, "load", poisoned("sample-7"))
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned("sample-7"))
     trained(tmp_path, recipe())
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     read = [json.loads(line, parse_constant=pytest.fail) for line in lines]
@@ -216,12 +216,13 @@ def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
 
 def poisoned(name):
     """Loading where one sample is not finite."""
-    load = Numbers.load
+    read = Numbers.__getitem__
 
-    def loaded(self, index):
-        return load(self, index) * (math.nan if self.ids[index] == name else 1.0)
+    def sample(self, index):
+        found = read(self, index)
+        return replace(found, image=found.image * (math.nan if found.id == name else 1.0))
 
-    return loaded
+    return sample
 
 
 def test_too_many_such_steps_in_a_row_stop_it(tmp_path, monkeypatch):
@@ -339,4 +340,4 @@ def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     objective.compile()
     refused = pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler")
     with refused, compiler_explained(True):
-        objective(prepare(Numbers(4), range(4), 0))
+        objective(prepare((Numbers(4)[i] for i in range(4)), 0))

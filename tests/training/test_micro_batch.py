@@ -11,10 +11,9 @@ from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Run
 from swinkit.tasks.classification.model import Classifier
-from swinkit.training import memory, micro_batch
+from swinkit.training import auto_batch
+from swinkit.training.auto_batch import Trying, estimated, halvings, memory_explained, tried
 from swinkit.training.loop import train
-from swinkit.training.memory import memory_explained
-from swinkit.training.micro_batch import Trying, estimated, halvings, tried
 
 from .jobs import job, recipe
 from .states import assert_same, last_state
@@ -46,7 +45,7 @@ def trained(path, chosen, **options):
 @pytest.fixture
 def as_on_an_accelerator(monkeypatch):
     """Sizes are tried from above."""
-    monkeypatch.setattr(micro_batch, "largest_that_fits", tried)
+    monkeypatch.setattr(auto_batch, "largest_that_fits", tried)
 
 
 def test_what_is_tried_divides_the_batch_and_is_at_most_half_each_time():
@@ -163,39 +162,39 @@ def test_what_was_found_is_no_change_of_the_configuration(tmp_path, as_on_an_acc
 def test_on_the_cpu_what_a_few_samples_take_tells_how_many_fit(free, found, monkeypatch):
     """A sample takes 10 MiB beside 300: between 8 and 16 the difference cannot be overlooked."""
     sizes = []
-    monkeypatch.setattr(micro_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
-    monkeypatch.setattr(micro_batch, "available", lambda: free)
-    monkeypatch.setattr(micro_batch, "resident", lambda: 380 * MIB)
+    monkeypatch.setattr(auto_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
+    monkeypatch.setattr(auto_batch, "available", lambda: free)
+    monkeypatch.setattr(auto_batch, "resident", lambda: 380 * MIB)
     assert estimated(sizes.append, 128) == found
     assert sizes == [1, 2, 4, 8, 16]
 
 
 def test_processes_on_one_machine_share_its_memory(monkeypatch):
     sizes = []
-    monkeypatch.setattr(micro_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
-    monkeypatch.setattr(micro_batch, "available", lambda: 1_000 * MIB)
-    monkeypatch.setattr(micro_batch, "resident", lambda: 380 * MIB)
+    monkeypatch.setattr(auto_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
+    monkeypatch.setattr(auto_batch, "available", lambda: 1_000 * MIB)
+    monkeypatch.setattr(auto_batch, "resident", lambda: 380 * MIB)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert estimated(sizes.append, 128) == 16
 
 
 def test_what_takes_no_memory_that_shows_is_taken_whole(monkeypatch):
     sizes = []
-    monkeypatch.setattr(micro_batch, "available", lambda: 1_000 * MIB)
+    monkeypatch.setattr(auto_batch, "available", lambda: 1_000 * MIB)
     assert estimated(sizes.append, 12) == 12
     assert sizes == [1, 2, 4, 8, 12]
 
 
 def test_the_highest_use_of_memory_is_that_of_the_work_alone():
-    kept = memory.resident()
+    kept = auto_batch.resident()
 
     def work():
         fresh = mmap.mmap(-1, 200 * MIB)  # the allocator could give what it has kept of other tests
         torch.frombuffer(fresh, dtype=torch.uint8).fill_(1)
 
-    first = memory.peak(work)
+    first = auto_batch.peak(work)
     assert 190 * MIB < first - kept < 400 * MIB
-    assert memory.peak(lambda: None) < first - 150 * MIB
+    assert auto_batch.peak(lambda: None) < first - 150 * MIB
 
 
 def test_a_system_that_does_not_tell_is_an_error(monkeypatch):
@@ -204,23 +203,23 @@ def test_a_system_that_does_not_tell_is_an_error(monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.write_text", forbidden)
     with pytest.raises(EnvironmentProblem, match=r"run\.micro_batch=auto cannot see .* give a number"):
-        memory.peak(lambda: None)
+        auto_batch.peak(lambda: None)
 
 
 @pytest.mark.parametrize("version", ["", "memory"])
 def test_the_tightest_group_around_a_process_counts(version, tmp_path, monkeypatch):
     group = tmp_path / version / "outer" / "inner"
     group.mkdir(parents=True)
-    limit, used = memory.LIMITS[version]
+    limit, used = auto_batch.LIMITS[version]
     for place, most in ((group, "max"), (group.parent, "5000")):
         (place / limit).write_text(most)
         (place / used).write_text("2000")
     (tmp_path / "cgroup").write_text(f"4:{version}:/outer/inner\n3:cpuset:/\n")
-    real = memory.Path
+    real = auto_batch.Path
     places = {"/sys/fs/cgroup": tmp_path, "/proc/self/cgroup": tmp_path / "cgroup"}
-    monkeypatch.setattr(memory, "Path", lambda path: places.get(path, real(path)))
-    assert list(memory.left_in_groups()) == [3000]
-    assert memory.available() == 3000
+    monkeypatch.setattr(auto_batch, "Path", lambda path: places.get(path, real(path)))
+    assert list(auto_batch.left_in_groups()) == [3000]
+    assert auto_batch.available() == 3000
 
 
 def test_a_full_memory_in_training_is_one_line(tmp_path, monkeypatch):

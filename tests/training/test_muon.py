@@ -15,7 +15,7 @@ from swinkit.models.families import SpecMLP, SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.optimiser import Optimiser
 from swinkit.training.muon import MATRICES, MOMENTUM, orthogonal
-from swinkit.training.optimiser import optimiser_of, parameter_groups
+from swinkit.training.param_groups import optimiser_of, parameter_groups
 
 MUON = Optimiser(kind="muon", lr=0.01, weight_decay=0.1)
 SMALL = {"embed_dim": 8, "depths": (1, 1), "num_heads": (2, 2), "window_sizes": ((2, 2),) * 2}

@@ -19,8 +19,8 @@ from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.recipes.catalogue import RECIPES
 from swinkit.settings.optimiser import Optimiser, Rule
 from swinkit.tasks.simmim.model import SimMIM
-from swinkit.training.optimiser import optimiser_of, parameter_groups
-from swinkit.training.sharding import clipped
+from swinkit.training.parallelize import clip_gradient
+from swinkit.training.param_groups import optimiser_of, parameter_groups
 
 ONE = {"embed_dim": 8, "depths": (1,), "num_heads": (2,), "window_sizes": ((2, 2),)}
 V1 = Spec(embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_sizes=((2, 2),) * 2, absolute_grid=(4, 4))
@@ -208,9 +208,9 @@ def test_what_another_librarys_model_exempts_does_not_decay() -> None:
 def test_a_gradient_is_shortened_only_where_a_norm_is_given() -> None:
     weight = nn.Parameter(torch.zeros(2))
     weight.grad = torch.tensor([3.0, 4.0])
-    assert clipped([weight], None) == 5.0
+    assert clip_gradient([weight], None) == 5.0
     assert weight.grad.tolist() == [3.0, 4.0]
-    assert clipped([weight], 1.0) == 5.0
+    assert clip_gradient([weight], 1.0) == 5.0
     assert weight.grad.norm() == pytest.approx(1.0, abs=1e-5)
 
 

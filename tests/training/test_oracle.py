@@ -22,7 +22,7 @@ from swinkit.tasks.observed import Observed
 from swinkit.training import loop
 from swinkit.training.job import draw_nothing, job_of
 from swinkit.training.muon import Muon
-from swinkit.training.optimiser import parameter_groups
+from swinkit.training.param_groups import parameter_groups
 
 from ..data.pictures import numbered
 from .jobs import Numbers, job, prepare, recipe
@@ -54,7 +54,7 @@ def learned(recipe):
         loss = 0.0
         for number in (2 * step, 2 * step + 1):
             torch.manual_seed((SEED * 1_000_003 + epoch) * 1_000_003 + number)
-            batch = prepare(Numbers(), order(epoch)[2 * number : 2 * number + 2], epoch)
+            batch = prepare((Numbers()[i] for i in order(epoch)[2 * number : 2 * number + 2]), epoch)
             half = F.cross_entropy(task(batch.pixels), batch.targets) / 2
             half.backward()
             loss += half.item()
@@ -85,15 +85,20 @@ def order(epoch):
 
 @pytest.fixture
 def _one_sample_is_not_finite(monkeypatch):
-    load = Numbers.load
-    monkeypatch.setattr(Numbers, "load", lambda self, i: load(self, i) * (math.nan if i == 7 else 1.0))
+    read = Numbers.__getitem__
+
+    def poisoned(self, i):
+        sample = read(self, i)
+        return replace(sample, image=sample.image * (math.nan if i == 7 else 1.0))
+
+    monkeypatch.setattr(Numbers, "__getitem__", poisoned)
 
 
 def scaling(monkeypatch):
     """Losses are scaled as for fp16, by a power of two and in fp32, so that it must come to the same."""
     from accelerate.utils import AutocastKwargs
 
-    accelerated = loop.accelerated
+    accelerated = loop.accelerator_of
 
     def with_scaler(*given):
         made = accelerated(*given)
@@ -102,7 +107,7 @@ def scaling(monkeypatch):
         made.scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
         return made
 
-    monkeypatch.setattr(loop, "accelerated", with_scaler)
+    monkeypatch.setattr(loop, "accelerator_of", with_scaler)
 
 
 @pytest.mark.usefixtures("_one_sample_is_not_finite")

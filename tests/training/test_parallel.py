@@ -17,9 +17,9 @@ from swinkit.errors import UsageError
 from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Run
 from swinkit.training.batch_plan import Plan
-from swinkit.training.blocks import blocks, unwrap_blocks, wrap_blocks
 from swinkit.training.loop import train
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import blocks, unwrap_blocks, wrap_blocks
+from swinkit.training.step import Objective
 from tests.models.small import PIXELS
 
 from .jobs import Numbers, job, prepare, recipe
@@ -205,7 +205,7 @@ def test_a_process_does_not_end_while_another_thread_holds_what_was_exchanged():
     code = """
 import atexit, threading, time, weakref, torch
 atexit.register(lambda: print("held:", len(held)))  # called last, since it is registered first
-from swinkit.training.exchange import lent
+from swinkit.training.distributed import lent
 held = [torch.zeros(1)]
 lent.append(weakref.ref(held[0]))
 threading.Thread(target=lambda: (time.sleep(0.3), held.clear()), daemon=True).start()
@@ -289,7 +289,7 @@ def test_compiled_blocks_learn_as_plain_ones(monkeypatch):
 
 def descent(task):
     """The losses of four steps of SGD on the same batch."""
-    batch = prepare(Numbers(4), range(4), 0)
+    batch = prepare((Numbers(4)[i] for i in range(4)), 0)
     optimiser = torch.optim.SGD(task.parameters(), lr=0.1)
     for _ in range(4):
         loss = Objective(task)(batch)

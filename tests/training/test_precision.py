@@ -7,9 +7,9 @@ from torch import nn
 from swinkit.core import kernels, similarity
 from swinkit.core.block import Block
 from swinkit.core.fast import eager
-from swinkit.training.blocks import unwrap_blocks, wrap_blocks
-from swinkit.training.objective import Objective
+from swinkit.training.parallelize import unwrap_blocks, wrap_blocks
 from swinkit.training.precision import fp32_kept
+from swinkit.training.step import Objective
 from tests.models.small import pixels, small
 
 from .jobs import Numbers, job, prepare, recipe
@@ -131,7 +131,7 @@ def test_fp64_keeps_its_digits(family):
 def test_a_loss_in_fp64_stays_there():
     made = job(recipe())
     made.task.double().eval()
-    batch = prepare(Numbers(4), range(4), 0)
+    batch = prepare((Numbers(4)[i] for i in range(4)), 0)
     object.__setattr__(batch, "pixels", batch.pixels.double())
     assert Objective(made.task)(batch).dtype == torch.float64
 
@@ -175,7 +175,7 @@ def test_two_processes_train_in_bf16(tmp_path):
 
 def test_gradients_in_bf16_are_those_of_fp32_within_its_digits():
     made = job(recipe(dropout=0.0))
-    task, batch = made.task.train(), prepare(Numbers(8), range(8), 0)
+    task, batch = made.task.train(), prepare((Numbers(8)[i] for i in range(8)), 0)
     Objective(task)(batch).backward()
     full = torch.cat([parameter.grad.flatten() for parameter in task.parameters()])
     task.zero_grad()

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..data.check import Report, report_on, splits_of
-from ..data.scan import readings
+from ..data.check import Report, find_splits, make_report
+from ..data.scan import scan
 from ..data.size_stats import shapes, sides, span
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
@@ -54,12 +54,12 @@ def command(arguments: Sequence[str]) -> int:
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
     path = locate_data(options.path)
-    splits, problems = splits_of(path)
+    splits, problems = find_splits(path)
     found = []
     for samples in splits:
         with progress(samples.ids) as names:
-            found += [reading for _, reading in zip(names, readings(samples, options.workers), strict=True)]
-    report = report_on(path, splits, found, problems)
+            found += [reading for _, reading in zip(names, scan(samples, options.workers), strict=True)]
+    report = make_report(path, splits, found, problems)
     if options.html:
         write_page(options.html, page(report, splits))
     block(json.dumps(report.to_json()) if options.json else shown(report))

@@ -3,6 +3,9 @@
 Shapes: B batch, *S grid size, C channels.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +21,8 @@ class AbsolutePosition(nn.Module):
     The embedding keeps the grid it was trained on. On another grid it is resized bicubically, as the dense
     forks do; axis by axis, so that any number of axes works.
     """
+
+    parameter_roles: ClassVar[Mapping[str, str]] = {"embedding": "position"}
 
     def __init__(self, grid: Size, dim: int):
         super().__init__()

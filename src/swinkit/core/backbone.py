@@ -3,7 +3,7 @@
 Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from torch import Tensor, nn
@@ -47,6 +47,15 @@ class Swin(nn.Module):
         self.position = nn.Identity() if grid is None else AbsolutePosition(grid, spec.embed_dim)
         self.dropout = nn.Dropout(spec.dropout)
         self.stages = nn.ModuleList(stages)
+
+    def layers(self) -> Iterator[list[nn.Module]]:
+        """Yield the modules of each depth: patches and positions, then a block with the merge behind it."""
+        yield [self.embed, self.position]
+        for stage in cast("Iterable[Stage]", self.stages):
+            blocks: list[list[nn.Module]] = [[block] for block in stage.blocks]
+            if stage.merge is not None:
+                blocks[-1].append(stage.merge)
+            yield from blocks
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Compute the features of each stage: (B, in_channels, *P) -> [(B, *S, C), ...], finest first.

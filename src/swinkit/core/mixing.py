@@ -4,6 +4,8 @@ Shapes: B batch, *S grid size, W windows, N tokens in a window, C channels, H he
 """
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,8 @@ class WindowMixing(nn.Module):
 
     The weights belong to places of the window, so the window never shrinks: a smaller grid is padded.
     """
+
+    parameter_roles: ClassVar[Mapping[str, str]] = {"bias": "vector"}  # one for each head
 
     def __init__(self, block: BlockSpec, border: MixingBorder):
         super().__init__()

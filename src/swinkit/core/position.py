@@ -9,10 +9,10 @@ Shapes: *w window, N = prod(w) tokens in a window, R = prod(2 * w - 1) offsets, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,8 @@ def pairs(rows: Tensor) -> Tensor:
 
 class RelativeBias(nn.Module, ABC):
     """A relative position bias: `bias(window) -> (H, N, N)`, for smaller windows as well."""
+
+    matrix_role: ClassVar[str] = "bias MLP"
 
     @abstractmethod
     def forward(self, window: Size) -> Tensor:
@@ -62,6 +64,8 @@ CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {"middle": mid
 
 class LearnedBias(RelativeBias):
     """Bias of V1 and Video, whose rows are parameters (paper, section 3.2, "Relative position bias")."""
+
+    parameter_roles: ClassVar[Mapping[str, str]] = {"table": "table"}
 
     def __init__(
         self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = middle

@@ -7,6 +7,8 @@ Shapes: H heads, N tokens in a window, D channels per head.
 """
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +29,8 @@ class ScaledDot(nn.Module):
 
 class ScaledCosine(nn.Module):
     """V2's similarity: cos(q, k) times a temperature learned per head, at most 100 (V2 paper, eq. 2)."""
+
+    parameter_roles: ClassVar[Mapping[str, str]] = {"log_scale": "temperature"}
 
     def __init__(self, num_heads: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Inputs of any number of axes and channels: one file of numpy's format (.npy) each, the channels last.
+"""Data sets of numpy files (.npy): one array with the channels last for each sample.
 
 Shapes: C channels, *P size in pixels.
 """
@@ -18,13 +18,13 @@ from .folders import is_hidden
 from .images import ImageError
 
 SUFFIX = ".npy"
-MAX_NUMBERS = 2**30  # of one array; a header may claim anything
-LARGEST = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1}  # what is brightest, by type
+MAX_NUMBERS = 2**30  # of one array; a header may claim any number
+LARGEST = {"uint8": 255, "uint16": 65535, "float16": 1, "float32": 1}  # the brightest value, by type
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def is_array(name: str) -> bool:
-    """Whether a file is called like one, and neither hidden nor added by macOS."""
+    """Return whether a file has the suffix of an array, and is neither hidden nor added by macOS."""
     return name.lower().endswith(SUFFIX) and not is_hidden(name)
 
 
@@ -36,10 +36,10 @@ class ArrayDataset(ImageDataset):
     channels: int
 
     def read_image(self, index: int) -> Tensor:
-        """(C, *P): uint8 as it is stored, uint16 as float32 in [0, 1], floats as float32.
+        """Read one array: (C, *P), uint8 as stored, uint16 as float32 in [0, 1], floats as float32.
 
         Raises:
-            ImageError: the file cannot be read, or holds something else.
+            ImageError: the file cannot be read, or has another shape or type.
         """
         name = self.content.place(index)
         array = read_array(self.content.read(index), name)
@@ -53,20 +53,20 @@ class ArrayDataset(ImageDataset):
 
 
 def read_array(source: Path | bytes, name: str) -> np.ndarray:
-    """What a file, or its bytes, holds; nothing in it is run, and its header is believed in nothing.
+    """Read the array in a file or its bytes, without running anything in it or trusting its header.
 
     Raises:
-        ImageError: it is no array, is cut short, too large or of another type.
+        ImageError: it is no array, is cut short, is too large or has an unsupported type.
     """
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            return numbers_in(file, name)
+            return parse_array(file, name)
     except OSError as error:
         raise ImageError(name, error.strerror or str(error)) from None
 
 
-def numbers_in(file: IO[bytes], name: str) -> np.ndarray:
-    """As `read_array`, of an opened file."""
+def parse_array(file: IO[bytes], name: str) -> np.ndarray:
+    """Read the array in an open file, as `read_array` does."""
     try:
         shape, by_columns, kind = READERS[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, EOFError, SyntaxError, TypeError) as error:

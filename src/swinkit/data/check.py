@@ -1,6 +1,6 @@
-"""What is in a data set and what is wrong with it: every picture is read once.
+"""Check a data set: read every image once, count what is there, and list the problems.
 
-A problem is blocking if a training would stop on it, or its score would be worth nothing.
+A problem is blocking if a training would stop on it, or its score would mean nothing.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from .dataset import HELD_OUT, ImageDataset
 from .find_dataset import NoSuchSplit, find_samples, layout_of
 from .folders import is_hidden, is_picture, list_names, parts_of
 from .loader import MAX_BAD_FRACTION
-from .near_duplicates import look_alikes
+from .near_duplicates import group_near_duplicates
 from .scan import Reading
 from .size_stats import shapes, sides, span
 
@@ -25,7 +25,7 @@ VERSION = 1  # of the JSON
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of problem; `groups` are the pictures concerned, those that belong together in one group."""
+    """One kind of problem; `groups` are the images concerned, those that belong together in one group."""
 
     kind: str
     message: str
@@ -35,10 +35,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. `counts[split][class]` are pictures; the rest is of those that could be read.
+    """Result of a check: `counts[split][class]` images, and statistics of those that could be read.
 
-    `sizes[split]` are each (h, w), `modes[split][mode]` how many are stored so, `turned[split]` how many
-    their EXIF data turn.
+    `sizes[split]` lists each (h, w), `modes[split][mode]` counts Pillow's modes, and `turned[split]` the
+    images that their EXIF data rotate or mirror.
     """
 
     path: Path
@@ -52,11 +52,11 @@ class Report:
 
     @property
     def blocking(self) -> bool:
-        """Whether it should not be trained on as it is."""
+        """True if the data set should not be trained on as it is."""
         return any(problem.blocking for problem in self.problems)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, as plain values; the names of the fields stay the same within a version.
+        """Return the report as plain values; the names of the fields stay the same within a version.
 
         `sizes` are height, width and width by height: smallest, median and largest.
         """
@@ -79,7 +79,7 @@ class Report:
         }
 
     def split_json(self, split: str) -> dict[str, Any]:
-        """One split of it."""
+        """Return the part of one split."""
         sizes = self.sizes[split]
         return {
             "pictures": sum(self.counts[split].values()),
@@ -92,11 +92,11 @@ class Report:
         }
 
 
-def splits_of(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
-    """The splits that a data set has, each with its own classes, and what is wrong with their form.
+def find_splits(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
+    """Find the splits of a data set, each with its own classes, and those that cannot be read.
 
     Raises:
-        DataError: it has none at all.
+        DataError: there is none at all.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -120,10 +120,10 @@ def splits_of(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
     return found, problems
 
 
-def report_on(
+def make_report(
     path: Path, splits: Sequence[ImageDataset], found: Iterable[Reading], problems: Sequence[Problem] = ()
 ) -> Report:
-    """What all readings of all splits tell together."""
+    """Summarise the readings of all splits."""
     found = list(found)
     counts = {s.split: dict(zip(s.classes, s.counts().tolist(), strict=True)) for s in splits}
     whole = {split: [r for r in found if r.split == split and r.error is None] for split in counts}
@@ -131,7 +131,7 @@ def report_on(
         "unknown",
         "nothing readable",
     )
-    told = (
+    all_problems = (
         *problems,
         *left_out(path, counts, layout),
         *missing_splits(splits, problems),
@@ -147,12 +147,12 @@ def report_on(
         sizes={split: [r.size for r in of_split] for split, of_split in whole.items()},
         modes={split: dict(Counter(r.mode for r in of_split)) for split, of_split in whole.items()},
         turned={split: sum(r.turned for r in of_split) for split, of_split in whole.items()},
-        problems=told,
+        problems=all_problems,
     )
 
 
 def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) -> Iterator[Problem]:
-    """A training needs pictures to learn from and others to watch."""
+    """Yield a problem if there is nothing to train on, or nothing to validate on."""
     found = {samples.split for samples in splits}
     if found == {"train"} and not problems:
         message = f"there is none of {', '.join(HELD_OUT)}, which training watches; split some off train"
@@ -162,7 +162,7 @@ def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) 
 
 
 def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
-    """Classes without pictures, or not known to every split, or a single one."""
+    """Yield classes without images, classes that a split lacks, and a data set of a single class."""
     known = counts.get("train", {})
     if len(known) == 1:
         yield Problem("one class", "train has one class: there is nothing to tell apart", blocking=False)
@@ -185,7 +185,7 @@ def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]
 
 
 def left_out(path: Path, splits: Collection[str], layout: str) -> Iterator[Problem]:
-    """Files in folders of classes that are not called as pictures are."""
+    """Yield a problem if folders of classes hold files without the suffix of an image."""
     if layout != "folders":
         return
     names = [name for name in list_names(path) if set(parts_of(name)[:-1]) & set(splits)]
@@ -198,7 +198,7 @@ def left_out(path: Path, splits: Collection[str], layout: str) -> Iterator[Probl
 
 
 def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
-    """Pictures that cannot be decoded, split by split."""
+    """Yield the images that cannot be decoded, split by split."""
     for split, of_class in counts.items():
         bad = [reading for reading in found if reading.split == split and reading.error is not None]
         if not bad:
@@ -218,38 +218,36 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
 
 
 def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
-    """Pictures that are there again, or that look as if they were."""
+    """Yield duplicates: equal pixels, or images that look alike."""
     groups = same_pixels(found)
     leaks = [group for group in groups if leaks_from_train(group)]
     unsure = [group for group in groups if contradicts(group)]
     if leaks:
-        message = (
-            f"pictures of train are also in other splits ({held_out(leaks)}); scores would be too good: "
-        )
-        yield Problem("leak", f"{message}take them out of one", blocking=True, groups=names(leaks))
+        message = f"pictures of train are also in other splits ({tally(leaks)}); scores would be too good: "
+        yield Problem("leak", f"{message}take them out of one", blocking=True, groups=ids_of(leaks))
     if unsure:
         message = f"pictures that have more than one label: {len(unsure)}"
-        yield Problem("contradiction", message, blocking=False, groups=names(unsure))
+        yield Problem("contradiction", message, blocking=False, groups=ids_of(unsure))
     same = [group for group in groups if not leaks_from_train(group) and not contradicts(group)]
     if same:
         message = f"pictures that are there more than once: {len(same)}"
-        yield Problem("duplicate", message, blocking=False, groups=names(same))
+        yield Problem("duplicate", message, blocking=False, groups=ids_of(same))
     once = list({reading.digest: reading for reading in found if reading.digest}.values())
-    similar = [[once[i] for i in group] for group in look_alikes([reading.look for reading in once])]
+    similar = [
+        [once[i] for i in group] for group in group_near_duplicates([reading.dhash for reading in once])
+    ]
     crossing = [group for group in similar if leaks_from_train(group)]
     if crossing:
-        message = (
-            f"other splits have pictures that look like some of train ({held_out(crossing)}); compare them"
-        )
-        yield Problem("possible leak", message, blocking=False, groups=names(crossing))
+        message = f"other splits have pictures that look like some of train ({tally(crossing)}); compare them"
+        yield Problem("possible leak", message, blocking=False, groups=ids_of(crossing))
     near = [group for group in similar if not leaks_from_train(group)]
     if near:
         message = f"pictures that look like others: {len(near)}"
-        yield Problem("near duplicate", message, blocking=False, groups=names(near))
+        yield Problem("near duplicate", message, blocking=False, groups=ids_of(near))
 
 
 def same_pixels(found: Iterable[Reading]) -> list[list[Reading]]:
-    """The groups of those that are the same to the pixel."""
+    """Group the images whose pixels are equal."""
     groups = defaultdict(list)
     for reading in found:
         if reading.digest:
@@ -258,22 +256,22 @@ def same_pixels(found: Iterable[Reading]) -> list[list[Reading]]:
 
 
 def leaks_from_train(group: Iterable[Reading]) -> bool:
-    """Whether some are in train and some are not."""
+    """Return whether some are in train and some are not."""
     splits = {reading.split for reading in group}
     return "train" in splits and len(splits) > 1
 
 
 def contradicts(group: Iterable[Reading]) -> bool:
-    """Whether they have more than one label."""
+    """Return whether they have more than one label."""
     return len({reading.label for reading in group}) > 1
 
 
-def held_out(groups: Iterable[Sequence[Reading]]) -> str:
-    """How many of these pictures are in which split other than train."""
+def tally(groups: Iterable[Sequence[Reading]]) -> str:
+    """Count the images in each split other than train, as text."""
     found = Counter(reading.split for group in groups for reading in group if reading.split != "train")
     return ", ".join(f"{count} of {split}" for split, count in found.items())
 
 
-def names(groups: Iterable[Sequence[Reading]]) -> tuple[tuple[str, ...], ...]:
-    """What the pictures are called."""
+def ids_of(groups: Iterable[Sequence[Reading]]) -> tuple[tuple[str, ...], ...]:
+    """Return the ids of the images of each group."""
     return tuple(tuple(reading.id for reading in group) for group in groups)

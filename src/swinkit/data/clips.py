@@ -1,4 +1,4 @@
-"""Clips that are folders of frames, in the order of their numbers; a directory or a zip of it, read in place.
+"""Data sets of clips: folders of frames, ordered by number, in a directory or a zip.
 
 Shapes: N clips, t frames, h, w pixels.
 """
@@ -24,30 +24,30 @@ NUMBER = re.compile(r"(\d+)")
 
 @dataclass(frozen=True)
 class Folders(Content):
-    """Folders of frames; `ends` (N) tell where those of each end among all `frames`."""
+    """Folders of frames; `ends` (N) are the ends of each clip in the sequence of all `frames`."""
 
     frames: Content
     ends: tuple[int, ...]
 
-    def of(self, index: int) -> range:
-        """The frames of a clip."""
+    def range_of(self, index: int) -> range:
+        """Return the numbers of the frames of a clip."""
         return range(self.ends[index - 1] if index else 0, self.ends[index])
 
     def read(self, index: int) -> Path | bytes:
-        """Its first frame."""
-        return self.frames.read(self.of(index)[0])
+        """Return the first frame of a clip."""
+        return self.frames.read(self.range_of(index)[0])
 
     def stamp(self, index: int) -> str:
-        """Of all its frames."""
-        return " ".join(self.frames.stamp(i) for i in self.of(index))
+        """Return the stamps of all its frames."""
+        return " ".join(self.frames.stamp(i) for i in self.range_of(index))
 
     def written(self, index: int) -> int:
-        """Of the youngest frame."""
-        return max(map(self.frames.written, self.of(index)))
+        """Return when the youngest frame was written, in nanoseconds."""
+        return max(map(self.frames.written, self.range_of(index)))
 
     def place(self, index: int) -> str:
-        """The folder."""
-        return self.frames.place(self.of(index)[0]).rpartition("/")[0]
+        """Return the name of the folder."""
+        return self.frames.place(self.range_of(index)[0]).rpartition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class ClipDataset(ImageDataset):
     content: Folders
 
     def read_image(self, index: int) -> Tensor:
-        """(3, t, h, w) uint8.
+        """Read one clip: (3, t, h, w) uint8.
 
         Raises:
             ImageError: a frame cannot be read, or is of another size than the first.
         """
         frames, found = self.content.frames, list[Tensor]()
-        for i in self.content.of(index):
+        for i in self.content.range_of(index):
             frame = load_image(frames.read(i), name=frames.place(i))
             if found and frame.shape != found[0].shape:
                 size, first = (f"{x.shape[-1]} x {x.shape[-2]}" for x in (frame, found[0]))
@@ -73,7 +73,7 @@ class ClipDataset(ImageDataset):
 
 
 def clips_of(root: Path, split: str, pictures: Sequence[str]) -> ClipDataset:
-    """Every folder that has pictures in it is a clip.
+    """Return a data set in which every folder with images is a clip.
 
     Raises:
         DataError: a picture lies in none.
@@ -87,7 +87,7 @@ def clips_of(root: Path, split: str, pictures: Sequence[str]) -> ClipDataset:
 
 
 def in_order(name: str) -> tuple[str, list[tuple[int, str]]]:
-    """By folder, then by the numbers in the file's name, so that frame 10 comes after frame 9."""
+    """Return the key that sorts by folder, then by the numbers in the file's name: frame 10 after frame 9."""
     folder, _, file = name.rpartition("/")
     parts = NUMBER.split(file)
     return folder, [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -1,6 +1,6 @@
-"""Pictures that cannot be read, in training: replaced, counted and listed, up to a stated fraction.
+"""Corrupt samples in training: replaced, counted and listed, up to a stated fraction.
 
-In validation a bad picture is an error: a number must be about the pictures that it names.
+In validation a corrupt sample is an error: a score must be about the samples that it names.
 """
 
 import csv
@@ -14,13 +14,13 @@ from .images import ImageError
 from .rng import draws
 from .sample import Sample, Samples
 
-ATTEMPTS = 10  # pictures tried in the place of a bad one
+ATTEMPTS = 10  # replacements tried for a corrupt sample
 COLUMNS = ("id", "reason", "replaced_by")
 
 
 @dataclass(frozen=True)
 class Bad:
-    """One picture that could not be read, why, and which one stood in."""
+    """A sample that could not be read, the reason, and its replacement."""
 
     id: str
     reason: str
@@ -55,19 +55,16 @@ def read_or_replace(
 
 @dataclass
 class BadPictures:
-    """What a training has met so far, each picture once.
+    """The corrupt samples that a training has met so far, each once; also written to the file `listing`."""
 
-    With `listing` they are also listed in that file, from the first on.
-    """
-
-    total: int  # pictures of the training set
+    total: int  # samples of the training set
     most: float  # the largest fraction of them that may be bad
     listing: Path | None = None
     found: dict[str, Bad] = field(default_factory=dict)
-    told: int = 0  # of those found, that `news` has counted
+    reported: int = 0  # of those found, that `news` has returned
 
     def add(self, bad: Sequence[Bad]) -> None:
-        """Count those of one micro-batch.
+        """Add the corrupt samples of one micro-batch.
 
         Raises:
             DataError: there are too many by now.
@@ -82,7 +79,7 @@ class BadPictures:
         self.refuse_more()
 
     def meet(self, listings: Iterable[Path]) -> None:
-        """Count also what other processes, and earlier parts of the same training, have listed there.
+        """Add what other processes, and earlier parts of the same training, have listed in these files.
 
         Raises:
             DataError: there are too many by now.
@@ -90,21 +87,21 @@ class BadPictures:
         """
         for path in listings:
             listed = read(path)
-            self.told += sum(name not in self.found for name in listed)
+            self.reported += sum(name not in self.found for name in listed)
             self.found = listed | self.found
         self.refuse_more()
 
     def news(self) -> int:
-        """How many this process has met since the last call."""
-        since = len(self.found) - self.told
-        self.told += since
+        """Return how many this process has met since the last call."""
+        since = len(self.found) - self.reported
+        self.reported += since
         return since
 
     def refuse_more(self) -> None:
-        """Stop a training of which too much is missing.
+        """Stop a training if too many samples are corrupt.
 
         Raises:
-            DataError: it is.
+            DataError: they are.
         """
         if len(self.found) > self.most * self.total:
             last = next(reversed(self.found.values()))
@@ -116,7 +113,7 @@ class BadPictures:
 
 
 def read(path: Path) -> dict[str, Bad]:
-    """The pictures that a list names.
+    """Read a list of corrupt samples, by id.
 
     Raises:
         EnvironmentProblem: it cannot be read.
@@ -130,7 +127,7 @@ def read(path: Path) -> dict[str, Bad]:
 
 
 def write(path: Path, new: dict[str, Bad]) -> None:
-    """Add pictures to a list, as CSV; at any moment it is either the old or the new one.
+    """Add samples to a list, as CSV; at any moment the file is either the old or the new one.
 
     Raises:
         EnvironmentProblem: it cannot be written.

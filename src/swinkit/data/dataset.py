@@ -1,4 +1,4 @@
-"""The pictures of a data set, in a stable order: what they are called, what they show, how to read one.
+"""Data sets of images: their samples in a fixed order, with names and targets.
 
 Shapes: N samples, C channels, *P size in pixels: h, w, of clips and volumes frames before them.
 """
@@ -19,37 +19,37 @@ from .ids import Ids
 from .images import load_image
 from .sample import LABEL, Sample
 
-UNLABELLED = -1  # in the place of a class
-TRAIN = "train"  # the split that is learned from
-HELD_OUT = ("val", "valid", "validation", "test")  # what training watches: the first there is
-ALL = "all"  # what is taken where there are no splits
+UNLABELLED = -1  # stands for no class
+TRAIN = "train"  # the split to train on
+HELD_OUT = ("val", "valid", "validation", "test")  # splits to validate on: the first that exists
+ALL = "all"  # name of the split where there are none
 
 
 @dataclass(frozen=True)
 class Content(ABC):
-    """Where the bytes of pictures lie: a folder, a zip, a tar. Must survive pickling between processes."""
+    """Storage of the bytes of images: a folder, a zip or tars. Must survive pickling between processes."""
 
     ids: Ids
 
     @abstractmethod
     def read(self, index: int) -> Path | bytes:
-        """A picture's file, or its bytes.
+        """Return the file of an image, or its bytes.
 
         Raises:
-            ImageError: it cannot be had.
+            ImageError: it cannot be read.
         """
 
     @abstractmethod
     def stamp(self, index: int) -> str:
-        """What differs if the picture is another: its size or checksum; without reading all of it."""
+        """Return the size or checksum of an image, which changes with it, without reading all of it."""
 
     @abstractmethod
     def written(self, index: int) -> int:
-        """When the file that holds it was, in nanoseconds; 0 if its stamp tells all that could change."""
+        """Return when its file was written, in nanoseconds; 0 if its stamp covers every change."""
 
     @abstractmethod
     def place(self, index: int) -> str:
-        """How messages call the picture."""
+        """Return the name of an image in messages."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class ImageDataset(Dataset):
 
 
 def require_every_class(samples: ImageDataset) -> None:
-    """Training and validation need pictures of each class.
+    """Check that every class has images.
 
     Raises:
         DataError: a class has none.

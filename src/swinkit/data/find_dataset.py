@@ -1,6 +1,6 @@
-"""Which layout a data set has, and its pictures: folders of classes, lists, tables, or shards.
+"""Find data sets of any layout: folders of classes, lists, tables or shards.
 
-| layout | told by |
+| layout | recognised by |
 |---|---|
 | list | `SPLIT.csv` or `SPLIT.parquet` in the folder, or such a file with a column `split` |
 | tables | a folder SPLIT that Hugging Face's `save_to_disk` wrote, `SPLIT-*.parquet`, `SPLIT/0*.parquet` |
@@ -23,24 +23,24 @@ from .preprocess import Preprocess
 from .shards import read_shards, shards_of
 from .tables import STATE, read_tables, saved_split, tables_of
 
-PLANE, RGB = 2, 3  # axes and channels of pictures
+PLANE, RGB = 2, 3  # axes and channels of RGB images
 
 
 def lies_in_split(path: Path, data: Path) -> bool:
-    """Whether a path is inside of a split of `data`, where what it holds would pass for a class."""
+    """Return whether a path is inside a split of `data`, where its content would be taken for a class."""
     path, data = path.resolve(), data.resolve()
     return path.is_relative_to(data) and bool({TRAIN, *HELD_OUT} & set(path.relative_to(data).parts))
 
 
 class NoSuchSplit(DataError):
-    """A list of pictures is there, and tells of none of this split."""
+    """A list exists, but has no sample of this split."""
 
 
 def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
-    """The labelled pictures of the first of `splits` that there is; `classes` numbers them, else their names.
+    """Find the labelled images of the first of `splits` that exists; `classes` gives the order of the labels.
 
     Raises:
-        DataError: there is none, or it is damaged, or it has classes that are not in `classes`.
+        DataError: none exists, or it is damaged, or has classes that are not in `classes`.
         EnvironmentProblem: what reads the layout is not installed.
     """
     with reachable(path):
@@ -72,7 +72,7 @@ def reachable(path: Path) -> Iterator[None]:
 
 
 def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
-    """The pictures of a split that a list, tables or shards tell of; None if none does."""
+    """Find the images of a split in a list, tables or shards; None if there are none of these."""
     listing = list_of(path, split)
     if listing is not None:
         return read_list(listing, split, classes)
@@ -84,10 +84,10 @@ def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> ImageD
 
 
 def require_labels(samples: ImageDataset) -> ImageDataset:
-    """The same, if they tell what they show.
+    """Return the same samples if they have labels.
 
     Raises:
-        DataError: they do not.
+        DataError: they have none.
     """
     if samples.labels is None:
         raise DataError(
@@ -98,7 +98,7 @@ def require_labels(samples: ImageDataset) -> ImageDataset:
 
 
 def layout_of(path: Path, split: str) -> tuple[str, str] | None:
-    """The layout that a split has, and what tells it; None if there is no such split.
+    """Return the layout of a split and the file that it is recognised by; None without such a split.
 
     Raises:
         DataError: `path` is neither a folder, nor a zip, nor a list.
@@ -108,8 +108,8 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
     if listing is not None:
         return "list", listing.name
     if tables:
-        told = tables[0] / STATE if tables[0].is_dir() else tables[0]
-        return "tables", str(told.relative_to(path))
+        evidence = tables[0] / STATE if tables[0].is_dir() else tables[0]
+        return "tables", str(evidence.relative_to(path))
     if shards:
         return "shards", f"{shards[0].relative_to(path)}" + (f" to {shards[-1].name}" if shards[1:] else "")
     inside = [name for name in folders.list_names(path) if split in name.split("/")[:-2]]
@@ -118,7 +118,7 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
 
 
 def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDataset:
-    """Whatever a model with this preprocessing takes, without labels: RGB pictures, or clips or arrays.
+    """Find unlabelled inputs for a model with this preprocessing: RGB images, clips or arrays.
 
     Raises:
         DataError: there is none.
@@ -126,20 +126,22 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDatase
     axes, channels = len(preprocess.crop), preprocess.channels
     if (axes, channels) == (PLANE, RGB):
         return find_pictures(path, *splits)
-    split, arrays = folders.inside_of(splits, sorted(filter(is_array, folders.list_names(path))))
+    split, arrays = folders.files_of_split(splits, sorted(filter(is_array, folders.list_names(path))))
     if arrays:
         content = folders.content_of(path, arrays)
         return ArrayDataset(path, split, content, axes=axes, channels=channels)
     if channels != RGB:
         raise DataError(f"{path}: no arrays (.npy), as inputs of {channels} channels are")
-    split, frames = folders.inside_of(splits, sorted(filter(folders.is_picture, folders.list_names(path))))
+    split, frames = folders.files_of_split(
+        splits, sorted(filter(folders.is_picture, folders.list_names(path)))
+    )
     if not frames:
         raise DataError(f"{path}: neither folders of frames nor arrays (.npy)")
     return clips_of(path, split, frames)
 
 
 def find_pictures(path: Path, *splits: str) -> ImageDataset:
-    """Plain pictures, whatever they show; where no split is told of, all that a folder or zip holds.
+    """Find unlabelled images of the first of `splits` that exists, else all in the folder or zip.
 
     Raises:
         DataError: there are none.

@@ -191,11 +191,11 @@ def stack_padded(images: Sequence[Tensor], multiple: int = 1, fill: float = 0) -
 
 
 def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
-    """(..., h, w), with at least one axis before -> (..., *size) of the same type, antialiased.
+    """Resize (..., h, w), with at least one axis before, to (..., *size) of the same type, antialiased.
 
-    As torchvision's `resize`, for which a prediction would wait: it takes longer than torch to import. To the
-    pixel, but for bilinear bytes on processors without AVX2, where torchvision takes the way through floats
-    and this gives the same bytes as on every other processor.
+    Gives the pixels of torchvision's `resize` without importing it, which takes longer than importing torch.
+    Only for bilinear bytes on processors without AVX2, where torchvision computes in floats, this gives the
+    bytes of every other processor.
     """
     if image.shape[-2:] == size:
         return image
@@ -211,12 +211,12 @@ def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
 
 
 def middles(frames: int, count: int) -> list[int]:
-    """Of `count` equal parts of a clip, the frame in the middle of each."""
+    """Return the frame in the middle of each of `count` equal parts of a clip."""
     return [(2 * i + 1) * frames // (2 * count) for i in range(count)]
 
 
 def is_numbers(values: Any, kind: type | tuple[type, ...], count: int) -> bool:
-    """Whether this is a tuple of `count` numbers of `kind`; True, False, NaN and infinity are none."""
+    """Return whether this is a tuple of `count` numbers of `kind`; True, False, NaN and infinity are none."""
     right = isinstance(values, tuple) and len(values) == count
     return right and all(isinstance(v, kind) and not isinstance(v, bool) and abs(v) < 2**31 for v in values)
 

@@ -1,4 +1,4 @@
-"""Labelled pictures in folders, one folder a class; a directory or a zip of it, read in place."""
+"""Data sets in folders, one for each class, in a directory or a zip."""
 
 import os
 import zipfile
@@ -24,25 +24,25 @@ class Directory(Content):
     root: Path
 
     def read(self, index: int) -> Path:
-        """The file."""
+        """Return the file."""
         return self.root / self.ids[index]
 
     def stamp(self, index: int) -> str:
-        """Its size in bytes; a file that is gone has none."""
+        """Return its size in bytes; empty for a file that is gone."""
         try:
             return str(self.read(index).stat().st_size)
         except OSError:
             return ""
 
     def written(self, index: int) -> int:
-        """Of the file."""
+        """Return when the file was written, in nanoseconds."""
         try:
             return self.read(index).stat().st_mtime_ns
         except OSError:
             return 0
 
     def place(self, index: int) -> str:
-        """Its path."""
+        """Return its path."""
         return str(self.read(index))
 
 
@@ -53,28 +53,28 @@ class Archive(Content):
     path: Path
 
     def read(self, index: int) -> bytes:
-        """The bytes of a member."""
+        """Return the bytes of a member."""
         try:
             return open_archive(self.path).read(self.ids[index])
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:  # encrypted, too
             raise ImageError(self.place(index), f"cannot be read from the zip: {error}") from None
 
     def stamp(self, index: int) -> str:
-        """Size and checksum, from the table of contents."""
+        """Return size and checksum, from the table of contents."""
         found = open_archive(self.path).getinfo(self.ids[index])
         return f"{found.file_size} {found.CRC:08x}"
 
     def written(self, index: int) -> int:  # noqa: ARG002
-        """Checksums tell more."""
+        """Return 0: checksums cover every change."""
         return 0
 
     def place(self, index: int) -> str:
-        """The zip and the member."""
+        """Return zip and member."""
         return f"{self.path}:{self.ids[index]}"
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
-    """Opened once by each process while it stays the same file: to read a large table takes seconds.
+    """Return an open zip, the same in a process while the file stays the same: a large table takes seconds.
 
     Raises:
         OSError: it cannot be read.
@@ -86,15 +86,15 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 @lru_cache(maxsize=4)
 def archive_of(path: Path, version: tuple[int, int], process: int) -> zipfile.ZipFile:  # noqa: ARG001
-    """One for each process, since a file that two share has one position."""
+    """Open a zip once in each process, since a file that two share has one position."""
     return zipfile.ZipFile(path)
 
 
 def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
-    """The pictures of the first of `splits`, folders such as "val" or "test", that a folder or zip has.
+    """Find the images of the first of `splits`, such as "val" or "test", that a folder or zip has.
 
-    Classes are sorted by name unless given; one may be without pictures. Folders around the splits are
-    looked through; hidden files, and those that macOS adds to zips, are passed over.
+    Classes are sorted by name unless given; a class may have no images. Splits may lie in other folders;
+    hidden files, and those that macOS adds to zips, are left out.
 
     Raises:
         DataError: there is no such split with pictures, or it has classes that are not in `classes`.
@@ -110,7 +110,7 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         raise DataError(
             f"{root}: no split {' or '.join(splits)} (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, "
             f"SPLIT-*.tar or SPLIT-*.parquet; found {listed(inside) or 'nothing'})"
-            + advice(root, splits, inside)
+            + hint_for(root, splits, inside)
         )
     at = min(depths)  # a class may be called as a split
     inside = [
@@ -131,21 +131,21 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
 
 
 def find_pictures(root: Path, *splits: str) -> ImageDataset:
-    """Plain pictures, whatever they show: of the first of `splits` there is, else of the whole folder or zip.
+    """Find unlabelled images of the first of `splits` that exists, else of the whole folder or zip.
 
     Raises:
         DataError: there are none.
     """
-    split, pictures = inside_of(splits, sorted(filter(is_picture, list_names(root))))
+    split, pictures = files_of_split(splits, sorted(filter(is_picture, list_names(root))))
     if not pictures:
         raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
     return ImageDataset(root, split, content_of(root, pictures))
 
 
-def inside_of(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:
-    """The first of `splits` that there is, and the files inside; else `all`, and all files.
+def files_of_split(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:
+    """Return the first of `splits` that exists with the files inside; else `all` with all files.
 
-    Of several folders around a file that are called like splits, the outermost tells: a class may be, too.
+    Of several folders around a file with the name of a split the outermost counts: a class may have one, too.
     """
     known = {TRAIN, *HELD_OUT, *splits}
     outermost = [next((part for part in parts_of(name)[:-1] if part in known), None) for name in names]
@@ -157,45 +157,45 @@ def inside_of(splits: Sequence[str], names: list[str]) -> tuple[str, list[str]]:
 
 
 def content_of(root: Path, names: Sequence[str]) -> Content:
-    """How to read these names below `root`, of those that `list_names` told."""
+    """Return the storage of these names, which `list_names` listed."""
     return Directory(Texts(names), root) if root.is_dir() else Archive(Texts(names), root)
 
 
 def parts_of(name: str) -> list[str]:
-    """The folders around a file, and the file."""
+    """Split a name into the folders around a file, and the file."""
     return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is called like one, and neither hidden nor added by macOS."""
+    """Return whether a file has the suffix of an image, and is neither hidden nor added by macOS."""
     return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or a folder around it is hidden, or added by macOS."""
+    """Return whether a file or a folder around it is hidden, or added by macOS."""
     return any(part.startswith(".") or part == "__MACOSX" for part in parts_of(name))
 
 
 def refuse(error: OSError) -> NoReturn:
-    """What cannot be looked into may hold pictures."""
+    """Raise DataError for a folder that cannot be listed, as it may hold images."""
     raise DataError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
-def advice(root: Path, splits: Sequence[str], inside: Sequence[str]) -> str:
-    """What somebody meant who gave this folder, where there is no split in it, but the splits are near."""
+def hint_for(root: Path, splits: Sequence[str], inside: Sequence[str]) -> str:
+    """Return a hint for a folder without splits whose parent or files are likely meant."""
     if root.name in (*splits, "train"):
         return f"; this is a split itself, so give its parent, {root.parent}"
     lists = [name for name in inside if name.endswith((".csv", ".parquet"))]
     return f"; a list with a column `split` is given as a file: {root / lists[0]}" if len(lists) == 1 else ""
 
 
-def leads_back(folder: Path) -> bool:
-    """Whether it is a link to a folder that it lies in: to follow it would come to no end."""
+def is_circular_link(folder: Path) -> bool:
+    """Return whether it is a link to a folder that it lies in, which would be followed for ever."""
     return folder.is_symlink() and folder.resolve() in {parent.resolve() for parent in folder.parents}
 
 
 def list_names(root: Path) -> list[str]:
-    """All files below a directory or inside a zip, relative to it; folders, too, which end in a slash.
+    """List all files below a directory or inside a zip, and all folders, which end in a slash.
 
     Links are followed, but not in circles.
 
@@ -205,7 +205,7 @@ def list_names(root: Path) -> list[str]:
     if root.is_dir():
         found: list[str] = []
         for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True):
-            folders[:] = [name for name in folders if not leads_back(Path(folder, name))]
+            folders[:] = [name for name in folders if not is_circular_link(Path(folder, name))]
             below = Path(folder).relative_to(root).as_posix()
             start = "" if below == "." else f"{below}/"
             found += [f"{start}{name}" for name in (*files, *(f"{inner}/" for inner in folders))]

@@ -1,4 +1,4 @@
-"""Which WordNet ids the classes of ImageNet stand for, and where its 1,000 lie among its 21,841.
+"""WordNet ids of the ImageNet classes, and the rows of the 1,000 among the 21,841.
 
 `imagenet_1k.txt` and `imagenet_22k.txt` hold the ids, sorted. The rows of Microsoft's 21,841-class heads are
 in this order but for what its class map (`map22kto1k.txt`) says of the 1,000: from each id of `SHIFTS` on,
@@ -22,13 +22,13 @@ ELSEWHERE = {"n04399382": 5564}  # a row that no order gives
 
 @cache
 def ids(name: str) -> tuple[str, ...]:
-    """The WordNet ids of `1k` or `22k`, in order."""
+    """Return the WordNet ids of `1k` or `22k`, in order."""
     return tuple(files(PACKAGE).joinpath(f"imagenet_{name}.txt").read_text(encoding="ascii").split())
 
 
 @cache
 def rows_of_1k() -> tuple[int, ...]:
-    """For each of the 1,000 classes, its row in a head of one of `MAPPABLE` (Microsoft's class map)."""
+    """Return the row of each of the 1,000 classes in a head of one of `MAPPABLE` (Microsoft's class map)."""
     places = {wordnet: place for place, wordnet in enumerate(ids("22k"))}
     return tuple(
         ELSEWHERE.get(wordnet) or places[wordnet] + sum(wordnet >= first for first in SHIFTS)
@@ -38,7 +38,7 @@ def rows_of_1k() -> tuple[int, ...]:
 
 @cache
 def ids_of_rows() -> tuple[str | None, ...]:
-    """The WordNet id of each row of a head of 21,841; None where the class map leaves it open.
+    """Return the WordNet id of each row of a head of 21,841; None where the class map leaves it open.
 
     Where two of the 1,000 lie as far apart as in the order, all rows between them are in order too. Open are
     the rows around the shifts, and those behind the last of the 1,000: 796.

@@ -1,4 +1,4 @@
-"""Read one picture. Every path of swinkit reads pictures here, so all see the same pixels.
+"""Read one image. All of swinkit reads images here, so that all see the same pixels.
 
 Shapes: h, w pixels; three channels, RGB, uint8 in [0, 255].
 """
@@ -40,14 +40,14 @@ TURNS = {  # EXIF tag 0x0112: what turns the stored picture upright
 
 
 class ImageError(DataError):
-    """A picture that cannot be read; the message names the file and the reason."""
+    """An image that cannot be read; the message names the file and the reason."""
 
     def __init__(self, name: str, reason: str):
         super().__init__(name, reason)  # both, so that it survives pickling between processes
         self.name, self.reason = name, reason
 
     def __str__(self) -> str:
-        """`name: reason`."""
+        """Return `name: reason`."""
         return f"{self.name}: {self.reason}"
 
 
@@ -58,11 +58,13 @@ def load_image(
     background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
 ) -> Tensor:
-    """(3, h, w) uint8 RGB of a file, its bytes, a PIL image, a uint8 array (h, w, 3) or tensor (3, h, w).
+    """Read an image as (3, h, w) uint8 RGB: a file, its bytes, a PIL image, an array or a tensor.
 
-    EXIF orientation is applied; transparent pixels are composited on `background`; 16-bit grey is scaled
-    to 8 bits; every other mode becomes RGB by the rules of `data.modes`; colour profiles are ignored; the
-    first frame or page is taken. The size is checked before anything is decoded.
+    Arrays are (h, w, 3) and tensors (3, h, w), both uint8.
+
+    EXIF orientation is applied; transparent pixels are composited on `background`; 16-bit grey is scaled to
+    8 bits; every other mode becomes RGB by the rules of `data.pixel_formats`; colour profiles are ignored;
+    the first frame or page is taken. The size is checked before anything is decoded.
 
     Raises:
         ImageError: the file is missing, truncated, not of an allowed format, too large, or its values have
@@ -85,16 +87,16 @@ def load_image(
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A picture, (3, h, w) uint8, and how it is stored: Pillow's mode, and whether EXIF data turn it."""
+class StoredImage:
+    """An image, (3, h, w) uint8, with its mode in Pillow, and whether EXIF data turn it."""
 
     pixels: Tensor
     mode: str
     turned: bool
 
 
-def examined(source: str | os.PathLike[str] | bytes, name: str) -> Examined:
-    """A picture as `load_image` reads it, and how it is stored; more than 8 bits a channel show in the mode.
+def examine(source: str | os.PathLike[str] | bytes, name: str) -> StoredImage:
+    """Read an image as `load_image` does, and how it is stored; the mode shows more than 8 bits a channel.
 
     Raises:
         ImageError: as `load_image`.
@@ -107,18 +109,18 @@ def examined(source: str | os.PathLike[str] | bytes, name: str) -> Examined:
         )
         stored = image.format == "TIFF" and orientation_of(image)  # which turns itself while loading
         pixels = decode(image, name, WHITE, MAX_PIXELS)
-        return Examined(pixels, mode, bool(stored or orientation_of(image)))
+        return StoredImage(pixels, mode, bool(stored or orientation_of(image)))
 
 
 def name_of(source: object, otherwise: str = "image") -> str:
-    """How messages call a picture: its path where it has one."""
+    """Return the name of an image in messages: its path where it has one."""
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     return str(getattr(source, "filename", "") or otherwise)  # PIL remembers the file
 
 
 def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
-    """uint8, array (h, w, 3) or tensor (3, h, w) -> (3, h, w), a copy.
+    """Copy a uint8 array (h, w, 3) or tensor (3, h, w) to (3, h, w).
 
     Raises:
         ImageError: another type or shape.
@@ -151,7 +153,7 @@ def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) ->
 
 
 def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_pixels: int) -> Tensor:
-    """(3, h, w) uint8 of an opened picture."""
+    """Decode an open image: (3, h, w) uint8."""
     width, height = image.size
     if not width or not height:
         raise ImageError(name, f"{width}x{height}: a picture without pixels")
@@ -159,19 +161,19 @@ def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_
         raise ImageError(
             name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels"
         )
-    rgb = to_rgb(upright(image), background)
+    rgb = to_rgb(turn_upright(image), background)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Turned as the camera's EXIF orientation says; as it is stored where the EXIF data are damaged."""
+def turn_upright(image: Image.Image) -> Image.Image:
+    """Turn an image by its EXIF orientation; leave it as stored where the EXIF data are damaged."""
     image.load()  # PNG may carry its EXIF data at the end; TIFF turns itself while loading
     orientation = orientation_of(image)
     return image if orientation is None else image.transpose(TURNS[orientation])
 
 
 def orientation_of(image: Image.Image) -> int | None:
-    """How EXIF data say to turn it, one of `TURNS`; None if they do not."""
+    """Return the EXIF orientation, one of `TURNS`; None without one."""
     try:
         orientation = image.getexif().get(0x0112)
     except Exception:  # noqa: BLE001 - a damaged note about the picture is no reason to refuse the picture
@@ -181,7 +183,7 @@ def orientation_of(image: Image.Image) -> int | None:
 
 @contextmanager
 def pillow_errors(name: str) -> Iterator[None]:
-    """Pillow's many exceptions as one, with the name of the picture; its warnings unsaid."""
+    """Turn Pillow's many exceptions into ImageError with the name of the image, and hide its warnings."""
     try:
         with warnings.catch_warnings():
             # `max_pixels` decides about size; the other warnings are about damaged metadata.

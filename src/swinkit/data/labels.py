@@ -1,4 +1,4 @@
-"""From labels as a file spells them, names or numbers, to indices into the classes."""
+"""Turn the labels of a file, names or numbers, into indices of classes."""
 
 import re
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ NUMBER = re.compile("-?[0-9]{1,18}")
 MOST = 2**20  # classes without names, so that a number that is no label makes no million of them
 
 
-def numbered(
+def number_labels(
     texts: Sequence[str], ids: Sequence[str], where: Path, classes: Sequence[str] | None
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """(N,) indices and the classes that they count, of the labels of `ids`, written in `where` or beside it.
+    """Return the labels of `ids` as indices (N,) into classes, and the classes.
 
-    Labels that are all whole numbers are indices into `classes.txt`; without that file into `classes`, or,
-    where these are None, into classes named by the numbers. Other labels are names, and with that file those
-    that stand in it.
+    If all labels are whole numbers, they are indices into `classes.txt` in or beside `where`; without that
+    file into `classes`; without these into classes named by the numbers. Other labels are names, which must
+    be in that file if it exists.
 
     Raises:
         DataError: a number is out of range, or a name is not in `classes` or the file.
     """
     names, spelled = names_beside(where), set(texts)
     if not all(NUMBER.fullmatch(text) for text in spelled):
-        return by_name(texts, ids, where, names if classes is None else classes)
+        return number_names(texts, ids, where, names if classes is None else classes)
     number = {text: int(text) for text in spelled}
     numbers = [number[text] for text in texts]
     known = names or (None if classes is None else tuple(classes))
@@ -44,13 +44,13 @@ def numbered(
         return torch.tensor(numbers), tuple(str(i) for i in range(max(numbers) + 1))
     if names is None or classes is None:
         return torch.tensor(numbers), known
-    return by_name([names[i] for i in numbers], ids, where, classes)
+    return number_names([names[i] for i in numbers], ids, where, classes)
 
 
-def by_name(
+def number_names(
     texts: Sequence[str], ids: Sequence[str], where: Path, classes: Sequence[str] | None
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """The same for names, which are sorted unless `classes` orders them.
+    """Return names as indices (N,) into classes, and the classes, sorted unless `classes` orders them.
 
     Raises:
         DataError: one is not in `classes`.
@@ -68,7 +68,7 @@ def by_name(
 
 
 def names_beside(where: Path) -> tuple[str, ...] | None:
-    """The names in `classes.txt`, in the folder `where` or beside the file `where`, if it is there.
+    """Read the names in `classes.txt`, in the folder `where` or beside the file `where`; None without it.
 
     Raises:
         DataError: it is not text, or has an empty or a repeated line.

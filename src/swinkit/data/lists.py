@@ -1,4 +1,4 @@
-"""Lists of pictures, CSV or Parquet: a column `path`, relative to the list's folder, and a column `label`."""
+"""Data sets as lists, CSV or Parquet: columns `path`, relative to the list's folder, and `label`."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from ..errors import DataError, EnvironmentProblem, listed
 from .dataset import ImageDataset
 from .folders import Directory
 from .ids import Texts
-from .labels import numbered
+from .labels import number_labels
 
 SUFFIXES = (".csv", ".parquet")
 READ = ("path", "label", "split")  # columns; others are passed over
@@ -18,7 +18,7 @@ Columns = Mapping[str, list[str]]
 
 
 def list_of(root: Path, split: str) -> Path | None:
-    """The list of a split: `train.csv` in a folder, or a list with a column `split`."""
+    """Return the list of a split: `train.csv` in a folder, or a list with a column `split`."""
     if root.is_file():
         return root if root.suffix.lower() in SUFFIXES else None
     found = [root / f"{split}{suffix}" for suffix in SUFFIXES if (root / f"{split}{suffix}").is_file()]
@@ -26,10 +26,10 @@ def list_of(root: Path, split: str) -> Path | None:
 
 
 def read_list(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
-    """The pictures of one split; None if a list for all splits has none of it.
+    """Read the samples of one split; None if a list for all splits has none of it.
 
     Raises:
-        DataError: the list is damaged, or names something twice, or nothing that exists.
+        DataError: the list is damaged, names a file twice, or names files that do not exist.
     """
     columns = read_columns(path)
     paths, labels = columns["path"], columns["label"]
@@ -56,12 +56,12 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> ImageDat
             f"{path}: {path.parent / paths[0]}, the first in the list, does not exist; paths are relative to "
             "the folder of the list"
         )
-    numbers, names = numbered(labels, paths, path, classes)
+    numbers, names = number_labels(labels, paths, path, classes)
     return ImageDataset(path.parent, split, Directory(Texts(paths), path.parent), names, numbers)
 
 
 def read_columns(path: Path) -> Columns:
-    """The columns `path`, `label` and, where it is there, `split`, as text.
+    """Read the columns `path`, `label` and, if it exists, `split`, as text.
 
     Raises:
         DataError: a column or a value is missing, or the file cannot be read as what its name says.
@@ -79,7 +79,7 @@ def read_columns(path: Path) -> Columns:
 
 
 def read_csv(path: Path) -> Columns:
-    """The columns of `READ`; of others the name alone.
+    """Read the columns of `READ` from CSV; of others the name alone.
 
     Raises:
         DataError: it is not UTF-8, or a row has more or fewer cells than the first.
@@ -94,14 +94,14 @@ def read_csv(path: Path) -> Columns:
                 if len(row) != len(head):
                     raise DataError(f"{path}: row {number} has {len(row)} cells, the first line {len(head)}")
                 for name, i in places.items():
-                    columns[name].append(once(name, row[i].strip()))
+                    columns[name].append(interned(name, row[i].strip()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
     return columns
 
 
 def read_parquet(path: Path) -> Columns:
-    """The columns of `READ`.
+    """Read the columns of `READ` from Parquet.
 
     Raises:
         DataError: it is no Parquet file.
@@ -120,12 +120,12 @@ def read_parquet(path: Path) -> Columns:
             for rows in table.iter_batches(AT_ONCE, columns=found):
                 for name, values in columns.items():
                     cells = rows.column(name).to_pylist()
-                    values += ["" if cell is None else once(name, str(cell)) for cell in cells]
+                    values += ["" if cell is None else interned(name, str(cell)) for cell in cells]
     except (OSError, ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
     return columns
 
 
-def once(column: str, cell: str) -> str:
-    """A label or a split, which many rows have, is one object in all of them."""
+def interned(column: str, cell: str) -> str:
+    """Return a label or a split as one object for all the rows that have it."""
     return cell if column == "path" else intern(cell)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import DataError, require
 from .batch import tensors_in
 from .corrupt import Bad, BadPictures, read_or_replace
-from .prefetch import Ahead
+from .prefetch import Prefetcher
 from .sample import Sample, Samples
 from .sampler import Sampler, Shuffled
 
@@ -76,7 +76,7 @@ class Loader(Generic[Batch]):
         self.bad = BadPictures(len(samples), max_bad_fraction)
         self.orders: dict[int, Tensor] = {}
         cache = ImageCache(samples, TRAINING_BYTES, workers)
-        self.ahead = Ahead(MakeTrainingBatch(samples, cache, prepare, seed), workers)
+        self.ahead = Prefetcher(MakeTrainingBatch(samples, cache, prepare, seed), workers)
 
     def __len__(self) -> int:
         """Return M, which counts full micro-batches only."""
@@ -130,7 +130,7 @@ class InOrder(Generic[Batch]):
         require(batch_size >= 1, "batch_size", batch_size, "1 or more")
         self.samples, self.size = samples, batch_size
         cache = ImageCache(samples, HELD_OUT_BYTES, workers)
-        self.ahead = Ahead(MakeEvaluationBatch(cache, prepare), workers)
+        self.ahead = Prefetcher(MakeEvaluationBatch(cache, prepare), workers)
 
     def __len__(self) -> int:
         """Return the number of batches, the last of which may be smaller."""

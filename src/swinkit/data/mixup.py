@@ -15,7 +15,7 @@ from ..settings.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class Mix:
-    """What is done to one batch: each picture keeps a `share`, and gets the rest from its partner.
+    """How one batch is mixed: each image keeps a `share`, and gets the rest from its partner.
 
     With `box`, top, bottom, left, right, the rest is that rectangle; else it is spread over the picture. The
     partner of the first picture is the last one, and so on.
@@ -25,7 +25,7 @@ class Mix:
     box: tuple[int, int, int, int] | None
 
     def pixels(self, images: Tensor) -> Tensor:
-        """(B, 3, h, w) mixed."""
+        """Mix images (B, 3, h, w)."""
         if self.box is None:
             return self.share * images + (1 - self.share) * images.flip(0)
         top, bottom, left, right = self.box
@@ -34,25 +34,25 @@ class Mix:
         return images
 
     def targets(self, targets: Tensor) -> Tensor:
-        """(B, K) probabilities mixed by the same shares."""
+        """Mix probabilities (B, K) by the same shares."""
         return self.share * targets + (1 - self.share) * targets.flip(0)
 
 
 UNMIXED = Mix(1.0, None)
 
 
-def mix_of(settings: Augmentation, epoch: int, size: Size, stream: random.Random) -> Mix:
-    """What becomes of a batch of pictures of `size` (h, w)."""
+def draw_mix(settings: Augmentation, epoch: int, size: Size, stream: random.Random) -> Mix:
+    """Draw how a batch of images of `size` (h, w) is mixed."""
     if not settings.mixes(epoch) or stream.random() >= settings.mixing:
         return UNMIXED
     cut = not settings.mixup or (settings.cutmix > 0 and stream.random() < settings.switch)
     alpha = settings.cutmix if cut else settings.mixup
     share = stream.betavariate(alpha, alpha)
-    return boxed(size, share, stream) if cut else Mix(share, None)
+    return cutmix_box(size, share, stream) if cut else Mix(share, None)
 
 
-def boxed(size: Size, share: float, stream: random.Random) -> Mix:
-    """A rectangle shaped as the picture, anywhere, that leaves about `share`.
+def cutmix_box(size: Size, share: float, stream: random.Random) -> Mix:
+    """Draw a CutMix rectangle in the shape of the image, at any place, that leaves about `share`.
 
     The part outside of the picture is cut off, and the share is then that of the pixels that stay.
     """

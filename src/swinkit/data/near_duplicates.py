@@ -1,8 +1,8 @@
-"""Pictures that look alike though their pixels differ: copies that were compressed again, or resized.
+"""Near duplicates: images that look alike though their pixels differ, by compression or resizing.
 
-A picture is known by 128 bits, which tell which cells of a coarse grid are brighter than the next (a
-difference hash). Two that differ in three bits or fewer are the same in at least one quarter of the bits, so
-only those that share a quarter are compared. Not every copy is found.
+An image has a difference hash of 128 bits: which cells of a coarse grid are brighter than the next. Two
+hashes that differ in three bits or fewer agree in at least one quarter of the bits, so only those that share
+a quarter are compared. Not every copy is found.
 """
 
 from collections import defaultdict
@@ -15,12 +15,12 @@ from torch import Tensor
 ROWS, COLUMNS = 8, 17  # of the grid; each cell but the last of a row has a next one
 BITS, QUARTERS = ROWS * (COLUMNS - 1), 4
 NEAR = QUARTERS - 1  # bits in which two may differ
-FLAT = 24.0  # greys: a picture whose cells differ by less has nothing to be known by
-CROWD = 100  # pictures that share a quarter: more say that it is common, as a white border is
+FLAT = 24.0  # greys: an image whose cells differ by less has no hash
+CROWD = 100  # images that share a quarter: it is then common, as a white border is, and tells nothing
 
 
-def look_of(pixels: Tensor) -> int | None:
-    """(3, h, w) uint8 -> 128 bits; None for a picture without contrast."""
+def difference_hash(pixels: Tensor) -> int | None:
+    """Return the hash of (3, h, w) uint8, 128 bits; None for an image without contrast."""
     grey = pixels.float().mean(0, keepdim=True)
     cells = torch.nn.functional.adaptive_avg_pool2d(grey, (ROWS, COLUMNS))[0]
     if cells.max() - cells.min() < FLAT:
@@ -29,9 +29,9 @@ def look_of(pixels: Tensor) -> int | None:
     return int("".join("01"[bit] for bit in brighter), 2)
 
 
-def look_alikes(looks: Sequence[int | None]) -> list[list[int]]:
-    """The groups of those that look alike, as indices; one is like some other of its group, not like all."""
-    leader = list(range(len(looks)))
+def group_near_duplicates(hashes: Sequence[int | None]) -> list[list[int]]:
+    """Group the indices of similar hashes; each is like some other of its group, not like all."""
+    leader = list(range(len(hashes)))
 
     def first_of(index: int) -> int:
         while leader[index] != index:
@@ -40,10 +40,10 @@ def look_alikes(looks: Sequence[int | None]) -> list[list[int]]:
 
     for quarter in range(QUARTERS):
         shared: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for index, look in enumerate(looks):
-            if look is not None:
-                shared[look >> quarter * (BITS // QUARTERS) & (1 << BITS // QUARTERS) - 1].append(
-                    (index, look)
+        for index, dhash in enumerate(hashes):
+            if dhash is not None:
+                shared[dhash >> quarter * (BITS // QUARTERS) & (1 << BITS // QUARTERS) - 1].append(
+                    (index, dhash)
                 )
         for together in shared.values():
             few = together if len(together) <= CROWD else []
@@ -52,7 +52,7 @@ def look_alikes(looks: Sequence[int | None]) -> list[list[int]]:
                     low, high = sorted((first_of(a), first_of(b)))
                     leader[high] = low
     groups = defaultdict(list)
-    for index, look in enumerate(looks):
-        if look is not None:
+    for index, dhash in enumerate(hashes):
+        if dhash is not None:
             groups[first_of(index)].append(index)
     return [group for group in groups.values() if len(group) > 1]

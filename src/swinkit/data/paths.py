@@ -1,4 +1,4 @@
-"""Which pictures a file, a folder or a pattern names."""
+"""Find the images that a file, a folder or a pattern names."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from .images import REMOTE, SUFFIXES
 
 
 def find_images(path: str | os.PathLike[str]) -> list[Path]:
-    """The pictures that a file, a folder or a pattern (`*`, `?`, `[...]`, `**`) names, sorted.
+    """Find the images that a file, a folder or a pattern (`*`, `?`, `[...]`, `**`) names, sorted.
 
     A folder is searched to its depths for the suffixes of `SUFFIXES`; hidden files and folders and linked
     folders inside it are passed over. A file, and whatever a pattern matches, is taken whatever it is called.
@@ -36,14 +36,14 @@ def find_images(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def matching(pattern: Path) -> list[Path]:
-    """The files that a pattern matches, sorted; no hidden ones, no linked folders for `**`."""
+    """Find the files that a pattern matches, sorted; no hidden ones, no linked folders for `**`."""
     root, named = Path(pattern.anchor), set(pattern.parts)
     files = (file for file in root.glob(str(pattern.relative_to(root))) if file.is_file())
     return sorted(f for f in files if not any(part.startswith(".") and part not in named for part in f.parts))
 
 
 def pictures_below(folder: str) -> list[Path]:
-    """The pictures in a folder and all its folders, sorted.
+    """Find the images in a folder and all its folders, sorted.
 
     Raises:
         OSError: one of the folders cannot be read.

@@ -1,4 +1,4 @@
-"""From a decoded picture of any of Pillow's modes to RGB, by an explicit rule for every mode.
+"""Convert images of any of Pillow's modes to RGB, by an explicit rule for every mode.
 
 | mode | rule |
 |---|---|
@@ -20,7 +20,7 @@ MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entrie
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """An RGB picture of the same size.
+    """Convert an image to RGB.
 
     Raises:
         ValueError: the range of the values is not known.
@@ -35,7 +35,7 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
 
 
 def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Grey of more than 8 bits; a grey value marked as transparent becomes the background."""
+    """Convert grey of more than 8 bits; a grey value marked as transparent becomes the background."""
     values = np.asarray(image)
     rgb = np.stack([to_8_bits(values, declared=image.mode.startswith("I;16"))] * 3, axis=-1)
     marked = image.info.get("transparency")
@@ -45,7 +45,7 @@ def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.I
 
 
 def to_8_bits(values: np.ndarray, *, declared: bool) -> np.ndarray:
-    """(h, w) grey of 16 bits (`declared` so by the file), of 32 bits, or of floats in [0, 1] -> uint8.
+    """Convert grey (h, w) of 16 bits (`declared` by the file), 32 bits, or floats in [0, 1] to uint8.
 
     Raises:
         ValueError: the range of the values is not known.

@@ -1,4 +1,4 @@
-"""Random numbers that follow from what they are for, not from when or where they are drawn."""
+"""Random numbers that follow from their purpose, not from when or where they are drawn."""
 
 import hashlib
 import random
@@ -7,13 +7,14 @@ import torch
 
 
 def draws(*purpose: int | str) -> random.Random:
-    """A stream of its own for each purpose, such as `(seed, epoch, "order")`.
+    """Return a stream of random numbers for a purpose, such as `(seed, epoch, "order")`.
 
-    The same in any process and on any machine; two streams are unrelated, as sha256 is.
+    It is the same in any process and on any machine. Streams of different purposes are unrelated, since their
+    seeds are sha256 hashes.
     """
     return random.Random(hashlib.sha256(repr(purpose).encode()).digest())
 
 
 def generator(stream: random.Random) -> torch.Generator:
-    """A stream of torch's, for whole tensors, that begins where `stream` says."""
+    """Return a generator of torch, for whole tensors, seeded by `stream`."""
     return torch.Generator().manual_seed(stream.getrandbits(63))

@@ -1,4 +1,4 @@
-"""What one reading of each picture of a data set tells of it."""
+"""Read each image of a data set once, for `data.check`."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from ..core.spec import Size
 from .dataset import ImageDataset
-from .images import ImageError, examined
-from .near_duplicates import look_of
-from .prefetch import Ahead
+from .images import ImageError, examine
+from .near_duplicates import difference_hash
+from .prefetch import Prefetcher
 
-TOGETHER = 32  # pictures that a worker reads at a time
+CHUNK = 32  # images that a worker reads at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Of one picture: why it cannot be read, or else size (h, w), form, and what it is known by.
+    """One image: the reason why it cannot be read, or its size (h, w), mode and hashes.
 
-    `mode` is Pillow's, as stored, with the bits of a channel if they are not 8; `turned` tells whether the
-    camera says to turn it; `digest` is a sha256 of its pixels, `look` what `data.alike` knows it by.
+    `mode` is Pillow's, as stored, with the bits of a channel if they are not 8; `turned` says whether EXIF
+    data turn it; `digest` is a sha256 of its pixels, `dhash` the hash of `data.near_duplicates`.
     """
 
     split: str
@@ -29,37 +29,37 @@ class Reading:
     mode: str = ""
     turned: bool = False
     digest: str = ""
-    look: int | None = None
+    dhash: int | None = None
 
 
-def readings(samples: ImageDataset, workers: int = 0) -> Iterator[Reading]:
-    """Each picture of a split, in order."""
-    ranges = range(0, len(samples), TOGETHER)
-    several = Ahead(Several(samples), workers)
-    for together in several([range(at, min(at + TOGETHER, len(samples))) for at in ranges]):
-        yield from together
+def scan(samples: ImageDataset, workers: int = 0) -> Iterator[Reading]:
+    """Yield a reading of each image of a split, in order."""
+    ranges = range(0, len(samples), CHUNK)
+    read_chunks = Prefetcher(ReadChunk(samples), workers)
+    for chunk in read_chunks([range(at, min(at + CHUNK, len(samples))) for at in ranges]):
+        yield from chunk
 
 
 @dataclass(frozen=True)
-class Several:
-    """How a worker reads a few pictures."""
+class ReadChunk:
+    """Reads a few images in a worker."""
 
     samples: ImageDataset
 
     def __call__(self, indices: Sequence[int]) -> list[Reading]:
-        """One reading each."""
+        """Return one reading for each."""
         return [read(self.samples, index) for index in indices]
 
 
 def read(samples: ImageDataset, index: int) -> Reading:
-    """Decode one picture."""
+    """Read one image."""
     name = samples.ids[index]
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
     try:
-        found = examined(samples.content.read(index), samples.content.place(index))
+        found = examine(samples.content.read(index), samples.content.place(index))
     except ImageError as error:
         return Reading(samples.split, name, label, error.reason)
     size = tuple(found.pixels.shape[1:])
     digest = hashlib.sha256(repr(size).encode() + found.pixels.numpy().tobytes()).hexdigest()
-    look = look_of(found.pixels)
-    return Reading(samples.split, name, label, None, size, found.mode, found.turned, digest, look)
+    dhash = difference_hash(found.pixels)
+    return Reading(samples.split, name, label, None, size, found.mode, found.turned, digest, dhash)

@@ -1,4 +1,4 @@
-"""Tar shards in WebDataset's layout, read at any place through an index.
+"""Data sets as tar shards in WebDataset's layout, with random access through an index.
 
 A sample is the files of one key: `0001.jpg` with `0001.cls`, which holds a label, or `0001.json` with a
 field `label`. The index of a shard is kept in swinkit's cache, never beside the shard.
@@ -24,26 +24,26 @@ from .cache import root as cache_root
 from .dataset import Content, ImageDataset
 from .ids import Texts
 from .images import SUFFIXES, ImageError
-from .labels import numbered
+from .labels import number_labels
 
 LONGEST_LABEL = 2**20  # bytes of a .cls or .json
 VERSION = 1  # of the index
 
-Row = tuple[str, int, int, str | None]  # name of the picture, where it begins, its bytes, its label
+Row = tuple[str, int, int, str | None]  # name of the image, offset, length, label
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shards(Content):
-    """Pictures inside tars; `spots` (N, 3) are for each which tar, where it begins there, and its bytes."""
+    """Images in tars; `spots` (N, 3) are tar, offset and length in bytes of each."""
 
     root: Path
     tars: tuple[Path, ...]
     spots: Tensor
 
     def read(self, index: int) -> bytes:
-        """The bytes of a picture."""
+        """Return the bytes of an image."""
         tar, start, size = self.spots[index].tolist()
         try:
             with self.tars[tar].open("rb") as file:
@@ -53,25 +53,25 @@ class Shards(Content):
             raise ImageError(self.place(index), f"cannot be read from the tar: {error.strerror}") from None
 
     def stamp(self, index: int) -> str:
-        """Its size in bytes."""
+        """Return its size in bytes."""
         return str(int(self.spots[index, 2]))
 
     def written(self, index: int) -> int:
-        """Of the tar."""
+        """Return when its tar was written, in nanoseconds."""
         return self.times[int(self.spots[index, 0])]
 
     @cached_property
     def times(self) -> tuple[int, ...]:
-        """When each tar was written."""
+        """Modification time of each tar, in nanoseconds."""
         return tuple(tar.stat().st_mtime_ns for tar in self.tars)
 
     def place(self, index: int) -> str:
-        """The tar and the picture."""
+        """Return tar and image."""
         return str(self.root / self.ids[index])
 
 
 def shards_of(root: Path, split: str) -> list[Path]:
-    """The tars of a split: `train-000000.tar`, `train.tar` or `train/*.tar`."""
+    """Find the tars of a split: `train-000000.tar`, `train.tar` or `train/*.tar`."""
     if not root.is_dir():
         return []
     beside = sorted(root.glob(f"{split}*.tar"))
@@ -81,7 +81,7 @@ def shards_of(root: Path, split: str) -> list[Path]:
 
 
 def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
-    """The pictures of these shards.
+    """Read the data set of these shards.
 
     Raises:
         DataError: a shard is damaged, or a picture has no label, or there is none.
@@ -103,13 +103,13 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
             f"{root}: {len(unlabelled)} pictures have no label, such as {listed(unlabelled, 1)}; each needs "
             "a .cls, or a .json with a field `label`, of the same name"
         )
-    numbers, names = numbered(labels, ids, root, classes)
+    numbers, names = number_labels(labels, ids, root, classes)
     content = Shards(ids, root, tuple(paths), torch.frombuffer(spots, dtype=torch.int64).view(-1, 3))
     return ImageDataset(root, split, content, names, numbers)
 
 
 def index_of(path: Path) -> list[Row]:
-    """What is in a shard, from the cache if it was indexed before and is still the same file.
+    """Return the rows of a shard, from the cache if it was indexed before and is still the same file.
 
     Raises:
         DataError: it is no plain tar.
@@ -160,7 +160,7 @@ def scan(path: Path) -> list[Row]:
 
 
 def label_of(content: bytes, suffix: str, place: str) -> str | None:
-    """The label in a `.cls`, or in a `.json` that has one.
+    """Read the label in a `.cls`, or in a `.json` that has one.
 
     Raises:
         DataError: it is not text, or not JSON.

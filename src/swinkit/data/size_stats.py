@@ -1,4 +1,4 @@
-"""How large the pictures of a data set are, and how they are shaped: as a few numbers, and as a histogram."""
+"""Statistics of image sizes and shapes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ SHAPES = (  # width by height, from each on; a square is one of its own
 
 
 def span(sizes: Sequence[Size]) -> dict[str, list[float]] | None:
-    """Smallest, median and largest height, width and width by height; None without pictures."""
+    """Return smallest, median and largest height, width and width by height; None without images."""
     if not sizes:
         return None
     heights, widths = zip(*sizes, strict=True)
@@ -27,13 +27,13 @@ def span(sizes: Sequence[Size]) -> dict[str, list[float]] | None:
 
 
 def sides(sizes: Sequence[Size]) -> dict[str, int]:
-    """How many pictures have a shorter side of so many pixels, in steps that double: "32 to 63"."""
+    """Count images by shorter side, in steps that double: "32 to 63"."""
     doublings = Counter(min(size).bit_length() - 1 for size in sizes)
     steps = range(min(doublings), max(doublings) + 1) if doublings else ()
     return {f"{2**step} to {2 ** (step + 1) - 1}": doublings[step] for step in steps}
 
 
 def shapes(sizes: Sequence[Size]) -> dict[str, int]:
-    """How many pictures have which shape, width to height; only shapes that there are."""
+    """Count images by shape, width to height; shapes without images are left out."""
     found = Counter(max(i for i, (least, _) in enumerate(SHAPES) if w / h >= least) for h, w in sizes)
     return {name: found[i] for i, (_, name) in enumerate(SHAPES) if found[i]}

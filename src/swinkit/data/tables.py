@@ -1,7 +1,7 @@
-"""Hugging Face datasets on this machine: as `save_to_disk` writes them, or in Parquet as the hub keeps them.
+"""Hugging Face data sets on this machine: as `save_to_disk` writes them, or Parquet as on the hub.
 
-Their own library reads the tables, at any row and without loading them; it is imported here alone. Pictures
-it hands over as they are stored, so that they are decoded as all others are. It runs no code of a data set.
+Their own library, imported here alone, reads any row without loading the tables. It returns images as they
+are stored, so that all images are decoded in the same way. It runs no code of a data set.
 """
 
 import errno
@@ -22,7 +22,7 @@ from .cache import root as cache_root
 from .dataset import Content, ImageDataset
 from .ids import Rows
 from .images import ImageError
-from .labels import by_name, numbered
+from .labels import number_labels, number_names
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,7 +36,7 @@ UNLABELLED = -1  # how the library writes it, where it is not None
 
 @dataclass(frozen=True)
 class Tables(Content):
-    """Pictures in a column of tables; a picture is called by its split and its row, which is its index."""
+    """Images in a column of tables, named by split and row; the row is the index."""
 
     root: Path
     parts: tuple[Path, ...]
@@ -44,7 +44,7 @@ class Tables(Content):
     column: str
 
     def read(self, index: int) -> Path | bytes:
-        """The bytes of a picture, or the file that its row names."""
+        """Return the bytes of an image, or the file that its row names."""
         found = self.rows()[index][self.column] or {}
         if found.get("bytes"):
             return found["bytes"]
@@ -53,24 +53,24 @@ class Tables(Content):
         raise ImageError(self.place(index), f"the column `{self.column}` is empty in this row")
 
     def stamp(self, index: int) -> str:
-        """Its size in bytes."""
+        """Return its size in bytes."""
         return str(int(sizes_of(self.parts, self.version, self.column, os.getpid())[index]))
 
     def written(self, index: int) -> int:  # noqa: ARG002
-        """Of the youngest table."""
+        """Return when the youngest table was written, in nanoseconds."""
         return max(self.version)
 
     def place(self, index: int) -> str:
-        """The data set, the split and the row."""
+        """Return data set, split and row."""
         return f"{self.root}:{self.ids[index]}"
 
     def rows(self) -> "Dataset":
-        """All rows, with nothing but the pictures; opened once by each process."""
+        """Return all rows of the column of images, opened once in each process."""
         return pictures_of(self.parts, self.version, self.column, os.getpid())
 
 
 def tables_of(root: Path, split: str) -> list[Path]:
-    """What holds a split: the folder that `save_to_disk` wrote, or tables in Parquet, in order.
+    """Find the tables of a split: the folder that `save_to_disk` wrote, or Parquet files in order.
 
     It is `root` itself, if that split alone was saved there.
     """
@@ -85,7 +85,7 @@ def tables_of(root: Path, split: str) -> list[Path]:
 
 
 def saved_split(root: Path) -> str | None:
-    """The split that was saved in this folder alone, `all` if it has no name; None if the folder is none.
+    """Return the split saved in this folder alone, `all` if it has no name; None if the folder is none.
 
     Raises:
         DataError: it is damaged.
@@ -95,7 +95,7 @@ def saved_split(root: Path) -> str | None:
 
 
 def state_of(folder: Path) -> dict[str, Any] | None:
-    """What `save_to_disk` noted in a folder; None if it did not write it.
+    """Read the state that `save_to_disk` wrote in a folder; None if it wrote none.
 
     Raises:
         DataError: the note is damaged.
@@ -110,7 +110,7 @@ def state_of(folder: Path) -> dict[str, Any] | None:
 
 
 def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
-    """The pictures of these tables; without labels if there is no column of them.
+    """Read the data set of these tables; without labels if there is no column of them.
 
     Raises:
         DataError: a table is damaged, has no column of pictures or several, or a label is out of range.
@@ -126,10 +126,12 @@ def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence
         )
     files = [part / STATE if part.is_dir() else part for part in parts]
     version = tuple(path.stat().st_mtime_ns for path in files)
-    rows = opened(tuple(parts), version, os.getpid())
+    rows = open_tables(tuple(parts), version, os.getpid())
     from datasets import Image
 
-    column = the_one([name for name, kind in rows.features.items() if isinstance(kind, Image)], "image")
+    column = only_or_preferred(
+        [name for name, kind in rows.features.items() if isinstance(kind, Image)], "image"
+    )
     if column is None:
         raise DataError(
             f"{root}: {split} has no column of pictures, or several (columns: {listed(rows.features, 20)}); "
@@ -140,15 +142,15 @@ def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence
     return ImageDataset(root, split, Tables(ids, root, tuple(parts), version, column), names, labels)
 
 
-def the_one(names: Sequence[str], preferred: str) -> str | None:
-    """The only one, or the preferred one of several."""
+def only_or_preferred(names: Sequence[str], preferred: str) -> str | None:
+    """Return the only name, or the preferred one of several; None if it is not among them."""
     return names[0] if len(names) == 1 else preferred if preferred in names else None
 
 
 def labels_of(
     rows: "Dataset", ids: Sequence[str], where: Path, classes: Sequence[str] | None
 ) -> tuple[Tensor | None, tuple[str, ...]]:
-    """(N,) indices and the classes that they count: of the ClassLabel, else of the column `label`, else none.
+    """Return labels (N,) and classes of the ClassLabel column, else of the column `label`; else None.
 
     Raises:
         DataError: a row has no label, or one that is none of the classes; or it is unclear which they are.
@@ -157,7 +159,7 @@ def labels_of(
 
     kinds: Mapping[str, Any] = rows.features
     found = [name for name, kind in kinds.items() if isinstance(kind, ClassLabel)]
-    column = the_one(found, LABEL) or (LABEL if LABEL in kinds else None)
+    column = only_or_preferred(found, LABEL) or (LABEL if LABEL in kinds else None)
     if column is None and found:
         raise DataError(
             f"{where}: {listed(found)} could all be the labels; rename the right one to `{LABEL}`"
@@ -172,7 +174,7 @@ def labels_of(
             f"such as {listed(empty, 1)}; remove them from the data set"
         )
     if column not in found:
-        return numbered([str(value) for value in values], ids, where, classes)
+        return number_labels([str(value) for value in values], ids, where, classes)
     names = tuple(kinds[column].names)
     wrong = [row for row, value in enumerate(values) if not 0 <= value < len(names)]
     if wrong:
@@ -182,21 +184,21 @@ def labels_of(
         )
     if classes is None or tuple(classes) == names:
         return torch.tensor(values), names
-    return by_name([names[value] for value in values], ids, where, classes)
+    return number_names([names[value] for value in values], ids, where, classes)
 
 
 @lru_cache(maxsize=16)
 def pictures_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> "Dataset":
-    """The rows of `opened`, with the pictures as they are stored and nothing else."""
+    """Return the column of images of these tables, as they are stored."""
     from datasets import Image
 
-    rows = opened(parts, version, process).select_columns([column])
+    rows = open_tables(parts, version, process).select_columns([column])
     return rows.cast_column(column, Image(decode=False))
 
 
 @lru_cache(maxsize=16)
 def sizes_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, process: int) -> Tensor:
-    """(N,) bytes of each picture, of which none is read for it."""
+    """Return the size of each image in bytes, (N,), without reading the images."""
     from pyarrow import compute
 
     pictures = pictures_of(parts, version, column, process).data.column(column)
@@ -205,8 +207,8 @@ def sizes_of(parts: tuple[Path, ...], version: tuple[int, ...], column: str, pro
 
 
 @lru_cache(maxsize=16)
-def opened(parts: tuple[Path, ...], version: tuple[int, ...], process: int) -> "Dataset":  # noqa: ARG001
-    """All rows of these tables, mapped into memory, not read; one for each process.
+def open_tables(parts: tuple[Path, ...], version: tuple[int, ...], process: int) -> "Dataset":  # noqa: ARG001
+    """Open these tables, mapped into memory and not read, once in each process.
 
     Parquet, which knows no rows, is unpacked into swinkit's cache first.
 
@@ -220,7 +222,7 @@ def opened(parts: tuple[Path, ...], version: tuple[int, ...], process: int) -> "
         raise EnvironmentProblem(
             f"{parts[0]}: reading a Hugging Face dataset needs datasets; pip install 'swinkit[datasets]'"
         ) from None
-    with quiet(datasets), explained(parts[0]):
+    with quiet(datasets), one_line_errors(parts[0]):
         if parts[0].is_dir():
             return datasets.Dataset.load_from_disk(str(parts[0].absolute()))
         files = [str(part.absolute()) for part in parts]
@@ -232,8 +234,8 @@ def opened(parts: tuple[Path, ...], version: tuple[int, ...], process: int) -> "
 
 
 @contextmanager
-def explained(part: Path) -> Iterator[None]:
-    """What the library, and Arrow below it, say of a table, in one line."""
+def one_line_errors(part: Path) -> Iterator[None]:
+    """Turn errors of the library, and of Arrow below it, into one line."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - it has no errors of its own
@@ -248,13 +250,13 @@ def explained(part: Path) -> Iterator[None]:
 
 
 def is_ours(error: OSError) -> bool:
-    """Whether it is the cache that fails, and not the data set."""
+    """Return whether the cache fails, not the data set."""
     return error.errno in FULL or str(error.filename or "").startswith(str(cache_root()))
 
 
 @contextmanager
 def quiet(library: Any) -> Iterator[None]:
-    """Without its progress bars, and afterwards as before."""
+    """Hide the progress bars of the library."""
     before = library.are_progress_bars_disabled()
     library.disable_progress_bars()
     try:

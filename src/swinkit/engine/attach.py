@@ -46,8 +46,9 @@ def attach(backbone: Swin) -> None:
         if type(stage) is not Stage:
             logger.info("a %s runs block by block: it is unknown to the engine", type(stage).__name__)
         if refused:
-            told = "%d of %d blocks of a stage run without the engine: %s"
-            logger.info(told, len(refused), len(blocks), refused[0])
+            logger.info(
+                "%d of %d blocks of a stage run without the engine: %s", len(refused), len(blocks), refused[0]
+            )
         for block in blocks:
             if fallback.check_block(block) is None:
                 NativeBlocks(block).attach()

@@ -3,6 +3,8 @@
 Shapes: B batch, *S grid size, C channels, K classes, V views of one clip.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,9 @@ class ClassificationHead(nn.Module):
     Paper, section A2.1; for clips the same over three axes (Video Swin's I3D head). `std` is the standard
     deviation of the classifier's published initialisation: 0.02, and 0.01 for clips.
     """
+
+    backbone_parts: ClassVar[tuple[str, ...]] = ("norm",)
+    output_parts: ClassVar[tuple[str, ...]] = ("classifier",)
 
     def __init__(self, width: int, num_classes: int, dropout: float = 0.0, *, std: float = 0.02):
         super().__init__()

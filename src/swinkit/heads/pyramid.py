@@ -4,6 +4,7 @@ Shapes: B batch, *P size in pixels, *S grid size, C channels.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -15,6 +16,8 @@ class Pyramid(nn.Module):
 
     This is how the detection and segmentation forks take features.
     """
+
+    backbone_parts: ClassVar[tuple[str, ...]] = ("norms",)
 
     def __init__(self, backbone: Swin, out_indices: Sequence[int]):
         """Wrap `backbone`.

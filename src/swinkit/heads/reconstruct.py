@@ -4,6 +4,7 @@ Shapes: B batch, *S grid size, C channels, *T pixels per token, *P = S * T size 
 """
 
 import math
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,6 +19,8 @@ class ReconstructionHead(nn.Module):
     SimMIM (https://arxiv.org/abs/2111.09886), section 3.3. The map is a convolution of size 1, so that
     weights load unchanged.
     """
+
+    backbone_parts: ClassVar[tuple[str, ...]] = ("norm",)
 
     def __init__(self, width: int, in_channels: int, stride: Size):
         super().__init__()

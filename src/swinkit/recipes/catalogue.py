@@ -47,7 +47,7 @@ class Entry:
     checkpoint: str | None = None
 
     def __call__(self) -> Recipe:
-        """The recipe."""
+        """Return the recipe."""
         return self.make(*self.arguments)
 
     @property
@@ -115,7 +115,7 @@ RECIPES: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """What is known of a recipe by its name.
+    """Return the entry of a recipe by its name.
 
     Raises:
         UsageError: there is none of this name; the message suggests the nearest.
@@ -127,7 +127,7 @@ def entry(name: str) -> Entry:
 
 
 def find(name: str) -> Recipe:
-    """A recipe by its name.
+    """Return a recipe by its name.
 
     Raises:
         UsageError: there is none of this name; the message suggests the nearest.
@@ -136,7 +136,7 @@ def find(name: str) -> Recipe:
 
 
 def find_pretraining(variant: str) -> Recipe:
-    """The published masked pre-training of a variant, or one in its likeness.
+    """Return the published masked pre-training of a variant, or one like it.
 
     Raises:
         UsageError: there is no such variant.

@@ -64,7 +64,7 @@ def hours_of(maker: Callable[..., Recipe], recipe: Recipe) -> float | None:
 
 
 def told(maker: Callable[..., Recipe], recipe: Recipe) -> str | None:
-    """The same in words, and what as many GPUs as it is published for would take together.
+    """Return the hours in words, of one GPU and of as many as it is published for.
 
     Raises:
         UsageError: the recipe's variant is unknown.
@@ -79,5 +79,5 @@ def told(maker: Callable[..., Recipe], recipe: Recipe) -> str | None:
 
 
 def rounded(hours: float) -> str:
-    """The two digits that an estimate is worth."""
+    """Round to the two digits that an estimate is worth."""
     return f"{float(f'{hours:.2g}'):,.0f}"

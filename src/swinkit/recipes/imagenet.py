@@ -124,5 +124,5 @@ def pictures(variant: str) -> Data:
 
 
 def size_of(variant: str) -> str:
-    """The letter that tells how large a model is."""
+    """Return the letter that stands for the size of a model."""
     return next(word for word in variant.split("-") if len(word) == 1)

@@ -66,7 +66,7 @@ def any_pretraining(variant: str) -> SimMIMRecipe:
 
 
 def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> SimMIMRecipe:
-    """What both have in common."""
+    """Return the recipe that all pre-trainings have in common."""
     return SimMIMRecipe(
         variant=variant,
         drop_path=drop_path,

@@ -61,7 +61,7 @@ class Checkpoints:
                 shutil.rmtree(other, ignore_errors=True)
 
     def newest(self) -> tuple[dict[str, Any], Progress] | None:
-        """The state and progress of the newest whole checkpoint; damaged ones are passed over, aloud.
+        """Return state and progress of the newest whole checkpoint, with a warning for each damaged one.
 
         Raises:
             DataError: there are some, and none is whole; or another version of swinkit wrote it.

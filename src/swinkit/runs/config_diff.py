@@ -26,7 +26,7 @@ class Change:
     of_training: bool = False  # it is the training pictures, so that others may be unreadable
 
     def __str__(self) -> str:
-        """The words."""
+        """Return the text."""
         return self.text
 
 
@@ -41,7 +41,7 @@ def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
 
 
 def fields_of(config: dict[str, Any]) -> dict[str, Any]:
-    """The fields of the recipe, and entries of a configuration that have no comparison of their own."""
+    """Return the recipe's fields, and entries of a configuration that have no comparison of their own."""
     apart = (RECIPE, PICTURES, CLASSES, PLACE)
     return {name: value for name, value in config.items() if name not in apart} | config.get(RECIPE, {})
 
@@ -73,7 +73,7 @@ def other_classes(before: list[str] | None, now: list[str] | None) -> list[Chang
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[Change]:
-    """What differs between two nested dictionaries."""
+    """Return the differences between two nested dictionaries."""
     found = []
     for name in [*before, *(name for name in now if name not in before)]:
         old, new, field = before.get(name), now.get(name), f"{prefix}{name}"
@@ -86,6 +86,6 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
 
 
 def abridged(value: Any) -> str:
-    """A value of a configuration, short enough for a message."""
+    """Shorten a value of a configuration for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

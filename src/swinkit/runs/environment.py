@@ -13,7 +13,7 @@ PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensor
 
 
 def environment() -> dict[str, Any]:
-    """What `env.json` says."""
+    """Return the content of `env.json`."""
     return {
         "swinkit": __version__,
         "python": platform.python_version(),

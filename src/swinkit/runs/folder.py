@@ -112,7 +112,7 @@ class RunFolder:
             self.lock.release()
 
     def found(self, name: str) -> Any:
-        """What `note` recorded under this name, or None."""
+        """Return the value that `note` recorded under this name, or None."""
         return recorded_config(self.path).get(FOUND, {}).get(name)
 
     def note(self, name: str, value: Any) -> None:
@@ -123,7 +123,7 @@ class RunFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What the system says against writing, in one line."""
+        """Turn a failure to write into one line."""
         try:
             yield
         except OSError as error:
@@ -142,7 +142,7 @@ class RunFolder:
             file.write(json.dumps({"event": event, "updates": updates, **facts}) + "\n")
 
     def events(self) -> list[dict[str, Any]]:
-        """The lines of the log; one that a killed process left half written is passed over."""
+        """Return the lines of the log, without one that a killed process left half written."""
         found = []
         path = self.path / LOG
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
@@ -157,7 +157,7 @@ class RunFolder:
         return self.path / (f"bad_files-{rank}.csv" if rank else "bad_files.csv")
 
     def bad_files(self) -> list[Path]:
-        """These lists, of all processes that have trained here."""
+        """Return these lists, of all processes that have trained here."""
         return sorted(self.path.glob("bad_files*.csv"))
 
     def forget_bad_files(self, changes: Sequence[Change]) -> None:
@@ -212,7 +212,7 @@ def refuse_changes(run: Path, changes: Sequence[Change], *, allowed: bool) -> No
 
 
 def how_to_resume(run: Path) -> str:
-    """The words of `RESUME.txt`."""
+    """Return the content of `RESUME.txt`."""
     return (
         "When this training was stopped, by whatever, it goes on to the same weights by\n\n"
         f"    swinkit train --resume {shlex.quote(str(run))}\n\n"
@@ -221,7 +221,7 @@ def how_to_resume(run: Path) -> str:
 
 
 def recorded_config(folder: Path) -> dict[str, Any]:
-    """The `config.json` of a run.
+    """Return the `config.json` of a run.
 
     Raises:
         DataError: the folder holds no run, or the file is damaged.

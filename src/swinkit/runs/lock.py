@@ -1,7 +1,8 @@
-"""One training at a time in a run folder: the process that trains holds a lock, and the system lets go of it.
+"""Lock of a run folder, held by the process that trains there, so that two trainings never share a folder.
 
-The lock is the process's own (POSIX `fcntl`): it ends with the process, however that ends, and processes that
-read data do not inherit it. The file is left where it is, since removing it could take away another's lock.
+It is a POSIX record lock (`fcntl.lockf`) and not the library `filelock`, because it ends with the process,
+however that ends, and the workers that read data never inherit it. The file names its holder for the message
+to others. It is left in place, because removing it could take away another process's lock.
 """
 
 import errno
@@ -16,28 +17,28 @@ from ..errors import EnvironmentProblem, UsageError, printable
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"  # beginning with a dot, as all that is no part of a run's record
-LONGEST = 200  # bytes that are read of who holds it
+LOCK = ".lock"  # hidden, because it is no part of a run's record
+LONGEST = 200  # bytes to read of the holder's description
 LACKING = (
     errno.ENOLCK,
     errno.ENOSYS,
     errno.EOPNOTSUPP,
     errno.ENOTSUP,
-)  # what a file system without locks says
+)  # errors of a file system without locks
 
 
 class Lock:
-    """Held from here on until `release`, or until this or the process is gone.
+    """Lock of `folder`, held until `release`, or until this object or the process is gone.
 
     Raises:
-        UsageError: on making it, another process trains in `folder`.
+        UsageError: another process trains in `folder`.
         EnvironmentProblem: the system has no such locks: Windows.
         OSError: the file cannot be written.
     """
 
     def __init__(self, folder: Path):
         try:
-            import fcntl  # here, so that all but training can be imported anywhere
+            import fcntl  # here, so that this module can be imported on Windows
         except ImportError:
             raise EnvironmentProblem(
                 "training needs Linux or macOS, whose locks keep a second one out; on Windows, use WSL"
@@ -49,8 +50,7 @@ class Lock:
         except OSError as error:
             if error.errno in LACKING:
                 logger.warning(
-                    "%s lies on a file system without locks; see to it that one training at a time uses it",
-                    folder,
+                    "%s is on a file system without locks; only one training at a time may use it", folder
                 )
                 return
             if error.errno not in (errno.EAGAIN, errno.EACCES):
@@ -61,10 +61,10 @@ class Lock:
                 "or choose another folder"
             ) from None
         os.ftruncate(file, 0)
-        os.write(file, f"{holding()}\n".encode())
+        os.write(file, f"{describe_holder()}\n".encode())
 
 
-def holding() -> str:
-    """This process, in words for others."""
+def describe_holder() -> str:
+    """Describe this process for others."""
     since = datetime.now().astimezone().isoformat(" ", "seconds")
     return f"process {os.getpid()} on {platform.node()}, since {since},"

@@ -18,7 +18,7 @@ LOGGED_EVERY = 50  # steps
 TRACKED = {"loss": "loss", "rate": "lr", "images_per_second": "images_per_second", "waiting": "waiting"}
 
 
-class Diary:
+class RunLogger:
     """Of several processes, one `writes`, and the others are silent."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Diary:
         progress: Progress,
         changes: Sequence[Change] = (),
     ) -> None:
-        """The training begins, or goes on, with `changes` since it began.
+        """Log that the training begins, or goes on with `changes` since it began.
 
         `title` and `header` are lines for people, `notes` what is logged of how it begins.
 
@@ -71,7 +71,7 @@ class Diary:
             self.reporting(resuming(progress, self.length, changes))
         self.trackers.open(progress)
 
-    def step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
+    def log_step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
         """One step is done."""
         if not self.writes:
             return
@@ -97,8 +97,8 @@ class Diary:
             numbers = {name: facts[field] for field, name in TRACKED.items()}
             self.trackers.log("step", progress.updates, numbers)
 
-    def skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
-        """A step was not taken, for want of a finite loss and gradient."""
+    def log_skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
+        """Log a step that was not taken, because loss or gradient was not finite."""
         if not self.writes:
             return
         self.folder.log(
@@ -110,7 +110,7 @@ class Diary:
             **spelled({"loss": loss, "gradient_norm": norm}),
         )
 
-    def evaluated(
+    def log_evaluation(
         self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
     ) -> None:
         """Tell the scores of an evaluation, and how many pictures were `bad` so far."""
@@ -133,8 +133,8 @@ class Diary:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)
 
-    def stopped(self, progress: Progress, signal: int) -> None:
-        """It was asked to stop, and has saved."""
+    def log_stop(self, progress: Progress, signal: int) -> None:
+        """Log that it was asked to stop, and has saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)
 

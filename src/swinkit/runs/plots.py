@@ -91,7 +91,7 @@ def place_of(event: Mapping[str, Any], unit: str = "epoch") -> float:
 
 
 def number(value: Any) -> float:
-    """Return a number of the log; NaN if it is none."""
+    """Return a number of the log, NaN if it is none."""
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -43,7 +43,7 @@ Reporting = Callable[[Report | str], None]  # every step, and what else is to be
 
 
 def logged(said: Report | str) -> None:
-    """What is to be said goes to the log, steps nowhere."""
+    """Send lines of text to the log, and steps nowhere."""
     if isinstance(said, str):
         logger.info(said)
 
@@ -73,7 +73,7 @@ class Stopwatch:
         self.waited += time.perf_counter() - since
 
     def lap(self) -> float:
-        """A step is done; the seconds it took."""
+        """Finish a step, and return the seconds that it took."""
         now = time.perf_counter()
         seconds, self.began = now - self.began, now
         kept = SMOOTHING if self.steps else 0.0

@@ -122,7 +122,7 @@ def require_trackers(names: Sequence[str]) -> None:
 
 
 def beginning(name: str, run: Path, series: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
-    """What a tracker is told at its beginning: how to go on with `series`, or what to begin one as."""
+    """Return the options that a tracker begins with: how to go on with `series`, or what to begin one as."""
     title = run.absolute().name
     unique = f"{title}-{secrets.token_hex(4)}"
     match name:
@@ -138,7 +138,7 @@ def beginning(name: str, run: Path, series: dict[str, Any] | None, progress: Pro
 
 
 def identity(tracker: Any, told: dict[str, Any]) -> dict[str, Any]:
-    """What tells the series of a tracker that has begun."""
+    """Return the identity of the series of a tracker that has begun."""
     if tracker.name == "mlflow":
         return {"run_id": tracker.tracker.info.run_id}
     return {name: told[name] for name in {"wandb": ("id",), "trackio": ("name",)}.get(tracker.name, ())}
@@ -159,5 +159,5 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in short."""
+    """Return the first line of an error."""
     return (str(error).splitlines() or [type(error).__name__])[0]

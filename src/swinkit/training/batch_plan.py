@@ -20,7 +20,7 @@ class Plan:
 
     @classmethod
     def of(cls, run: Run, ranks: int) -> "Plan":
-        """The plan for so many processes.
+        """Return the plan for so many processes.
 
         Raises:
             UsageError: the batch cannot be shared out evenly, or there is nobody to share the weights with.
@@ -59,6 +59,6 @@ class Plan:
         return len(loader) // self.group
 
     def ids(self, loader: MicroBatches, epoch: int, step: int) -> list[str]:
-        """The names of the samples of one step, over all processes."""
+        """Return the names of the samples of one step, over all processes."""
         numbers = range(step * self.group, (step + 1) * self.group)
         return [loader.samples.ids[i] for number in numbers for i in loader.indices(epoch, number)]

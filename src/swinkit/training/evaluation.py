@@ -6,10 +6,9 @@ import torch
 
 from ..tasks.observed import Observed
 from ..tasks.task import Task
-from .company import Supply
-from .exchange import allotted, first_code, observed_by_all
+from .distributed import allotted, first_code, observed_by_all
 from .job import Batches
-from .stopping import Signals
+from .stopping import Signals, Supply
 
 
 @torch.no_grad()

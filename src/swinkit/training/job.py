@@ -44,11 +44,15 @@ class MicroBatches(Protocol):
     def micro_batches(
         self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
     ) -> Iterator[tuple[int, Any]]:
-        """Number and content of micro-batches `start + rank`, `start + rank + ranks`, ... of an epoch."""
+        """Yield number and content of the micro-batches `start + rank`, `start + rank + ranks`, ..."""
+        ...
+
+    def largest_micro_batch(self) -> Any:
+        """Return a micro-batch of the samples that take most memory."""
         ...
 
     def indices(self, epoch: int, number: int) -> Sequence[int]:
-        """The samples of one micro-batch."""
+        """Return the samples of one micro-batch."""
         ...
 
 

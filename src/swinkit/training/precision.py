@@ -34,6 +34,6 @@ def fp32_kept(model: nn.Module) -> Iterator[None]:
 
 
 def raised(_part: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-    """The input of a part in at least fp32; what is in fp32 or fp64 stays as it is, the very same tensor."""
+    """Convert the input of a part to at least fp32; fp32 and fp64 stay the very same tensor."""
     (x,) = inputs
     return (x.to(torch.promote_types(x.dtype, torch.float32)),)

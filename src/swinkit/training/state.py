@@ -11,7 +11,7 @@ from ..runs.progress import Progress
 from ..tasks.task import Task
 from .ema import Average
 from .muon import MATRICES
-from .sharding import gathered, part_like
+from .parallelize import gathered, part_like
 
 NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
@@ -61,7 +61,7 @@ class Trained:
             )
             self.take_moments(state["optimizer"])
             if self.average is not None:  # begun without: from here on
-                self.average.load(state.get("model_ema", dict(self.task.named_parameters())))
+                self.average.load(state.get("model_ema", state["model"]))
             if self.scaler is not None and "scaler" in state:
                 self.scaler.load_state_dict(state["scaler"])
         except (RuntimeError, ValueError, KeyError, IndexError) as error:
@@ -76,7 +76,7 @@ class Trained:
         return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
 
     def take_moments(self, saved: dict[str, Any]) -> None:
-        """This process's part of the moments, each to the parameter of its name, however these are grouped.
+        """Load this process's part of the moments, each to the parameter of its name, in whatever groups.
 
         All else, such as rates and decays, stays as the recipe has it. A parameter whose moments are of
         another kind of optimiser begins without.
@@ -98,7 +98,7 @@ class Trained:
 
 
 def groups_of(optimiser: dict[str, Any]) -> dict[int, tuple[int, bool]]:
-    """The number of each parameter in an optimiser's state -> its group, and whether this is Muon's."""
+    """Map the number of each parameter in an optimiser's state -> its group, and whether this is Muon's."""
     return {
         number: (place, group.get(MATRICES, False))
         for place, group in enumerate(optimiser["param_groups"])

@@ -1,9 +1,10 @@
-"""What ends a training early: being asked to, or an error that the other processes must hear of first.
+"""What ends a training.
 
-The first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the second ends the process at
-once; but not its echo: what stops a job signals all its processes, and one that started others hands it on.
-An error where no other process takes part, as in reading or writing, is held until all know: a process that
-left at once would leave the others in the middle of an exchange.
+It is asked to stop: the first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the
+second ends the process at once; but not its echo, because what stops a job signals all its processes, and a
+process that started others forwards the signal. An error where no other process takes part, as in reading or
+writing, is held until all know, because a process that left at once would leave the others in the middle of
+an exchange. Or all epochs or iterations are done, time or patience is over, or steps come to nothing.
 """
 
 import os
@@ -13,24 +14,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import NoReturn, Self
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import torch
+from torch.utils._pytree import tree_leaves
 
-from ..errors import SwinkitError
-from .exchange import everyones, first_code, rank
+from ..errors import DataError, SwinkitError
+from ..runs.progress import Length, Progress
+from ..settings.run import Run
+from ..tasks.observed import Observed
+from .distributed import everyones, first_code, rank
 
+Item = TypeVar("Item")
 ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 ECHO = 0.5  # seconds after the first signal in which another is the same request, come by another way
 OFFSET = 128  # of the exit code of a process that a signal ended
+ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 
 
 class Signals:
-    """While entered: `received` is the number of the first signal that asked to stop, 0 until then.
+    """The first signal that asked to stop, and the first error that was held.
 
-    Processes forked meanwhile, such as those that read data, pass over them: their parent ends them.
-    Outside the main thread Python lets nobody listen, and nothing is received. `error` is the first that was
-    held, entered or not. Processes tell each other from `device`.
+    While entered, `received` is the number of that signal, 0 until then. Forked processes, such as those that
+    read data, ignore signals, because their parent ends them. Outside the main thread Python lets nobody
+    listen, and nothing is received. `error` is set, entered or not. Exchanges are sent from `device`.
     """
 
     def __init__(self, device: torch.device):
@@ -41,20 +48,20 @@ class Signals:
         self.before = {}
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Listen for signals."""
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self.note) for number in heard()}
+            self.before = {number: signal.signal(number, self.note) for number in stop_signals()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Whoever listened before does again."""
+        """Restore the handlers that were there before."""
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
     def note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  so are handlers called
-        """Remember the first; at the second, leave without cleaning up: checkpoints survive that."""
+        """Remember the first signal; at the second, leave without cleaning up, which checkpoints survive."""
         if os.getpid() != self.owner:
             return
         if not self.received:
@@ -64,7 +71,7 @@ class Signals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """An error inside is kept in `error`, to be told when all processes can hear it."""
+        """Keep an error inside in `error`, to be raised when all processes know of it."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  whatever it is, the others must not wait in vain
@@ -83,7 +90,7 @@ class Signals:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """All go on from here, unless there was an error inside in one of them; all call this.
+        """Go on only if there was no error inside in any process; all call this.
 
         Raises:
             Exception, SystemExit: as `leave` does.
@@ -95,9 +102,9 @@ class Signals:
             self.leave(code)
 
     def leave(self, code: int) -> NoReturn:
-        """End with the exit code that all have agreed on, now that all is saved; all call this.
+        """End with the exit code that all have agreed on, once all is saved; all call this.
 
-        Of an error the first process that holds one tells.
+        Of several errors, the first process's is raised.
 
         Raises:
             Exception: the error that was held.
@@ -112,15 +119,97 @@ class Signals:
         raise SystemExit(code)
 
 
+class Supply(Generic[Item]):
+    """The batches of one process. If reading one fails, the previous batch is repeated.
+
+    So all processes finish the step; `signals` hold the error, and after it all agree to stop, and drop it.
+    """
+
+    def __init__(self, batches: Iterator[Item], signals: Signals):
+        self.batches, self.signals = batches, signals
+        self.ahead: list[Item] = []
+
+    def begin(self) -> int:
+        """Read the first batch, and return the exit code to leave with if a process could not, else 0.
+
+        All processes call this, also those for which there is nothing to read.
+        """
+        with self.signals.held():
+            self.ahead = [batch for batch in (next(self.batches, None),) if batch is not None]
+        return first_code(self.signals.failed, self.signals.device)
+
+    def next(self) -> Item:
+        """Return the next batch."""
+        if self.ahead:
+            self.last = self.ahead.pop()
+        elif self.signals.error is None:
+            with self.signals.held():
+                self.last = next(self.batches)
+        return self.last
+
+
 def is_failure(code: int) -> bool:
-    """Whether an exit code is that of an error."""
+    """Return whether an exit code is that of an error."""
     return 0 < code < OFFSET
 
 
-def heard() -> list[signal.Signals]:
-    """The signals to listen to; not SIGHUP where it is ignored, as under `nohup`."""
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals to listen to; not SIGHUP where it is ignored, as under `nohup`."""
     return [
         number
         for number in ASKING
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
     ]
+
+
+def why_over(progress: Progress, length: Length, run: Run) -> str:
+    """Return the reason why training is over, or "" if it continues, as it does until it is evaluated."""
+    if length.is_over(progress):
+        return f"all {length.schedule.unit}s are done"
+    if not progress.is_evaluated:
+        return ""
+    if run.patience is not None and progress.since_best >= run.patience:
+        what = "evaluations" if length.interval != length.steps else "epochs"
+        return f"{progress.since_best} {what} brought no better score"
+    return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
+
+
+def out_of_time(progress: Progress, run: Run) -> bool:
+    """Return whether it has trained for as long as it may."""
+    return run.hours is not None and progress.seconds >= run.hours * 3600
+
+
+def refuse_more(progress: Progress, run: Run) -> None:
+    """Stop a training whose steps come to nothing.
+
+    Raises:
+        DataError: as many as `run.bad_steps` in a row were skipped.
+    """
+    if progress.skipped_in_row >= run.bad_steps:
+        raise DataError(
+            f"{run.bad_steps} steps in a row had no finite loss and gradient, up to epoch "
+            f"{progress.epoch + 1}, step {progress.step}; log.jsonl of the run lists their samples; "
+            f"look at these, or {ANEW}"
+        )
+
+
+def refuse_divergence(progress: Progress, length: Length, observed: Observed) -> None:
+    """Stop a training whose weights have grown out of all bounds.
+
+    Raises:
+        DataError: there are records of held-out samples, and none of them is finite.
+    """
+    if observed.records and not any(map(is_finite, observed.records.values())):
+        raise DataError(
+            f"after {length.reached(progress)} the model has no finite answer to any held-out picture, with "
+            f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
+        )
+
+
+def is_finite(record: Any) -> bool:
+    """Return whether all numbers and tensors in a record, nested or not, are finite."""
+    return all(
+        bool(torch.as_tensor(leaf).isfinite().all())
+        for leaf in tree_leaves(record)
+        if isinstance(leaf, float | torch.Tensor)
+    )

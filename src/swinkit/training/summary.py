@@ -16,7 +16,7 @@ WIDTH = 14  # of the names
 def header(
     job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path, *, resumed: bool = False
 ) -> list[str]:
-    """A line each; a run that is resumed has left the weights that it began with."""
+    """Return the lines of the summary; a resumed run goes on with its own weights."""
     rows = {
         "configuration": str(folder / CONFIG),
         **({"weights": "as this run left them"} if resumed else job.notes),
@@ -28,12 +28,12 @@ def header(
 
 
 def row(name: str, text: str) -> str:
-    """A line of it."""
+    """Return a line of the summary."""
     return f"  {name:<{WIDTH}} {text}"
 
 
 def factored(plan: Plan) -> str:
-    """The batch of a step as the product that it is."""
+    """Return the batch of a step as a product."""
     whole = plan.micro_batch * plan.group
     parts = (f"{plan.ranks} processes", plan.ranks), (f"{plan.accumulation} in turn", plan.accumulation)
     factors = [f"{plan.micro_batch} at a time", *(text for text, count in parts if count > 1)]
@@ -48,7 +48,7 @@ def parameters(task: Task) -> str:
 
 
 def described(device: torch.device) -> str:
-    """A device in words."""
+    """Describe a device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     count = torch.get_num_threads()

@@ -12,6 +12,8 @@ SECONDS = 100  # most of them for importing torch on a busy machine
 LOAD = """
 import json, resource, sys, time
 import swinkit.api
+import swinkit.tasks.from_checkpoint  # what loading a file imports when it is first needed
+import swinkit.weights.rank_files
 from swinkit.errors import SwinkitError
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]),) * 2)

@@ -59,8 +59,8 @@ class Dispatch:
     def scatter(self, answers: Tensor) -> Tensor:
         """Sum each token's weighted answers, in the precision of the weights: (E, S, C) -> (N, C)."""
         rows = F.pad(answers.flatten(0, 1), (0, 0, 0, 1))  # the last, zero, is for those without a slot
-        found = rows.index_select(0, self.rows).unflatten(0, self.expert.shape)
-        return (found * self.weight[:, :, None]).sum(1)
+        chosen = rows.index_select(0, self.rows).unflatten(0, self.expert.shape)
+        return (chosen * self.weight[:, :, None]).sum(1)
 
 
 def dispatch(scores: Tensor, policy: DispatchPolicy) -> Dispatch:

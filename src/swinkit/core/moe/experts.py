@@ -5,7 +5,8 @@ Swin-MoE (Hwang et al. 2022, https://arxiv.org/abs/2206.03382), by way of Switch
 Shapes: N tokens, C channels, E experts, S slots of each expert, F hidden channels.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,11 @@ from .routers import Router
 
 class ExpertMLPs(nn.Module):
     """The MLPs of all experts, computed together: (E, S, C) -> (E, S, C)."""
+
+    parameter_roles: ClassVar[Mapping[str, str]] = {
+        "fc1_bias": "vector",
+        "fc2_bias": "vector",
+    }  # one for each expert
 
     def __init__(self, num_experts: int, dim: int, hidden: int, *, dropout: float, output_bias: bool):
         super().__init__()

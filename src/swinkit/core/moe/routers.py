@@ -8,6 +8,7 @@ Shapes: N tokens, C channels, E experts, R channels of the comparison.
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +58,8 @@ class CosineRouter(Router):
 
     Chi et al. 2022, https://arxiv.org/abs/2204.09179, section 4.
     """
+
+    matrix_role: ClassVar[str] = "router"
 
     def __init__(self, dim: int, num_experts: int, noise: float, width: int):
         super().__init__(num_experts, noise)

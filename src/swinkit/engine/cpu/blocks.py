@@ -27,7 +27,7 @@ class Prepared:
     """The structures of blocks on one grid, and the tensors that they point to."""
 
     blocks: "ctypes.Array[library.Block]"
-    kept: list[WindowTables | Tensor | PackedTensors]
+    tensors: list[WindowTables | Tensor | PackedTensors]
 
 
 class PackedBlocks(PackedModule):
@@ -59,7 +59,7 @@ class PackedBlocks(PackedModule):
         if len({window for _, window in self.offsets}) > GRIDS:
             self.offsets.clear()
         structures = (library.Block * len(self.blocks))()
-        kept: list[WindowTables | Tensor | PackedTensors] = []
+        tensors: list[WindowTables | Tensor | PackedTensors] = []
         for i, (block, (packed, weights)) in enumerate(zip(self.blocks, self.weights, strict=True)):
             attention = attention_of(block)
             layout = attention.border(grid, attention.window, attention.shift)
@@ -69,8 +69,8 @@ class PackedBlocks(PackedModule):
             structures[i] = packed
             structures[i].layout = table.structure
             structures[i].attention.offsets = bias.data_ptr()
-            kept += [weights, table, bias]
-        return Prepared(structures, kept)
+            tensors += [weights, table, bias]
+        return Prepared(structures, tensors)
 
 
 def blocks_of(twin: nn.Module) -> list[Block]:

@@ -17,7 +17,7 @@ from ...core.spec import Size
 from . import fallback
 from .library import Library
 
-GRIDS = 8  # sizes of input for which structures are kept
+GRIDS = 8  # sizes of input whose structures are cached
 
 
 class PackedModule(ABC):

@@ -40,35 +40,37 @@ class PackedTensors(list[Tensor]):
 @torch.no_grad()
 def pack_block(block: Block, shape: Shape, pages: HugePages) -> tuple[library.Block, PackedTensors]:
     """Pack everything of a block that does not depend on the grid."""
-    native, kept = library.Block(), PackedTensors(pages)
+    native, tensors = library.Block(), PackedTensors(pages)
     post = isinstance(block, PostNormBlock)
     mixer, mlp = block.token_mixer, block.channel_mixer
     assert isinstance(mixer, WindowAttention)
     assert isinstance(mlp, MLP)
-    native.attention = pack_heads(kept, mixer, None if post else block.norm1, shape)
-    native.projection = pack_linear(kept, *weights_of(mixer.proj), shape)
-    native.expand = pack_linear(kept, *fold_norm(*weights_of(mlp.fc1), None if post else block.norm2), shape)
-    native.shrink = pack_linear(kept, *weights_of(mlp.fc2), shape, depth=native.expand.weight.columns)
-    native.before_attention, native.after_attention = pack_branch_norms(kept, block.norm1, after=post)
-    native.before_mlp, native.after_mlp = pack_branch_norms(kept, block.norm2, after=post)
+    native.attention = pack_heads(tensors, mixer, None if post else block.norm1, shape)
+    native.projection = pack_linear(tensors, *weights_of(mixer.proj), shape)
+    native.expand = pack_linear(
+        tensors, *fold_norm(*weights_of(mlp.fc1), None if post else block.norm2), shape
+    )
+    native.shrink = pack_linear(tensors, *weights_of(mlp.fc2), shape, depth=native.expand.weight.columns)
+    native.before_attention, native.after_attention = pack_branch_norms(tensors, block.norm1, after=post)
+    native.before_mlp, native.after_mlp = pack_branch_norms(tensors, block.norm2, after=post)
     main = block.main_norm if isinstance(block, PostNormBlock) else None
-    native.after_block = pack_norm(kept, main if isinstance(main, nn.LayerNorm) else None)
-    return native, kept
+    native.after_block = pack_norm(tensors, main if isinstance(main, nn.LayerNorm) else None)
+    return native, tensors
 
 
 def pack_branch_norms(
-    kept: PackedTensors, layer: nn.LayerNorm, *, after: bool
+    tensors: PackedTensors, layer: nn.LayerNorm, *, after: bool
 ) -> tuple[library.Norm, library.Norm]:
     """Pack a branch's only norm: before the branch, with its affine part folded elsewhere, or after it."""
-    none = pack_norm(kept, None)
-    return (none, pack_norm(kept, layer)) if after else (library.Norm(None, None, layer.eps), none)
+    none = pack_norm(tensors, None)
+    return (none, pack_norm(tensors, layer)) if after else (library.Norm(None, None, layer.eps), none)
 
 
-def pack_norm(kept: PackedTensors, layer: nn.LayerNorm | None) -> library.Norm:
+def pack_norm(tensors: PackedTensors, layer: nn.LayerNorm | None) -> library.Norm:
     """Pack a norm with its affine part; None stands for an absent norm."""
     if layer is None:
         return library.Norm(None, None, library.ABSENT)
-    return library.Norm(kept.address(layer.weight), kept.address(layer.bias), layer.eps)
+    return library.Norm(tensors.address(layer.weight), tensors.address(layer.bias), layer.eps)
 
 
 def weights_of(layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -86,15 +88,15 @@ def fold_norm(weight: Tensor, bias: Tensor, layer: nn.LayerNorm | None) -> tuple
 
 
 def pack_linear(
-    kept: PackedTensors, weight: Tensor, bias: Tensor, shape: Shape, *, depth: int | None = None
+    tensors: PackedTensors, weight: Tensor, bias: Tensor, shape: Shape, *, depth: int | None = None
 ) -> library.Linear:
     """Pack a product, (O, K) and (O), with rows of zeros up to `depth`."""
     if depth is not None:
         weight = widen(weight, depth, 0.0)
     data, columns = to_panels(weight, shape), round_up(len(weight), shape.lanes)
     return library.Linear(
-        library.Panels(kept.address(data), weight.shape[1], columns),
-        kept.address(widen(bias, shape.lanes, 0.0)),
+        library.Panels(tensors.address(data), weight.shape[1], columns),
+        tensors.address(widen(bias, shape.lanes, 0.0)),
     )
 
 
@@ -105,7 +107,7 @@ def to_panels(weight: Tensor, shape: Shape) -> Tensor:
 
 
 def pack_heads(
-    kept: PackedTensors, attention: WindowAttention, before: nn.LayerNorm | None, shape: Shape
+    tensors: PackedTensors, attention: WindowAttention, before: nn.LayerNorm | None, shape: Shape
 ) -> library.Attention:
     """Pack q, k and v of groups of heads: columns [q | k | v] of each group, filled up with zeros."""
     weight, plain = weights_of(attention.qkv)
@@ -113,7 +115,7 @@ def pack_heads(
     width = channels // number
     similarity, scale = attention.similarity, None
     if isinstance(similarity, ScaledCosine):
-        scale = kept.address(similarity.temperature(torch.float64).flatten())
+        scale = tensors.address(similarity.temperature(torch.float64).flatten())
     elif isinstance(similarity, ScaledDot):
         factors = weight.new_ones(3 * channels)
         factors[:channels] = width**-0.5 if similarity.scale is None else similarity.scale
@@ -128,9 +130,9 @@ def pack_heads(
         return [fill_sections(part, 3, group * width, full) for part in parts]
 
     return library.Attention(
-        weight=kept.address(torch.cat([to_panels(part, shape) for part in grouped(weight)])),
-        bias=kept.address(torch.cat(grouped(bias))),
-        padding=kept.address(torch.cat(grouped(plain))),
+        weight=tensors.address(torch.cat([to_panels(part, shape) for part in grouped(weight)])),
+        bias=tensors.address(torch.cat(grouped(bias))),
+        padding=tensors.address(torch.cat(grouped(plain))),
         scale=scale,
         heads=number,
         group=group,
@@ -165,12 +167,12 @@ def pack_reduction(
 
     `layer` is a linear one, or a convolution whose patches do not overlap.
     """
-    native, kept = library.Reduction(), PackedTensors(HugePages())
+    native, tensors = library.Reduction(), PackedTensors(HugePages())
     weight, bias = weights_of(layer)
-    native.before = pack_norm(kept, None) if before is None else library.Norm(None, None, before.eps)
-    native.linear = pack_linear(kept, *fold_norm(weight.flatten(1), bias, before), shape)
-    native.after = pack_norm(kept, after)
-    return native, kept
+    native.before = pack_norm(tensors, None) if before is None else library.Norm(None, None, before.eps)
+    native.linear = pack_linear(tensors, *fold_norm(weight.flatten(1), bias, before), shape)
+    native.after = pack_norm(tensors, after)
+    return native, tensors
 
 
 def round_up(number: int, multiple: int) -> int:

@@ -19,10 +19,10 @@ from .library import Library
 from .native import NativeForward
 from .packed_module import PackedModule
 from .packing import pack_reduction
-from .windows import KEPT
+from .windows import LAYOUTS
 
 
-@lru_cache(KEPT)
+@lru_cache(LAYOUTS)
 def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
     """Return the coarser grid and, for each of its rows, the rows of the finer grid, -1 for padding."""
     numbers = torch.arange(1, math.prod(grid) + 1, device="cpu").reshape(1, *grid, 1)
@@ -30,7 +30,7 @@ def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
     return tuple(rows.shape[1:-1]), rows.flatten(0, -2).int() - 1
 
 
-@lru_cache(KEPT)
+@lru_cache(LAYOUTS)
 def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
     """Return the grid and, for each patch, its runs of neighbouring pixels in the order of the weights."""
     last = pixels[-1] // patch[-1]
@@ -50,7 +50,7 @@ class Prepared:
 
     reduction: library.Reduction
     size: Size
-    kept: list[Any]
+    tensors: list[Any]
 
 
 class PackedReduction(PackedModule):
@@ -83,9 +83,9 @@ class PackedReduction(PackedModule):
             size, table = merged_rows(grid, twin.factor)
             first, last = (twin.norm, None) if isinstance(twin, NormThenReduce) else (None, twin.norm)
             parts, channels = (first, twin.reduction, last), twin.reduction.in_features // table.shape[1]
-        reduction, kept = pack_reduction(*parts, engine.shape)
+        reduction, tensors = pack_reduction(*parts, engine.shape)
         reduction.table, reduction.parts, reduction.channels = table.data_ptr(), table.shape[1], channels
-        return Prepared(reduction, size, [table, kept])
+        return Prepared(reduction, size, [table, tensors])
 
 
 class NativeReduction(NativeForward[PackedReduction]):

@@ -17,7 +17,7 @@ from ...core.fast.window_gather import kinds_of
 from ...core.windows import RolledLayout
 from . import library
 
-KEPT = 32  # layouts whose tables are kept; a model has about two per stage and input size
+LAYOUTS = 32  # whose tables are cached; a model has about two per stage and input size
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class WindowTables:
         )
 
 
-@lru_cache(KEPT)
+@lru_cache(LAYOUTS)
 def tables_of(layout: RolledLayout, lanes: int) -> WindowTables:
     """Return the tables of `layout`, with masks as wide as whole vectors of `lanes` numbers."""
-    found = kinds_of(layout, torch.device("cpu"))
-    numbers = torch.arange(len(found.masks), dtype=torch.int32, device="cpu")
-    kind = torch.where(found.masks.flatten(1).any(1), numbers, -1)
-    counts = torch.tensor(found.counts, device="cpu")
+    kinds = kinds_of(layout, torch.device("cpu"))
+    numbers = torch.arange(len(kinds.masks), dtype=torch.int32, device="cpu")
+    kind = torch.where(kinds.masks.flatten(1).any(1), numbers, -1)
+    counts = torch.tensor(kinds.counts, device="cpu")
     return WindowTables(
-        found.places.int().contiguous(), kind.repeat_interleave(counts), widen(found.masks, lanes, 0.0)
+        kinds.places.int().contiguous(), kind.repeat_interleave(counts), widen(kinds.masks, lanes, 0.0)
     )
 
 

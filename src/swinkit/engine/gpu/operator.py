@@ -129,8 +129,8 @@ def remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -
 
 def gradient(ctx: Any, d_out: Tensor, _: None) -> tuple[Tensor | None, ...]:
     """Return the gradient of every input of the operator; None for its settings."""
-    *found, d_temperature = window_attention_backward(d_out, *ctx.saved_tensors, *ctx.settings)
-    return (*found, d_temperature if d_temperature.numel() else None, *(None for _ in ctx.settings))
+    *others, d_temperature = window_attention_backward(d_out, *ctx.saved_tensors, *ctx.settings)
+    return (*others, d_temperature if d_temperature.numel() else None, *(None for _ in ctx.settings))
 
 
 window_attention.register_autograd(gradient, setup_context=remember)

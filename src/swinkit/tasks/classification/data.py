@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data import batch
-from ...data.mixup import UNMIXED, mix_of
+from ...data.mixup import UNMIXED, draw_mix
 from ...data.preprocess import Preprocess
 from ...data.sample import LABEL, Sample
 from ...errors import DataError
@@ -59,7 +59,7 @@ class PrepareTraining:
         if self.augmentation.erase:
             noisy = [erase(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
-        mix = mix_of(self.augmentation, epoch, self.preprocess.crop, mixing[0])
+        mix = draw_mix(self.augmentation, epoch, self.preprocess.crop, mixing[0])
         targets = torch.tensor(labels)
         if mix is UNMIXED:
             return Batch(pixels, targets)

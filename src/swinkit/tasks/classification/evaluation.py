@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ...data.classes import of_pictures
+from ...data.classes import imagenet_1k_names
 from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
@@ -219,6 +219,6 @@ def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
         if layout_of(data, split) is None:
             there = next((other for other in HELD_OUT if layout_of(data, other)), None)
             raise DataError(f"{error}; try split={there}" if there else str(error)) from None
-        if len(labels) != CLASSES_1K or tuple(labels) != of_pictures():
+        if len(labels) != CLASSES_1K or tuple(labels) != imagenet_1k_names():
             raise
         return find_samples(data, split, classes=ids("1k"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from ...core.spec import Spec
-from ...data.classes import names_22k, of_pictures
+from ...data.classes import imagenet_1k_names, imagenet_22k_names
 from ...data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows
 from ...data.preprocess import Preprocess
 from ...errors import listed
@@ -100,8 +100,8 @@ def rows_by_name(labels: Sequence[str]) -> dict[str, int]:
     count = Counter(labels)
     rows = {label: row for row, label in enumerate(labels) if count[label] == 1}
     wordnet: Sequence[str | None] = ()
-    if len(labels) == CLASSES_1K and tuple(labels) == of_pictures():
+    if len(labels) == CLASSES_1K and tuple(labels) == imagenet_1k_names():
         wordnet = ids("1k")
-    elif len(labels) == CLASSES_22K and tuple(labels) == names_22k():
+    elif len(labels) == CLASSES_22K and tuple(labels) == imagenet_22k_names():
         wordnet = ids_of_rows()
     return rows | {name: row for row, name in enumerate(wordnet) if name is not None}

@@ -8,7 +8,7 @@ Shapes: B batch, *P size in pixels, *S grid of patches, C channels.
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,7 @@ class SimMIM(Task):
 
     name = "simmim"
     table_resize = "geometric"  # as SimMIM is fine-tuned
+    input_parameters: ClassVar[tuple[str, ...]] = ("mask_token",)
 
     def __init__(self, backbone: Swin, masking: Masking | None = None, preprocess: Preprocess = PUBLISHED):
         super().__init__()

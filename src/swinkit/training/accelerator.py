@@ -1,0 +1,79 @@
+"""Devices, precision, loss scaling and data parallelism: the only file that imports Accelerate."""
+
+import atexit
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from ..errors import EnvironmentProblem, UsageError
+from ..runs.folder import RunFolder
+from ..runs.trackers import require_trackers
+from ..settings.run import Run
+from .distributed import take_leave
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Host(Protocol):
+    """The part of an `Accelerator` that a step uses; it knows of precision and of other processes."""
+
+    scaler: torch.amp.GradScaler | None
+
+    def no_sync(self, model: nn.Module) -> AbstractContextManager[Any]:
+        """Keep the gradients inside with each process."""
+        ...
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of the loss, scaled in fp16."""
+        ...
+
+    def unscale_gradients(self) -> None:
+        """Undo the scale of the gradients."""
+        ...
+
+
+def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
+    """Return the accelerator for the devices and processes that there are.
+
+    Raises:
+        EnvironmentProblem: Accelerate or a tracker is missing, or this device cannot do the precision.
+        UsageError: Accelerate is set up to shard the weights itself.
+    """
+    require_trackers(run.trackers)
+    for other in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        if os.environ.get(f"ACCELERATE_USE_{other}", "").lower() == "true":
+            raise UsageError(
+                f"Accelerate is set up for {other}, which is not used here; leave it out of its launch or "
+                "configuration, and choose run.sharding=full"
+            )
+    try:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+        from accelerate.utils import DistributedDataParallelKwargs
+    except ImportError:
+        raise EnvironmentProblem("training needs Accelerate: pip install 'swinkit[train]'") from None
+    # It keeps one state for the whole process; a second training in it may be in another precision.
+    AcceleratorState._reset_state()  # noqa: SLF001
+    precision = "no" if run.precision == "fp32" else run.precision
+    alone = not dist.is_initialized()
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        cpu=not torch.accelerator.is_available(),  # else it overlooks that it is one of several processes
+        log_with=list(run.trackers) or None,
+        project_dir=folder.path / "tensorboard",  # the other trackers make no use of it
+        # Buffers are averaged after every step; a broadcast before each forward would undo other processes'.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    if alone and dist.is_initialized():
+        # Only at the end of the process, since it may train again, and torchrun lets it join but once.
+        atexit.register(take_leave)
+    if run.precision == "fp16" and accelerator.scaler is None:
+        raise EnvironmentProblem(
+            f"run.precision=fp16 is for GPUs, and this trains on {accelerator.device}; try bf16 or fp32"
+        )
+    return accelerator
