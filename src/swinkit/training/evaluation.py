@@ -30,11 +30,11 @@ def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Observ
         for _ in () if stop else numbers:
             number, batch = batches.next()
             part = task.observe(batch.to(signals.device))
+            stop = first_code(signals.code, signals.device)
+            if stop:  # this part may be of a batch that stands in for one that cannot be read
+                return
             if number <= last:  # past it, a batch is computed only so that all processes do the same
                 yield part.at(number * validation.size)
-            stop = first_code(signals.code, signals.device)
-            if stop:
-                return
 
     observed = Observed.sum(parts())
     return (None, stop) if stop else (observed_by_all(observed, signals.device), 0)
