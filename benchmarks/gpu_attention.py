@@ -51,30 +51,33 @@ class Stage:
 
     @property
     def tokens(self) -> int:
-        """Of the batch."""
+        """The number of tokens of the batch."""
         return self.batch * math.prod(self.layout.grid)
 
     @property
     def forward_bytes(self) -> int:
-        """Queries, keys and values in; the answer out."""
+        """The bytes of the forward pass: queries, keys and values read, the output written."""
         return self.tokens * 4 * self.channels * WIDTH
 
     @property
     def backward_bytes(self) -> int:
-        """Queries, keys, values and the answer's gradient in; three gradients out."""
+        """The bytes of the backward pass: queries, keys, values and a gradient read, three written."""
         return self.tokens * 7 * self.channels * WIDTH
 
     @property
     def forward_operations(self) -> int:
-        """Two products of a token with its window; a multiply-add counts as two. The backward has five."""
+        """The operations of two products of each token with its window, two for each multiply-add.
+
+        The backward pass has five such products.
+        """
         return self.tokens * 4 * math.prod(self.layout.window) * self.channels
 
     def similarity(self) -> nn.Module:
-        """V1's or V2's."""
+        """Return the similarity of V1 or of V2."""
         return ScaledCosine(self.heads) if self.cosine else ScaledDot()
 
     def sources(self, device: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Random qkv, padding and bias."""
+        """Return random qkv, padding and bias."""
         tokens = math.prod(self.layout.window)
         half = {"device": device, "dtype": torch.bfloat16}
         qkv = torch.randn(self.batch, *self.layout.grid, 3 * self.channels, **half)
@@ -83,7 +86,7 @@ class Stage:
 
 
 def stages(model: str, batch: int) -> Iterator[Stage]:
-    """Of a model at its usual size: the last block of each stage, which is shifted where any is."""
+    """Yield the last block of each stage of a model at its usual size; it is shifted if any is."""
     variant = find(model)[1]
     for blocks, stride in zip(block_specs(variant.spec), variant.spec.strides, strict=True):
         place = blocks[-1]
@@ -94,7 +97,7 @@ def stages(model: str, batch: int) -> Iterator[Stage]:
 
 
 def floors(chosen: Sequence[Stage]) -> str:
-    """Markdown: for each stage, the fewest bytes and the microseconds that an H100 needs for them."""
+    """Return a Markdown table: the fewest bytes of each stage, and an H100's microseconds for them."""
     rate, speed = H100
     lines = [
         "| model, batch | stage | window | forward | | | backward | | |",
@@ -113,7 +116,7 @@ def floors(chosen: Sequence[Stage]) -> str:
 def by_sdpa(
     qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
 ) -> Tensor:
-    """As `reference.attention` where nothing is padded, by torch's scaled_dot_product_attention."""
+    """Compute `reference.attention` without padding by torch's scaled_dot_product_attention."""
     q, k, v = layout.partition(qkv).unflatten(-1, (3, num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
@@ -122,7 +125,7 @@ def by_sdpa(
 
 
 def candidates() -> dict[str, Attention]:
-    """By name; the kernels are imported here, since they need Triton."""
+    """Return the candidates by name; the kernels are imported here, because they need Triton."""
     from swinkit.engine.gpu.attention import attention
 
     compiled = torch.compile(reference.attention, fullgraph=True, dynamic=False)
@@ -130,7 +133,7 @@ def candidates() -> dict[str, Attention]:
 
 
 def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:
-    """Of forward and backward."""
+    """Return the milliseconds of the forward and the backward pass."""
     leaves = [x.requires_grad_() for x in stage.sources("cuda")]
     similarity = stage.similarity().cuda()
 
@@ -148,7 +151,7 @@ def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:
 
 
 def median(call: Callable[[], object]) -> float:
-    """Milliseconds of many calls; the cache is emptied before each."""
+    """Return the milliseconds of a call, over many; the cache is emptied before each."""
     from triton.testing import do_bench
 
     found: Any = do_bench(call, return_mode="median")
@@ -156,7 +159,7 @@ def median(call: Callable[[], object]) -> float:
 
 
 def measured(chosen: Sequence[Stage]) -> Iterator[str]:
-    """A line for each stage and candidate: times, and the share of the copying speed that they come to."""
+    """Yield a line for each stage and candidate: times, and their share of the copying speed."""
     rate = copying()
     yield f"{torch.cuda.get_device_name()}, torch {torch.__version__}: copies {rate / 1e12:.2f} TB/s"
     for stage in chosen:
@@ -169,14 +172,14 @@ def measured(chosen: Sequence[Stage]) -> Iterator[str]:
 
 
 def copying() -> float:
-    """Bytes read and written in a second by a long copy."""
+    """Return the bytes that a long copy reads and writes in a second."""
     source = torch.randn(2**29, device="cuda")  # 2 GiB
     target = torch.empty_like(source)
     return 2 * source.nbytes / (median(lambda: target.copy_(source)) / 1e3)
 
 
 def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
-    """A line for each stage and kernel: the five fastest of many ways to launch this one."""
+    """Yield a line for each stage and kernel: the five fastest of many launch configurations."""
     from swinkit.engine.gpu.attention import attention
 
     for stage in chosen:
@@ -195,7 +198,7 @@ def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
 
 
 def reader() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.gpu_attention", description=__doc__)
     options.add_argument("--models", nargs="+", default=list(MODELS), metavar="MODEL")
     options.add_argument("--batch", type=int, help="images or clips; by default as many as in training")

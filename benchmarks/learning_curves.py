@@ -45,13 +45,13 @@ Curves = dict[str, list[Curve]]  # of each model: a curve for each seed that is 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train all, and write what came of it."""
+    """Train all models, and write the page and the plot."""
     options = reader().parse_args(arguments)
     return ended(partial(compared, options))
 
 
 def compared(options: argparse.Namespace) -> str:
-    """The page about all runs; after each, the page and the picture tell what there is."""
+    """Train all models; return the page about all runs, which is written anew after each."""
 
     def run(name: str, seed: int) -> Curve:
         recipe = shortened(find(RECIPE.format(ours(name))), options.epochs)
@@ -68,7 +68,7 @@ def compared(options: argparse.Namespace) -> str:
 
 
 def reader() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
     made.add_argument("out", type=Path, help="folder for everything that is made")
@@ -81,7 +81,7 @@ def reader() -> argparse.ArgumentParser:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Models, written with commas between them."""
+    """Parse names of models that are separated by commas."""
     chosen = tuple(text.split(","))
     strange = [name for name in chosen if name not in MODELS]
     if strange:
@@ -90,12 +90,12 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def ours(name: str) -> str:
-    """The variant that a model is, or has the shape of."""
+    """Return the variant that a model is, or whose shape it has."""
     return name.removeprefix(THEIRS)
 
 
 def shortened(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe with all that it counts in epochs cut by one factor."""
+    """Return the recipe with all counts of epochs cut by one factor."""
     share = epochs / recipe.schedule.epochs
     schedule = replace(recipe.schedule, epochs=epochs, warmup_epochs=share * recipe.schedule.warmup_epochs)
     mixing = recipe.augmentation.mixing_epochs
@@ -107,19 +107,19 @@ def shortened(recipe: Recipe, epochs: int) -> Recipe:
 
 
 class Control(nn.Module):
-    """timm's model in the place of a backbone: (B, 3, h, w) -> [(B, K) logits]."""
+    """timm's model as a backbone: (B, 3, h, w) -> [(B, K) logits]."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        """(B, 3, h, w) -> [(B, K) logits]."""
+        """Classify: (B, 3, h, w) -> [(B, K) logits]."""
         return [self.model(pixels)]
 
 
 def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) -> Job:
-    """One model on the data; all but the model is the same for each: loss, metrics, pictures, their order."""
+    """Return the job of one model; loss, metrics, pictures and their order are the same for all."""
     job = job_of(recipe, data)
     if not name.startswith(THEIRS):
         return job
@@ -133,7 +133,7 @@ def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) 
 
 
 def timms(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
-    """timm's model of the shape of ours, drawn from the same seed, or with the weights that ours has."""
+    """Build timm's model of the shape of ours, drawn from the same seed, or with the weights of ours."""
     from timm.models.swin_transformer import SwinTransformer
     from timm.models.swin_transformer_v2 import SwinTransformerV2
 
@@ -148,7 +148,7 @@ def timms(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
 
 
 def parameters(model: nn.Module) -> int:
-    """How many numbers it learns."""
+    """Count the parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -156,7 +156,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def page(curves: Curves) -> str:
-    """Markdown: the last epoch of every model, how each pair differs, and the means epoch by epoch."""
+    """Return the page: the last epoch of every model, the difference of each pair, and all means."""
     done = {name: found for name, found in curves.items() if found}
     rows = [row(name, [curve[-1]["top1"] for curve in found]) for name, found in done.items()]
     parts = [
@@ -170,7 +170,7 @@ def page(curves: Curves) -> str:
 
 
 def difference(name: str, curves: Curves) -> str:
-    """Ours less timm's, seed by seed, as far as both are done."""
+    """Return the difference of ours and timm's, seed by seed, of the seeds that both have done."""
     pairs = zip(curves[name], curves[THEIRS + name], strict=False)
     found = [100 * (one[-1]["top1"] - other[-1]["top1"]) for one, other in pairs]
     return (
@@ -180,7 +180,7 @@ def difference(name: str, curves: Curves) -> str:
 
 
 def epoch_rows(curves: Curves) -> list[tuple[str, ...]]:
-    """The mean of each model after each epoch."""
+    """Return the mean of each model after each epoch."""
     epochs = max((len(curve) for found in curves.values() for curve in found), default=0)
     return [
         (

@@ -51,11 +51,11 @@ class Tried:
 
     @property
     def next(self) -> Sequence[float]:
-        """Those to train with: all, then the best."""
+        """The rates to train with: all for the first seed, then the best."""
         return [max(self.watched, key=lambda rate: self.watched[rate])] if self.watched else RATES
 
     def __str__(self) -> str:
-        """A cell of the table."""
+        """Return a cell of the table."""
         return ", ".join(f"{rate:g}: {100 * share:.2f}" for rate, share in self.watched.items())
 
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def reader() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
     made.add_argument("out", type=Path, help="folder for everything that is made")
@@ -79,7 +79,7 @@ def reader() -> argparse.ArgumentParser:
 
 
 def compared(options: argparse.Namespace) -> str:
-    """The table of both ways; after each classifier, `results.md` tells what there is."""
+    """Train all classifiers; return the table of both ways, which is written anew after each."""
     out: Path = options.out
     starts = {SCRATCH: None, PRETRAINED: out / "pretrained" / LAST}
     tried = {way: Tried() for way in starts}
@@ -104,12 +104,12 @@ def compared(options: argparse.Namespace) -> str:
 
 
 def trained(recipe: Recipe, data: Path, folder: Path) -> Curve:
-    """One run."""
+    """Train one run."""
     return finished(prepared(recipe, data, folder), recipe, folder)
 
 
 def top1(folder: Path, data: Path) -> float:
-    """The share of the test pictures that a run's best model knows; measured once."""
+    """Return the accuracy of a run's best model on the test pictures, measured once."""
     told = folder.with_name(f"{folder.name}-test.json")
     if not told.exists():
         measured = swinkit.evaluate(read_model(folder / BEST), data, split="test")
@@ -121,7 +121,7 @@ def top1(folder: Path, data: Path) -> float:
 
 
 def pretraining(options: argparse.Namespace) -> Recipe:
-    """As `swinkit pretrain swin-pico`, in smaller cells, and learning as the classifier's recipe does."""
+    """Return the recipe of `swinkit pretrain swin-pico` with smaller cells and the classifier's schedule."""
     recipe = find_pretraining(BASE.variant)
     assert recipe.masking is not None  # as in each such recipe
     epochs, own = options.pretraining_epochs, BASE.optimiser
@@ -136,7 +136,7 @@ def pretraining(options: argparse.Namespace) -> Recipe:
 
 
 def finetuning(options: argparse.Namespace, seed: int, start: Path | None, rate: float) -> Recipe:
-    """The recipe of a classifier, the same for both ways but for the start."""
+    """Return the recipe of a classifier, the same for both ways except for the initial weights."""
     epochs = options.epochs
     return replace(
         BASE,
@@ -148,7 +148,7 @@ def finetuning(options: argparse.Namespace, seed: int, start: Path | None, rate:
 
 
 def keep_few_labels(data: Path, out: Path, seed: int) -> None:
-    """A folder with `SHARE` of each class in train, and others in val; one that is there is kept as it is."""
+    """Return a folder with `SHARE` of each class in train and others in val, made unless it exists."""
     if out.exists():
         return
     samples = find_samples(data, "train")
@@ -169,7 +169,7 @@ def keep_few_labels(data: Path, out: Path, seed: int) -> None:
 
 
 def page(results: dict[str, list[float]], tried: dict[str, Tried], curves: Sequence[Curve]) -> str:
-    """Markdown: of each way the mean over the seeds, the spread, each seed, and the rates tried."""
+    """Return a Markdown table: each way's mean over the seeds, spread, seeds, and the rates tried."""
     head = ("start", "top-1, mean", "spread", "of each seed", "rate: top-1 watched")
     done = {way: found for way, found in results.items() if found}
     rows = [(*row(way, found), str(tried[way])) for way, found in done.items()]

@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def reader() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,7 +55,7 @@ def reader() -> argparse.ArgumentParser:
 
 
 def measured(few: Path, many: Path) -> tuple[int, int]:
-    """Bytes that the samples of `many` take, and took at most while they were found."""
+    """Return the bytes that the samples of `many` take, and the peak while they were found."""
     find_samples(few / "set", "train")
     before = settled("RssAnon")
     Path("/proc/self/clear_refs").write_text("5")  # the highest so far is now
@@ -68,14 +68,14 @@ def measured(few: Path, many: Path) -> tuple[int, int]:
 
 
 def settled(name: str) -> int:
-    """Bytes, once all that is free was given back."""
+    """Return the resident bytes after free memory was returned to the system."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     return memory(name)
 
 
 def memory(name: str) -> int:
-    """Bytes that Linux counts of this process."""
+    """Return the bytes that Linux counts of this process."""
     row = next(row for row in STATUS.read_text().splitlines() if row.startswith(f"{name}:"))
     return 1024 * int(row.split()[1])
 
@@ -84,7 +84,7 @@ def memory(name: str) -> int:
 
 
 def made(layout: str, out: Path, count: int) -> None:
-    """A data set of `count` samples in `out/set`."""
+    """Make a data set of `count` samples in `out/set`."""
     if out.exists():
         shutil.rmtree(out)
     (out / "set").mkdir(parents=True)
@@ -92,14 +92,14 @@ def made(layout: str, out: Path, count: int) -> None:
 
 
 def names(count: int) -> Iterator[tuple[str, str]]:
-    """Class and file of each sample."""
+    """Yield the class and file of each sample."""
     for i in range(count):
         wordnet = f"n{i // IN_CLASS:08}"
         yield wordnet, f"{wordnet}_{i}.JPEG"
 
 
 def as_folders(root: Path, count: int) -> None:
-    """Files of no bytes."""
+    """Make empty files."""
     for wordnet, file in names(count):
         folder = root / "train" / wordnet
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def as_folders(root: Path, count: int) -> None:
 
 
 def as_zip(root: Path, count: int) -> None:
-    """The same in a zip that is called as a folder."""
+    """Make the same in a zip."""
     root.rmdir()
     with ZipFile(root, "w") as archive:
         for wordnet, file in names(count):
@@ -115,7 +115,7 @@ def as_zip(root: Path, count: int) -> None:
 
 
 def as_list(root: Path, count: int, suffix: str) -> None:
-    """A list of files, of which only the first is there."""
+    """Make a list of files, of which only the first exists."""
     rows = [(f"{wordnet}/{file}", wordnet) for wordnet, file in names(count)]
     (root / rows[0][0]).parent.mkdir()
     (root / rows[0][0]).touch()
@@ -131,7 +131,7 @@ def as_list(root: Path, count: int, suffix: str) -> None:
 
 
 def as_shards(root: Path, count: int) -> None:
-    """Tars of ten thousand empty pictures, each with its label."""
+    """Make tars of ten thousand empty pictures, each with its label."""
     found = names(count)
     for at in range(0, count, 10_000):
         with tarfile.open(root / f"train-{at // 10_000:06}.tar", "w") as archive:
@@ -144,7 +144,7 @@ def as_shards(root: Path, count: int) -> None:
 
 
 def as_tables(root: Path, count: int) -> None:
-    """A DatasetDict as `save_to_disk` writes it."""
+    """Make a DatasetDict as `save_to_disk` writes it."""
     import datasets
 
     datasets.disable_progress_bars()

@@ -49,7 +49,7 @@ def finished(job: Job, recipe: Recipe, folder: Path) -> Curve:
 
 
 def ended(work: Callable[[], str]) -> int:
-    """The exit code of a command that does this work and prints what comes of it."""
+    """Do the work of a command and print its result; return the exit code."""
     try:
         print(work().rstrip())
     except SwinkitError as error:
@@ -65,24 +65,24 @@ def ended(work: Callable[[], str]) -> int:
 
 
 def hours(curves: Sequence[Curve]) -> str:
-    """What the runs took, in words."""
+    """Return the time that the runs took, in words."""
     seconds = sum(curve[-1]["seconds"] for curve in curves if curve)
     runs = "run" if len(curves) == 1 else "runs"
     return f"{seconds / 3600:.2f} hours of training in {len(curves)} {runs}, evaluations left out."
 
 
 def row(name: str, shares: Sequence[float]) -> tuple[str, str, str, str]:
-    """A name, and in percent the mean of its shares, their spread, and each."""
+    """Return a name, and in percent the mean of its shares, their spread, and each."""
     percent = [100 * share for share in shares]
     each = ", ".join(f"{value:.2f}" for value in percent)
     return name, f"{statistics.mean(percent):.2f}", spread(percent), each
 
 
 def spread(values: Sequence[float]) -> str:
-    """The sample standard deviation, of two or more."""
+    """Return the sample standard deviation of two or more values."""
     return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown."""
+    """Return a Markdown table."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

@@ -43,7 +43,7 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:
-    """The first few of `names`, safe to print, and how many more there are."""
+    """Join the first few of `names`, safe to print, and the number of the others."""
     texts = [f"`{printable(name)}`" if isinstance(name, str) else str(name) for name in names]
     more = len(texts) - shown
     return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")

@@ -45,7 +45,7 @@ def is_of(value: Any, kind: Any) -> bool:
 
 
 def in_words(kind: Any) -> str:
-    """An annotation for people."""
+    """Return an annotation as people write it."""
     inner: tuple[Any, ...] = get_args(kind)
     if get_origin(kind) is Literal:
         return ("one of " if inner[1:] else "") + ", ".join(map(str, inner))

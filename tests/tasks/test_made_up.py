@@ -21,7 +21,7 @@ from swinkit.runs.folder import RunFolder
 from swinkit.settings.recipe import from_json
 from swinkit.tasks.registry import TASKS, recipe_in
 
-from .made_up.data import Batch, ByShape, find_boxes, write_data
+from .made_up.data import Batch, find_boxes, write_data
 from .made_up.model import BoxFinder
 from .made_up.run import RECIPE
 from .made_up.task_type import BoxType
@@ -132,7 +132,6 @@ def test_batches_of_lists_move_and_count():
 def test_a_micro_batch_has_pictures_of_one_shape(data):
     samples = find_boxes(data, "train")
     sampler = BoxType().sampler(samples)
-    assert isinstance(sampler, ByShape)
     order = sampler.order(0, 3, 2).tolist()
     assert len(order) == sampler.length(2)
     for first, second in zip(order[::2], order[1::2], strict=True):

@@ -128,7 +128,7 @@ def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observe
 
 
 def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
-    """What was measured, and how, as `metrics.json` states it."""
+    """Return what was measured, and how, as `metrics.json` states it."""
     return {
         "swinkit": __version__,
         "task": task,
@@ -143,7 +143,7 @@ def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, A
 
 
 def summary(samples: Dataset, preprocess: Preprocess) -> str:
-    """The same in one line for people."""
+    """Return the protocol in one line for people."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
     return (
@@ -163,7 +163,7 @@ def refuse_output(folder: Path) -> None:
 
 
 def is_ours(metrics: Path) -> bool:
-    """Whether an evaluation wrote this file."""
+    """Return whether an evaluation wrote this file."""
     try:
         return {"swinkit", "protocol"} <= set(read_json(metrics, dict))
     except DataError:
@@ -185,7 +185,7 @@ def write_evaluation(folder: Path, content: Mapping[str, dict[str, Any] | str | 
 
 
 def write_file(path: Path, value: dict[str, Any] | str | Image.Image) -> None:
-    """One file of an evaluation."""
+    """Write one file of an evaluation."""
     if isinstance(value, Image.Image):
         value.save(path)
         return

@@ -42,7 +42,7 @@ def load_file(
     entry: str | None = None,
     precision: str = "fp32",
 ) -> tuple[Model, str]:
-    """The model in a file of weights, in eval mode, and a report of what became of every tensor.
+    """Return the model in a file of weights, in eval mode, and a report on every tensor.
 
     What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
     `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of

@@ -9,7 +9,7 @@ import torch
 
 @contextmanager
 def exact_convolutions() -> Iterator[None]:
-    """Inside, convolutions of fp32 compute in fp32; afterwards torch does again as it was told.
+    """Let convolutions of fp32 compute in fp32; restore the setting of torch at the end.
 
     By default torch lets NVIDIA's GPUs round what goes into them to TF32, with 10 bits of mantissa for 23; of
     a Swin this would be the patches, and so all that follows. Matrix products are exact by default, and stay

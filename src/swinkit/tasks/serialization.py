@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..core.spec import Spec
-from ..data.preprocess import Preprocess
+from ..data.preprocess import Pipeline, Preprocess
 from ..errors import DataError, UsageError, listed
 from ..files.contents import State
 from ..files.folder import SavedModel, read_folder, write_folder
@@ -102,8 +102,9 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
     if sum(spec.depths) > len(saved.state):
         raise DataError(f"config.json tells of {sum(spec.depths)} blocks, the weights of fewer")
     with torch.device("meta"):
-        preprocess = preprocess_in(saved, spec)
-        model = TASKS[config["task"]]().restore(build(spec), preprocess, saved.labels, config)
+        task_type = TASKS[config["task"]]()
+        preprocess = preprocess_in(saved, spec, task_type.preprocess)
+        model = task_type.restore(build(spec), preprocess, saved.labels, config)
     if dialect == OWN and fits(model, saved.state):
         model.load_state_dict(saved.state, strict=True, assign=True)
         warn_of_not_finite(saved.state)
@@ -128,17 +129,18 @@ def warn_of_not_finite(state: State) -> None:
         logger.warning("NaN or infinity in %d tensors: %s", len(names), listed(names))
 
 
-def preprocess_in(saved: SavedModel, spec: Spec) -> Preprocess:
+def preprocess_in(saved: SavedModel, spec: Spec, kind: type[Preprocess | Pipeline]) -> Preprocess | Pipeline:
     """Return how a saved model of this spec takes its pictures or clips.
 
     Raises:
         DataError: it is damaged, or of a model of other channels or axes.
     """
-    fit = Preprocess.from_json(saved.preprocess)
+    fit = kind.from_json(saved.preprocess)
     if fit.channels not in (3, spec.in_channels):  # three: what models of other channels were once saved with
         wanted = f"{spec.in_channels} channels"
         raise DataError(f"preprocess.json: mean and std are of {fit.channels}, and the model takes {wanted}")
-    if len(fit.crop) not in (2, len(spec.patch)):  # two: clips, however many frames they have
+    # Two: of clips, however many frames they have.
+    if isinstance(fit, Preprocess) and len(fit.crop) not in (2, len(spec.patch)):
         wanted = f"{len(spec.patch)} axes"
         raise DataError(f"preprocess.json: crop is {list(fit.crop)}, and the model's pixels have {wanted}")
     return fit

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ..core.backbone import Swin
 from ..data.images import ImageError, Picture
-from ..data.preprocess import Preprocess
 from ..data.sample import Sample
 from .observed import Observed
 from .predictor import predict
@@ -29,7 +28,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
-    preprocess: Preprocess
+    preprocess: Any  # a `data.preprocess` class with `to_json`, which `TaskType.preprocess` reads again
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:

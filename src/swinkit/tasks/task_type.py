@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from ..core.backbone import Swin
 from ..core.spec import Size
 from ..data.dataset import Dataset
-from ..data.preprocess import Preprocess
+from ..data.preprocess import Pipeline, Preprocess
 from ..errors import UsageError
 from ..settings.recipe import Recipe
 from .task import Task
@@ -42,6 +42,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     recipe: type[Settings]  # its recipes, torch-free
     advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
+    preprocess: ClassVar[type[Preprocess | Pipeline]] = Preprocess  # what `preprocess.json` is read as
     predict_options: ClassVar[tuple[str, ...]] = ()  # keywords of its models' `predict`, beside `batch_size`
 
     # Train
@@ -135,7 +136,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     @abstractmethod
     def restore(
-        self, backbone: Swin, preprocess: Preprocess, labels: Sequence[str], config: Mapping[str, Any]
+        self, backbone: Swin, preprocess: Any, labels: Sequence[str], config: Mapping[str, Any]
     ) -> Model:
         """Return the model that `config` and these describe, without its weights.
 

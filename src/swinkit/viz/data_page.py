@@ -43,7 +43,7 @@ img { width: 96px; height: 96px; object-fit: contain; background: #f0f2f5; displ
 
 
 def page(report: Report, splits: Sequence[ImageDataset]) -> str:
-    """The page; nothing that a file or class is called can become markup."""
+    """Return the page; names of files and classes are escaped, so that none becomes markup."""
     places = {name: (samples, i) for samples in splits for i, name in enumerate(samples.ids)}
     parts = [
         f"<h1>{escape(str(report.path))}</h1>",
@@ -65,7 +65,7 @@ def page(report: Report, splits: Sequence[ImageDataset]) -> str:
 
 
 def problem_part(problem: Problem, places: Mapping[str, tuple[ImageDataset, int]]) -> str:
-    """A box; the first pictures that it is about, those that belong together side by side."""
+    """Return a box with the first pictures of a problem, those that belong together side by side."""
     kind = "problem blocking" if problem.blocking else "problem"
     word = "Blocking" if problem.blocking else "Note"
     message = NAMED.sub(r"<code>\1</code>", escape(problem.message))
@@ -80,7 +80,7 @@ def problem_part(problem: Problem, places: Mapping[str, tuple[ImageDataset, int]
 
 
 def split_rows(report: Report) -> str:
-    """A table of the splits."""
+    """Return a table of the splits."""
     rows = []
     for split, counts in report.counts.items():
         measured = span(report.sizes[split])
@@ -99,7 +99,7 @@ def split_rows(report: Report) -> str:
 
 
 def histograms(report: Report) -> str:
-    """For each split, how many pictures are how large, shaped and stored how, as bars."""
+    """Return histograms of the sizes, shapes and formats of each split's pictures."""
     parts = []
     for split, sizes in report.sizes.items():
         charts = {
@@ -113,7 +113,7 @@ def histograms(report: Report) -> str:
 
 
 def chart(what: str, counts: Mapping[str, int]) -> str:
-    """A bar for each kind, beside its number."""
+    """Return a bar for each kind, beside its number."""
     most = max(counts.values())
     rows = "".join(
         f'<tr><td>{escape(kind)}</td><td class="number">{count}</td><td>{bar(count, most)}</td></tr>'
@@ -123,12 +123,12 @@ def chart(what: str, counts: Mapping[str, int]) -> str:
 
 
 def bar(count: int, most: int) -> str:
-    """As long as `count` is of `most`."""
+    """Return a bar of length `count` / `most`."""
     return f'<span class="bar" style="width: {120 * count / most:.0f}px"></span>' if count else ""
 
 
 def class_rows(samples: ImageDataset, counts: Mapping[str, int]) -> str:
-    """The first pictures of each class of a split, and how many there are."""
+    """Return the first pictures of each class of a split, and how many there are."""
     most = max(counts.values(), default=1) or 1
     first: dict[int, list[int]] = {i: [] for i in range(len(samples.classes))}
     for index, label in enumerate([] if samples.labels is None else samples.labels.tolist()):
@@ -146,7 +146,7 @@ def class_rows(samples: ImageDataset, counts: Mapping[str, int]) -> str:
 
 
 def figures(pictures: Iterable[tuple[ImageDataset, int]]) -> str:
-    """Thumbnails with split, class and the names of the files."""
+    """Return thumbnails with split, class and the names of the files."""
     return "".join(
         f'<figure title="{escape(samples.ids[i])}"><img alt="" src="{thumbnail(samples, i)}">'
         f"<figcaption>{escape(class_of(samples, i))}<br>{escape(PurePosixPath(samples.ids[i]).name)}"
@@ -156,13 +156,13 @@ def figures(pictures: Iterable[tuple[ImageDataset, int]]) -> str:
 
 
 def class_of(samples: ImageDataset, index: int) -> str:
-    """Split and class of a picture."""
+    """Return the split and class of a picture."""
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
     return f"{samples.split}: {label}"
 
 
 def thumbnail(samples: ImageDataset, index: int) -> str:
-    """A small JPEG inside an address; an empty one if the picture cannot be read."""
+    """Return a small JPEG as a data URL; an empty one if the picture cannot be read."""
     try:
         image = Image.fromarray(samples[index].image.permute(1, 2, 0).numpy())
     except ImageError:

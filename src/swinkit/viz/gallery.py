@@ -1,4 +1,4 @@
-"""Pictures with what a model answered and what is right, as tiles in rows.
+"""Pictures with their prediction and their true class, as tiles in rows.
 
 Takes plain tensors and names. Shapes: h, w pixels of the picture. Lengths in pixels of what is drawn.
 """
@@ -33,7 +33,7 @@ class Tile:
 
 
 def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
-    """RGB: a head of two lines, then the tiles in their order."""
+    """Draw a heading of two lines, then the tiles in their order."""
     columns = max(min(COLUMNS, len(tiles)), 3)  # wide enough for the head
     rows = -(-len(tiles) // columns)
     size = (GAP + columns * (SIDE + GAP), HEAD + rows * (SIDE + WORDS + GAP))
@@ -48,7 +48,7 @@ def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
 
 
 def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
-    """The picture; below it the answer, the truth and the picture's name. `place` is left, top."""
+    """Draw a picture, and below it prediction, true class and name; `place` is (left, top)."""
     left, top = place
     canvas.paste(framed(tile.image), place)
     same = tile.truth[0] == tile.answer[0]
@@ -67,7 +67,7 @@ def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
 
 
 def framed(image: Tensor) -> Image.Image:
-    """(3, h, w) uint8 -> as large as fits, whole and undistorted, in a dark square."""
+    """Fit a picture (3, h, w) uint8 whole and undistorted into a dark square."""
     scale = SIDE / max(image.shape[1:])
     height, width = (max(1, round(side * scale)) for side in image.shape[1:])
     method = Image.Resampling.NEAREST if scale >= SHARP else Image.Resampling.LANCZOS

@@ -1,4 +1,4 @@
-"""Answers drawn beside the picture they are about: one card a picture, a sheet of cards.
+"""Predictions drawn beside their picture: one card for each picture, and a sheet of cards.
 
 Takes plain tensors and names. Shapes: h, w pixels of the picture; K classes. Lengths in pixels of the card.
 """
@@ -32,7 +32,10 @@ OTHER = (104, 137, 184)
 def card(
     image: Tensor | None, labels: Sequence[str], scores: Sequence[float], *, title: str, subtitle: str
 ) -> Image.Image:
-    """(3, h, w) uint8, or none, and K labels with scores in [0, 1], best first -> RGB, one height for all."""
+    """Draw a picture (3, h, w) uint8, or none, and K labels with scores in [0, 1], best first.
+
+    All cards have the same height.
+    """
     picture = None if image is None else framed(image)
     left = 0 if picture is None else picture.width
     canvas = Image.new("RGB", (left + PANEL, HEIGHT), DARK)
@@ -43,7 +46,7 @@ def card(
 
 
 def framed(image: Tensor) -> Image.Image:
-    """(3, h, w) uint8 -> as large as fits, whole and undistorted, in a dark frame of the card's height."""
+    """Fit a picture (3, h, w) uint8 whole and undistorted into a dark frame of the card's height."""
     height, width = image.shape[1:]
     scale = min(HEIGHT / height, FRAME[1] / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -60,7 +63,7 @@ def framed(image: Tensor) -> Image.Image:
 def draw_panel(
     canvas: Image.Image, left: int, answers: Sequence[tuple[str, float]], title: str, subtitle: str
 ) -> None:
-    """The name and size of the picture, and a bar for each of the best answers."""
+    """Draw the name and size of the picture, and a bar for each of the best predictions."""
     draw = ImageDraw.Draw(canvas)
     start, room = left + MARGIN, PANEL - 2 * MARGIN
     draw.text((start, MARGIN), shorten(title, font(TITLE), room, keep_end=True), WHITE, font(TITLE))
@@ -74,7 +77,7 @@ def draw_panel(
 
 
 def draw_answer(canvas: Image.Image, place: tuple[int, int], label: str, score: float, *, best: bool) -> None:
-    """A label and its score, below them a bar as long as the score; `place` is left, top."""
+    """Draw a label and its score, and below them a bar as long as the score; `place` is (left, top)."""
     draw = ImageDraw.Draw(canvas)
     left, top = place
     width = PANEL - 2 * MARGIN
@@ -92,7 +95,7 @@ def draw_answer(canvas: Image.Image, place: tuple[int, int], label: str, score: 
 
 @lru_cache(maxsize=4)
 def rounded(width: int, height: int) -> Image.Image:
-    """A mask with round ends, smooth because it is drawn larger."""
+    """Return a mask with round ends, smooth because it is drawn larger and scaled down."""
     large = Image.new("L", (4 * width, 4 * height))
     ImageDraw.Draw(large).rounded_rectangle((0, 0, 4 * width - 1, 4 * height - 1), 2 * height, 255)
     return large.resize((width, height), Image.Resampling.BOX)
@@ -101,7 +104,7 @@ def rounded(width: int, height: int) -> Image.Image:
 def sheet(
     cards: Sequence[Image.Image], *, width: int = 1840, height: int = 360, gap: int = 12
 ) -> Image.Image:
-    """Cards scaled to `height`, in rows of at most `width`: one picture to look at."""
+    """Scale cards to `height` and put them into rows of at most `width`."""
     small = [
         one.resize((round(one.width * height / one.height), height), Image.Resampling.LANCZOS)
         for one in cards

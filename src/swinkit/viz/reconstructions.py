@@ -1,4 +1,4 @@
-"""What a masked image model made of a picture: the picture, what was seen of it, and the rest reconstructed.
+"""Reconstructions of a masked image model: the picture, its visible patches, and the completed picture.
 
 Takes plain tensors. Shapes: h, w pixels of the picture. Lengths in pixels of the card.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 from .overlays import DARK, DARKER, GREY, HEIGHT, MARGIN, SMALL, TITLE, WHITE, framed
 from .text import font, shorten
 
-HIDDEN = (58, 62, 71)  # in the place of what is not seen
+HIDDEN = (58, 62, 71)  # colour of masked pixels
 STRIP = 96  # height of the words above the pictures
 GAP = 12
 CAPTIONS = ("picture", "seen", "reconstructed")
@@ -19,7 +19,7 @@ CAPTIONS = ("picture", "seen", "reconstructed")
 def reconstruction_card(
     image: Tensor, mask: Tensor, completed: Tensor, *, title: str, subtitle: str
 ) -> Image.Image:
-    """(3, h, w) uint8, (h, w) bool, (3, h, w) uint8 -> RGB: both pictures, and between them what was seen."""
+    """Draw a picture (3, h, w) uint8, its visible part by a mask (h, w), and the completed one."""
     panels = [framed(picture) for picture in (image, covered(image, mask), completed)]
     each = panels[0].width
     canvas = Image.new("RGB", (len(panels) * (each + GAP) - GAP, STRIP + HEIGHT), DARK)
@@ -40,5 +40,5 @@ def reconstruction_card(
 
 
 def covered(image: Tensor, mask: Tensor) -> Tensor:
-    """(3, h, w), (h, w) bool -> the same with one plain colour where the mask is True."""
+    """Replace the masked pixels by one colour: (3, h, w), (h, w) bool -> (3, h, w)."""
     return torch.where(mask, torch.tensor(HIDDEN, dtype=torch.uint8).view(3, 1, 1), image)

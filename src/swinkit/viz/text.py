@@ -13,24 +13,24 @@ LONGEST = 400  # letters that are measured
 
 @lru_cache(maxsize=8)
 def font(size: int) -> Font:
-    """Pillow's built-in font, so that pictures look the same on every machine; it has ASCII's letters."""
+    """Return Pillow's built-in font, which has ASCII's letters and is the same on every machine."""
     return ImageFont.load_default(size)
 
 
 def plain(text: str) -> str:
-    """Letters without their accents; "?" for what the font cannot draw."""
+    """Return letters without their accents, and "?" for what the font cannot draw."""
     bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in bare)
 
 
 def readable(name: str, number: int) -> str:
-    """A class's name as the font can draw it; its number before one of which letters are lost."""
+    """Return a class's name as the font can draw it, with its number first if letters are lost."""
     drawn = plain(name)
     return f"#{number} {drawn}" if "?" in drawn and "?" not in name else drawn
 
 
 def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
-    """`text` in one line of at most `width`, else what fits of it and "...", inside if `keep_end`."""
+    """Cut `text` to one line of at most `width` with "...", which stands inside if `keep_end`."""
     text = plain(" ".join(text.split()))
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + text[-LONGEST // 2 :]  # measuring a line costs its length

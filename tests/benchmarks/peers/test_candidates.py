@@ -7,9 +7,8 @@ import pytest
 
 from benchmarks.peers import candidates
 from benchmarks.peers.builders import BUILDERS
-from benchmarks.peers.candidates import CANDIDATES, candidates_for, require_candidates
+from benchmarks.peers.candidates import CANDIDATES, candidates_for
 from benchmarks.peers.cases import CASES, INFERENCE, TRAINING
-from swinkit.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +51,6 @@ def test_compiled_models_take_part_in_long_runs_at_small_batches_or_where_they_a
     assert "timm-compiled" not in names("swin-t-224-b32", quick=False)
     assert "timm-compiled" not in names("swin-t-224-b8")
     assert names("swin-t-224-b8", ["timm-compiled"]) == {"swinkit", "swinkit-engine", "timm-compiled"}
-
-
-def test_an_unknown_peer_is_told_with_the_one_that_was_meant() -> None:
-    with pytest.raises(UsageError, match=r"unknown candidate 'openvin', did you mean 'openvino'\?"):
-        require_candidates(["openvin"])
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,21 +1,22 @@
 """Pictures of different sizes, each with the box of one bright rectangle: its target."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.transforms.v2 import functional as v2
+from torchvision.transforms.v2 import RandomHorizontalFlip
 
 from swinkit.data import batch
 from swinkit.data.dataset import Dataset
 from swinkit.data.folders import content_of
-from swinkit.data.preprocess import Preprocess, resized
-from swinkit.data.rng import draws, generator
+from swinkit.data.preprocess import Pipeline
+from swinkit.data.rng import draws
 from swinkit.data.sample import Sample
+from swinkit.data.transform import seeded
 
 BOXES = "boxes.json"
 
@@ -68,44 +69,17 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True)
 class Prepare:
-    preprocess: Preprocess
+    preprocess: Pipeline
     flip: float = 0.0
     seed: int = 0
 
     def __call__(self, samples: Iterable[Sample], epoch: int) -> Batch:
         images, boxes = [], []
         for sample in samples:
-            image, box = sample.image, sample.target["boxes"]
-            if draws(self.seed, epoch, sample.id).random() < self.flip:
-                image, box = v2.horizontal_flip(image), v2.horizontal_flip(box)
-            image = fitted(image, self.preprocess)
-            images.append(self.preprocess.normalise(image))
-            boxes.append(v2.resize(box, list(image.shape[-2:])))
+            with seeded(sample.draws(self.seed, epoch, "flip")):
+                image, target = RandomHorizontalFlip(self.flip)(tv_tensors.Image(sample.image), sample.target)
+            moved = replace(sample, image=image.as_subclass(Tensor), target=target)
+            fitted, _ = self.preprocess.fit_sample(moved)
+            images.append(self.preprocess.normalise(fitted.image))
+            boxes.append(fitted.target["boxes"])
         return Batch(images, boxes)
-
-
-def fitted(image: Tensor, preprocess: Preprocess) -> Tensor:
-    """Return the image with its shorter side resized; nothing is cut off."""
-    height, width = image.shape[-2:]
-    shorter = preprocess.resize
-    size = (shorter, shorter * width // height) if height < width else (shorter * height // width, shorter)
-    return resized(image, size, preprocess.interpolation)
-
-
-@dataclass(frozen=True)
-class ByShape:
-    """Sampler: every micro-batch has wide or tall pictures alone."""
-
-    wide: tuple[bool, ...]
-
-    def length(self, micro_batch):
-        return sum(count - count % micro_batch for count in (sum(self.wide), len(self.wide) - sum(self.wide)))
-
-    def order(self, seed, epoch, micro_batch):
-        return torch.cat(list(self.groups(seed, epoch, micro_batch)))
-
-    def groups(self, seed: int, epoch: int, micro_batch: int) -> Iterator[Tensor]:
-        whole = torch.randperm(len(self.wide), generator=generator(draws(seed, epoch, "order")))
-        for wide in (True, False):
-            group = whole[torch.tensor(self.wide)[whole] == wide]
-            yield group[: len(group) - len(group) % micro_batch]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swinkit.data.loader import InOrder
-from swinkit.tasks.evaluation import Evaluation, observed, protocol, summary
+from swinkit.tasks.evaluation import Evaluation, observed, protocol
 
 from .data import BoxDataset, Prepare
 from .model import BoxFinder
@@ -21,7 +21,7 @@ class BoxEvaluation(Evaluation):
 
     @property
     def summary(self) -> str:
-        return summary(self.samples, self.model.preprocess)
+        return f"{len(self.samples)} pictures of {self.samples.split}"
 
     def to_json(self) -> dict[str, Any]:
         stated = protocol(self.model.name, self.samples, self.model.preprocess)

@@ -9,14 +9,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from swinkit.core.backbone import Swin
-from swinkit.data.preprocess import Preprocess
+from swinkit.data.preprocess import Pipeline
 from swinkit.data.sample import Sample
 from swinkit.tasks.observed import Observed
 from swinkit.tasks.predictor import evaluating
 from swinkit.tasks.results import Result
 from swinkit.tasks.task import Task
 
-from .data import Batch, fitted
+from .data import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Found(Result):
 class BoxFinder(Task[Found]):
     name = "made-up"
 
-    def __init__(self, backbone: Swin, preprocess: Preprocess):
+    def __init__(self, backbone: Swin, preprocess: Pipeline):
         super().__init__()
         self.backbone, self.preprocess = backbone, preprocess
         self.norm = nn.BatchNorm1d(backbone.spec.widths[-1])
@@ -59,14 +59,15 @@ class BoxFinder(Task[Found]):
         return {"near": int(observed.counts["near"]) / len(errors), "error": sum(errors) / len(errors)}
 
     def answer(self, samples: Sequence[Sample], **_: Any) -> list[Found]:
-        images = [self.preprocess.normalise(fitted(sample.image, self.preprocess)) for sample in samples]
+        fitted, placements = zip(*map(self.preprocess.fit_sample, samples), strict=True)
+        images = [self.preprocess.normalise(sample.image) for sample in fitted]
         with evaluating(self), torch.inference_mode():
             boxes = self(images)
         results = []
-        for sample, box in zip(samples, boxes, strict=True):
-            height, width = sample.image.shape[-2:]
-            scaled = box * torch.tensor([width, height, width, height])
-            results.append(Found(name=sample.id, size=(height, width), box=tuple(scaled.tolist())))
+        for sample, placement, box in zip(samples, placements, boxes, strict=True):
+            height, width = placement.fitted
+            original = placement.undo_boxes(box * torch.tensor([width, height, width, height]))
+            results.append(Found(name=sample.id, size=placement.original, box=tuple(original.tolist())))
         return results
 
     @staticmethod

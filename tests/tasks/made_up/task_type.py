@@ -1,12 +1,19 @@
 """The row of the made-up task: what a developer adds to `registry.TASKS`."""
 
+import math
+
+import torch
+
+from swinkit.data.fitting import FitWithin
+from swinkit.data.preprocess import Pipeline
+from swinkit.data.sampler import GroupedByAspectRatio
 from swinkit.models.build import build
 from swinkit.tasks.evaluation import protocol
-from swinkit.tasks.from_recipe import preprocess_of, random_weights, spec_of
+from swinkit.tasks.from_recipe import random_weights, spec_of
 from swinkit.tasks.task_type import TaskType
 from swinkit.weights.load import load_weights
 
-from .data import BoxDataset, ByShape, Prepare, find_boxes
+from .data import BoxDataset, Prepare, find_boxes
 from .evaluation import measured
 from .model import BoxFinder
 from .settings import BoxRecipe
@@ -15,13 +22,16 @@ from .settings import BoxRecipe
 class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
+    preprocess = Pipeline
     advice = "look at {model}"
 
     def find(self, recipe, data):
         return find_boxes(data, "train"), find_boxes(data, "val")
 
     def build(self, recipe, training, initial):
-        model = BoxFinder(build(spec_of(recipe, initial)), preprocess_of(recipe))
+        fit = FitWithin(shorter=32, longest=64)
+        preprocess = Pipeline(parts=(fit,), mean=recipe.data.mean, std=recipe.data.std)
+        model = BoxFinder(build(spec_of(recipe, initial)), preprocess)
         if initial is not None:
             load_weights(model.backbone, initial.backbone.state_dict(), dialect="swinkit")
         return model, random_weights(recipe)
@@ -34,12 +44,12 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
 
     def sampler(self, samples):
         sizes = [samples.annotation(index)[1] for index in range(len(samples))]
-        return ByShape(tuple(width > height for width, height in sizes))
+        return GroupedByAspectRatio(torch.tensor(sizes).flip(1))
 
     def pixels(self, samples):
         def count(index):
             width, height = samples.annotation(index)[1]
-            return width * height * (32 / min(width, height)) ** 2
+            return math.prod(FitWithin(shorter=32, longest=64).size_of(height, width))
 
         return count
 

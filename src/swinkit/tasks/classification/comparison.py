@@ -1,4 +1,4 @@
-"""How much better one classifier is than another on the same pictures, and how sure that is."""
+"""The difference between two classifiers on the same pictures, with its uncertainty."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two classifiers, picture by picture; a difference is first minus second in top-1, in [-1, 1]."""
+    """Two classifiers on the same pictures; the difference is first minus second in top-1, in [-1, 1]."""
 
     pictures: int
     first_only: int  # pictures that the first alone answers rightly
@@ -27,17 +27,17 @@ class PairedComparison:
 
     @property
     def p_value(self) -> float:
-        """How likely classifiers that are equally good would differ so much or more (McNemar, exact)."""
+        """Probability that equally good classifiers differ as much or more (McNemar's exact test)."""
         return sign_test(self.first_only, self.second_only)
 
     @classmethod
     def of(cls, first: Tensor, second: Tensor, seed: int = 0) -> "PairedComparison":
-        """(N,) bool and (N,) bool: which of the same N pictures each answers rightly."""
+        """Compare two (N,) bool: which of the same N pictures each classifier answers rightly."""
         alone, other = int((first & ~second).sum()), int((second & ~first).sum())
         return cls(len(first), alone, other, bootstrapped(len(first), alone, other, seed), seed)
 
     def to_json(self) -> dict[str, object]:
-        """Shares in [0, 1]; the interval's confidence and how it came about."""
+        """Return shares in [0, 1], the interval, its confidence, and how it was resampled."""
         return {
             "difference": self.difference,
             "interval": list(self.interval),
@@ -63,7 +63,7 @@ class PairedComparison:
 
 
 def bootstrapped(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:
-    """The percentile interval of the difference over pictures drawn anew, both answers of each together.
+    """Return the percentile interval of the difference over resampled pictures, answers in pairs.
 
     Pictures are of three kinds only: the first alone is right, the second alone, or they agree. To draw as
     many pictures with replacement and count the kinds is one draw of a multinomial distribution, so a
@@ -77,7 +77,7 @@ def bootstrapped(pictures: int, first_only: int, second_only: int, seed: int) ->
 
 
 def sign_test(heads: int, tails: int) -> float:
-    """How likely a fair coin falls at least as unevenly, to either side."""
+    """Return the probability that a fair coin falls at least as unevenly, to either side."""
     tosses = heads + tails
     rare = range(min(heads, tails) + 1)
     logarithms = [math.lgamma(tosses + 1) - math.lgamma(k + 1) - math.lgamma(tosses - k + 1) for k in rare]

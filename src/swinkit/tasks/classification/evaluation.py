@@ -39,7 +39,7 @@ MOST_CONFUSED = 1000  # classes of which JSON has the confusion; of 21,841 it wo
 
 @dataclass(frozen=True)
 class ClassifierEvaluation(Evaluation):
-    """What a classifier of the classes `labels` answered to `samples`, which it saw by `preprocess`."""
+    """The answers of a classifier of the classes `labels` to `samples`, fitted by `preprocess`."""
 
     labels: tuple[str, ...]
     samples: ImageDataset
@@ -67,13 +67,13 @@ class ClassifierEvaluation(Evaluation):
         return self.accuracy.total
 
     def __str__(self) -> str:
-        """The totals."""
+        """Return the totals."""
         shares = (f"{name[:3]}-{name[3:]} {share:.2%}" for name, share in self.accuracy.shares.items())
         return "  ".join((*shares, f"loss {self.answers.loss:.4f}"))
 
     @property
     def summary(self) -> str:
-        """One line: what was measured, and how."""
+        """What was measured, and how, in one line."""
         return summary(self.samples, self.preprocess)
 
     @property
@@ -116,7 +116,7 @@ class ClassifierEvaluation(Evaluation):
         return Table(["class", *NUMBERS, "most confused with"], rows, right=NUMBERS, note=note)
 
     def against(self, other: Evaluation) -> Comparison:
-        """How much better it is than `other`, on the same pictures; classes are matched by their names.
+        """Compare with `other` on the same pictures; classes are matched by their names.
 
         Raises:
             UsageError: the classes are others.
@@ -141,7 +141,7 @@ class ClassifierEvaluation(Evaluation):
         return PairedComparison.of(self.answers.right, other.answers.right)
 
     def to_json(self) -> dict[str, Any]:
-        """`top1`, `top5` in [0, 1], `loss`, `pictures`, the rows of `classes`, and how they were measured."""
+        """Return `top1`, `top5` in [0, 1], `loss`, `pictures`, the rows of `classes`, and the protocol."""
         stated = protocol("classification", self.samples, self.preprocess)
         totals = {"top1": self.top1, "top5": self.top5, "loss": self.answers.loss, "pictures": self.total}
         return {**stated, **totals, "classes": self.classes}
@@ -154,7 +154,7 @@ class ClassifierEvaluation(Evaluation):
         return {"confusion": None}, note
 
     def predictions(self) -> str:
-        """A line of CSV for each picture, in their order."""
+        """Return a line of CSV for each picture, in their order."""
         answers, names = self.answers, self.labels
         columns = zip(
             self.samples.ids,
@@ -193,7 +193,7 @@ def measured(
     workers: int = 0,
     progress: Progress = nullcontext,
 ) -> ClassifierEvaluation:
-    """The answers of `model`, on the device where it is, to every picture.
+    """Return the answers of `model`, on the device where it is, to every picture.
 
     Raises:
         DataError: a picture cannot be read (none is left out), or scores are not finite.
@@ -208,7 +208,7 @@ def measured(
 
 
 def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
-    """The labelled pictures of a split, numbered as `labels`; ImageNet's may be called by WordNet ids.
+    """Find the labelled pictures of a split, numbered as `labels`; ImageNet's may have WordNet ids.
 
     Raises:
         DataError: there is no such split, or it has classes that are not in `labels`.

@@ -37,7 +37,7 @@ def draw_evaluation(answers: Answers, samples: ImageDataset, labels: Sequence[st
 
 
 def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Image.Image:
-    """The confusion matrix; of many classes, the part with those that are confused most often."""
+    """Draw the confusion matrix; of many classes, those that are confused most often."""
     every = len(labels) <= ALL
     chosen = list(range(len(labels))) if every else counts.most_confused(SOME)
     part = "" if every else f", the {len(chosen)} of them that are confused most often"
@@ -51,7 +51,7 @@ def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Imag
 
 
 def worst_of(answers: Answers, samples: ImageDataset, labels: Sequence[str]) -> Image.Image:
-    """The pictures whose right class the classifier held for least likely.
+    """Draw the pictures whose right class got the lowest probability.
 
     Raises:
         ImageError: one of them cannot be read.

@@ -22,7 +22,7 @@ PIPELINES = {2: "image-classification", 3: "video-classification"}  # the hub's 
 
 
 def publication(model: Classifier, name: str, claims: Claims) -> Publication:
-    """What `model` becomes as the repository `name` (org/name) of the hub."""
+    """Return `model` as the repository `name` (org/name) of the hub."""
     spec, size = model.backbone.spec, model.preprocess.crop
     labels, preprocess = list(model.labels), model.preprocess.to_json()
     own, notes = config_of(model), []
@@ -48,7 +48,7 @@ def publication(model: Classifier, name: str, claims: Claims) -> Publication:
 
 
 def header(model: Classifier, name: str, readers: tuple[str, ...], claims: Claims) -> str:
-    """The metadata that the hub reads at the top of a card. JSON values are YAML too."""
+    """Return the metadata at the top of a card, which the hub reads. JSON values are YAML too."""
     task = PIPELINES.get(len(model.backbone.spec.patch))
     facts: dict[str, object] = {"library_name": "timm" if "timm" in readers else "swinkit"}
     facts["tags"] = ["swin-transformer", *readers]
@@ -66,7 +66,7 @@ def header(model: Classifier, name: str, readers: tuple[str, ...], claims: Claim
 
 
 def text(model: Classifier, name: str, readers: tuple[str, ...], notes: list[str], claims: Claims) -> str:
-    """A card for people."""
+    """Return the card's text."""
     spec, size = model.backbone.spec, model.preprocess.crop
     parameters = num_parameters(spec, len(model.labels)) / 1e6
     ways = {

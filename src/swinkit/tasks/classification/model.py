@@ -50,7 +50,7 @@ class Classifier(Task[Classification]):
         return self.head(self.backbone(pixels)[-1])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The cross-entropy of one training batch; of a Swin-MoE, also how unevenly it chose its experts."""
+        """Return the cross-entropy of one training batch and, of a Swin-MoE, its load-balancing loss."""
         loss = cross_entropy(self(batch.pixels), batch.targets, self.smoothing)
         return {"cross_entropy": loss, **balance(self.backbone)}
 

@@ -1,4 +1,4 @@
-"""What a classifier answered to each picture of a data set, in the order of the pictures.
+"""The answers of a classifier to each picture of a data set, in order.
 
 Shapes: B batch, K classes, N pictures.
 """
@@ -15,7 +15,7 @@ from .metrics import Accuracy, first_answers
 
 @dataclass(frozen=True)
 class Answers:
-    """To N pictures. All are tensors (N,) on the CPU."""
+    """The answers to N pictures: tensors (N,) on the CPU."""
 
     labels: Tensor  # int64: the class that is right
     first: Tensor  # int64: the class that was answered
@@ -39,11 +39,11 @@ class Answers:
         return self.losses.mean().item()
 
     def accuracy(self, num_classes: int) -> Accuracy:
-        """What they come to."""
+        """Return the counts, class by class."""
         return Accuracy.of(num_classes, self.labels, self.first, int(self.among5.sum()))
 
     def worst(self, count: int) -> list[int]:
-        """Up to `count` pictures, those of the highest loss first."""
+        """Return up to `count` pictures, those of the highest loss first."""
         return self.losses.argsort(descending=True, stable=True)[:count].tolist()
 
     @property
@@ -61,7 +61,7 @@ class Answers:
 
     @classmethod
     def of(cls, logits: Tensor, labels: Tensor) -> "Answers":
-        """(B, K) and (B,) -> the answers to one batch; probabilities in at least fp32."""
+        """Return the answers to one batch, from logits (B, K) and labels (B,), in at least fp32."""
         order, right = first_answers(logits), labels.cpu()
         wide = torch.promote_types(logits.dtype, torch.float32)
         logarithms = logits.to(wide).log_softmax(1).cpu()

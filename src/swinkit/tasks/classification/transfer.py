@@ -29,7 +29,7 @@ def classifier_from(
     preprocess: Preprocess | None = None,
     tables: str | None = None,
 ) -> tuple[Classifier, LoadReport]:
-    """A classifier that begins with the backbone of `model`, in eval mode, and what became of every tensor.
+    """Return a classifier with the backbone of `model`, in eval mode, and a report on every tensor.
 
     A `spec` may have other windows (and other rates of dropping, and another border): bias tables are then
     carried over as SimMIM's fine-tuning does ("geometric"), those of a classifier as Microsoft's
@@ -56,7 +56,7 @@ def begun_anew(
     variant: str | None = None,
     tables: str | None = None,
 ) -> tuple[Classifier, LoadReport]:
-    """As `classifier_from`; `variant` names a model of other windows, which sees pictures of its usual size.
+    """Call `classifier_from`; `variant` names a model of other windows, which takes its usual size.
 
     Channels and borders stay those that the weights were trained with.
 
@@ -75,7 +75,7 @@ def begun_anew(
 
 @torch.no_grad()
 def match_head(made: Classifier, model: Classifier) -> str:
-    """Give `made` the rows of its head that `model` has under the same name; what was done, in words.
+    """Copy into the head of `made` the rows that `model` has under the same names; return a note.
 
     A class that is new begins at zero. Where no name is the same, the head is left as `classifier_from` made
     it: at zero, or that of as many classes.
@@ -96,7 +96,7 @@ def match_head(made: Classifier, model: Classifier) -> str:
 
 
 def rows_by_name(labels: Sequence[str]) -> dict[str, int]:
-    """Where the head has each class, by its name; ImageNet's also by their WordNet ids. No name for two."""
+    """Return the row of each class whose name is unique; ImageNet's also by their WordNet ids."""
     count = Counter(labels)
     rows = {label: row for row, label in enumerate(labels) if count[label] == 1}
     wordnet: Sequence[str | None] = ()

@@ -31,7 +31,7 @@ class MaskedEvaluation(Evaluation):
     scores: dict[str, float]
 
     def __str__(self) -> str:
-        """The scores."""
+        """Return the scores in one line."""
         return f"explained {self.scores['explained']:.2%}  l1 {self.scores['l1']:.4f}"
 
     @property
@@ -63,7 +63,7 @@ def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
 
 
 def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]) -> Hiding:
-    """How pictures are seen where they are measured: as in use, and always with the same cells hidden."""
+    """Return what prepares pictures to be measured: as in use, always with the same cells hidden."""
     return Hiding(preprocess=preprocess, masking=masking, patch=patch, seed=SEED)
 
 
@@ -75,7 +75,7 @@ def measured(
     workers: int = 0,
     progress: Progress = nullcontext,
 ) -> MaskedEvaluation:
-    """The errors of `model`, on the device where it is, over every picture.
+    """Return the errors of `model`, on the device where it is, over every picture.
 
     Raises:
         DataError: a picture cannot be read (none is left out), or scores are not finite.
@@ -91,7 +91,7 @@ def measured(
 
 
 def inputs_in(data: Path, split: str, model: SimMIM) -> ImageDataset:
-    """What `model` takes, of a split; of the split `all`, every one that there is.
+    """Find the inputs of a split that `model` takes; of the split `all`, every one.
 
     Raises:
         DataError: there are none.

@@ -35,7 +35,7 @@ def masks_of(orders: Tensor, masking: Masking, size: Size, patch: Size) -> Tenso
 
 
 def draw_masks(streams: Sequence[random.Random], masking: Masking, size: Size, patch: Size) -> Tensor:
-    """A stream of random numbers for each of B inputs of *P pixels -> (B, *S) bool."""
+    """Draw a mask for each of B inputs of *P pixels, each from its own random stream: (B, *S) bool."""
     cells = math.prod(masking.cells(size))
     orders = torch.tensor([stream.sample(range(cells), cells) for stream in streams])
     return masks_of(orders, masking, size, patch)

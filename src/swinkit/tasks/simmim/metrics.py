@@ -28,7 +28,7 @@ class Errors:
         return 1 - self.error / self.spread if self.spread > 0 else 0.0
 
     def __add__(self, other: "Errors") -> "Errors":
-        """Sums over both."""
+        """Add the sums."""
         return Errors(self.error + other.error, self.spread + other.spread, self.count + other.count)
 
     @classmethod

@@ -64,7 +64,7 @@ class SimMIM(Task[Reconstruction]):
         return crop(whole.movedim(1, -1), tuple(pixels.shape[2:])).movedim(-1, 1)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The error of the masked pixels of one training batch."""
+        """Return the error of the masked pixels of one training batch."""
         return {"l1": self.loss(batch.pixels, batch.mask)}
 
     def loss(self, pixels: Tensor, mask: Tensor) -> Tensor:
