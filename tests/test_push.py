@@ -28,7 +28,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
 
 def model_of(family: str) -> Classifier:
-    """A small classifier."""
+    """Return a small classifier."""
     return Classifier(build(spec(family)), ("cat", "dog"), Preprocess(crop=(64, 64), resize=64)).eval()
 
 

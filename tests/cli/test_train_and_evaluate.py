@@ -28,7 +28,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(pictures, tmp_path_factory):
-    """A finished training."""
+    """Return a finished training."""
     out = tmp_path_factory.mktemp("runs") / "one"
     assert (
         main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *SHORT, "optimiser.lr=2e-3"])
@@ -50,7 +50,7 @@ def test_training_writes_its_resolved_recipe_its_log_and_models(run, pictures):
 
 
 def logged(run):
-    """What the log tells of the only epoch."""
+    """Return the log's event of the only epoch."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     (epoch,) = (line for line in lines if line["event"] == "epoch")
     return epoch

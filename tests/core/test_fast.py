@@ -84,7 +84,7 @@ TWINS: dict[str, Callable[[], Case]] = {
 
 
 def computed(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
-    """The answers, and if asked for the gradients of the input and of every parameter."""
+    """Return the answers, and if asked for the gradients of the input and of every parameter."""
     torch.manual_seed(0)
     leaf = x.clone().requires_grad_(gradients)
     with torch.set_grad_enabled(gradients):
@@ -97,7 +97,7 @@ def computed(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
 
 
 def plainly(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
-    """The same by `forward.plain` of every part."""
+    """Return the answers and gradients by `forward.plain` of every part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forwards, "is_eager", lambda _x: False)
         return computed(module, x, gradients=gradients)

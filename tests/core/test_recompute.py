@@ -143,7 +143,7 @@ FAMILIES = ["v1", "v2", "moe", "mlp", "video"]
 
 
 def learned(model: Swin, x: torch.Tensor) -> list[torch.Tensor]:
-    """What it answers, and every gradient."""
+    """Return the answers, and every gradient."""
     model.zero_grad()
     torch.manual_seed(0)
     ends = model(x)

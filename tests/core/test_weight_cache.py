@@ -123,7 +123,7 @@ def test_copies_start_without_values(copied):
 
 
 def caches_of(model: nn.Module) -> list[WeightCache]:
-    """The caches of a model's parts."""
+    """Return the caches of a model's parts."""
     return [CACHES[module] for module in model.modules() if module in CACHES]
 
 

@@ -23,7 +23,7 @@ def numbered(root: Path, count: int, split: str = "train", classes: int = 2, sid
 
 
 def picture(number: int, side: int = 8) -> bytes:
-    """A PNG whose red is its number."""
+    """Return a PNG whose red is its number."""
     content = io.BytesIO()
     Image.new("RGB", (side, side), (number, 0, 0)).save(content, "PNG")
     return content.getvalue()
@@ -38,7 +38,7 @@ def table(
     labels: Sequence[int | None] | None = None,
     replaced: Mapping[int, bytes | None] | None = None,
 ) -> "Dataset":
-    """A Hugging Face dataset of `count` such pictures, from number `first` on, of `names` in turn."""
+    """Return a Hugging Face dataset of `count` such pictures, from number `first` on, of `names` in turn."""
     from datasets import ClassLabel, Dataset, Features, Image
 
     contents = {i: picture(first + i, side) for i in range(count)} | dict(replaced or {})
@@ -51,7 +51,7 @@ def table(
 
 
 def saved_tables(root: Path, splits: Mapping[str, int], **settings: object) -> Path:
-    """A DatasetDict of so many such pictures in each split, saved to `root`; no two are alike."""
+    """Return a DatasetDict of so many such pictures in each split, saved to `root`; no two are alike."""
     from datasets import DatasetDict, disable_progress_bars
 
     disable_progress_bars()

@@ -10,7 +10,7 @@ from .small import PIXELS, pixels, small, spec
 
 
 def named(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter."""
+    """Return the shape of every parameter."""
     return {name: tuple(p.shape) for name, p in model.named_parameters()}
 
 

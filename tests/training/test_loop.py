@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def trained(path, chosen, made=None, **options):
-    """The job after training in `path`."""
+    """Return the job after training in `path`."""
     made = job(chosen) if made is None else made
     train(made, chosen, RunFolder(path), **options)
     return made
@@ -38,12 +38,12 @@ def weights(made):
 
 
 def events(path):
-    """The log of a run."""
+    """Return the log of a run."""
     return [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
 
 
 def epochs(path):
-    """What the log tells of epochs."""
+    """Return the log's events of epochs."""
     return [event for event in events(path) if event["event"] == "epoch"]
 
 
@@ -121,7 +121,7 @@ def test_in_training_and_evaluation_fp32_is_fp32_and_torch_is_as_before_afterwar
 
 
 def noting(method, seen):
-    """The same, which notes in what precision a GPU would compute convolutions."""
+    """Return `method`, which notes the precision of convolutions on a GPU in `seen` before it runs."""
 
     def noted(*given):
         seen.append(torch.backends.cudnn.conv.fp32_precision)
@@ -215,7 +215,7 @@ def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
 
 
 def poisoned(name):
-    """Loading where one sample is not finite."""
+    """Return a `__getitem__` that makes the sample `name` NaN."""
     read = Numbers.__getitem__
 
     def sample(self, index):

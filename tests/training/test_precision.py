@@ -20,7 +20,7 @@ BF16 = {"device_type": "cpu", "dtype": torch.bfloat16}
 
 
 def watched(model, kinds):
-    """The types of what goes into and comes out of every part of these kinds, from now on."""
+    """Return the types of what goes into and comes out of every part of these kinds, from now on."""
     seen = []
 
     def note(part, inputs, output):

@@ -86,7 +86,7 @@ def test_without_triton_everything_is_refused(monkeypatch):
 
 
 def run(*command: str, **environment: str) -> str:
-    """What a fresh Python prints, started in the checkout."""
+    """Return the output of a fresh Python, started in the checkout."""
     result = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=HERE.parents[2],
