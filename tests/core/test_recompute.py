@@ -13,9 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.hooks import RemovableHandle
 
 from swinkit.core.backbone import Swin
-from swinkit.core.block import Block
+from swinkit.core.block import MLP, Block
 from swinkit.core.fast import forwards, recompute
-from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 

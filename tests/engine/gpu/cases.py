@@ -16,8 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from swinkit.core.attention import WindowAttention
-from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
 from swinkit.engine.gpu import attention, fallback, launch, operator, reference

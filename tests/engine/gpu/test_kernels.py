@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import BORDERS
-from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
 from swinkit.engine.gpu import fallback, reference
 from tests.core.mixers import mixer

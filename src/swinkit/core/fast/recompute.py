@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from .eager import is_eager
-from .torch_internals import has_hooks, saved_tensor_hooks, version_of
+from .torch_internals import has_hooks, is_eager, saved_tensor_hooks, version_of
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Private names of torch, all in this file, because no public function answers these questions.
+"""Questions to torch about what it is doing, with all the private names of torch that answering them needs.
 
-Torch may rename or change any of them. Then the function concerned gives its cautious answer, with one line
+Torch may rename or change any of these. Then the function concerned gives its cautious answer, with one line
 in the log: the fast paths that depend on it are off, and the plain path computes instead.
 """
 
@@ -47,6 +47,17 @@ def log_once(question: str, error: str) -> None:
         torch.__version__,
         question,
         error,
+    )
+
+
+def is_eager(x: Tensor) -> bool:
+    """Return whether operations on `x` are carried out now, on numbers in memory."""
+    return (
+        type(x) is Tensor
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]  documented, not exported
+        and not x.is_meta
+        and not is_transforming()
     )
 
 

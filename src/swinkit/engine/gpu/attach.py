@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.attention import WindowAttention
-from ...core.fast.eager import is_eager
 from ...core.fast.forwards import cached_bias, padding_of
+from ...core.fast.torch_internals import is_eager
 from ...core.windows import RolledLayout
 from .. import forward
 from ..forward import EngineForward
