@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import clip
-from swinkit.core.kernels import fused
-from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.fast.kernels import fused
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
 from swinkit.engine.gpu import fallback, reference, tuning

@@ -85,13 +85,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout."""
+    """Return the checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the checkout; without it, fail under CI, else skip."""
+    """Return the folder of reference data beside the checkout; without it, fail under CI, else skip."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         message = "the reference data of the project (../shared beside the checkout) are not on this machine"

@@ -15,7 +15,7 @@ from swinkit.weights.load import export_weights
 
 
 def small_timm() -> nn.Module:
-    """A timm V1 small enough for a test."""
+    """Return a timm V1 small enough for a test."""
     import timm
 
     return timm.models.swin_transformer.SwinTransformer(

@@ -17,7 +17,7 @@ each = pytest.mark.parametrize("name", EMBEDDED)
 
 
 def stated(name: str, what: str) -> float:
-    """A share that a card states, such as `**81.23 %** top-1`."""
+    """Return a share that a card states, such as `**81.23 %** top-1`."""
     found = re.search(rf"([\d.]+) %(?:\*\*)? {what}", (EMBEDDED[name] / "README.md").read_text())
     assert found is not None
     return float(found[1]) / 100

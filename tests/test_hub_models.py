@@ -40,7 +40,7 @@ def put_folder(hub: Hub, folder: Path) -> None:
 
 
 def model_of(family: str, **changes: Any) -> Classifier:
-    """A small classifier for pictures of 64 pixels; its windows fit them."""
+    """Return a small classifier for pictures of 64 pixels; its windows fit them."""
     fit = Preprocess(crop=(64, 64), resize=73, interpolation="bilinear", mean=(0.1, 0.2, 0.3))
     return stirred(Classifier(build(spec(family, **changes)), LABELS, fit)).eval()
 
@@ -173,7 +173,7 @@ def test_what_timm_has_not_is_pushed_for_swinkit_alone_and_the_card_says_so(
 
 
 def same_in_swinkit(model: Classifier) -> None:
-    """What was pushed comes back to the bit, with all that belongs to it."""
+    """Check that a pushed model comes back to the bit, with its settings."""
     back = swinkit.load(f"hf:{NAME}")
     assert isinstance(back, Classifier)
     assert (back.backbone.spec, back.labels, back.preprocess) == (

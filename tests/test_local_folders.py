@@ -47,7 +47,7 @@ def test_what_was_converted_is_loaded_and_converted_back(family: str, to: str, t
 
 
 def require_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    """The same tensors under the same names."""
+    """Return the same tensors under the same names."""
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -93,7 +93,7 @@ def test_what_transformers_saves(name: str, tmp_path: Path) -> None:
 
 
 def answers_alike(folder: Path, theirs: nn.Module) -> Classifier:
-    """What is loaded from `folder`, whose logits are those of `theirs`."""
+    """Return the model loaded from `folder`, after checking its logits against those of `theirs`."""
     ours, pixels = swinkit.load(folder), torch.randn(2, 3, 64, 64)
     assert isinstance(ours, Classifier)
     with torch.inference_mode():

@@ -19,7 +19,7 @@ NAME = "me/swin"
 
 
 def model_of(family: str) -> Classifier:
-    """A small classifier."""
+    """Return a small classifier."""
     return Classifier(build(spec(family)), ("cat", "dog"), Preprocess(crop=(64, 64), resize=64)).eval()
 
 

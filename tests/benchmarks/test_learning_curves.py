@@ -11,7 +11,7 @@ from timm.layers import DropPath as TheirDropPath
 from torch import Tensor, nn
 
 from benchmarks.learning_curves import PAIRS, RECIPE, THEIRS, job_for, main, page, shortened
-from swinkit.core.drop_path import DropPath
+from swinkit.core.block import DropPath
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report

@@ -53,7 +53,7 @@ def trained(data, out, capsys, *words):
 
 
 def error(capsys, data):
-    """The one line that is an error."""
+    """Return the one line that is an error."""
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) <= 1
     return "".join(lines).removeprefix("error: ").replace(str(data), "SET")
@@ -86,7 +86,7 @@ def file_of(layout, split, label, number):
 
 
 def where(layout, split):
-    """What tells the labels."""
+    """Return the arguments that name the labels."""
     return f"SET/{split}{LISTED[layout]}" if layout in LISTED else "SET"
 
 

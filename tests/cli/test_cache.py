@@ -17,7 +17,7 @@ OTHER = "swin-s/imagenet-1k"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of one whole file and the beginning of another."""
+    """Return a cache of one whole file and the beginning of another."""
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
     path, other = (place(published()[name]) for name in (NAME, OTHER))
     for parent in (path.parent, other.parent):
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, object]]:
-    """The JSON of `swinkit cache`, by name."""
+    """Return the JSON of `swinkit cache`, by name."""
     main(["cache", "list", "--json", *arguments])
     return {row["name"]: row for row in json.loads(capsys.readouterr().out)}
 

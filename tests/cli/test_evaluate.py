@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["fp32", "bf16"])
 def run(request, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training whose best model holds averaged weights."""
+    """Return a training whose best model holds averaged weights."""
     out = tmp_path_factory.mktemp("runs") / request.param
     words = [*SHORT, "run.ema=0.5", f"run.precision={request.param}"]
     assert main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *words]) == 0
@@ -49,7 +49,7 @@ def run(request, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved classifier of the six classes, untrained."""
+    """Return a saved classifier of the six classes, untrained."""
     torch.manual_seed(3)
     classifier = Classifier(swinkit.backbone("swin-pico"), NAMES, Preprocess(crop=(32, 32), resize=32))
     torch.nn.init.normal_(classifier.head.classifier.weight, std=0.5)
@@ -59,14 +59,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def as_json(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
-    """The one object that a command prints."""
+    """Return the one object that a command prints."""
     capsys.readouterr()
     assert main(["evaluate", *map(str, words), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """A table of a folder."""
+    """Return a table of a folder."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -226,7 +226,7 @@ def test_a_full_disk_keeps_the_earlier_evaluation(
 
 
 def reordered(model: Path, folder: Path, order: list[int], *, wrong: float = 0.0) -> Path:
-    """The same classifier with its classes in another order, and perhaps another bias."""
+    """Return the same classifier with its classes in another order, and perhaps another bias."""
     old = LOAD(model)
     assert isinstance(old, Classifier)
     new = Classifier(old.backbone, [NAMES[i] for i in order], old.preprocess)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.processes
 
 
 def sleeping(code, seconds=30):
-    """A process that would rather sleep, and ends with `code` when it is asked to."""
+    """Return a process that would rather sleep, and ends with `code` when it is asked to."""
     program = (
         f"import signal, sys, time; end = lambda *_: sys.exit({code}); "
         "signal.signal(signal.SIGTERM, end); signal.signal(signal.SIGHUP, end); "
@@ -46,7 +46,7 @@ def test_if_one_is_killed_the_others_are_ended(monkeypatch):
 
 
 def ending(code, after=0.0):
-    """A process that ends with `code` some seconds from now."""
+    """Return a process that ends with `code` some seconds from now."""
     return subprocess.Popen(
         [sys.executable, "-c", f"import sys, time; time.sleep({after}); sys.exit({code})"]
     )

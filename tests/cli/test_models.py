@@ -13,7 +13,7 @@ from swinkit.zoo.paths import place
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
-    """The rows of `swinkit models --json`."""
+    """Return the rows of `swinkit models --json`."""
     assert main(["models", "--json", *arguments]) == 0
     return json.loads(capsys.readouterr().out)
 
@@ -106,7 +106,7 @@ def test_the_page_of_every_checkpoint_tells_all_that_is_known(capsys: pytest.Cap
 
 
 def facts_of(row: Checkpoint) -> list[str]:
-    """What is known of a checkpoint, as its page writes it."""
+    """Return the facts about a checkpoint, as its page writes them."""
     words = [row.address, row.source, row.licence, row.dialect or "told", row.note, *row.aliases]
     words += [f" {value:g}" for value in row.reported.values()]
     return words + ([row.preprocess["interpolation"]] if row.preprocess else [])
@@ -143,7 +143,7 @@ def test_lists_of_weights_fit_a_hundred_columns(
 
 
 def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The lines of `swinkit models`."""
+    """Return the lines of `swinkit models`."""
     assert main(["models"]) == 0
     return capsys.readouterr().out.splitlines()
 

@@ -30,14 +30,14 @@ GENERATOR = np.random.default_rng(1)
 
 
 def photo(path: Path, height: int = 30, width: int = 45) -> None:
-    """A picture file of random colours."""
+    """Return a picture file of random colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(GENERATOR.integers(0, 256, (height, width, 3), np.uint8)).save(path)
 
 
 @pytest.fixture(autouse=True)
 def photos(tmp_path, monkeypatch, classifier) -> Path:
-    """A working folder with pictures, good and bad; `swinkit.load` gives the tests' classifier."""
+    """Return a working folder with pictures, good and bad; `swinkit.load` gives the tests' classifier."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(api, "load", lambda name, **_: classifier)
     for name in ("cat.png", "photos/cat.png", "photos/more/cat.jpg", "photos/dog.png"):
@@ -320,7 +320,7 @@ class Terminal(io.StringIO):
     encoding = "utf-8"
 
     def isatty(self) -> bool:
-        """It does."""
+        """Return True, as a terminal does."""
         return True
 
 

@@ -28,7 +28,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished pre-training."""
+    """Return a finished pre-training."""
     out = tmp_path_factory.mktemp("runs") / "one"
     words = ["pretrain", "swin-pico", f"data={pictures}", f"out={out}", *SHORT, "masking.ratio=0.5"]
     assert main(words) == 0

@@ -22,7 +22,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(pictures, tmp_path_factory):
-    """A finished training."""
+    """Return a finished training."""
     out = tmp_path_factory.mktemp("runs") / "one"
     assert (
         main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={out}", *SHORT, "optimiser.lr=2e-3"])

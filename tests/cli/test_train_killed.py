@@ -87,5 +87,5 @@ def after_checkpoints(run: Path, process, count: int):
 
 
 def newest(run: Path) -> str:
-    """The name of the last whole checkpoint, or nothing."""
+    """Return the name of the last whole checkpoint, or nothing."""
     return max((path.name for path in (run / "checkpoints").glob("epoch-*")), default="")

@@ -37,7 +37,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(pictures, tmp_path_factory):
-    """A run that has come to its end."""
+    """Return a run that has come to its end."""
     out = tmp_path_factory.mktemp("runs") / "finished"
     assert main(["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT]) == 0
     return out
@@ -45,13 +45,13 @@ def finished(pictures, tmp_path_factory):
 
 @pytest.fixture
 def run(finished, tmp_path):
-    """A copy of it."""
+    """Return a copy of it."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 @pytest.fixture
 def going(pictures, tmp_path, request):
-    """A training that has got somewhere, and the file of what it says; the test's parameter: more fields."""
+    """Yield a training that has done some steps, and the file of its output; the parameter adds fields."""
     out, said = tmp_path / "run", tmp_path / "said.txt"
     more = getattr(request, "param", ())
     process = commanded(["train", RECIPE, f"data={pictures}", f"out={out}", *LONG, *more], said)
@@ -66,7 +66,7 @@ def going(pictures, tmp_path, request):
 
 
 def message(words, capsys, code):
-    """The one line that an error is."""
+    """Return the one line that an error is."""
     capsys.readouterr()
     assert main(words) == code
     error = capsys.readouterr().err

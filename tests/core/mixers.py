@@ -2,11 +2,10 @@
 
 from torch import nn
 
-from swinkit.core.attention import WindowAttention
+from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
 from swinkit.core.position import LearnedBias
 from swinkit.core.qkv import KeylessBiasLinear
-from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import BlockSpec, Size
 
 

@@ -6,12 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.attention import WindowAttention
+from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import clip
 from swinkit.core.fast.forwards import padding_of
 from swinkit.core.position import LearnedBias
 from swinkit.core.qkv import KeylessBiasLinear
-from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import BlockSpec
 from swinkit.core.windows import PadThenRoll
 

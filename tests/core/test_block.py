@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.block import PostNormBlock, PreNormBlock
-from swinkit.core.drop_path import DropPath
-from swinkit.core.mlp import MLP
+from swinkit.core.block import MLP, DropPath, PostNormBlock, PreNormBlock
 
 
 def test_the_pre_norm_block_norms_what_goes_in():

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from swinkit.core.drop_path import DropPath
+from swinkit.core.block import MLP, DropPath
 from swinkit.core.fast import chunking
 from swinkit.core.fast.chunking import in_chunks, in_token_chunks, in_token_chunks_with_gradients
-from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 

@@ -24,7 +24,7 @@ C = 6
 def layer(
     num_experts=4, *, router="linear", balance="gshard", noise=1.0, dropout=0.0, output_bias=True, **policy
 ):
-    """A stirred layer of `C` channels; by default nobody is dropped."""
+    """Return a stirred layer of `C` channels; by default nobody is dropped."""
     gate = (
         CosineRouter(C, num_experts, noise, 5) if router == "cosine" else LinearRouter(C, num_experts, noise)
     )

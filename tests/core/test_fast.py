@@ -12,10 +12,9 @@ from torch.utils import _python_dispatch as python_dispatch
 from swinkit.core.absolute_position import AbsolutePosition
 from swinkit.core.attention import WindowAttention
 from swinkit.core.backbone import Stage
-from swinkit.core.block import PostNormBlock, PreNormBlock
+from swinkit.core.block import MLP, PostNormBlock, PreNormBlock
 from swinkit.core.borders import BORDERS
-from swinkit.core.fast import chunked_attention, chunking, eager, recompute, torch_internals
-from swinkit.core.mlp import MLP
+from swinkit.core.fast import chunked_attention, chunking, forwards, recompute, torch_internals
 
 from ..models.small import PIXELS, pixels, small, stirred
 from .mixers import mixer
@@ -85,7 +84,7 @@ TWINS: dict[str, Callable[[], Case]] = {
 
 
 def computed(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
-    """The answers, and if asked for the gradients of the input and of every parameter."""
+    """Return the answers, and if asked for the gradients of the input and of every parameter."""
     torch.manual_seed(0)
     leaf = x.clone().requires_grad_(gradients)
     with torch.set_grad_enabled(gradients):
@@ -98,9 +97,9 @@ def computed(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
 
 
 def plainly(module: nn.Module, x: Tensor, *, gradients: bool) -> list[Tensor]:
-    """The same by `forward.plain` of every part."""
+    """Return the answers and gradients by `forward.plain` of every part."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(eager, "is_eager", lambda _x: False)
+        patch.setattr(forwards, "is_eager", lambda _x: False)
         return computed(module, x, gradients=gradients)
 
 
@@ -140,7 +139,7 @@ def test_every_twin_is_compared():
 
 def test_a_twin_is_taken_where_operations_run_eagerly_and_there_alone():
     class Told(nn.Module):
-        @eager.fast_twin(lambda _self, x: x + 1)
+        @forwards.twin(lambda _self, x: x + 1)
         def forward(self, x: Tensor) -> Tensor:
             """Double."""
             return x * 2
@@ -215,7 +214,7 @@ def test_where_torch_lacks_a_private_name_answers_stay_right_and_the_log_says_so
 def test_without_its_private_names_nothing_fast_is_taken(monkeypatch: pytest.MonkeyPatch):
     x = torch.ones(2, 3, requires_grad=True)
     for name, is_off in {
-        "peek_interpreter_stack": lambda: not eager.is_eager(x.detach()),
+        "peek_interpreter_stack": lambda: not torch_internals.is_eager(x.detach()),
         "_global_forward_hooks": lambda: not chunking.can_split_tokens([nn.Linear(3, 3)], x),
         "_version": lambda: torch_internals.version_of(x) is None,
     }.items():

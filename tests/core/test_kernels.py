@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from swinkit.core import kernels
-from swinkit.core.fast import attend_by_kind as by_kind
+from swinkit.core.fast import kernels
 
 
 def drawn(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple[torch.Tensor, ...]:
@@ -67,7 +66,7 @@ def drawn_by_kind(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple
     return q, k, v, torch.randn(2, 4, tokens, tokens, dtype=dtype)
 
 
-BY_KIND = [by_kind.attend_by_kind, by_kind.fused_by_kind]
+BY_KIND = [kernels.attend_by_kind, kernels.fused_by_kind]
 
 
 @pytest.mark.parametrize("kernel", BY_KIND)
@@ -110,7 +109,7 @@ def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
     offsets = torch.randn(2, 4, 10, 10) + 16
     each = offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None]
     assert torch.equal(
-        by_kind.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0), kernels.plain(q, k, v, each, 0.0)
+        kernels.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0), kernels.plain(q, k, v, each, 0.0)
     )
 
 
@@ -118,5 +117,5 @@ def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
 def test_offsets_are_left_as_they_came(tokens):
     q, k, v, offsets = drawn_by_kind(tokens=tokens)
     before = offsets.clone()
-    by_kind.attend_by_kind(q[:1, :1], k[:1, :1], v[:1, :1], 1.0, offsets[:1], (1,), 0.0)
+    kernels.attend_by_kind(q[:1, :1], k[:1, :1], v[:1, :1], 1.0, offsets[:1], (1,), 0.0)
     assert torch.equal(offsets, before)

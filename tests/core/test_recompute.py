@@ -13,9 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.hooks import RemovableHandle
 
 from swinkit.core.backbone import Swin
-from swinkit.core.block import Block
+from swinkit.core.block import MLP, Block
 from swinkit.core.fast import forwards, recompute
-from swinkit.core.mlp import MLP
 
 from ..models.small import pixels, small
 
@@ -144,7 +143,7 @@ FAMILIES = ["v1", "v2", "moe", "mlp", "video"]
 
 
 def learned(model: Swin, x: torch.Tensor) -> list[torch.Tensor]:
-    """What it answers, and every gradient."""
+    """Return the answers, and every gradient."""
     model.zero_grad()
     torch.manual_seed(0)
     ends = model(x)

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from swinkit.core.fast import table_cache
+from swinkit.core.fast import cache
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Table:
 
 def test_python_threads_that_ask_at_the_same_time_get_their_tables(monkeypatch):
     """Room is made while others look at what there is."""
-    monkeypatch.setattr(table_cache, "CAPACITY", 2**17)
-    remembered = table_cache.TableCache(Table)
+    monkeypatch.setattr(cache, "CAPACITY", 2**17)
+    remembered = cache.TableCache(Table)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core.fast import forwards, weight_cache
-from swinkit.core.fast.weight_cache import CACHES, ENTRIES, LARGEST, WeightCache
+from swinkit.core.fast import cache, forwards
+from swinkit.core.fast.cache import CACHES, ENTRIES, LARGEST, WeightCache
 
 from ..models.small import pixels, small
 
@@ -123,7 +123,7 @@ def test_copies_start_without_values(copied):
 
 
 def caches_of(model: nn.Module) -> list[WeightCache]:
-    """The caches of a model's parts."""
+    """Return the caches of a model's parts."""
     return [CACHES[module] for module in model.modules() if module in CACHES]
 
 
@@ -145,8 +145,8 @@ def test_a_model_answers_alike_whatever_it_remembers(family):
 
     def same() -> bool:
         fresh.load_state_dict(model.state_dict())
-        for cache in caches_of(fresh):
-            cache.clear()
+        for each in caches_of(fresh):
+            each.clear()
         return all(torch.equal(a, b) for a, b in zip(model(x), fresh(x), strict=True))
 
     with torch.no_grad():
@@ -195,7 +195,7 @@ def test_a_continuous_bias_is_computed_once(largest, monkeypatch):
     from swinkit.core import position
 
     model, x, times = small("v2"), pixels("v2"), []
-    for module in (forwards, weight_cache):
+    for module in (forwards, cache):
         monkeypatch.setattr(module, "LARGEST", largest)
     offsets = position.log_offsets
     monkeypatch.setattr(position, "log_offsets", lambda *given: times.append(1) or offsets(*given))

@@ -63,14 +63,14 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: list[bytes], extra: bytes = b"") -> bytes:
-    """A PNG from its raw rows, for what Pillow reads but does not write."""
+    """Return a PNG from its raw rows, for what Pillow reads but does not write."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     body = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def tiff(values: np.ndarray, byte_order: str, sample_format: int = 1) -> bytes:
-    """An uncompressed grey TIFF in either byte order."""
+    """Return an uncompressed grey TIFF in either byte order."""
     height, width = values.shape
     bits = values.dtype.itemsize * 8
     pixels = values.astype(values.dtype.newbyteorder(byte_order)).tobytes()
@@ -196,7 +196,7 @@ def transparent() -> list[Sample]:
 
 
 def oriented() -> list[Sample]:
-    """The eight EXIF orientations in every container that carries them, and damaged EXIF data."""
+    """Return the eight EXIF orientations in every container that carries them, and damaged EXIF data."""
     samples = []
     for orientation, store in ORIENTED.items():
         exif = Image.Exif()

@@ -35,14 +35,14 @@ def folders(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
 
 
 def archive(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
-    """A zip of the folders."""
+    """Return a zip of the folders."""
     path = zipped(folders(root / "set", rows, names))
     shutil.rmtree(root / "set")
     return path
 
 
 def zipped(root: Path, top: str = "") -> Path:
-    """A zip beside a folder, with all that is in it below `top`."""
+    """Return a zip beside a folder, with all that is in it below `top`."""
     path = root.with_name(f"{root.name}.zip")
     with zipfile.ZipFile(path, "w") as file:
         for inside in sorted(root.rglob("*")):
@@ -64,7 +64,7 @@ def lists(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
 
 
 def parquet(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
-    """The same lists in Parquet."""
+    """Return the same lists in Parquet."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -91,7 +91,7 @@ def shards(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
 
 
 def tables(root: Path, rows: Rows, names: Sequence[str] = ()) -> Path:
-    """A DatasetDict, saved; classes are a ClassLabel, of `names` or of all in its own split."""
+    """Return a DatasetDict, saved; classes are a ClassLabel, of `names` or of all in its own split."""
     for split, pictures in rows.items():
         found = [name for name, _ in pictures]
         known = list(names) or sorted({name for name in found if not name.lstrip("-").isdigit()})

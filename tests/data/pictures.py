@@ -29,7 +29,7 @@ def of_two_greys(
     counts: Mapping[str, int] = MappingProxyType({"train": 4, "val": 4}),
     greys: Mapping[str, int] = MappingProxyType({"black": 5, "white": 250}),
 ) -> Path:
-    """As many pictures of each class as `counts` says of a split; each is a little lighter than the last."""
+    """Write as many pictures of each class as `counts` says of a split, each a little lighter than the last."""
     for split, count in counts.items():
         for name, grey in greys.items():
             (root / split / name).mkdir(parents=True)
@@ -39,7 +39,7 @@ def of_two_greys(
 
 
 def picture(number: int, side: int = 8) -> bytes:
-    """A PNG whose red is its number."""
+    """Return a PNG whose red is its number."""
     content = io.BytesIO()
     Image.new("RGB", (side, side), (number, 0, 0)).save(content, "PNG")
     return content.getvalue()
@@ -54,7 +54,7 @@ def table(
     labels: Sequence[int | None] | None = None,
     replaced: Mapping[int, bytes | None] | None = None,
 ) -> "Dataset":
-    """A Hugging Face dataset of `count` such pictures, from number `first` on, of `names` in turn."""
+    """Return a Hugging Face dataset of `count` such pictures, from number `first` on, of `names` in turn."""
     from datasets import ClassLabel, Dataset, Features, Image
 
     contents = {i: picture(first + i, side) for i in range(count)} | dict(replaced or {})
@@ -67,7 +67,7 @@ def table(
 
 
 def saved_tables(root: Path, splits: Mapping[str, int], **settings: object) -> Path:
-    """A DatasetDict of so many such pictures in each split, saved to `root`; no two are alike."""
+    """Return a DatasetDict of so many such pictures in each split, saved to `root`; no two are alike."""
     from datasets import DatasetDict, disable_progress_bars
 
     disable_progress_bars()

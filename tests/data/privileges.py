@@ -11,7 +11,7 @@ DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """This process minds the permissions of files while inside; for anyone but root it does anyway."""
+    """Let permissions of files bind this process, even if it is root's."""
     if os.geteuid() != 0:
         yield
         return

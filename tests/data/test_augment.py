@@ -22,12 +22,12 @@ NOTHING = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0}
 
 
 def augmented_image(image, *settings):
-    """The image alone."""
+    """Return the image alone."""
     return augment(Sample("", image, {}), *settings).image
 
 
 def shifted(image, *settings):
-    """The image alone."""
+    """Return the image alone."""
     return shift(Sample("", image, {}), *settings).image
 
 
@@ -178,7 +178,7 @@ def test_whole_pictures_are_distributed_as_timms(ours, theirs):
 
 
 def photograph():
-    """A picture with light, dark and colours, its sides unlike each other."""
+    """Return a picture with light, dark and colours, its sides unlike each other."""
     ramp = torch.linspace(10, 240, 48)
     noise = torch.randint(0, 4, (40, 48, 3))
     pixels = torch.stack(

@@ -17,7 +17,7 @@ from .pictures import numbered
 
 
 def checked(path: Path, workers: int = 0):
-    """The report."""
+    """Return the report."""
     splits, problems = find_splits(path)
     found = [reading for samples in splits for reading in scan(samples, workers)]
     return make_report(path, splits, found, problems)

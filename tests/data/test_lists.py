@@ -14,7 +14,7 @@ ROWS = [("train/class0/000.png", "cat"), ("train/class1/001.png", "dog"), ("trai
 
 
 def written(path, rows=ROWS, head=("path", "label")):
-    """A list of such rows."""
+    """Return a list of such rows."""
     if path.suffix == ".csv":
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([head, *rows])

@@ -54,7 +54,7 @@ def samples(tmp_path_factory):
 
 
 def epoch_of(loader, epoch=0, **where):
-    """Number, ids and draws of each micro-batch."""
+    """Return number, ids and draws of each micro-batch."""
     return [
         (number, batch.ids, batch.numbers.tolist()) for number, batch in loader.micro_batches(epoch, **where)
     ]

@@ -8,7 +8,7 @@ from swinkit.errors import DataError
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """A folder with everything that folders hold."""
+    """Return a folder with everything that folders hold."""
     monkeypatch.chdir(tmp_path)
     for name in (
         "b.jpg",

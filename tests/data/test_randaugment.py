@@ -38,13 +38,13 @@ class Chosen(random.Random):
         self.number = number
 
     def random(self) -> float:
-        """The number."""
+        """Return the number."""
         return self.number
 
 
 @pytest.fixture
 def image():
-    """A smooth picture with noise on it."""
+    """Return a smooth picture with noise on it."""
     ramp = torch.linspace(20, 220, 24)
     noise = torch.randint(0, 30, (20, 24, 3))
     pixels = (torch.stack([ramp, ramp.flip(0), ramp * 0.7], -1)[None] + noise).to(torch.uint8)

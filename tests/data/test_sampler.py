@@ -25,7 +25,7 @@ SAMPLERS = {
 
 
 def read(samples, epoch):
-    """A batch of ids and repeats, and a number drawn for each."""
+    """Return a batch of ids and repeats, and a number drawn for each."""
     found = list(samples)
     return [(sample.id, sample.repeat, sample.draws(0, epoch, "augment").random()) for sample in found]
 

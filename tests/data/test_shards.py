@@ -18,7 +18,7 @@ from .pictures import numbered
 
 
 def shard(path, files, mode="w"):
-    """A tar of these files."""
+    """Return a tar of these files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, mode) as archive:
         for name, content in files:

@@ -159,7 +159,7 @@ def test_tables_of_which_it_is_unclear_what_they_show_are_refused(change, messag
 
 
 def twice(rows, column, names):
-    """The same column by two names."""
+    """Return the same column by two names."""
     both = rows.select_columns([column]).rename_column(column, names[1])
     from datasets import concatenate_datasets
 

@@ -28,7 +28,7 @@ def boxes_of(boxes, size):
 
 
 def marked(height, width, box):
-    """A black image with one white rectangle, which the target knows as box, mask and class of pixels."""
+    """Return a black image with one white rectangle; the target has its box, mask and classes of pixels."""
     x1, y1, x2, y2 = box
     mask = torch.zeros(height, width, dtype=torch.uint8)
     mask[y1:y2, x1:x2] = 1
@@ -43,7 +43,7 @@ def marked(height, width, box):
 
 @st.composite
 def marks(draw):
-    """An image with a rectangle of at least 8 x 8 pixels somewhere."""
+    """Return an image with a rectangle of at least 8 x 8 pixels somewhere."""
     height, width = draw(st.integers(24, 60)), draw(st.integers(24, 60))
     y1, x1 = draw(st.integers(0, height - 8)), draw(st.integers(0, width - 8))
     return marked(
@@ -52,7 +52,7 @@ def marks(draw):
 
 
 def assert_follows(sample, tolerance=1.0, tight=True):
-    """The white pixels of the image, the masks and the box are at the same place; or nothing is left."""
+    """Check that image, masks and box have their white pixels at the same place, or none."""
     rows, columns = (sample.image[0] > 127).nonzero(as_tuple=True)
     target = sample.target
     size = tuple(sample.image.shape[-2:])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def example(root: Path) -> dict[str, Any]:
-    """The script's functions."""
+    """Return the script's functions."""
     return runpy.run_path(str(root / "examples" / "digits.py"))
 
 

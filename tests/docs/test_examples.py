@@ -23,7 +23,7 @@ PHOTOGRAPHS = {"cat.jpg": "chelsea.png", "photos/coffee.jpg": "coffee.png", "pho
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder but for a few photographs, as the current one."""
+    """Return an empty folder but for a few photographs, as the current one."""
     source = Path(skimage.__file__).parent / "data"
     (tmp_path / "photos").mkdir()
     for name, original in PHOTOGRAPHS.items():

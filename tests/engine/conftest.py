@@ -24,7 +24,7 @@ def instruction_sets() -> list[str]:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which all tests of a session, of all workers, find what the first of them built."""
+    """Return a cache in which all tests of a session, of all workers, find what the first of them built."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "engine-cache"
     folder.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def engine(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def compiler() -> str:
-    """The command of a C++ compiler."""
+    """Return the command of a C++ compiler."""
     found = shutil.which("c++") or shutil.which("g++")
     if found is None:
         pytest.skip("no C++ compiler is installed")

@@ -21,7 +21,7 @@ CLOSE = 2e-6  # fp32 rounds by 6e-8; a small model does so some dozens of times 
 
 
 def apart(model: Swin, pixels: Tensor) -> float:
-    """The largest error of any stage's features, as a share of the largest number there.
+    """Return the largest error of any stage's features, as a share of the largest number there.
 
     The plain path in fp32 is as far off, or half as far; errors of geometry or weights are beyond 1e-2.
     """

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with nothing in it."""
+    """Return a cache with nothing in it."""
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
     return tmp_path / "engine"
 
@@ -27,7 +27,7 @@ COPY = 'while [ "$1" != -o ]; do shift; done; cp {} "$2"'  # a compiler that fin
 
 
 def script(folder: Path, name: str, text: str) -> Path:
-    """A compiler of our own."""
+    """Return a compiler of our own."""
     path = folder / name
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)

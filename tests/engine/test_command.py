@@ -48,7 +48,7 @@ def test_wrong_arguments_are_told_before_anything_is_built(monkeypatch, words):
 
 @pytest.fixture
 def grey(tmp_path):
-    """A picture."""
+    """Return a picture."""
     Image.new("RGB", (40, 40)).save(tmp_path / "grey.png")
     return str(tmp_path / "grey.png")
 

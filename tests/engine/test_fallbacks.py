@@ -40,7 +40,7 @@ def pixels() -> Tensor:
 
 
 def plain(model: Swin) -> Callable[[Tensor], Tensor]:
-    """The same weights as they are now, without the engine; the last stage's features."""
+    """Return the same weights as they are now, without the engine; the last stage's features."""
     twin = small()
     twin.load_state_dict(model.state_dict())
     return lambda x: twin(x)[-1]

@@ -23,10 +23,10 @@ def classifier(family: str = "v1", *, crop: Size = (64, 64), **changes: object) 
 
 
 def pyramid(**changes: object) -> Pyramid:
-    """Gives out both stages."""
+    """Return a pyramid that gives out both stages."""
     return stirred(Pyramid(small("v1", **changes), (0, 1))).eval()
 
 
 def reconstructor(family: str = "v1", **changes: object) -> nn.Module:
-    """A masked image model."""
+    """Return a masked image model."""
     return stirred(SimMIM(small(family, **changes))).eval()

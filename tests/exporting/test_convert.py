@@ -96,7 +96,7 @@ ROWS: dict[str, tuple[Callable[[], nn.Module], str, str, str]] = {  # model, --t
 
 
 def grown() -> nn.Module:
-    """A V2 whose windows grew from those of pre-training, and are cut in the last stage."""
+    """Return a V2 whose windows grew from those of pre-training, and are cut in the last stage."""
     return classifier("v2", **THREE, window_sizes=CUT, pretrained_window_sizes=((6, 6), (6, 6), (3, 3)))
 
 

@@ -19,7 +19,7 @@ HALVES = [torch.bfloat16, torch.float16]
 
 
 def file_of(path: Path, dtype: torch.dtype) -> Path:
-    """A small V1 as Microsoft names it, in `dtype`."""
+    """Return a small V1 as Microsoft names it, in `dtype`."""
     state = export_weights(classifier(), "microsoft")
     save_file({k: x.to(dtype).contiguous() if x.is_floating_point() else x for k, x in state.items()}, path)
     return path

@@ -35,43 +35,43 @@ LARGE = torch.zeros(10_000)
 
 
 def plain_file(at: Path, number: int) -> None:
-    """A file of one number."""
+    """Write a file of one number."""
     with atomic_write(at / "a.txt") as partial:
         assert (partial.suffix, partial.parent) == (".txt", at)  # loaders know formats by the ending
         partial.write_text(f"{number}" * 50_000)
 
 
 def plain_folder(at: Path, number: int) -> None:
-    """A folder with a folder in it."""
+    """Write a folder with a folder in it."""
     with atomic_write(at / "a") as partial:
         (partial / "b").mkdir(parents=True)
         (partial / "b" / "c").write_text(f"{number}" * 50_000)
 
 
 def saved_model(at: Path, number: int) -> None:
-    """A saved model."""
+    """Write a saved model."""
     model = SavedModel({}, {}, [], canonical(MODELS[number]) | {"large": LARGE}, f"# {number}\n")
     write_folder(at / "a", model)
 
 
 def evaluation(at: Path, number: int) -> None:
-    """The folder of an evaluation."""
+    """Write the folder of an evaluation."""
     content = {"metrics.json": {"swinkit": number, "protocol": {}}, "per_class.csv": "x" * 50_000}
     write_evaluation(at / "a", content)
 
 
 def checkpoint(at: Path, number: int) -> None:
-    """A checkpoint of a training, which keeps the one before until it is whole."""
+    """Write a checkpoint of a training, which keeps the one before until it is whole."""
     Checkpoints(at / "a").save({"weights": LARGE}, Progress(epoch=number))
 
 
 def record(at: Path, number: int) -> None:
-    """What is known of a download."""
+    """Write the record of a download."""
     DownloadRecord("a" * 50_000, "", "", number, 0, "", compared=True).write(at / "a")
 
 
 def exported(name: str) -> Callable[[Path, int], None]:
-    """A model in the layout of timm, as a file or folder of this name."""
+    """Return a function that writes a model in the layout of timm, as a file or folder of this name."""
 
     def write(at: Path, number: int) -> None:
         convert_model(MODELS[number], at / name, "timm", check=False, force=True)
@@ -137,7 +137,7 @@ def test_every_step_may_fail(
 
 
 def failure_of(write: Callable[[Path, int], None], at: Path) -> BaseException | None:
-    """What writing ends with; None where it succeeds."""
+    """Return the exception that ends writing; None where it succeeds."""
     try:
         write(at, 1)
     except (SwinkitError, KeyboardInterrupt) as error:
@@ -163,7 +163,7 @@ def fail_at(step: int, fault: BaseException, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["mounted", "limited"])
 def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A folder where 300 kB find no room: on a disk of its own, where it may be mounted, and by a limit."""
+    """Yield a folder without room for 300 kB: on a disk of its own if it may be mounted, else by a limit."""
     if request.param == "limited":
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, before[1]))

@@ -19,7 +19,7 @@ from ..weights.models import classifier
 
 @pytest.fixture
 def saved() -> SavedModel:
-    """A model with a label and a card that are not ASCII."""
+    """Return a model with a label and a card that are not ASCII."""
     config = {"family": "v1", "spec": {"depths": [2, 2]}}
     return SavedModel(config, {"crop": [32, 32]}, ["cat", "猫"], canonical(classifier()), "# A card ☺\n")
 

@@ -34,7 +34,7 @@ fewer = settings(few, max_examples=4)
 
 
 def outcome(path: Path) -> object:
-    """What `swinkit.load` makes of a file: a model, or the message of its one clear error."""
+    """Return the model that `swinkit.load` reads from a file, or the message of its one clear error."""
     start = time.monotonic()
     try:
         result: object = swinkit.load(path)
@@ -50,7 +50,7 @@ def outcome(path: Path) -> object:
 
 
 def saved(state: State, path: Path, zipped: bool = True) -> Path:
-    """The state as a file in the format that the name's ending tells."""
+    """Return the state as a file in the format that the name's ending tells."""
     if path.suffix == ".safetensors":
         save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, path)
     else:
@@ -60,13 +60,13 @@ def saved(state: State, path: Path, zipped: bool = True) -> Path:
 
 @pytest.fixture(scope="module")
 def theirs() -> State:
-    """A small classifier in Microsoft's names."""
+    """Return a small classifier in Microsoft's names."""
     return export_weights(classifier(), "microsoft")
 
 
 @pytest.fixture(scope="module")
 def contents(theirs: State, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The same as the bytes of each format."""
+    """Return the same as the bytes of each format."""
     folder = tmp_path_factory.mktemp("whole")
     return {
         "a.pth": saved(theirs, folder / "a.pth").read_bytes(),
@@ -281,7 +281,7 @@ HEADERS = {
 
 
 def with_header(entries: str, data: int = 64) -> bytes:
-    """A safetensors file of this header, and `data` zeros."""
+    """Return a safetensors file of this header, and `data` zeros."""
     return struct.pack("<Q", len(entries)) + entries.encode() + bytes(data)
 
 

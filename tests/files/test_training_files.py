@@ -19,13 +19,13 @@ WAYS = [(2, True), (3, True), (2, False), (3, False)]  # protocol; zipped, or as
 
 
 def written(path: Path, content: object, protocol: int = 2, zipped: bool = True) -> Path:
-    """The content as torch writes it."""
+    """Return the content as torch writes it."""
     torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
     return path
 
 
 def noted(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor with an attribute, and one of the names of its own methods."""
+    """Return a tensor with an attribute, and one of the names of its own methods."""
     tensor.note, tensor.numel = {"a": 1}, 5
     return tensor
 
@@ -59,7 +59,7 @@ def test_types_that_only_the_zipped_format_has_come_back(tmp_path: Path):
 
 
 def beside() -> dict[str, object]:
-    """What a training keeps beside its weights."""
+    """Return the objects that a training stores beside its weights."""
     model = nn.Linear(4, 2)
     optimiser = optim.AdamW(model.parameters())
     model(torch.ones(1, 4)).sum().backward()

@@ -51,7 +51,7 @@ def line(outcome: Outcome) -> str:
 
 
 def document(outcome: Outcome) -> dict:
-    """The same for machines; errors that are not finite are strings, since JSON has no numbers for them."""
+    """Return the same for machines; errors that are not finite are strings, because JSON lacks them."""
     finite = {
         name: {"error": number(outcome.errors[name]), "share": number(share)}
         for name, share in outcome.shares.items()

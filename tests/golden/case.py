@@ -100,7 +100,7 @@ def read(folder: Path) -> Case:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """What `case.json` says.
+    """Return the content of `case.json`.
 
     Raises:
         DataError: it is missing or no JSON object.

@@ -158,7 +158,7 @@ def model_answers(case: Case, twin: Callable[[dict[str, Any]], Reference], outco
 
 
 def find(about: dict[str, Any]) -> Callable[[dict[str, Any]], Reference] | None:
-    """The maker of our twin of the reference, by what the case says of it; None if there is none yet."""
+    """Return the function that builds our twin of the case's reference; None if there is none yet."""
     told = naming.told(about)
     for *patterns, twin in TWINS:
         if naming.matches(patterns, told):

@@ -104,7 +104,7 @@ def setting(group: dict[str, Any] | None, key: str) -> float:
 
 
 def numbered(row: list[float]) -> list[int]:
-    """Number groups by the order in which they appear, whatever their own numbers are."""
+    """Renumber groups by the order in which they appear, whatever their own numbers are."""
     seen = list(dict.fromkeys(row))
     return [seen.index(group) for group in row]
 
@@ -214,7 +214,7 @@ def openmmlab_groups(folder: Path, about: dict[str, Any]) -> Answers:
 
 
 def stand_ins(names: Iterable[str]) -> dict[str, tuple[nn.Module, str]]:
-    """A module of the type of the one that has each of these parameters, and which of its own that is."""
+    """Return for each parameter a module that it may belong to, and its name there."""
     owners: dict[str, nn.Module] = {}
     found: dict[str, tuple[nn.Module, str]] = {}
     for name in names:

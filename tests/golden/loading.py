@@ -51,7 +51,7 @@ VIDEO = Loader("video_inflate", microsoft.v1, openmmlab.video, ("model2d", "mode
 
 
 def find(about: dict[str, Any]) -> Loader | None:
-    """The loader that the case is of, told by its having two constructors; None if it is of another kind."""
+    """Return the loader that the case describes by its two constructors; None for another kind of case."""
     constructor = about.get("constructor")
     repo, file, kind = naming.told(about)
     if not isinstance(constructor, dict):
@@ -130,7 +130,7 @@ def classes(state: State) -> int:
 
 
 def reference_way(theirs: int, ours: int) -> str:
-    """What Microsoft's loader does with a head, by the two numbers of classes."""
+    """Return how Microsoft's loader treats a head, by the two numbers of classes."""
     if theirs in MAPPABLE and ours == CLASSES_1K:
         return "mapped"
     return "same" if theirs == ours else "new"
@@ -143,7 +143,7 @@ def grid(options: dict[str, Any]) -> Size:
 
 
 def masks(backbone: Swin, grid: Size) -> State:
-    """The `attn_mask` of each block that shifts on this grid: a buffer that only a resolution tells."""
+    """Return the `attn_mask` of each block that shifts on this grid, a buffer that depends on resolution."""
     found = {}
     for row in block_specs(backbone.spec):
         for place in row:

@@ -62,7 +62,7 @@ def answered(folder: Path) -> tuple[Case, dict[str, Tensor]]:
 
 
 def drawn(options: dict[str, Any], stream: np.random.RandomState, calls: int) -> Tensor:
-    """(calls, *S) the masks of so many calls of one generator."""
+    """Return the masks of so many calls of one generator, (calls, *S)."""
     size, patch = (options["input_size"],) * 2, (options["model_patch_size"],) * 2
     masking = Masking(patch=options["mask_patch_size"], ratio=options["mask_ratio"])
     cells = math.prod(masking.cells(size))

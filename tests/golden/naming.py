@@ -14,7 +14,7 @@ INSIDE = re.compile(r"^[^/]+/[^/]+/(blob|tree|raw)/[^/]+/")  # of a repository's
 
 
 def told(about: dict[str, Any]) -> tuple[str, str, str]:
-    """The repository (`owner/name`), the module (`swin_mlp` of `models/swin_mlp.py:SwinMLP`), and the class.
+    """Return repository (`owner/name`), module (`swin_mlp` in `models/swin_mlp.py:SwinMLP`) and class.
 
     A class keeps what stands in parentheses, for that can tell parts of it.
     """

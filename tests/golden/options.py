@@ -31,14 +31,14 @@ def complete(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def sizes(value: int | list[int] | tuple[int, ...], axes: int = 2) -> Size:
-    """References take one number for all axes, or one for each."""
+    """Return one number for all axes, or one for each, as references take them."""
     return tuple(int(v) for v in value) if isinstance(value, list | tuple) else (int(value),) * axes
 
 
 def numbers(
     options: dict[str, Any], *, dropout: str, attention_dropout: str, drop_path: str
 ) -> dict[str, Any]:
-    """What all references call alike, and the three rates, which they do not."""
+    """Return the arguments that all references share, and the three rates under each one's names."""
     return {
         "embed_dim": options["embed_dim"],
         "depths": tuple(options["depths"]),

@@ -30,7 +30,7 @@ def altered(case: Path, to: Path, file: str, change: Change) -> Path:
 
 @pytest.fixture
 def golden(shared: Path) -> Path:
-    """The reference answers."""
+    """Return the reference answers."""
     return shared / "golden"
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinkit.core import kernels
-from swinkit.core.fast import attend_by_kind, eager, forwards
+from swinkit.core.fast import forwards, kernels
 from swinkit.errors import DataError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.weights.load import export_weights
@@ -235,7 +234,7 @@ def test_training_with_dropouts_is_not_covered(tmp_path):
 @pytest.mark.parametrize("case", [*MODELS, "simmim_v1_a"])
 def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, case):
     """By every plain `forward`, which is what is compiled, exported and traced."""
-    monkeypatch.setattr(eager, "is_eager", lambda _x: False)
+    monkeypatch.setattr(forwards, "is_eager", lambda _x: False)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
 
@@ -243,10 +242,9 @@ def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, c
 @pytest.mark.parametrize("case", MODELS)
 def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, case):
     """As windows of many tokens are, gradients included; here all are taken for such."""
-    for module in (attend_by_kind, forwards, kernels):
+    for module in (forwards, kernels):
         monkeypatch.setattr(module, "FUSED_FROM", 1)
     monkeypatch.setattr(kernels, "plain", None)
-    monkeypatch.setattr(attend_by_kind, "plain", None)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
 

@@ -51,7 +51,7 @@ COVERED = {
 
 @pytest.fixture(scope="module")
 def golden(shared: Path) -> Path:
-    """The reference answers."""
+    """Return the reference answers."""
     return shared / "golden"
 
 

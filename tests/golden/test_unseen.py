@@ -221,7 +221,7 @@ def test_any_option_of_torchvision_3d(tmp_path, options):
 
 
 def holds(folder: Path) -> None:
-    """The runner reads all from the folder, and all of it is equal."""
+    """Return the runner reads all from the folder, and all of it is equal."""
     outcome = check(folder)
     assert (outcome.status, outcome.reasons) == (OK, [])
     assert max(outcome.shares.values()) < 0.5

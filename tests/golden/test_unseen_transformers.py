@@ -36,7 +36,7 @@ def built(kind: tuple[type[PreTrainedConfig], type[nn.Module]], options: dict[st
 
 
 def about(model: nn.Module) -> dict[str, Any]:
-    """What a case says of its reference."""
+    """Return the case's entry about its reference."""
     return {
         "reference_repo": "huggingface/transformers",
         "reference_class": type(model).__name__,

@@ -85,7 +85,7 @@ def v2_simmim(constructor: dict[str, Any]) -> Reference:
 
 
 def settings(constructor: dict[str, Any]) -> dict[str, Any]:
-    """What matters of a configuration, with transformers' defaults.
+    """Return the fields of a configuration that matter, with transformers' defaults.
 
     Raises:
         NotCovered: another activation, or another epsilon.

@@ -35,7 +35,7 @@ def changed(case: Path, target: Path, which: str, change: Callable[[dict[str, Te
 
 
 def tampered(case: Path, target: Path, which: str, name: str, by: float) -> Path:
-    """A copy of a case in which one number, the first of tensor `name` of `which`, has grown by `by`."""
+    """Return a copy of a case in which the first number of tensor `name` of `which` is larger by `by`."""
 
     def grow(tensors: dict[str, Tensor]) -> None:
         tensors[name].view(-1)[0] += by

@@ -32,7 +32,7 @@ def spec(family: str = "v1", **changes: object) -> Spec:
 
 
 def borders_of(family: str) -> tuple[str, ...]:
-    """The border policies that a family has."""
+    """Return the border policies that a family has."""
     return MIXING_BORDER_NAMES if family == "mlp" else BORDER_NAMES
 
 

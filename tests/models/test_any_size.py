@@ -75,7 +75,7 @@ def test_a_stage_of_one_token_is_finite(size):
 
 
 def plain(module: torch.nn.Module) -> dict:
-    """What a module keeps beside its parameters, parts and mode; a `balance` and a memo are none."""
+    """Return a module's attributes but parameters, parts, mode, `balance` and memo."""
     answers = ("training", "balance", "memo")
     return {
         key: value for key, value in vars(module).items() if not key.startswith("_") and key not in answers

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from swinkit.core.absolute_position import AbsolutePosition
+from swinkit.core.attention import ScaledCosine
 from swinkit.core.block import PostNormBlock
 from swinkit.core.init import initialise
 from swinkit.core.mixing import WindowMixing
 from swinkit.core.position import LearnedBias
-from swinkit.core.similarity import ScaledCosine
 from swinkit.models.build import build
 
 from .small import pixels, spec

@@ -10,7 +10,7 @@ from .small import PIXELS, pixels, small, spec
 
 
 def named(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter."""
+    """Return the shape of every parameter."""
     return {name: tuple(p.shape) for name, p in model.named_parameters()}
 
 
@@ -202,7 +202,7 @@ def test_what_a_family_cannot_be_is_refused(family, change, message):
 
 
 def test_large_windows_take_the_fused_kernel_and_agree_with_the_plain_one(monkeypatch):
-    from swinkit.core import kernels
+    from swinkit.core.fast import kernels
 
     model, x = small(window_sizes=((12, 12), (12, 12))), pixels()
     fused = model(x)

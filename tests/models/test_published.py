@@ -59,7 +59,7 @@ DENSE = ("detection", "detection+instance_seg", "semantic_segmentation")  # whos
 
 
 def published(shared: Path) -> list[dict[str, Any]]:
-    """The entries of variants.yaml."""
+    """Return the entries of variants.yaml."""
     import yaml
 
     return yaml.safe_load((shared / "facts" / "variants.yaml").read_text())["models"]
@@ -148,7 +148,7 @@ def test_every_published_classifier_has_the_official_multiply_adds(shared: Path)
 
 
 def official_norms(spec: Spec, size: tuple[int, ...]) -> int:
-    """What the official function adds: one for each number that a norm takes, as it reckons."""
+    """Return the operations that the official function adds: one for each number that a norm takes."""
     grid = ceil_div(size, spec.patch)
     total = prod(grid) * (spec.embed_dim + spec.widths[-1] // 2 ** len(spec.depths))
     for stage, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True)):

@@ -34,7 +34,7 @@ def library(
     config: type[PreTrainedConfig] | None = None,
     **options: object,
 ) -> nn.Module:
-    """transformers' model, built for pictures of `size`; always a fresh one, since V1's remember sizes."""
+    """Return a fresh model of transformers for pictures of `size`, because V1's remember sizes."""
     numbers = {name: list(value) if isinstance(value, tuple) else value for name, value in NUMBERS.items()}
     image = size[0] if size[0] == size[1] else list(size)
     options = {"window_size": 4, "num_labels": CLASSES, "image_size": image, **numbers, **options}

@@ -13,7 +13,7 @@ AXES = (1, 2, 3)
 
 @st.composite
 def cuts(draw: st.DrawFn, axes: tuple[int, ...] = AXES) -> tuple[Size, Size, Size]:
-    """A grid, a window and a shift that is 0 or half the window, on one to three axes."""
+    """Return a grid, a window and a shift that is 0 or half the window, on one to three axes."""
     n = draw(st.sampled_from(axes))
     longest = {1: 24, 2: 13, 3: 6}[n]
     grid = tuple(draw(st.integers(1, longest)) for _ in range(n))

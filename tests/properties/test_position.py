@@ -28,7 +28,7 @@ AXES = {1: 7, 2: 4, 3: 3}  # longest window drawn
 
 @st.composite
 def windows(draw: st.DrawFn) -> tuple[Size, Size]:
-    """A window, and one no larger that it is clipped to."""
+    """Return a window, and one no larger that it is clipped to."""
     n = draw(st.sampled_from(sorted(AXES)))
     full = tuple(draw(st.integers(1, AXES[n])) for _ in range(n))
     return full, tuple(draw(st.integers(1, w)) for w in full)
@@ -51,7 +51,7 @@ def by_coordinates(table: Tensor, full: Size, window: Size) -> Tensor:
 
 
 def wrong_share(full: Size, window: Size) -> float:
-    """The share of pairs to which `leading` gives the row of another offset."""
+    """Return the share of pairs to which `leading` gives the row of another offset."""
     table = torch.arange(math.prod(2 * w - 1 for w in full), dtype=torch.float64)[:, None]
     return (leading(table, full, window) != middle(table, full, window)).double().mean().item()
 

@@ -5,12 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinkit.core.attention import WindowAttention
+from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
-from swinkit.core.fast import eager, table_cache
+from swinkit.core.fast import cache, forwards
 from swinkit.core.fast.window_gather import GatheredWindows, kinds_of, rows_of
 from swinkit.core.position import LearnedBias
-from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.spec import BlockSpec
 
 from ..models.small import stirred
@@ -80,7 +79,7 @@ def test_attention_and_all_its_gradients_are_those_of_the_plain_twin(policy, sim
     found = []
     for is_eager in (True, False):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(eager, "is_eager", lambda _x, is_eager=is_eager: is_eager)
+            patch.setattr(forwards, "is_eager", lambda _x, is_eager=is_eager: is_eager)
             leaf = x.clone().requires_grad_()
             answer = module(leaf)
             leaves = [leaf, *module.parameters()]
@@ -102,7 +101,7 @@ def test_a_gradient_of_a_gradient_flows():
 
 
 def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
-    monkeypatch.setattr(table_cache, "CAPACITY", 2**17)
+    monkeypatch.setattr(cache, "CAPACITY", 2**17)
     layouts = [BORDERS["clip"]((side, 8), (1, 1), (0, 0)) for side in range(1, 100)]
     for layout in layouts:
         found = rows_of(layout, CPU, 1, 3, 2)
@@ -111,7 +110,7 @@ def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
         assert kinds_of.nbytes <= 2**17
     assert found.nbytes == 2 * 4 * 99 * 8 * 3 * 2
     assert len(rows_of.tables) > 1
-    monkeypatch.setattr(table_cache, "CAPACITY", 0)
+    monkeypatch.setattr(cache, "CAPACITY", 0)
     assert rows_of(layouts[0], CPU, 1, 3, 2).cut.numel() == 8 * 3 * 2  # larger than the cache
     assert len(rows_of.tables) == 1
 

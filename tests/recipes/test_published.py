@@ -53,7 +53,7 @@ LETTERS = {"t": "tiny", "s": "small", "b": "base", "l": "large"}
 
 @pytest.fixture(scope="module")
 def facts(shared: Path) -> dict[str, Any]:
-    """The released configurations."""
+    """Return the released configurations."""
     import yaml
 
     return yaml.safe_load((shared / "facts" / "recipes.yaml").read_text(encoding="utf-8"))
@@ -170,7 +170,7 @@ def test_simmim_is_finetuned_with_the_released_numbers(facts: dict[str, Any]) ->
 
 
 def require_optimiser(recipe: Recipe, told: dict[str, Any]) -> None:
-    """What all of SimMIM's have in common."""
+    """Return the settings that all of SimMIM's configurations share."""
     optimiser = told["optimizer"]
     assert (recipe.optimiser.kind, recipe.optimiser.eps) == (optimiser["name"].lower(), optimiser["eps"])
     assert list(recipe.optimiser.betas) == optimiser["betas"]

@@ -129,7 +129,7 @@ class Stopped(Exception):
 
 
 def stop_after(path, *, steps):
-    """A run that ends in the middle; checkpoints lie two steps apart."""
+    """Return a run that ends in the middle; checkpoints lie two steps apart."""
     count = iter(range(1, 100))
 
     def reporting(said):

@@ -20,7 +20,7 @@ class Size:
 
 
 def measure(module: Module) -> Iterator[Size]:
-    """The file, each of its functions (docstrings included), and each constructor without its `self`."""
+    """Yield the sizes of the file, its functions (with docstrings) and constructors (without `self`)."""
     yield Size("file", module.path, len(module.text.splitlines()))
     for node in ast.walk(module.tree):
         if isinstance(node, Function):

@@ -29,7 +29,7 @@ def read(samples):
 
 
 def epoch_of(samples, settings, *, micro_batch=3, epoch=0, seed=0, workers=0):
-    """The batches of one epoch."""
+    """Return the batches of one epoch."""
     prepare = PrepareTraining(RAW, settings, seed, 2)
     loader = Loader(samples, prepare, micro_batch=micro_batch, seed=0, workers=workers)
     return [batch for _, batch in loader.micro_batches(epoch)]
@@ -94,7 +94,7 @@ def test_batches_are_mixed_otherwise_than_each_other_in_another_epoch_and_by_ano
 
 
 def targets_of(samples, indices, epoch, seed):
-    """The first probability that the first picture of a batch is given."""
+    """Return the first probability that the first picture of a batch is given."""
     prepare = PrepareTraining(RAW, Augmentation(**{**NONE, "mixup": 0.8}), seed, 2)
     return prepare([samples[i] for i in indices], epoch).targets[0, 0].item()
 

@@ -60,13 +60,13 @@ V1 = Spec(**SMALL, window_sizes=((4, 4),) * 2)
 
 
 def saved(path: Path, model: nn.Module, dialect: str = "microsoft") -> Path:
-    """A file of the model's weights in another library's names."""
+    """Return a file of the model's weights in another library's names."""
     torch.save(export_weights(model, dialect), path)
     return path
 
 
 def classifier(spec: Spec, classes: int) -> Classifier:
-    """A small one."""
+    """Return a small one."""
     fit = Preprocess(crop=(16, 16), resize=16)
     return Classifier(build(spec), [f"class {i}" for i in range(classes)], fit)
 
@@ -193,7 +193,7 @@ def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path:
 
 
 def moe_reading(name: str) -> Translation:
-    """What is read of a published Swin-MoE, on the meta device, with the coordinates that Microsoft keeps."""
+    """Return the translation of a published Swin-MoE on the meta device, with its stored coordinates."""
     spec = VARIANTS[name].spec
     with torch.device("meta"):
         model = build(spec)

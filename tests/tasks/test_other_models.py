@@ -60,7 +60,7 @@ def test_a_picture_file_becomes_a_model_of_clips_with_its_own_borders(tmp_path):
 
 
 def masked(**changes: object) -> SimMIM:
-    """A small model of masked pictures."""
+    """Return a small model of masked pictures."""
     return stirred(SimMIM(small(**changes)))
 
 

@@ -9,7 +9,7 @@ from swinkit.tasks.predictor import evaluating
 
 
 def setting():
-    """What torch would do on a GPU."""
+    """Return the precision that convolutions would have on a GPU."""
     return torch.backends.cudnn.conv.fp32_precision
 
 

@@ -23,7 +23,7 @@ TASKS: dict[str, Callable[..., Any]] = {
 
 
 def changed(folder: Path, **fields: object) -> Path:
-    """The same folder, with other words in its preprocess.json."""
+    """Return the same folder, with other words in its preprocess.json."""
     path = folder / "preprocess.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
     return folder

@@ -16,7 +16,7 @@ from tests.weights.models import classifier, reconstructor
 
 
 def mask_for(x: Tensor, model: SimMIM, share: float = 0.5) -> Tensor:
-    """A random mask for the patches of `x`."""
+    """Return a random mask for the patches of `x`."""
     grid = [-(-size // p) for size, p in zip(x.shape[2:], model.backbone.spec.patch, strict=True)]
     return torch.rand(len(x), *grid) < share
 

@@ -29,7 +29,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory):
 
 
 def striped(*indices: int) -> list[Sample]:
-    """Samples of one picture, (3, 48, 64), whose columns are darker to brighter."""
+    """Return samples of one picture, (3, 48, 64), whose columns are darker to brighter."""
     picture = (torch.arange(64) * 4).to(torch.uint8).expand(3, 48, 64)
     return [Sample("ab"[index], picture, {}) for index in indices]
 

@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A file system of its own at `place`; where mounting is not permitted the test is skipped, not in CI."""
+    """Yield a file system of its own at `place`; skip the test, except in CI, if mounting is forbidden."""
     place.mkdir()
     asking = ["sudo", "--non-interactive"] if os.geteuid() else []
     command = [*asking, "mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", place]

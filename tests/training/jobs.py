@@ -95,7 +95,7 @@ def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationR
 
 
 def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **faults: int | None) -> Job:
-    """A tiny V1 with every kind of dropout on `Numbers`, of which one may have one of its `faults`."""
+    """Return a tiny V1 with every kind of dropout on `Numbers`, of which one may have one of its `faults`."""
     torch.manual_seed(recipe.run.seed)
     rates = {"drop_path": recipe.drop_path, "dropout": recipe.drop_path}
     swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
@@ -210,5 +210,5 @@ def die_inside(moment: float) -> None:
 
 
 def refused() -> None:
-    """What a full disk says."""
+    """Raise the error of a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

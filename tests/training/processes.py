@@ -20,7 +20,7 @@ context.set_forkserver_preload(["accelerate", "tests.training.jobs"])
 
 
 def started(run: Path, work: Callable[..., None] = run_job, **options: Any) -> ForkServerProcess:
-    """A process that trains in the folder `run`, or does other work there."""
+    """Return a process that trains in the folder `run`, or does other work there."""
     process = context.Process(target=work, args=(str(run),), kwargs=options)
     process.start()
     return process

@@ -116,7 +116,7 @@ class NormedHead(ClassificationHead):
 
 
 def normed(job: Job) -> Job:
-    """The same job with buffers."""
+    """Return the same job with buffers."""
     torch.manual_seed(0)
     task: Any = job.task
     task.head = NormedHead(task.head.classifier.in_features, len(CLASSES))

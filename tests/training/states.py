@@ -24,7 +24,7 @@ def read_state(run):
 
 
 def last_state(run):
-    """The same, but for the time that it took."""
+    """Return the same, but for the time that it took."""
     state = read_state(run)
     assert state["progress"].pop("seconds") > 0
     return state

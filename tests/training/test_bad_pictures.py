@@ -40,13 +40,13 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def data(source, tmp_path):
-    """A copy that may be changed."""
+    """Return a copy that may be changed."""
     return shutil.copytree(source, tmp_path / "data")
 
 
 @pytest.fixture(scope="module")
 def whole(source, tmp_path_factory):
-    """A training that nothing stopped, its model, and the data before and after."""
+    """Return a training that nothing stopped, its model, and the data before and after."""
     run = tmp_path_factory.mktemp("runs") / "whole"
     before = content(source)
     model = api.train(recipe(), source, run)
@@ -65,14 +65,14 @@ def recipe(epochs=2, workers=0, most=0.25, **run):
 
 
 def listed(run):
-    """The rows of the run's list: which picture, why, and what stood in for it."""
+    """Return the rows of the run's list: which picture, why, and what stood in for it."""
     head, *rows = csv.reader((run / "bad_files.csv").read_text().splitlines())
     assert head == ["id", "reason", "replaced_by"]
     return rows
 
 
 def content(root):
-    """A hash of every file and folder, its time of change included."""
+    """Return a hash of every file and folder, its time of change included."""
     return {
         path: (
             path.stat().st_mtime_ns,

@@ -28,17 +28,17 @@ pytestmark = pytest.mark.processes
 
 
 def having(chosen, **optimiser):
-    """A recipe with these settings of the optimiser."""
+    """Return a recipe with these settings of the optimiser."""
     return replace(chosen, optimiser=replace(chosen.optimiser, **optimiser))
 
 
 def config(run):
-    """What the run records of itself."""
+    """Return the run's recorded configuration."""
     return (run / "config.json").read_text()
 
 
 def moments(run):
-    """What the optimiser has gathered, by the names of the parameters."""
+    """Return the optimiser's state, by the names of the parameters."""
     optimiser = read_state(run)["optimizer"]
     return {optimiser["names"][number]: each for number, each in optimiser["state"].items()}
 

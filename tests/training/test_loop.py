@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def trained(path, chosen, made=None, **options):
-    """The job after training in `path`."""
+    """Return the job after training in `path`."""
     made = job(chosen) if made is None else made
     train(made, chosen, RunFolder(path), **options)
     return made
@@ -38,7 +38,7 @@ def weights(made):
 
 
 def events(path):
-    """The log of a run."""
+    """Return the log of a run."""
     return RunFolder(path).events()
 
 
@@ -116,7 +116,7 @@ def test_in_training_and_evaluation_fp32_is_fp32_and_torch_is_as_before_afterwar
 
 
 def noting(method, seen):
-    """The same, which notes in what precision a GPU would compute convolutions."""
+    """Return `method`, which notes the precision of convolutions on a GPU in `seen` before it runs."""
 
     def noted(*given):
         seen.append(torch.backends.cudnn.conv.fp32_precision)
@@ -210,7 +210,7 @@ def test_a_loss_that_is_no_number_is_a_word_in_the_log(tmp_path, monkeypatch):
 
 
 def poisoned(name):
-    """Loading where one sample is not finite."""
+    """Return a `__getitem__` that makes the sample `name` NaN."""
     read = Numbers.__getitem__
 
     def sample(self, index):

@@ -37,7 +37,7 @@ def full_above(size, monkeypatch):
 
 
 def trained(path, chosen, **options):
-    """What a run has come to."""
+    """Return the last state of a run after training."""
     train(job(chosen), chosen, RunFolder(path), **options)
     return last_state(path)
 

@@ -43,7 +43,7 @@ def undecayed_of(model: nn.Module, rule: Rule) -> set[str]:
 
 
 def rates(model: nn.Module, **settings: object) -> dict[str, float]:
-    """The rate of each parameter, for one of 1."""
+    """Return the rate of each parameter, for one of 1."""
     groups = parameter_groups(model, Optimiser(lr=1.0, **settings))
     found = {id(p): group["lr"] for group in groups for p in group["params"]}
     return {name: found[id(p)] for name, p in model.named_parameters()}

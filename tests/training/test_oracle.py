@@ -71,7 +71,7 @@ def learned(recipe):
 
 
 def rate(now, peak):
-    """A line for one epoch, then half a wave."""
+    """Return a line for one epoch, then half a wave."""
     if now < STEPS:
         return 1e-4 + (peak - 1e-4) * now / STEPS
     return 1e-3 + (peak - 1e-3) * (1 + math.cos(math.pi * (now - STEPS) / (EPOCHS - 1) / STEPS)) / 2

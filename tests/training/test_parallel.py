@@ -33,7 +33,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The last checkpoint of one process with twice the accumulation."""
+    """Return the last checkpoint of one process with twice the accumulation."""
     path = tmp_path_factory.mktemp("runs") / "alone"
     assert ended(started(path, micro_batch=1)) == 0
     return last_state(path)
@@ -41,7 +41,7 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["none", "full"])
 def together(request, tmp_path_factory):
-    """The sharding of two processes, and their run; each has all weights (DDP), or its part (FSDP2)."""
+    """Return sharding and run of two processes; each has all weights (DDP) or its part (FSDP2)."""
     run = tmp_path_factory.mktemp("runs") / request.param
     assert run_together(run, sharding=request.param) == [0, 0]
     return request.param, run
@@ -189,7 +189,7 @@ def test_one_that_is_left_alone_says_so_in_one_line(tmp_path):
 
 
 def errors(run):
-    """What the processes of a run complained of, a line each."""
+    """Return the errors of a run's processes, one a line."""
     return Path(f"{run}.errors").read_text().splitlines()
 
 
@@ -288,7 +288,7 @@ def test_compiled_blocks_learn_as_plain_ones(monkeypatch):
 
 
 def descent(task):
-    """The losses of four steps of SGD on the same batch."""
+    """Yield the losses of four steps of SGD on the same batch."""
     batch = prepare((Numbers(4)[i] for i in range(4)), 0)
     optimiser = torch.optim.SGD(task.parameters(), lr=0.1)
     for _ in range(4):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core import kernels, similarity
+from swinkit.core import attention
 from swinkit.core.block import Block
-from swinkit.core.fast import eager
+from swinkit.core.fast import forwards, kernels
 from swinkit.training.parallelize import unwrap_blocks, wrap_blocks
 from swinkit.training.precision import fp32_kept
 from swinkit.training.step import Objective
@@ -20,7 +20,7 @@ BF16 = {"device_type": "cpu", "dtype": torch.bfloat16}
 
 
 def watched(model, kinds):
-    """The types of what goes into and comes out of every part of these kinds, from now on."""
+    """Return the types of what goes into and comes out of every part of these kinds, from now on."""
     seen = []
 
     def note(part, inputs, output):
@@ -97,9 +97,9 @@ def test_a_bias_in_fp32_is_not_rounded_to_the_precision_of_the_scores():
 
 def test_the_cosine_is_normalised_in_fp32(monkeypatch):
     seen = []
-    normalize = similarity.F.normalize
+    normalize = attention.F.normalize
     monkeypatch.setattr(
-        similarity.F, "normalize", lambda x, **options: (seen.append(x.dtype), normalize(x, **options))[1]
+        attention.F, "normalize", lambda x, **options: (seen.append(x.dtype), normalize(x, **options))[1]
     )
     model, x = small("v2"), pixels("v2")
     with fp32_kept(model), torch.autocast(**BF16):
@@ -151,7 +151,7 @@ def test_recomputed_and_compiled_blocks_keep_it_too(checkpointing, compiling, mo
     compile_block = Block.compile
     monkeypatch.setattr(Block, "compile", lambda block: compile_block(block, backend="aot_eager"))
     if compiling:  # compilers see the plain forwards, so it is taken for the plain model, too
-        monkeypatch.setattr(eager, "is_eager", lambda _x: False)
+        monkeypatch.setattr(forwards, "is_eager", lambda _x: False)
     model, x = small("v1").train(), pixels("v1")
     ends, gradients = [], []
     for wrapped in (False, True):

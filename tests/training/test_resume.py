@@ -30,7 +30,7 @@ STEP = 0.05  # seconds; about as long as a step takes
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The last checkpoint of a training that nothing stopped."""
+    """Return the last checkpoint of a training that nothing stopped."""
     path = tmp_path_factory.mktemp("runs") / "whole"
     assert ended(started(path)) == 0
     return last_state(path)
@@ -108,7 +108,7 @@ def test_a_second_signal_ends_it_at_once(whole, tmp_path):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A small file system of its own."""
+    """Yield a small file system of its own."""
     with small_disk(tmp_path / "disk", "4m") as place:
         yield place
 

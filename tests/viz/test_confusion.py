@@ -9,7 +9,7 @@ from swinkit.viz.overlays import ACCENT, DARKER, OTHER
 
 
 def draw(counts: torch.Tensor, names: dict[int, str] | None = None) -> np.ndarray:
-    """The picture as an array."""
+    """Return the picture as an array."""
     called = names or {i: f"class {i}" for i in range(len(counts))}
     totals = counts.sum(1)
     return np.asarray(confusion_matrix(counts, totals, called, title="top-1 50%", subtitle="8 pictures"))

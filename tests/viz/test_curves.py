@@ -9,7 +9,7 @@ from swinkit.viz.curves import ACCENT, BROKEN, HEAD, PANEL, WHITE, Curve, curves
 
 
 def pixels(curve, **options):
-    """A picture of one curve, (h, w, 3)."""
+    """Return a picture of one curve, (h, w, 3)."""
     return np.asarray(curves([curve], title="a run", **options))
 
 

@@ -17,7 +17,7 @@ def tile(value: int = 200, size: tuple[int, int] = (32, 32), *, right: bool = Fa
 
 
 def draw(tiles: list[Tile]) -> np.ndarray:
-    """The picture as an array."""
+    """Return the picture as an array."""
     return np.asarray(gallery(tiles, title="The worst", subtitle="of all"))
 
 

@@ -9,7 +9,7 @@ from swinkit.viz.reconstructions import GAP, HIDDEN, STRIP, reconstruction_card
 
 
 def draw(size: tuple[int, int], title: str = "cat.jpg") -> np.ndarray:
-    """A card of one colour, its upper half hidden, reconstructed in another colour."""
+    """Return a card of one colour, its upper half hidden, reconstructed in another colour."""
     image = torch.full((3, *size), 77, dtype=torch.uint8)
     mask = torch.zeros(size, dtype=torch.bool)
     mask[: size[0] // 2] = True

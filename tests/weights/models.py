@@ -11,20 +11,20 @@ CLASSES = 5
 
 
 def classifier(family: str = "v1", num_classes: int = CLASSES, **changes: object) -> Headed:
-    """A small classifier of `family`."""
+    """Return a small classifier of `family`."""
     return stirred(Headed(small(family, **changes), num_classes)).eval()
 
 
 def pyramid(family: str = "v1", **changes: object) -> Pyramid:
-    """A small pyramid that gives out every stage."""
+    """Return a small pyramid that gives out every stage."""
     return stirred(Pyramid(small(family, **changes), (0, 1))).eval()
 
 
 def reconstructor(family: str = "v1", **changes: object) -> SimMIM:
-    """A small masked image model of `family`."""
+    """Return a small masked image model of `family`."""
     return stirred(SimMIM(small(family, **changes))).eval()
 
 
 def copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of now."""
+    """Return the tensors of now."""
     return {name: tensor.detach().clone() for name, tensor in state.items()}

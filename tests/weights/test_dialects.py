@@ -53,12 +53,12 @@ FEWER = ("", "module.backbone.", "encoder.")
 
 @cache
 def written(dialect: str, kind: str, family: str) -> State:
-    """A model of that kind in the names of `dialect`; to be looked at only."""
+    """Return a model of that kind in the names of `dialect`; to be looked at only."""
     return export_weights(MAKERS[kind](family), dialect)
 
 
 def headless(state: State, dialect: str) -> State:
-    """The backbone alone."""
+    """Return the backbone alone."""
     match = DIALECTS[dialect].match(state)
     assert match is not None
     beside = {theirs for theirs, ours in match.renamed.items() if not ours[0].startswith("backbone.")}
@@ -66,7 +66,7 @@ def headless(state: State, dialect: str) -> State:
 
 
 def assert_equal(one: State, other: State) -> None:
-    """The same names, types and bits."""
+    """Return the same names, types and bits."""
     assert one.keys() == other.keys()
     assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
 

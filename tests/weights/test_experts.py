@@ -17,7 +17,7 @@ HALF = {"moe_blocks": ((), (1,))}
 
 
 def file_of(**changes):
-    """A random model, and its state in Microsoft's names."""
+    """Return a random model, and its state in Microsoft's names."""
     model = classifier("moe", **{**HALF, **changes})
     return model, copy_of(export_weights(model, "microsoft"))
 

@@ -85,7 +85,7 @@ def test_of_the_published_models_exactly_the_known_ones_are_refused(dialect: str
 
 
 def theirs(dialect: str, numbers: Spec, size: tuple[int, ...], classes: int = CLASSES) -> nn.Module:
-    """The library's model, as near to `numbers` as its arguments come."""
+    """Return the library's model, as near to `numbers` as its arguments come."""
     if dialect.startswith("timm"):
         kinds = {
             "v1": timm_v1.SwinTransformer,
@@ -125,7 +125,7 @@ class Logits(nn.Module):
 
 
 def allowed(dialect: str) -> Any:
-    """The same dialect without its limits."""
+    """Return the same dialect without its limits."""
     return replace(DIALECTS[dialect], cannot=lambda _: None)
 
 

@@ -20,7 +20,7 @@ EXPERTS = {"moe_blocks": ((), (1,)), "num_experts": 4, "mlp_output_bias": False}
 
 
 def whole(**changes):
-    """A whole state in Microsoft's names: 4 experts of 96 hidden and 24 output channels."""
+    """Return a whole state in Microsoft's names: 4 experts of 96 hidden and 24 output channels."""
     torch.manual_seed(0)
     model = classifier("moe", **{**EXPERTS, **changes})
     return copy_of(export_weights(model, "microsoft"))
@@ -118,7 +118,7 @@ def test_ranks_of_two_models_and_a_lost_master_are_refused():
 
 @pytest.fixture
 def written(tmp_path) -> tuple[Path, dict]:
-    """A folder of eight ranks and a master, and what they hold."""
+    """Return a folder of eight ranks and a master, and what they hold."""
     state = whole()
     folder = tmp_path / "ranks"
     folder.mkdir()
@@ -127,7 +127,7 @@ def written(tmp_path) -> tuple[Path, dict]:
 
 
 def archive(folder: Path, target: Path, inside: str = "moe/", **names: str) -> Path:
-    """The folder as an archive; `names` gives files of it other names."""
+    """Return the folder as an archive; `names` gives files of it other names."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(folder.iterdir()):
             packed.writestr(names.get(path.suffix[1:], inside + path.name), path.read_bytes())

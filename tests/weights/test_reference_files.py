@@ -32,7 +32,7 @@ CASES = {
 
 
 def assert_equal(one: State, other: State) -> None:
-    """The same names, types and bits."""
+    """Return the same names, types and bits."""
     assert one.keys() == other.keys()
     assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
 

@@ -38,7 +38,7 @@ def test_a_pattern_refuses_other_names(text: str, name: str):
 
 
 def values_of(moves: list[Move], state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What the moves make."""
+    """Return the tensors that the moves make."""
     made = {}
     for move in moves:
         made |= dict(zip(move.given, move.convert([state[name] for name in move.taken], None), strict=True))

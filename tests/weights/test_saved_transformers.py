@@ -31,7 +31,7 @@ FOUR = {"depths": [1] * 4, "num_heads": [2] * 4, "out_features": [f"stage{i}" fo
 
 
 def segmenter(config: type) -> PreTrainedModel:
-    """A UPerNet on a small backbone."""
+    """Return a UPerNet on a small backbone."""
     return UperNetForSemanticSegmentation(
         UperNetConfig(
             backbone_config=config(**SMALL | FOUR),

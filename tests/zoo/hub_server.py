@@ -21,7 +21,7 @@ from .hub_state import LARGE, Hub, Repo, git_hash, sha256
 
 @contextmanager
 def serving() -> Iterator[Hub]:
-    """A hub that answers at `hub.address` until the end."""
+    """Yield a hub that answers at `hub.address` until the end."""
     hub = Hub()
 
     class Handler(Answers):
@@ -42,7 +42,7 @@ def serving() -> Iterator[Hub]:
 
 @contextmanager
 def connected(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Hub]:
-    """A hub that huggingface_hub, and all that use it in this process, take for the real one.
+    """Yield a hub that huggingface_hub, and all that use it in this process, take for the real one.
 
     Its addresses are read once, on import, so that the environment would come too late.
     """
@@ -119,7 +119,7 @@ class Answers(BaseHTTPRequestHandler):
         return self.refuse(404, "")
 
     def chunks(self) -> bytes:
-        """A body that comes in pieces, as commits do."""
+        """Read a body that comes in pieces, as commits do."""
         pieces = []
         while size := int(self.rfile.readline(), 16):
             pieces.append(self.rfile.read(size))
@@ -128,7 +128,7 @@ class Answers(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
     def api(self, words: list[str], body: bytes) -> None:
-        """What the hub's API is asked."""
+        """Answer a request to the hub's API."""
         if words == ["validate-yaml"]:
             return self.send(200, {"errors": [], "warnings": []})
         if self.command == "POST" and self.token() not in self.state.tokens:
@@ -156,7 +156,7 @@ class Answers(BaseHTTPRequestHandler):
         return act("/".join(words[1:3]), repo, revision, body)
 
     def info(self, name: str, repo: Repo, revision: str, body: bytes) -> None:
-        """What a repository holds."""
+        """Send the listing of a repository."""
         commit = self.commit_of(repo, revision)
         files = [
             {"rfilename": path, "size": len(content), "blobId": git_hash(content)}
@@ -171,7 +171,7 @@ class Answers(BaseHTTPRequestHandler):
         self.send(200, {"id": name, "sha": commit, "private": repo.private, "siblings": files})
 
     def tree(self, name: str, repo: Repo, revision: str, body: bytes) -> None:
-        """The files alone."""
+        """Send the list of files."""
         files = repo.commits[str(self.commit_of(repo, revision))].items()
         entries = [
             {"type": "file", "path": path, "size": len(content), "oid": git_hash(content)}
@@ -213,7 +213,7 @@ class Answers(BaseHTTPRequestHandler):
         self.send(200, {"transfer": "basic", "objects": objects})
 
     def resolve(self, name: str, revision: str, path: str) -> None:
-        """A file, or where it is if it is large."""
+        """Send a file, or its address if it is large."""
         repo = self.allowed(name)
         if repo is None:
             return None
@@ -231,7 +231,7 @@ class Answers(BaseHTTPRequestHandler):
         return self.send(200, content, headers)
 
     def large(self, method: str, known: str, body: bytes) -> None:
-        """The store of large files."""
+        """Answer as the store of large files."""
         if method == "PUT":
             self.state.large[known] = body
             return self.send(200, b"")
@@ -245,7 +245,7 @@ class Answers(BaseHTTPRequestHandler):
         return self.send(206, content[begin:], where)
 
     def allowed(self, name: str) -> Repo | None:
-        """The repository, if this person may know of it; else the refusal is sent."""
+        """Return the repository, if this person may know of it; else the refusal is sent."""
         repo = self.state.repos.get(name)
         member = self.token() in self.state.tokens
         if repo is None or (repo.private and not member):
@@ -257,7 +257,7 @@ class Answers(BaseHTTPRequestHandler):
         return None
 
     def commit_of(self, repo: Repo, revision: str) -> str | None:
-        """The commit that a branch or a commit's own name means."""
+        """Return the commit that a branch or a commit's own name means."""
         return repo.branches.get(revision, revision if revision in repo.commits else None)
 
     def token(self) -> str:
@@ -265,13 +265,13 @@ class Answers(BaseHTTPRequestHandler):
         return (self.headers.get("Authorization") or "").removeprefix("Bearer ")
 
     def refuse(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
-        """An error as the hub tells it."""
+        """Send an error as the hub does."""
         self.send(status, b"", (headers or {}) | ({"X-Error-Code": code} if code else {}))
 
     def send(
         self, status: int, content: bytes | dict[str, Any], headers: dict[str, str] | None = None
     ) -> None:
-        """The answer; only the first bytes of it if the connection is to break."""
+        """Send the answer; only the first bytes of it if the connection is to break."""
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():

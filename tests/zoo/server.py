@@ -32,7 +32,7 @@ class Behaviour:
 
 @contextmanager
 def serving(behaviour: Behaviour) -> Iterator[str]:
-    """The address of a server that behaves so."""
+    """Yield the address of a server that behaves so."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -91,7 +91,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *words: object) -> None:
-            """A client that went away is no news."""
+            """Ignore that a client went away."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

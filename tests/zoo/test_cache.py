@@ -33,7 +33,7 @@ NAME = "swin-t/imagenet-1k"
 
 
 def saved(state: dict[str, torch.Tensor]) -> bytes:
-    """A file of torch."""
+    """Return a file of torch."""
     file = io.BytesIO()
     torch.save({"model": state}, file)
     return file.getvalue()
@@ -53,7 +53,7 @@ def behaviour() -> Behaviour:
 
 @pytest.fixture
 def row(behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkpoint]:
-    """A published checkpoint whose address leads to a server on this machine, and an empty cache."""
+    """Yield a published checkpoint whose address leads to a server on this machine, and an empty cache."""
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SWINKIT_OFFLINE")
     with serving(behaviour) as address:
@@ -218,7 +218,7 @@ fetch(published()[sys.argv[1]], lambda have, total: print(have, flush=True))
 
 
 def fetching() -> subprocess.Popen[str]:
-    """A process that fetches the checkpoint."""
+    """Return a process that fetches the checkpoint."""
     return subprocess.Popen([sys.executable, "-c", FETCH, NAME], stdout=subprocess.PIPE, text=True)
 
 

@@ -45,7 +45,7 @@ ROWS = list(published().values())
 
 @pytest.fixture(scope="module")
 def facts(shared: Path) -> dict[str, Any]:
-    """What was published, as the project's reference data have it."""
+    """Return the published checkpoints of the project's reference data."""
     import yaml
 
     return yaml.load((shared / "facts" / "variants.yaml").read_text(), yaml.CSafeLoader)
@@ -140,7 +140,7 @@ def test_every_row_is_sound() -> None:
 
 
 def shell(task: str, variant: str, classes: int) -> nn.Module:
-    """A model without values, of the kind that a checkpoint for this task is loaded into."""
+    """Return a model without values, of the kind that a checkpoint for this task is loaded into."""
     with torch.device("meta"):
         swin = build(VARIANTS[variant].spec)
         if task == "pre-training":

@@ -259,7 +259,7 @@ FIT = st.dictionaries(
 
 
 def spec_or_refusal(read: Callable[[], Facts]) -> Spec | str | None:
-    """What was read, or the one line that refuses it."""
+    """Return the facts that were read, or the one line that refuses them."""
     try:
         return read().spec
     except DataError as error:

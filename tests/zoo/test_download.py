@@ -28,7 +28,7 @@ QUICK = Patience(attempts=3, pause=0.01, longest_pause=0.5, silence=0.5, window=
 def fetched(
     behaviour: Behaviour, folder: Path, patience: Patience = QUICK
 ) -> tuple[bytes, list[tuple[int, int | None]]]:
-    """What was downloaded, and the progress that was told."""
+    """Return the downloaded bytes, and the progress that was reported."""
     told: list[tuple[int, int | None]] = []
     with serving(behaviour) as address:
         download(f"{address}/file.pth", folder / "file.partial", lambda *step: told.append(step), patience)
@@ -237,7 +237,7 @@ except EnvironmentProblem as problem:
 
 @pytest.fixture
 def small_disk() -> list[str]:
-    """The beginning of a command in which file systems can be mounted that nobody else sees."""
+    """Return the beginning of a command in which file systems can be mounted that nobody else sees."""
     command = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     if (
         shutil.which("unshare") is None

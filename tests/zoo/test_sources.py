@@ -14,7 +14,7 @@ from swinkit.zoo.resolve import Source, find_source
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the hub is asked for; it always has the same file."""
+    """Return the requests to the hub, which always has the same file."""
     names: list[str] = []
 
     def fetch(source: str) -> tuple[Path, Facts]:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .fast import forwards as fast
-from .fast.eager import fast_twin
 from .spec import Size
 
 
@@ -28,7 +27,7 @@ class AbsolutePosition(nn.Module):
         super().__init__()
         self.embedding = nn.Parameter(torch.empty(*grid, dim))
 
-    @fast_twin(fast.absolute_position)
+    @fast.twin(fast.absolute_position)
     def forward(self, x: Tensor) -> Tensor:
         """Add the embedding, resized to the grid: (B, *S, C) -> (B, *S, C)."""
         return x + self.resized(tuple(x.shape[1:-1])).to(x.dtype)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from .absolute_position import AbsolutePosition
 from .block import Block
 from .fast import forwards as fast
-from .fast.eager import fast_twin
 from .patches import PatchEmbed
 from .spec import BlockSpec, Size, Spec, block_specs
 
@@ -24,7 +23,7 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.merge = merge  # to the next stage's grid; None in the last stage
 
-    @fast_twin(fast.stage)
+    @fast.twin(fast.stage)
     def forward(self, x: Tensor) -> Tensor:
         """Apply the blocks in turn, without `merge`: (B, *S, C) -> (B, *S, C)."""
         for block in self.blocks:

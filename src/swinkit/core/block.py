@@ -1,15 +1,14 @@
-"""The residual block, in the two orders that Swin uses.
+"""The residual block, in the two orders that Swin uses, with its MLP and stochastic depth.
 
 Shapes: B batch, *S grid size, C channels.
 """
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
-from .drop_path import DropPath
 from .fast import forwards as fast
-from .fast.eager import fast_twin
 
 
 class Block(nn.Module, ABC):
@@ -29,7 +28,7 @@ class Block(nn.Module, ABC):
 class PreNormBlock(Block):
     """Block of V1, Swin-MLP, Swin-MoE and Video, which norms what enters a branch (paper, eq. 3)."""
 
-    @fast_twin(fast.pre_norm_block)
+    @fast.twin(fast.pre_norm_block)
     def forward(self, x: Tensor) -> Tensor:
         """Add both branches: (B, *S, C) -> (B, *S, C)."""
         x = x + self.drop_path(self.token_mixer(self.norm1(x)))
@@ -54,8 +53,42 @@ class PostNormBlock(Block):
         super().__init__(dim, token_mixer, channel_mixer, drop_path)
         self.main_norm = main_norm
 
-    @fast_twin(fast.post_norm_block)
+    @fast.twin(fast.post_norm_block)
     def forward(self, x: Tensor) -> Tensor:
         """Add both branches: (B, *S, C) -> (B, *S, C)."""
         x = x + self.drop_path(self.norm1(self.token_mixer(x)))
         return self.main_norm(x + self.drop_path(self.norm2(self.channel_mixer(x))))
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them: (..., C) -> (..., C), by way of `hidden` channels."""
+
+    mixes_tokens = False
+
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0, *, output_bias: bool = True):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.activation = nn.GELU()
+        self.fc2 = nn.Linear(hidden, dim, bias=output_bias)
+        self.dropout = nn.Dropout(dropout)
+
+    @fast.twin(fast.mlp)
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform each token: (..., C) -> (..., C)."""
+        return self.dropout(self.fc2(self.dropout(self.activation(self.fc1(x)))))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, drop a residual branch for a random part of the batch."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero some images and scale up the others: (B, ...) -> (B, ...)."""
+        if not self.training or self.rate == 0.0:
+            return x
+        keep = 1.0 - self.rate
+        alive = torch.rand(x.shape[0], *[1] * (x.ndim - 1), device=x.device) < keep
+        return x * (alive.to(x.dtype) / keep)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .absolute_position import AbsolutePosition
+from .attention import ScaledCosine
 from .backbone import Swin
 from .block import PostNormBlock
 from .mixing import WindowMixing
@@ -13,7 +14,6 @@ from .moe.experts import ExpertMLPs
 from .moe.routers import CosineRouter
 from .position import LearnedBias
 from .qkv import KeylessBiasLinear
-from .similarity import ScaledCosine
 
 
 def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:

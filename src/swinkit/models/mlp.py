@@ -1,10 +1,9 @@
 """Swin-MLP (Microsoft's repository, model hub): V1 that mixes tokens by learned weights, not by attention."""
 
 from ..core.backbone import Swin, assemble
-from ..core.block import PreNormBlock
+from ..core.block import MLP, PreNormBlock
 from ..core.borders import MIXING_BORDERS
 from ..core.mixing import WindowMixing
-from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
 from ..core.spec import BlockSpec
 from .families import SpecMLP

@@ -5,18 +5,16 @@ It differs from V1 in V2's continuous bias, here unbounded, and in experts inste
 
 from torch import nn
 
-from ..core.attention import WindowAttention
+from ..core.attention import ScaledDot, WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import PreNormBlock
+from ..core.block import MLP, PreNormBlock
 from ..core.borders import BORDERS
-from ..core.mlp import MLP
 from ..core.moe.balance import BALANCES
 from ..core.moe.dispatch import DispatchPolicy
 from ..core.moe.experts import ExpertMLPs, Experts
 from ..core.moe.routers import CosineRouter, LinearRouter, Router
 from ..core.patches import NormThenReduce
 from ..core.position import ContinuousBias
-from ..core.similarity import ScaledDot
 from ..core.spec import BlockSpec
 from .families import SpecMoE
 

@@ -5,14 +5,12 @@ Video Swin is built here as well, since only its numbers differ.
 
 from torch import nn
 
-from ..core.attention import WindowAttention
+from ..core.attention import ScaledDot, WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import PreNormBlock
+from ..core.block import MLP, PreNormBlock
 from ..core.borders import BORDERS
-from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
 from ..core.position import CLIPPED_BIAS, LearnedBias
-from ..core.similarity import ScaledDot
 from ..core.spec import BlockSpec, Spec
 
 

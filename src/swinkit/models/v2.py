@@ -6,15 +6,13 @@ log-spaced offsets (3.3), and merging that norms last. H and G also norm the mai
 
 from torch import nn
 
-from ..core.attention import WindowAttention
+from ..core.attention import ScaledCosine, WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import PostNormBlock
+from ..core.block import MLP, PostNormBlock
 from ..core.borders import BORDERS
-from ..core.mlp import MLP
 from ..core.patches import ReduceThenNorm
 from ..core.position import ContinuousBias
 from ..core.qkv import KeylessBiasLinear
-from ..core.similarity import ScaledCosine
 from ..core.spec import BlockSpec
 from .families import SpecV2
 

@@ -6,14 +6,12 @@ as in V1. The weights of one do not fit the other.
 
 from torch import nn
 
-from ..core.attention import WindowAttention
+from ..core.attention import ScaledCosine, WindowAttention
 from ..core.backbone import Swin, assemble
-from ..core.block import PostNormBlock
+from ..core.block import MLP, PostNormBlock
 from ..core.borders import BORDERS
-from ..core.mlp import MLP
 from ..core.patches import NormThenReduce
 from ..core.position import PrintedBias
-from ..core.similarity import ScaledCosine
 from ..core.spec import BlockSpec
 from .families import SpecCR
 

@@ -40,7 +40,7 @@ EXPERTS = {  # variant: whether its weights are published
 
 @dataclass(frozen=True)
 class Entry:
-    """How a recipe is made, and the published checkpoint that was trained so, if there is one."""
+    """Row of the table: the function that makes a recipe, and its published checkpoint, if any."""
 
     make: Callable[..., Recipe]
     arguments: tuple[Any, ...] = ()
@@ -52,12 +52,12 @@ class Entry:
 
     @property
     def story(self) -> str:
-        """What it is, the command, the hardware, the hours and the result, in words."""
+        """Description of the training in words: subject, command, hardware, hours and result."""
         return cleandoc(self.make.__doc__ or "")
 
     @property
     def title(self) -> str:
-        """The first sentence of the story."""
+        """First sentence of the story, without its full stop."""
         return self.story.partition(".\n")[0]
 
 

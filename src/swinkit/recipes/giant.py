@@ -1,4 +1,4 @@
-"""SwinV2-G, three billion parameters in three steps, as its paper tells: Liu et al. 2022, appendix A.
+"""SwinV2-G, three billion parameters in three steps, as in its paper: Liu et al. 2022, appendix A.
 
 Nobody released a configuration. What the paper leaves open is as in the recipes of the smaller ones; rates
 begin and end at 0. Its pictures, ImageNet-22K-ext, are not public; the paper counts warm-ups in steps, which
@@ -21,7 +21,7 @@ LR, DECAY, NORM = 1.4e-3, 0.1, 100.0
 
 
 def giant_pretraining(variant: str) -> SimMIMRecipe:
-    """First step of SwinV2-G: masked image modelling on ImageNet-22K-ext, 20 epochs.
+    """Pre-train SwinV2-G, step 1 of 3: masked image modelling on ImageNet-22K-ext for 20 epochs.
 
     `swinkit train simmim-swinv2-g data=imagenet-22k-ext out=runs/giant-1`
 
@@ -38,7 +38,7 @@ def giant_pretraining(variant: str) -> SimMIMRecipe:
 
 
 def giant_with_labels(variant: str) -> ClassificationRecipe:
-    """Second step of SwinV2-G: the labels of ImageNet-22K-ext, 30 epochs.
+    """Train SwinV2-G, step 2 of 3: with the labels of ImageNet-22K-ext for 30 epochs.
 
     `swinkit train 22k-ext-swinv2-g data=imagenet-22k-ext out=runs/giant-2 init=runs/giant-1/best`
 
@@ -56,7 +56,7 @@ def giant_with_labels(variant: str) -> ClassificationRecipe:
 
 
 def giant_at_640_pixels(variant: str) -> ClassificationRecipe:
-    """Third step of SwinV2-G: ImageNet-1k at 640 pixels, 10 epochs.
+    """Fine-tune SwinV2-G, step 3 of 3: on ImageNet-1k at 640 pixels for 10 epochs.
 
     `swinkit train 22k-ext-1k-swinv2-g data=imagenet out=runs/giant-3 init=runs/giant-2/best`
 

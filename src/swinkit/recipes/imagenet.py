@@ -1,7 +1,7 @@
 """Classifiers on ImageNet, as Microsoft released them: github.com/microsoft/Swin-Transformer, `configs/`.
 
-Its rates are for batches of 512 and grow with the batch; here they stand as they are for the batch of the
-recipe. What it trains with everywhere is the default of `Optimiser` and `Augmentation`: AdamW with gradients
+Its rates are for batches of 512 and grow with the batch; the rates here are those of the recipe's own batch.
+Settings that all its trainings share are the defaults of `Optimiser` and `Augmentation`: AdamW with gradients
 cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothing.
 """
 
@@ -18,7 +18,7 @@ LATER_DROP_PATH = {"t": 0.1, "s": 0.2, "b": 0.2, "l": 0.2}
 
 
 def from_scratch(variant: str) -> ClassificationRecipe:
-    """A V1, V2 or Swin-MLP from scratch on ImageNet-1k, 300 epochs.
+    """Train a V1, V2 or Swin-MLP from scratch on ImageNet-1k for 300 epochs.
 
     `swinkit train imagenet-swin-t data=imagenet out=runs/swin-t --processes 8`
 
@@ -38,7 +38,7 @@ def from_scratch(variant: str) -> ClassificationRecipe:
 
 
 def at_384_pixels(variant: str) -> ClassificationRecipe:
-    """A V1 that was trained at 224 pixels, on ImageNet-1k at 384, 30 epochs.
+    """Fine-tune a V1 of 224 pixels at 384 pixels on ImageNet-1k for 30 epochs.
 
     `swinkit train imagenet-swin-b-w12-384 data=imagenet out=runs/swin-b-384 --processes 8`
 
@@ -56,7 +56,7 @@ def at_384_pixels(variant: str) -> ClassificationRecipe:
 
 
 def on_22k(variant: str, weight_decay: float) -> ClassificationRecipe:
-    """A V1 or V2 from scratch on ImageNet-22k, 90 epochs.
+    """Train a V1 or V2 from scratch on ImageNet-22k for 90 epochs.
 
     `swinkit train imagenet-22k-swin-b data=imagenet-22k out=runs/swin-b-22k --processes 8`
 
@@ -75,7 +75,7 @@ def on_22k(variant: str, weight_decay: float) -> ClassificationRecipe:
 
 
 def from_22k_to_1k(variant: str, init: str) -> ClassificationRecipe:
-    """A V1 or V2 that was trained on ImageNet-22k, on ImageNet-1k, 30 epochs.
+    """Fine-tune a V1 or V2 of ImageNet-22k on ImageNet-1k for 30 epochs.
 
     `swinkit train imagenet-22k-1k-swin-b data=imagenet out=runs/swin-b-22k-1k --processes 8`
 
@@ -95,7 +95,7 @@ def from_22k_to_1k(variant: str, init: str) -> ClassificationRecipe:
 
 
 def experts_on_22k(variant: str) -> ClassificationRecipe:
-    """A Swin-MoE, or the dense model that it is compared with, from scratch on ImageNet-22k, 90 epochs.
+    """Train a Swin-MoE, or the dense model it is compared with, from scratch on ImageNet-22k for 90 epochs.
 
     `swinkit train imagenet-22k-swin-moe-s-8e data=imagenet-22k out=runs/swin-moe-s-8e`
 
@@ -118,11 +118,11 @@ def experts_on_22k(variant: str) -> ClassificationRecipe:
 
 
 def pictures(variant: str) -> Data:
-    """Pictures of the size that a variant is published for, cut as Microsoft evaluates."""
+    """Return settings of pictures at the variant's published size, cut as Microsoft evaluates."""
     height, width = VARIANTS[variant].size
     return Data(size=(height, width), resize=resized(height), mean=MEAN, std=STD, workers=8)
 
 
 def size_of(variant: str) -> str:
-    """Return the letter that stands for the size of a model."""
+    """Return the letter that names the size of a model, such as "t" for tiny."""
     return next(word for word in variant.split("-") if len(word) == 1)

@@ -22,36 +22,36 @@ SHORT = Schedule(epochs=100, warmup_epochs=10, warmup_lr=4e-6, final_lr=4e-5, af
 
 
 def pretraining(variant: str, drop_path: float) -> SimMIMRecipe:
-    """Masked image modelling on ImageNet-1k, 800 epochs.
+    """Pre-train by masked image modelling on ImageNet-1k for 800 epochs.
 
     `swinkit train simmim-swin-b-w6-192 data=imagenet out=runs/simmim-swin-b --processes 16`
 
-    Hardware: one DGX-2, 16 GPUs with 128 pictures each. Hours: 150 to 350 on 16 V100s (estimated). What it is
-    worth is published after fine-tuning: the recipes `simmim-imagenet-...`. As in the released code, tables
+    Hardware: one DGX-2, 16 GPUs with 128 pictures each. Hours: 150 to 350 on 16 V100s (estimated). Accuracy
+    is published after fine-tuning: the recipes `simmim-imagenet-...`. As in the released code, tables
     of biases, and V2's temperatures and the MLPs of its biases, decay.
     """
     return masked(variant, drop_path, 4e-4, LONG)
 
 
 def short_pretraining(variant: str) -> SimMIMRecipe:
-    """Masked image modelling on ImageNet-1k, 100 epochs.
+    """Pre-train by masked image modelling on ImageNet-1k for 100 epochs.
 
     `swinkit train simmim-swin-b-w6-192-100ep data=imagenet out=runs/simmim-swin-b --processes 16`
 
-    Hardware: one DGX-2, 16 GPUs with 128 pictures each. Hours: 19 on 16 V100s (estimated). What it is worth
-    is published after fine-tuning: the recipes `simmim-imagenet-...-100ep`. The cosine begins with the first
+    Hardware: one DGX-2, 16 GPUs with 128 pictures each. Hours: 19 on 16 V100s (estimated). Accuracy is
+    published after fine-tuning: the recipes `simmim-imagenet-...-100ep`. The cosine begins with the first
     step, hidden by the warm-up.
     """
     return masked(variant, 0.0, 8e-4, SHORT)
 
 
 def any_pretraining(variant: str) -> SimMIMRecipe:
-    """Masked image modelling with any variant on any pictures, 100 epochs.
+    """Pre-train any variant by masked image modelling on any pictures for 100 epochs.
 
     `swinkit pretrain swin-pico data=pictures out=runs/pretrained`
 
-    Not published, and not measured: as in the published 100 epochs, a cell is as large as what one token of
-    the last stage stands for; in a batch a quarter as large, the rate is half as high.
+    Not published, and not measured: as in the published 100 epochs, a cell has the size of one token of the
+    last stage; in a batch a quarter as large, the rate is half as high.
     """
     name, chosen = find(variant)
     size = chosen.size
@@ -81,7 +81,7 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Sim
 
 
 def finetuning(variant: str, init: str, layer_decay: float, drop_path: float = 0.1) -> ClassificationRecipe:
-    """What SimMIM pre-trained, on ImageNet-1k with labels, 100 epochs.
+    """Fine-tune a model that SimMIM pre-trained on ImageNet-1k with labels for 100 epochs.
 
     `swinkit train simmim-imagenet-swin-b data=imagenet out=runs/swin-b --processes 16`
 

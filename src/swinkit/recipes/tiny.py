@@ -19,14 +19,14 @@ SHIFTED = Augmentation(scale=None, shift=4, operations=0, erase=0.0, mixup=0.0, 
 
 
 def on_cifar10(variant: str) -> ClassificationRecipe:
-    """Our own smallest, V1 or V2, from scratch on CIFAR-10, or on any folder of small pictures.
+    """Train the smallest V1 or V2 from scratch on CIFAR-10, or on any folder of small pictures.
 
     `swinkit train cifar10-swin-pico data=cifar10.zip out=runs/pico run.precision=bf16`
 
     Hardware: two CPU cores with bf16 instructions; without them, leave out the last setting. Time: 126
     seconds an epoch where nothing else ran. Result: V1 87.03 % top-1, 98.88 % top-5 on the 10,000 test
     pictures; V2, in half the epochs, 84.19 % and 98.90 % (one run each; they are the models that come with
-    swinkit, and their cards tell more).
+    swinkit, and their cards have more).
     """
     return ClassificationRecipe(
         variant=variant,
@@ -41,13 +41,13 @@ def on_cifar10(variant: str) -> ClassificationRecipe:
 
 
 def on_few(variant: str, init: str) -> ClassificationRecipe:
-    """What knows CIFAR-10 already, on any other small set of small pictures, 20 epochs.
+    """Fine-tune the model of CIFAR-10 on another small set of small pictures for 20 epochs.
 
     `swinkit train finetune-swin-pico data=digits out=runs/digits augmentation.flip=0 run.precision=bf16`
 
     Hardware: two CPU cores; the weights that it begins with come with swinkit. Time: under five minutes for
-    1,000 pictures. Result: docs/training.md tells of scikit-learn's digits (`examples/digits.py`), and of
-    the same from scratch.
+    1,000 pictures. Result: docs/training.md compares it with training from scratch on scikit-learn's
+    digits (`examples/digits.py`).
     """
     return ClassificationRecipe(
         variant=variant,

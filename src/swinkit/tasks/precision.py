@@ -1,4 +1,4 @@
-"""That fp32 means fp32, on every device."""
+"""Guard that fp32 is computed in fp32 on every device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

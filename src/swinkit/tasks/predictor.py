@@ -1,4 +1,4 @@
-"""How a task answers about pictures: one, a list or a stream of them, in batches."""
+"""Prediction: one picture, a list or a stream of them, in batches."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

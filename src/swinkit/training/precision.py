@@ -1,4 +1,4 @@
-"""What stays in fp32 where a forward pass computes in bf16 or fp16, seen to from outside the model.
+"""Parts that stay in fp32 where a forward pass computes in bf16 or fp16.
 
 Under autocast, matrix products and convolutions are in half precision. The rest depends on the device: CUDA's
 autocast norms in fp32, the CPU's in whatever type arrives, so that there, from the patches' convolution on,
@@ -7,8 +7,9 @@ nothing but the weights would be in fp32. Inside `fp32_kept`, on every device:
 * LayerNorms take and give fp32;
 * blocks take fp32, and so the residual stream, to which they add, is in fp32 from the first to the last.
 
-The softmax (`core/kernels.py`), the cosine (`core/attention.py`), computed biases (`core/position.py`) and
-the losses are in at least fp32 wherever they run. Weights are in fp32 always: autocast lowers copies of them.
+The softmax (`core/fast/kernels.py`), the cosine (`core/attention.py`), computed biases (`core/position.py`)
+and the losses are in at least fp32 wherever they run. Weights are in fp32 always: autocast lowers copies of
+them.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ KEPT = (nn.LayerNorm, Block)  # what takes its input in at least fp32
 
 @contextmanager
 def fp32_kept(model: nn.Module) -> Iterator[None]:
-    """Inside, half precision does not enter the parts `KEPT`; afterwards the model is as it was."""
+    """Keep the parts `KEPT` in fp32 while inside; afterwards the model is as before."""
     hooks = [part.register_forward_pre_hook(raised) for part in model.modules() if isinstance(part, KEPT)]
     try:
         yield

@@ -19,7 +19,7 @@ ROOFLINE = {"products": 200e9, "copies": 30e9, "products_of_one": 100e9, "copies
 
 
 def timed(name: str, seconds: float, memory: int = 50_000_000, difference: float | None = 3e-7) -> Result:
-    """A candidate that took so long, with a noise of 1 %."""
+    """Return a candidate that took so long, with a noise of 1 %."""
     rounds = [[seconds * noise] * 2 for noise in (0.98, 0.99, 1.0, 1.0, 1.01, 1.02)]
     return Result(name, MEASURED, "", rounds, memory, difference)
 
@@ -51,7 +51,7 @@ def grows() -> list[CaseRecord]:
 
 
 def record() -> Record:
-    """A whole run."""
+    """Return a whole run."""
     date, versions = "2026-01-02T03:04:05+00:00", {"python": "3.11.7", "torch": "2.15.0"}
     return Record(
         "python -m benchmarks.peers",

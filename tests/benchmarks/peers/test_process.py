@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="st
 
 
 def state(number: int) -> str:
-    """The letter of a process's state; empty when it is gone."""
+    """Return the letter of a process's state; empty when it is gone."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

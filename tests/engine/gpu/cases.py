@@ -16,8 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from swinkit.core.attention import WindowAttention
-from swinkit.core.similarity import ScaledCosine, ScaledDot
+from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
 from swinkit.engine.gpu import attention, fallback, launch, operator, reference
@@ -76,7 +75,7 @@ class Case:
     def results(
         self, answer: Attention, sources: list[Tensor], weights: Tensor, *dtypes: torch.dtype
     ) -> list[Tensor]:
-        """The answer, and the gradients of the sources and the temperatures of a weighted sum of it.
+        """Return the answer, and the gradients of the sources and the temperatures of a weighted sum of it.
 
         The first dtype is that of the activations, the second that of the parameters.
         """
@@ -358,7 +357,7 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 
 def one_block(**changes: Any) -> WindowAttention:
-    """The attention of a shifted block."""
+    """Return the attention of a shifted block."""
     torch.manual_seed(0)
     spec = replace(find("swinv2-pico")[1].spec, **changes)
     return [module for module in build(spec).modules() if isinstance(module, WindowAttention)][1]

@@ -70,7 +70,7 @@ def compiled(capability: int, window: tuple[int, ...], cosine: bool, dtype: torc
 
 
 def line(kernel: Any) -> str:
-    """What one kernel needs."""
+    """Return the resources of one kernel."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         Path(file.name).write_bytes(kernel.asm["cubin"])
         command = [DUMP, "--dump-resource-usage", file.name]

@@ -23,7 +23,7 @@ def mend() -> None:
 def multiplied(
     _: InterpreterBuilder, a: TensorHandle, b: TensorHandle, c: TensorHandle, *__: Any
 ) -> TensorHandle:
-    """a @ b + c."""
+    """Return a @ b + c."""
     return TensorHandle(np.matmul(numbers(a), numbers(b), dtype=c.data.dtype) + c.data, c.dtype.scalar)
 
 

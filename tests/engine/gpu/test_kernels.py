@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import BORDERS
-from swinkit.core.similarity import ScaledCosine, ScaledDot
 from swinkit.core.windows import PadThenRoll, RolledLayout
 from swinkit.engine.gpu import fallback, reference
 from tests.core.mixers import mixer
@@ -86,7 +86,7 @@ def test_without_triton_everything_is_refused(monkeypatch):
 
 
 def run(*command: str, **environment: str) -> str:
-    """What a fresh Python prints, started in the checkout."""
+    """Return the output of a fresh Python, started in the checkout."""
     result = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=HERE.parents[2],

@@ -30,7 +30,7 @@ print(json.dumps(said))
 
 
 def refusals(*paths: Path) -> list[str]:
-    """The one clear error with which `swinkit.load` refuses each, in bounded memory and time."""
+    """Return the one clear error with which `swinkit.load` refuses each, in bounded memory and time."""
     done = subprocess.run(
         [sys.executable, "-c", LOAD, str(MEMORY), *map(str, paths)],
         capture_output=True,

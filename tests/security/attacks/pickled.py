@@ -17,7 +17,7 @@ class Trap:
 
 
 def torch_zip(path: Path, data: bytes, name: str = "archive/data.pkl") -> Path:
-    """A file as torch writes it, with `data` as its pickle, under whatever name."""
+    """Return a file as torch writes it, with `data` as its pickle, under whatever name."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, data)
         archive.writestr("archive/version", b"3\n")
@@ -26,13 +26,13 @@ def torch_zip(path: Path, data: bytes, name: str = "archive/data.pkl") -> Path:
 
 
 def text(value: str) -> bytes:
-    """The instruction that makes a string."""
+    """Return the instruction that makes a string."""
     content = value.encode()
     return b"X" + len(content).to_bytes(4, "little") + content
 
 
 def number(value: int) -> bytes:
-    """The instruction that makes a whole number of up to 255 bytes."""
+    """Return the instruction that makes a whole number of up to 255 bytes."""
     content = pickle.encode_long(value)
     return b"\x8a" + bytes([len(content)]) + content
 

@@ -13,7 +13,7 @@ from swinkit.files.tensors import read_contents
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
-    """A good file."""
+    """Return a good file."""
     torch.save({"a": torch.zeros(2)}, tmp_path / "a.pth")
     assert read_contents(tmp_path / "a.pth").state
     return tmp_path / "a.pth"

@@ -79,7 +79,7 @@ PICKLES = {  # in torch's zip: what the file says, and why it is refused
 
 
 def compressed(path: Path) -> Path:
-    """A thousand times larger once it is unpacked."""
+    """Return a thousand times larger once it is unpacked."""
     torch.save({"model": {"w": torch.zeros(2**22)}}, path)
     with zipfile.ZipFile(path) as archive:
         members = {member.filename: archive.read(member) for member in archive.infolist()}
@@ -96,7 +96,7 @@ def expanded(path: Path) -> Path:
 
 
 def endless(path: Path) -> Path:
-    """A dictionary that holds itself."""
+    """Return a dictionary that holds itself."""
     loop: dict[str, object] = {}
     loop["model"] = loop
     torch.save(loop, path)
@@ -104,7 +104,7 @@ def endless(path: Path) -> Path:
 
 
 def old(path: Path, before: bytes, after: bytes) -> Path:
-    """A file as torch wrote it before 1.6, of four zeros, with other instructions in one place."""
+    """Return a file as torch wrote it before 1.6, of four zeros, with other instructions in one place."""
     torch.save({"w": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
     whole = path.read_bytes()
     assert whole.count(before) == 1
@@ -113,14 +113,14 @@ def old(path: Path, before: bytes, after: bytes) -> Path:
 
 
 def header(path: Path, length: int) -> Path:
-    """A safetensors file whose header claims a length."""
+    """Return a safetensors file whose header claims a length."""
     claim = json.dumps({"a": {"dtype": "F32", "shape": [2**30, 2**30], "data_offsets": [0, 2**62]}}).encode()
     path.write_bytes(struct.pack("<Q", length or len(claim)) + claim)
     return path
 
 
 def plain(path: Path, content: bytes) -> Path:
-    """A pickle of its own."""
+    """Return a pickle of its own."""
     path.write_bytes(content)
     return path
 

@@ -14,14 +14,14 @@ from swinkit.files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS, fingerprin
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved model."""
+    """Return a saved model."""
     path = tmp_path_factory.mktemp("models") / "model"
     swinkit.save(swinkit.load(), path)
     return path
 
 
 def spoiled(folder: Path, target: Path, **spec: object) -> Path:
-    """A copy whose configuration has other numbers, signed as if they were meant."""
+    """Return a copy whose configuration has other numbers, signed as if they were meant."""
     target.mkdir()
     for file in folder.iterdir():
         (target / file.name).write_bytes(file.read_bytes())

@@ -1,29 +1,50 @@
 """The fast twins of `core`: the same answers as each plain `forward`, in less time or memory.
 
-Each function computes the `forward` that it decorates where operations run eagerly (`eager.py`);
-`tests/core/test_fast.py` proves that both agree. Measured gains: docs/performance.md.
+Operations that run eagerly may look things up, keep results, and choose by size; there `twin` lets one of
+these functions compute the `forward` that it decorates. Operations that are recorded or transformed, by
+`torch.compile`, `torch.export`, tracing, `torch.func` or forward-mode differentiation, have to be spelled out
+on what comes in; there the plain `forward` runs. `tests/core/test_fast.py` proves that both agree. Measured
+gains: docs/performance.md.
 
 Shapes: B batch, *S grid size, W windows, K kinds of windows, N tokens in a window, C channels, H heads.
 """
 
 import math
 from collections.abc import Callable, Hashable
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ..kernels import FUSED_FROM
 from ..position import MLPBias, pairs
 from ..qkv import KeylessBiasLinear
 from ..spec import Size
 from ..windows import RolledLayout
+from .cache import LARGEST, cache_of
 from .chunked_attention import attend_in_chunks
 from .chunking import can_split_batch, in_chunks, in_token_chunks, in_token_chunks_with_gradients
+from .kernels import FUSED_FROM
 from .recompute import recompute
-from .weight_cache import LARGEST, cache_of
+from .torch_internals import is_eager
 from .window_gather import GatheredWindows, kinds_of
+
+Forward = TypeVar("Forward", bound=Callable[[Any, Tensor], Tensor])
+
+
+def twin(fast: Callable[[Any, Tensor], Tensor]) -> Callable[[Forward], Forward]:
+    """Let `fast` compute a `forward` where operations run eagerly; the original stays as `forward.plain`."""
+
+    def decorate(plain: Forward) -> Forward:
+        @wraps(plain)
+        def forward(self: Any, x: Tensor) -> Tensor:
+            return fast(self, x) if is_eager(x) else plain(self, x)
+
+        decorated: Any = forward
+        decorated.plain = plain
+        return decorated
+
+    return decorate
 
 
 def stage(module: Any, x: Tensor) -> Tensor:
@@ -116,7 +137,7 @@ def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayo
 
 
 def offsets_of(attention: Any, windows: GatheredWindows, device: torch.device) -> Tensor:
-    """Return what is added to the scores of each kind of window, (K, H, N, N): bias and mask."""
+    """Return bias plus mask for the scores of each kind of window, (K, H, N, N)."""
     layout = windows.layout
 
     def count_kinds() -> int:

@@ -1,6 +1,6 @@
-"""Private names of torch, all in this file, because no public function answers these questions.
+"""Questions to torch about what it is doing, with all the private names of torch that answering them needs.
 
-Torch may rename or change any of them. Then the function concerned gives its cautious answer, with one line
+Torch may rename or change any of these. Then the function concerned gives its cautious answer, with one line
 in the log: the fast paths that depend on it are off, and the plain path computes instead.
 """
 
@@ -50,6 +50,17 @@ def log_once(question: str, error: str) -> None:
     )
 
 
+def is_eager(x: Tensor) -> bool:
+    """Return whether operations on `x` are carried out now, on numbers in memory."""
+    return (
+        type(x) is Tensor
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]  documented, not exported
+        and not x.is_meta
+        and not is_transforming()
+    )
+
+
 @guarded(cautious=True)
 def is_transforming() -> bool:
     """Return whether `torch.func` or forward-mode differentiation transforms operations now."""
@@ -87,5 +98,5 @@ def saved_tensor_hooks(default: Hooks) -> Hooks | None:
 
 @guarded(cautious=None)
 def version_of(tensor: Tensor) -> int | None:
-    """Return the number of writes to a tensor that torch counted; None if it cannot be told."""
+    """Return the number of writes to a tensor that torch counted; None if torch does not expose it."""
     return tensor._version  # noqa: SLF001

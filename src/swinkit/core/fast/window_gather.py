@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ..windows import RolledLayout
-from .attend_by_kind import attend_by_kind
-from .table_cache import TableCache
+from .cache import TableCache
+from .kernels import attend_by_kind
 
 INT32_ROWS = 2**31  # rows that 32 bits can count
 

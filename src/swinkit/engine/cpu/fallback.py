@@ -5,15 +5,17 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ...core.attention import WindowAttention
-from ...core.block import PostNormBlock, PreNormBlock
-from ...core.drop_path import DropPath
-from ...core.fast.eager import is_eager
-from ...core.fast.torch_internals import has_global_hooks, has_hooks, is_dispatch_watched, version_of
-from ...core.mlp import MLP
+from ...core.attention import ScaledCosine, ScaledDot, WindowAttention
+from ...core.block import MLP, DropPath, PostNormBlock, PreNormBlock
+from ...core.fast.torch_internals import (
+    has_global_hooks,
+    has_hooks,
+    is_dispatch_watched,
+    is_eager,
+    version_of,
+)
 from ...core.position import ContinuousBias, LearnedBias, PrintedBias
 from ...core.qkv import KeylessBiasLinear
-from ...core.similarity import ScaledCosine, ScaledDot
 from ..forward import EngineForward
 
 FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits

@@ -11,10 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ...core.attention import WindowAttention
-from ...core.block import Block, PostNormBlock
-from ...core.mlp import MLP
-from ...core.similarity import ScaledCosine, ScaledDot
+from ...core.attention import ScaledCosine, ScaledDot, WindowAttention
+from ...core.block import MLP, Block, PostNormBlock
 from ...core.spec import Size
 from . import library
 from .huge_pages import HugePages

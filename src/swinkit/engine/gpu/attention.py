@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.similarity import ScaledCosine, ScaledDot
+from ...core.attention import ScaledCosine, ScaledDot
 from ...core.windows import RolledLayout, RollThenPad
 from .operator import window_attention, window_attention_backward
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from ...core.fast.eager import is_eager
-from ...core.similarity import ScaledCosine, ScaledDot
+from ...core.attention import ScaledCosine, ScaledDot
+from ...core.fast.torch_internals import is_eager
 from ...core.windows import PadThenRoll, RolledLayout, RollThenPad
 from .kernel_config import AXES
 

@@ -8,7 +8,7 @@ Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C chan
 import torch
 from torch import Tensor, nn
 
-from ...core.kernels import plain
+from ...core.fast.kernels import plain
 from ...core.windows import RolledLayout
 
 

@@ -1,10 +1,13 @@
-"""A cache of tensors computed from weights, valid for as long as the weights stay the same.
+"""Two caches: of tables that follow from sizes alone, and of tensors that are computed from weights.
 
-It serves answers without gradients. A tensor that a gradient depends on is computed anew, and the cache is
-emptied then, so that nothing computed before a step of training is used after it.
+Tables are dropped by the memory that they take, the least recently used first. A tensor computed from weights
+is valid for as long as the weights stay the same, and serves answers without gradients. Where a gradient
+depends on it, it is computed anew, and the cache is emptied then, so that nothing computed before a step of
+training is used after it.
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, Protocol, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,8 +15,60 @@ from torch import Tensor, nn
 
 from .torch_internals import version_of
 
-ENTRIES = 8  # of one module, at most
-LARGEST = 2**20  # numbers of an entry; larger tensors take long to compute, but using them takes much longer
+CAPACITY = 2**28  # bytes of one kind of table: enough for batches of 8 images of 800 x 1333, for example
+OVERHEAD = 2**12  # bytes of a table beside its numbers
+ENTRIES = 8  # tensors of one module, at most
+LARGEST = (
+    2**20
+)  # numbers of such a tensor; larger ones take long to compute, but using them takes much longer
+
+
+class Sized(Protocol):
+    """A table that knows its size."""
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes, in bytes."""
+        ...
+
+
+Key = TypeVarTuple("Key")
+Table = TypeVar("Table", bound=Sized)
+
+
+class TableCache(Generic[*Key, Table]):
+    """Decorator that caches the tables a function makes, and drops the least recently used ones.
+
+    Several Python threads may ask at the same time; at worst a table is made twice.
+    """
+
+    def __init__(self, make: Callable[[*Key], Table]):
+        self.make = make
+        self.tables: dict[Hashable, Table] = {}  # the most recently used is last
+
+    def __call__(self, *key: *Key) -> Table:
+        """Return the table of these arguments."""
+        table = self.tables.pop(key, None)
+        if table is None:
+            table = self.make(*key)
+            self.make_room(table.nbytes + OVERHEAD)
+        self.tables[key] = table
+        return table
+
+    def make_room(self, count: int) -> None:
+        """Drop tables until `count` more bytes fit, or none is left."""
+        excess = self.nbytes + count - CAPACITY
+        for key, table in self.tables.copy().items():
+            if excess <= 0:
+                break
+            self.tables.pop(key, None)
+            excess -= table.nbytes + OVERHEAD
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that all tables take together, in bytes."""
+        tables = self.tables.copy()  # at once, because other threads may change them meanwhile
+        return sum(table.nbytes + OVERHEAD for table in tables.values())
 
 
 class WeightCache:
@@ -60,7 +115,7 @@ class WeightState:
             self.version = version_of(weight)
 
     def matches(self, weight: Tensor) -> bool:
-        """Return whether `weight` is still the same; False if that cannot be told."""
+        """Return whether `weight` is still the same; False if torch does not expose its version."""
         if (weight.device, weight.dtype) != (self.weight.device, self.weight.dtype):
             return False
         if weight.device.type == "cpu":
