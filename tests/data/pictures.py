@@ -29,7 +29,7 @@ def of_two_greys(
     counts: Mapping[str, int] = MappingProxyType({"train": 4, "val": 4}),
     greys: Mapping[str, int] = MappingProxyType({"black": 5, "white": 250}),
 ) -> Path:
-    """Write as many pictures of each class as `counts` says of a split, each a little lighter than the last."""
+    """Write as many pictures of each class as `counts` says of a split, each lighter than the last."""
     for split, count in counts.items():
         for name, grey in greys.items():
             (root / split / name).mkdir(parents=True)
