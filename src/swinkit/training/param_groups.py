@@ -93,8 +93,8 @@ def depths(model: nn.Module) -> dict[nn.Parameter, int]:
 
 
 def is_backbone(module: nn.Module) -> bool:
-    """Return whether a module divides its parameters into layers."""
-    return callable(getattr(module, "layers", None))
+    """Return whether a module has a method that divides its parameters into layers."""
+    return callable(getattr(type(module), "layers", None))  # `layers` of timm's models is a module
 
 
 def backbone_parameters(model: nn.Module) -> set[nn.Parameter]:
