@@ -20,12 +20,7 @@ hypothesis.settings.load_profile("swinkit")
 
 ROOT = Path(__file__).resolve().parents[1]
 TIER = re.compile(r"^pytestmark = \[?pytest\.mark\.(processes|slow|nightly)\b", re.MULTILINE)
-ORDER = (
-    "processes",
-    "slow",
-    "nightly",
-    "",
-)  # what takes longest begins first, so that no worker waits at the end
+ORDER = ("processes", "slow", "nightly", "")  # the longest first, so that no worker waits at the end
 BUDGET = 2.0  # seconds of CPU time that a unit test may take
 
 
@@ -124,3 +119,12 @@ def _away_from_the_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("SWINKIT_MIRROR", raising=False)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Stand in for the Hugging Face hub (`zoo/hub_server.py`), with an empty cache."""
+    from tests.zoo.hub_server import connected
+
+    with connected(monkeypatch, tmp_path / "cache") as hub:
+        yield hub

@@ -1,7 +1,6 @@
 """Whole models by way of the hub: others' answer as in their library, ours come back to the bit."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.weights.load import export_weights
 
 from .models.small import spec, stirred
-from .zoo.hub_server import connected
 from .zoo.hub_state import Hub
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=")]  # huggingface_hub's own
@@ -34,12 +32,6 @@ TIMM = {
     "swinv2_tiny_window8_256": {"window_size": 4},
     "swinv2_cr_tiny_ns_224": {"window_size": 4},
 }
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with connected(monkeypatch, tmp_path / "cache") as hub:
-        yield hub
 
 
 def put_folder(hub: Hub, folder: Path) -> None:

@@ -1,7 +1,5 @@
 """What a push writes, where, and what it refuses; whole models are in `test_hub_models.py`."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +11,11 @@ from swinkit.models.build import build
 from swinkit.tasks.classification.model import Classifier
 
 from .models.small import spec
-from .zoo.hub_server import connected
 from .zoo.hub_state import Hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
 
 NAME = "me/swin"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with connected(monkeypatch, tmp_path / "cache") as hub:
-        yield hub
 
 
 def model_of(family: str) -> Classifier:

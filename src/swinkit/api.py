@@ -439,7 +439,7 @@ def train(
 
 
 def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
-    """Return what `train` trains in the run folder `out`; nothing is written for it.
+    """Return the job that `train` would run in the folder `out`; nothing is written for it.
 
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.

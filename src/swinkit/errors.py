@@ -9,7 +9,7 @@ LONGEST_SHOWN = 400  # characters of a name from a file
 
 
 class SwinkitError(Exception):
-    """A user's mistake or a broken input, told in one message; never a bug of swinkit."""
+    """A user's mistake or a broken input, explained in one message; never a bug of swinkit."""
 
     exit_code = 1
 
@@ -21,13 +21,13 @@ class UsageError(SwinkitError, ValueError):
 
 
 class DataError(SwinkitError, ValueError):
-    """A file or folder that cannot be read as what it should be."""
+    """A file or folder that cannot be read as the kind it should be."""
 
     exit_code = 3
 
 
 class EnvironmentProblem(SwinkitError, RuntimeError):
-    """Something of this machine stands in the way: a missing extra, a folder that cannot be written."""
+    """An obstacle of this machine: a missing extra, or a folder that cannot be written."""
 
     exit_code = 4
 

@@ -1,4 +1,4 @@
-"""Whether settings hold what their annotations say: for what people and files give. Torch-free."""
+"""Type check of settings given by people and files against their annotations. Torch-free."""
 
 from dataclasses import fields
 from itertools import cycle
@@ -31,7 +31,7 @@ def require_kinds(settings: Any, section: str = "") -> None:
 
 
 def is_of(value: Any, kind: Any) -> bool:
-    """Whether an annotation of literals, tuples, unions and classes allows a value."""
+    """Return whether an annotation of literals, tuples, unions and classes allows a value."""
     inner: tuple[Any, ...] = get_args(kind)
     if get_origin(kind) is Literal:
         return value in inner

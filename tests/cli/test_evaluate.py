@@ -16,6 +16,7 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
 from swinkit.tasks.classification.model import Classifier
 from swinkit.viz.figure import can_draw
+from tests.training.states import epochs
 
 pytestmark = pytest.mark.slow
 
@@ -57,13 +58,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def logged(run: Path) -> dict[str, float]:
-    """Return the log's event of the only epoch."""
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    (epoch,) = (line for line in lines if line["event"] == "epoch")
-    return epoch
-
-
 def as_json(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
     """Return the one object that a command prints."""
     capsys.readouterr()
@@ -85,10 +79,10 @@ def test_the_numbers_are_those_of_the_log_whatever_the_precision_of_training_and
     run: Path, pictures: Path, batch_size: int, capsys
 ):
     found = as_json(capsys, run / "best", f"data={pictures}", "split=val", "--batch-size", batch_size)
-    (row,) = rows(run / "metrics.csv")
+    (row,), (epoch,) = rows(run / "metrics.csv"), epochs(run)
     for name in ("top1", "top5"):
-        assert found[name] == logged(run)[name] == float(row[name])
-    assert found["loss"] == logged(run)["val_loss"] == float(row["val_loss"]) != logged(run)["loss"]
+        assert found[name] == epoch[name] == float(row[name])
+    assert found["loss"] == epoch["val_loss"] == float(row["val_loss"]) != epoch["loss"]
     assert found["pictures"] == 24
     recorded = json.loads((run / "config.json").read_text())["fingerprints"]["held out"]
     assert found["data"]["sha256"] == recorded["sha256"]

@@ -15,7 +15,6 @@ from contextlib import suppress
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from swinkit.cli.launch import launch
@@ -23,6 +22,7 @@ from swinkit.cli.main import main
 from swinkit.errors import UsageError
 from swinkit.files.tensors import read_torch
 from swinkit.runs.lock import Lock
+from tests.data.pictures import of_two_greys
 from tests.training.processes import PATIENCE
 
 pytestmark = pytest.mark.processes
@@ -33,14 +33,7 @@ LONG = ["schedule.epochs=500", *WORDS[1:], "run.save_every=1"]
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Black and white."""
-    root = tmp_path_factory.mktemp("pictures")
-    for split in ("train", "val"):
-        for name, value in (("black", 5), ("white", 250)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(4):
-                Image.new("RGB", (33, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
-    return root
+    return of_two_greys(tmp_path_factory.mktemp("pictures"))
 
 
 def free_port():

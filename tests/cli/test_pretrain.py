@@ -13,6 +13,8 @@ from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
 from swinkit.recipes.catalogue import find_pretraining
 from swinkit.tasks.simmim.model import SimMIM
+from tests.data.pictures import of_two_greys
+from tests.training.states import epochs
 
 pytestmark = pytest.mark.slow
 
@@ -21,16 +23,7 @@ SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of two colours, in folders of classes."""
-    root = tmp_path_factory.mktemp("pictures")
-    for split in ("train", "val"):
-        for name, value in (("black", 5), ("white", 230)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(4):
-                Image.new("RGB", (33, 32), (value + i, value, value + 20)).save(
-                    root / split / name / f"{i}.png"
-                )
-    return root
+    return of_two_greys(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +43,7 @@ def test_its_run_holds_a_model_its_settings_and_pictures_of_what_it_makes(run: P
     assert "pre-trained by swinkit" in (run / "best" / "README.md").read_text()
     with Image.open(run / "reconstructions.png") as picture:
         assert min(picture.size) > 500
-    (epoch,) = (
-        line
-        for line in map(json.loads, (run / "log.jsonl").read_text().splitlines())
-        if line["event"] == "epoch"
-    )
+    (epoch,) = epochs(run)
     assert {"explained", "l1"} <= set(epoch)
 
 
@@ -65,8 +54,7 @@ def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
     capsys.readouterr()
     assert main([*words, "--json", f"save={tmp_path / 'out'}", "--batch-size", "3"]) == 0
     found = json.loads(capsys.readouterr().out)
-    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    (epoch,) = (event for event in events if event["event"] == "epoch")
+    (epoch,) = epochs(run)
     for name in ("explained", "l1"):
         assert found[name] == pytest.approx(epoch[name], abs=1e-6)
     assert found["protocol"]["masking"] == {"ratio": 0.5, "cell": 8, "seed": 0}
@@ -156,11 +144,7 @@ def test_other_channels_volumes_and_clips_are_pre_trained_and_measured(
     capsys.readouterr()
     assert main(["evaluate", str(out / "best"), f"data={data}", "split=val", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    (epoch,) = (
-        event
-        for event in map(json.loads, (out / "log.jsonl").read_text().splitlines())
-        if event["event"] == "epoch"
-    )
+    (epoch,) = epochs(out)
     assert found["l1"] == pytest.approx(epoch["l1"], abs=1e-6)
     assert main(["train", "--resume", str(out), "schedule.epochs=2", "--allow-changes"]) == 0
 

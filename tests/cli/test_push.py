@@ -1,7 +1,6 @@
 """`swinkit push`, from the command line, to a stand-in for the hub."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,11 @@ import torch
 import swinkit
 from swinkit.cli.main import main
 
-from ..zoo.hub_server import connected
 from ..zoo.hub_state import Hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=")  # how huggingface_hub sends large files
 
 PICO = "swin-pico/cifar-10"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with connected(monkeypatch, tmp_path / "cache") as hub:
-        yield hub
 
 
 def test_a_model_is_published_and_predicts_from_the_hub(

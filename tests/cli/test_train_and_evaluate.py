@@ -1,13 +1,14 @@
 """`swinkit train` and `swinkit evaluate`, from the command line, on a folder of pictures."""
 
 import json
-import shutil
 from importlib.util import find_spec
 
 import pytest
 from PIL import Image
 
 from swinkit.cli.main import main
+from tests.data.pictures import of_two_greys
+from tests.training.states import epochs
 
 pytestmark = pytest.mark.slow
 
@@ -16,14 +17,7 @@ SHORT = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=4"]
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Black and white."""
-    root = tmp_path_factory.mktemp("pictures")
-    for split in ("train", "val"):
-        for name, value in (("black", 5), ("white", 250)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(4):
-                Image.new("RGB", (33, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
-    return root
+    return of_two_greys(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +38,9 @@ def test_training_writes_its_resolved_recipe_its_log_and_models(run, pictures):
     assert config["data"] == str(pictures)
     assert config["fingerprints"]["training"]["pictures"] == 8
     assert json.loads((run / "env.json").read_text())["packages"]["torch"]
-    assert logged(run)["epoch"] == 1
+    assert [epoch["epoch"] for epoch in epochs(run)] == [1]
     for name in ("best", "last"):
         assert (run / name / "model.safetensors").exists()
-
-
-def logged(run):
-    """Return the log's event of the only epoch."""
-    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    (epoch,) = (line for line in lines if line["event"] == "epoch")
-    return epoch
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(pictures, tmp_path, capsys):
@@ -70,26 +57,6 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(pictures, tmp_p
         assert main([*words, "--dry-run", "run.trackers=[mlflow]"]) == 4
 
 
-def test_a_finished_run_is_told_so(run, capsys):
-    assert main(["train", "--resume", str(run)]) == 0
-    assert "nothing is left to do: all epochs are done" in capsys.readouterr().out
-
-
-def test_a_run_that_was_stopped_goes_on_by_its_folder_alone(run, pictures, tmp_path, capsys, monkeypatch):
-    def stopped(*_):
-        raise SystemExit(143)
-
-    words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
-    words.append("optimiser.lr=2e-3")
-    with monkeypatch.context() as patch:
-        patch.setattr("swinkit.training.loop.evaluated", stopped)
-        with pytest.raises(SystemExit):
-            main(words)
-    assert f"stopped; `swinkit train --resume {tmp_path / 'run'}`" in capsys.readouterr().out
-    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
-    assert logged(tmp_path / "run")["loss"] == logged(run)["loss"]
-
-
 def test_after_ctrl_c_only_how_to_go_on_is_said(pictures, tmp_path, capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -99,18 +66,6 @@ def test_after_ctrl_c_only_how_to_go_on_is_said(pictures, tmp_path, capsys, monk
     said = capsys.readouterr()
     assert said.out.splitlines()[-1].startswith("stopped; `swinkit train --resume ")
     assert "interrupted" not in said.err
-
-
-def test_a_resume_with_another_field_shows_the_difference(run, capsys):
-    assert main(["train", "--resume", str(run), "optimiser.lr=0.5"]) == 2
-    assert "`optimiser.lr was 0.002, now 0.5" in capsys.readouterr().err
-
-
-def test_a_resume_with_other_pictures_shows_the_difference(run, pictures, tmp_path, capsys):
-    shutil.copytree(pictures, tmp_path / "more")
-    Image.new("RGB", (33, 32)).save(tmp_path / "more" / "train" / "black" / "new.png")
-    assert main(["train", "--resume", str(run), f"data={tmp_path / 'more'}"]) == 2
-    assert "the training pictures differ: 8 then, 9 now" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

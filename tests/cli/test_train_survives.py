@@ -16,6 +16,7 @@ from PIL import Image
 
 from swinkit.cli.main import main
 from swinkit.runs.folder import RunFolder
+from tests.data.pictures import of_two_greys
 from tests.training.commands import commanded
 from tests.training.disks import small_disk
 from tests.training.processes import PATIENCE, ended
@@ -31,18 +32,7 @@ LONG = ["schedule.epochs=500", *SHORT[1:]]
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Black and white."""
-    return drawn(tmp_path_factory.mktemp("pictures"))
-
-
-def drawn(root):
-    """Eight pictures of two classes, twice."""
-    for split in ("train", "val"):
-        for name, value in (("black", 5), ("white", 250)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(4):
-                Image.new("RGB", (32, 32), (value + i,) * 3).save(root / split / name / f"{i}.png")
-    return root
+    return of_two_greys(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +139,7 @@ def test_another_field_is_refused_with_the_difference_unless_allowed(run, capsys
 
 
 def test_other_pictures_are_refused_with_the_difference_unless_allowed(run, tmp_path, capsys):
-    other = drawn(tmp_path / "other")
+    other = of_two_greys(tmp_path / "other")
     Image.new("RGB", (32, 32)).save(other / "train" / "black" / "new.png")
     words = ["train", "--resume", str(run), f"data={other}"]
     error = message(words, capsys, 2)
@@ -215,7 +205,7 @@ def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew_over_its_models(ru
 
 def test_other_classes_and_models_are_refused_whatever_is_allowed(run, tmp_path, capsys):
     """A row of the head would become another class's."""
-    other = drawn(tmp_path / "other")
+    other = of_two_greys(tmp_path / "other")
     for split in ("train", "val"):
         (other / split / "black").rename(other / split / "zebra")
     words = ["train", "--resume", str(run), "--allow-changes"]
@@ -284,7 +274,7 @@ def test_without_permission_it_says_where(tmp_path):
     with tempfile.TemporaryDirectory() as open_to_all:
         root = Path(open_to_all)
         root.chmod(0o755)
-        drawn(root / "data")
+        of_two_greys(root / "data")
         said = tmp_path / "said.txt"
         words = ["train", RECIPE, f"data={root / 'data'}", f"out={root / 'run'}", *SHORT]
         root.chmod(0o555)

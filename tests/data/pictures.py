@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -19,6 +20,21 @@ def numbered(root: Path, count: int, split: str = "train", classes: int = 2, sid
         folder = root / split / f"class{i % classes}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{i:03}.png").write_bytes(picture(i, side))
+    return root
+
+
+def of_two_greys(
+    root: Path,
+    *,
+    counts: Mapping[str, int] = MappingProxyType({"train": 4, "val": 4}),
+    greys: Mapping[str, int] = MappingProxyType({"black": 5, "white": 250}),
+) -> Path:
+    """Write as many pictures of each class as `counts` says of a split, each lighter than the last."""
+    for split, count in counts.items():
+        for name, grey in greys.items():
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (33, 32), (grey + i,) * 3).save(root / split / name / f"{i}.png")
     return root
 
 

@@ -14,7 +14,8 @@ from swinkit.heads.pyramid import Pyramid
 from tests.golden import compare, transformers_library
 from tests.golden.case import MODELS, Case, without_gradients
 from tests.golden.reference import Reference
-from tests.golden.trace import Headed, Trace
+from tests.golden.trace import Trace
+from tests.models.small import Headed
 
 pytestmark = pytest.mark.slow
 

@@ -21,11 +21,11 @@ from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.param_groups import parameter_groups
 from swinkit.weights.dialect import taken_once
 from swinkit.weights.dialect_table import dialect_named
+from tests.models.small import Headed
 
 from . import microsoft, microsoft_moe, openmmlab
 from .case import Case, NotCovered
 from .reference import Reference
-from .trace import Headed
 
 Groups = dict[str, dict[str, Any] | None]  # by parameter; None: it is not trained
 NOT_TRAINED = -1.0

@@ -11,10 +11,11 @@ from torch import Tensor
 from swinkit.core.spec import Size, Spec
 from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecV2
+from tests.models.small import Headed
 
 from .options import complete, numbers, sizes
 from .reference import Reference
-from .trace import Headed, Trace, tokens
+from .trace import Trace, tokens
 
 COMMON: dict[str, Any] = {
     "img_size": 224,

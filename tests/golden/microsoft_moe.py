@@ -15,11 +15,12 @@ from swinkit.core.moe.dispatch import Dispatch
 from swinkit.core.moe.experts import Experts
 from swinkit.models.build import build
 from swinkit.models.families import SpecMoE
+from tests.models.small import Headed
 
 from . import microsoft
 from .options import complete
 from .reference import Reference
-from .trace import Headed, Trace
+from .trace import Trace
 
 TIE = 1e-6  # tokens whose sureness differs by less may be served in any order (case.json)
 DEFAULTS: dict[str, Any] = {

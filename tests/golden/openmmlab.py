@@ -8,11 +8,12 @@ from swinkit.core.spec import Spec
 from swinkit.errors import DataError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
+from tests.models.small import Headed
 
 from .case import NotCovered
 from .options import complete, numbers, sizes
 from .reference import Reference
-from .trace import Headed, Trace, channels_first, tokens
+from .trace import Trace, channels_first, tokens
 
 COMMON: dict[str, Any] = {
     "type": "SwinTransformer",

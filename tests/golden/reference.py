@@ -8,9 +8,10 @@ from torch import Tensor
 from swinkit.core.backbone import Swin
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.simmim.model import SimMIM
+from tests.models.small import Headed
 
 from .case import Case
-from .trace import Headed, Trace
+from .trace import Trace
 
 
 def whole(pixels: Tensor) -> Tensor:

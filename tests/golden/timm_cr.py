@@ -8,11 +8,12 @@ from torch import Tensor
 from swinkit.core.spec import Size
 from swinkit.models.build import build
 from swinkit.models.families import SpecCR
+from tests.models.small import Headed
 
 from .options import complete
 from .reference import Reference
 from .timm_library import COMMON, each, grid_of, headed, settled, spec
-from .trace import Headed, Trace, channels_first
+from .trace import Trace, channels_first
 
 OF_OTHERS = ("qkv_bias", "drop_path_rate")  # options that V2-CR does not have, or has with another default
 V2_CR = {

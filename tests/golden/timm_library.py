@@ -16,11 +16,12 @@ from swinkit.core.spec import Size, Spec
 from swinkit.core.windows import RollThenPad
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
+from tests.models.small import Headed
 
 from .case import NotCovered
 from .options import complete, numbers, sizes
 from .reference import Reference
-from .trace import Headed, Trace, channels_first
+from .trace import Trace, channels_first
 
 COMMON: dict[str, Any] = {
     "img_size": 224,

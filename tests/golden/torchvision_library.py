@@ -8,10 +8,11 @@ from torch import Tensor
 from swinkit.core.spec import Size, Spec
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
+from tests.models.small import Headed
 
 from .options import complete, numbers, sizes
 from .reference import Reference
-from .trace import Headed, Trace
+from .trace import Trace
 
 IMAGES: dict[str, Any] = {
     "patch_size": None,

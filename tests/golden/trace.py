@@ -7,24 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from swinkit.core.backbone import Swin
-from swinkit.heads.classify import ClassificationHead
 from swinkit.heads.pyramid import Pyramid
-
-
-class Headed(nn.Module):
-    """A backbone and a head, named as in a saved classifier; 0 classes leave the classifier out."""
-
-    def __init__(self, backbone: Swin, num_classes: int, dropout: float = 0.0):
-        super().__init__()
-        self.backbone = backbone
-        self.head = ClassificationHead(backbone.spec.widths[-1], max(num_classes, 1), dropout)
-        if num_classes == 0:
-            self.head.classifier = nn.Identity()
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(B, in_channels, *P) -> (B, K) logits."""
-        return self.head(self.backbone(pixels)[-1])
+from tests.models.small import Headed
 
 
 @dataclass

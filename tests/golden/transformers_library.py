@@ -16,12 +16,13 @@ from swinkit.core.windows import PadThenRoll
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.tasks.simmim.model import SimMIM
+from tests.models.small import Headed
 
 from .case import Case, NotCovered
 from .options import numbers, sizes
 from .reference import Reference
 from .simmim import masked
-from .trace import Headed, Trace, channels_first, tokens, trace
+from .trace import Trace, channels_first, tokens, trace
 
 CONFIG: dict[str, Any] = {
     "image_size": 224,

@@ -5,6 +5,7 @@ from torch import nn
 
 from swinkit.core.backbone import Swin
 from swinkit.core.spec import BORDER_NAMES, MIXING_BORDER_NAMES, Size, Spec
+from swinkit.heads.classify import ClassificationHead
 from swinkit.models.build import build
 from swinkit.models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 
@@ -60,6 +61,21 @@ def stirred(model: nn.Module) -> nn.Module:
             wide = parameter.ndim > 1 and parameter.shape[-1] > 1
             parameter.normal_(around, parameter[0].numel() ** -0.5 if wide else 0.2)
     return model
+
+
+class Headed(nn.Module):
+    """A backbone and a head, named as in a saved classifier; 0 classes leave the classifier out."""
+
+    def __init__(self, backbone: Swin, num_classes: int = 5, dropout: float = 0.0):
+        super().__init__()
+        self.backbone = backbone
+        self.head = ClassificationHead(backbone.spec.widths[-1], max(num_classes, 1), dropout)
+        if num_classes == 0:
+            self.head.classifier = nn.Identity()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Compute logits: (B, in_channels, *P) -> (B, K)."""
+        return self.head(self.backbone(pixels)[-1])
 
 
 def pixels(family: str = "v1", size: Size | None = None, channels: int = 3) -> torch.Tensor:

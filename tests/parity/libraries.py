@@ -6,16 +6,15 @@ from torch import Tensor, nn
 from swinkit.core.spec import Spec
 from swinkit.models.build import build
 
-from ..models.small import stirred
-from ..weights.models import Whole
+from ..models.small import Headed, stirred
 
 CLASSES = 5
 CLOSE = 1e-5  # of the largest value; the same sums in another order differ by less
 
 
-def twin(spec: Spec) -> Whole:
+def twin(spec: Spec) -> Headed:
     """Return our model of the same numbers, with weights of its own."""
-    return stirred(Whole(build(spec), CLASSES)).eval()
+    return stirred(Headed(build(spec), CLASSES)).eval()
 
 
 def loud(model: nn.Module) -> nn.Module:

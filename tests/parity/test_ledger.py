@@ -18,8 +18,7 @@ from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.weights.load import load_weights
-from tests.golden.trace import Headed
-from tests.models.small import stirred
+from tests.models.small import Headed, stirred
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,13 @@ import torch
 
 from swinkit.files.tensors import read_torch
 from swinkit.runs.checkpoints import write
+from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
+
+
+def epochs(run):
+    """Return what the log of a run tells of its epochs."""
+    return [event for event in RunFolder(run).events() if event["event"] == "epoch"]
 
 
 def read_state(run):

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from swinkit import api
 from swinkit.data.corrupt import Bad, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
-from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 
+from ..data.pictures import of_two_greys
 from ..data.privileges import unprivileged
 from .processes import ended, started_together
+from .states import epochs
 
 pytestmark = pytest.mark.processes
 
@@ -31,12 +31,8 @@ BAD = {"train/dark/2.png", "train/light/3.png"}
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Eight pictures to train on, two of them cut short; two to watch."""
-    root = tmp_path_factory.mktemp("pictures") / "data"
-    for split, count in (("train", 4), ("val", 1)):
-        for name, grey in (("dark", 20), ("light", 220)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                Image.new("RGB", (32, 32), (grey + i,) * 3).save(root / split / name / f"{i}.png")
+    root, counts = tmp_path_factory.mktemp("pictures") / "data", {"train": 4, "val": 1}
+    of_two_greys(root, counts=counts, greys={"dark": 20, "light": 220})
     for name in BAD:
         (root / name).write_bytes((root / name).read_bytes()[:60])
     return root
@@ -97,7 +93,7 @@ def test_bad_pictures_are_replaced_by_others_of_their_class_and_listed_once(whol
 
 def counts(run):
     """How many bad pictures each epoch's line of the log tells of."""
-    return [event["bad"] for event in RunFolder(run).events() if event["event"] == "epoch"]
+    return [epoch["bad"] for epoch in epochs(run)]
 
 
 def test_the_log_and_the_table_count_them(whole):

@@ -5,32 +5,19 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from swinkit.core.spec import Spec
 from swinkit.errors import UsageError
-from swinkit.heads.classify import ClassificationHead
 from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.optimiser import Optimiser
 from swinkit.training.muon import MATRICES, MOMENTUM, orthogonal
 from swinkit.training.param_groups import optimiser_of, parameter_groups
+from tests.models.small import Headed
 
 MUON = Optimiser(kind="muon", lr=0.01, weight_decay=0.1)
 SMALL = {"embed_dim": 8, "depths": (1, 1), "num_heads": (2, 2), "window_sizes": ((2, 2),) * 2}
-
-
-class Headed(nn.Module):
-    """A classifier's two parts."""
-
-    def __init__(self, spec: Spec):
-        super().__init__()
-        self.backbone = build(spec)
-        self.head = ClassificationHead(self.backbone.spec.widths[-1], 3)
-
-    def forward(self, x):
-        return self.head(self.backbone(x)[-1])
 
 
 def turned(model):
@@ -54,7 +41,7 @@ def test_a_gradient_of_zero_is_a_step_of_zero():
 
 def test_matrices_move_as_by_torchs_own_muon_and_the_rest_as_by_adamw():
     torch.manual_seed(0)
-    model = Headed(Spec(**SMALL))
+    model = Headed(build(Spec(**SMALL)))
     ours, theirs = model, copy.deepcopy(model)
     step = optimiser_of(ours, MUON)
     names = {id(p): name for name, p in ours.named_parameters()}
@@ -94,25 +81,25 @@ def test_matrices_move_as_by_torchs_own_muon_and_the_rest_as_by_adamw():
     ],
 )
 def test_it_takes_the_matrices_from_features_to_features(spec, names):
-    found = {".".join(name.split(".")[-2:]) for name in turned(Headed(spec))}
+    found = {".".join(name.split(".")[-2:]) for name in turned(Headed(build(spec)))}
     assert found == names
 
 
 def test_a_model_of_timm_gives_as_many_matrices():
     timm = pytest.importorskip("timm.models.swin_transformer")
     theirs = timm.SwinTransformer(
-        img_size=16, patch_size=4, embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_size=2, num_classes=3
+        img_size=16, patch_size=4, embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_size=2, num_classes=5
     )
     sizes = [
         sorted(p.shape for group in parameter_groups(model, MUON) if group[MATRICES] for p in group["params"])
-        for model in (Headed(Spec(**SMALL)), theirs)
+        for model in (Headed(build(Spec(**SMALL))), theirs)
     ]
     assert sizes[0] == sizes[1]
 
 
 def test_what_was_gathered_is_saved_and_goes_on_to_the_bit():
     torch.manual_seed(0)
-    model = Headed(Spec(**SMALL))
+    model = Headed(build(Spec(**SMALL)))
     optimiser = optimiser_of(model, MUON)
     x = torch.randn(2, 3, 16, 16)
 
@@ -132,7 +119,7 @@ def test_what_was_gathered_is_saved_and_goes_on_to_the_bit():
 
 
 def test_a_weight_without_a_gradient_stays():
-    model = Headed(Spec(**SMALL))
+    model = Headed(build(Spec(**SMALL)))
     before = copy.deepcopy(model.state_dict())
     optimiser_of(model, MUON).step()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -11,7 +11,6 @@ from torch import nn
 
 from swinkit.core.spec import Spec
 from swinkit.errors import UsageError
-from swinkit.heads.classify import ClassificationHead
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
 from swinkit.models.catalogue import find
@@ -21,19 +20,11 @@ from swinkit.settings.optimiser import Optimiser, Rule
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.training.parallelize import clip_gradient
 from swinkit.training.param_groups import optimiser_of, parameter_groups
+from tests.models.small import Headed
 
 ONE = {"embed_dim": 8, "depths": (1,), "num_heads": (2,), "window_sizes": ((2, 2),)}
 V1 = Spec(embed_dim=8, depths=(1, 1), num_heads=(2, 2), window_sizes=((2, 2),) * 2, absolute_grid=(4, 4))
 BLOCK = "stages.blocks."
-
-
-class Headed(nn.Module):
-    """A classifier's two parts."""
-
-    def __init__(self, spec: Spec) -> None:
-        super().__init__()
-        self.backbone = build(spec)
-        self.head = ClassificationHead(self.backbone.spec.widths[-1], 3)
 
 
 def undecayed(spec: Spec) -> set[str]:
@@ -126,7 +117,7 @@ def test_openmmlab_decays_biases_and_batch_norms_and_frees_layer_norms_tables_an
 
 
 def test_video_slows_the_backbone_but_its_tables_and_decays_its_norms() -> None:
-    model = Headed(V1)
+    model = Headed(build(V1))
     rate = rates(model, rule="video")
     whole = {name for name, value in rate.items() if value == 1.0}
     tables = {name for name in rate if name.endswith(".table")}
@@ -139,7 +130,7 @@ def test_video_slows_the_backbone_but_its_tables_and_decays_its_norms() -> None:
 
 
 def test_layer_decay_slows_each_block_against_the_next_and_a_merge_as_its_last_block() -> None:
-    rate = rates(Headed(V1), layer_decay=0.5)
+    rate = rates(Headed(build(V1)), layer_decay=0.5)
     assert {name: rate[name] for name in rate if name.endswith("proj.weight")} == {
         "backbone.embed.proj.weight": 0.125,
         "backbone.stages.0.blocks.0.token_mixer.proj.weight": 0.25,
@@ -152,14 +143,14 @@ def test_layer_decay_slows_each_block_against_the_next_and_a_merge_as_its_last_b
 
 def test_absolute_positions_learn_as_the_patches_but_by_microsofts_code_as_the_head() -> None:
     name = "backbone.position.embedding"
-    assert rates(Headed(V1), layer_decay=0.5)[name] == 0.125
-    assert rates(Headed(V1), layer_decay=0.5, rule="microsoft")[name] == 1.0
+    assert rates(Headed(build(V1)), layer_decay=0.5)[name] == 0.125
+    assert rates(Headed(build(V1)), layer_decay=0.5, rule="microsoft")[name] == 1.0
 
 
 @pytest.mark.parametrize("variant", sorted({entry().variant for entry in RECIPES.values()}))
 def test_no_recipes_model_tells_the_papers_rule_from_microsofts(variant: str) -> None:
     with torch.device("meta"):
-        model = Headed(find(variant)[1].spec)
+        model = Headed(build(find(variant)[1].spec))
     names = {parameter: name for name, parameter in model.named_parameters()}
     paper, microsoft = (
         [
@@ -173,7 +164,7 @@ def test_no_recipes_model_tells_the_papers_rule_from_microsofts(variant: str) ->
 
 @pytest.mark.parametrize("rule", get_args(Rule))
 def test_every_trained_parameter_is_in_one_group(rule: Rule) -> None:
-    model = Headed(SpecMoE(**ONE, moe_blocks=((0,),)))
+    model = Headed(build(SpecMoE(**ONE, moe_blocks=((0,),))))
     model.head.classifier.bias.requires_grad_(False)
     groups = parameter_groups(model, Optimiser(weight_decay=0.1, rule=rule, layer_decay=0.9))
     grouped = [id(p) for group in groups for p in group["params"]]
@@ -187,7 +178,7 @@ def test_a_model_without_a_swin_is_grouped_too() -> None:
 
 
 def test_adamw_takes_all_settings_of_the_recipe() -> None:
-    made = optimiser_of(Headed(V1), Optimiser(lr=0.5, betas=(0.8, 0.95), eps=1e-6, layer_decay=0.5))
+    made = optimiser_of(Headed(build(V1)), Optimiser(lr=0.5, betas=(0.8, 0.95), eps=1e-6, layer_decay=0.5))
     assert {(group["betas"], group["eps"]) for group in made.param_groups} == {((0.8, 0.95), 1e-6)}
     assert {group["lr"] for group in made.param_groups} == {0.0625, 0.125, 0.25, 0.5}
     assert all(isinstance(p, torch.Tensor) for group in made.param_groups for p in group["params"])

@@ -15,7 +15,8 @@ from swinkit.weights.dialects.microsoft import MICROSOFT
 from swinkit.weights.infer import infer, table_window
 from swinkit.weights.load import canonical, export_weights
 
-from .models import Whole, classifier, reconstructor
+from ..models.small import Headed
+from .models import classifier, reconstructor
 
 
 def told(spec: Spec) -> Spec:
@@ -135,7 +136,7 @@ def test_shapes_of_no_swin_are_refused(name: str, shape: tuple[int, ...]):
 @pytest.mark.parametrize("dialect", ["transformers", "transformers-legacy", "openmmlab"])
 def test_a_v1_is_told_from_the_tables_of_any_library(dialect: str):
     spec = classifier(depths=(2, 3), window_sizes=((4, 4), (4, 4)), absolute_grid=(8, 8)).backbone.spec
-    theirs = export_weights(Whole(build(spec)), dialect)
+    theirs = export_weights(Headed(build(spec)), dialect)
     reading = detect(theirs).read(theirs)
     assert infer(reading.state, reading.buffers) == spec
 

@@ -12,8 +12,8 @@ from swinkit.models.build import build
 from swinkit.weights.dialect import EMBED
 from swinkit.weights.load import LoadReport, canonical, export_weights, load_weights
 
-from ..models.small import pixels, small, spec
-from .models import Whole, classifier, copy_of, pyramid
+from ..models.small import Headed, pixels, small, spec
+from .models import classifier, copy_of, pyramid
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_new_head_excuses_no_part_of_the_backbone():
 def test_a_model_on_the_meta_device_is_filled():
     source = classifier("v2")
     with torch.device("meta"):
-        target = Whole(build(spec("v2")))
+        target = Headed(build(spec("v2")))
     load_weights(target.eval(), export_weights(source, "torchvision"))
     assert not any(tensor.is_meta for tensor in target.state_dict().values())
     assert all(
@@ -137,7 +137,7 @@ def test_a_model_on_the_meta_device_is_filled():
 
 def test_a_classifier_on_the_meta_device_begins_at_zero_but_cannot_keep_an_initialisation():
     with torch.device("meta"):
-        target = Whole(build(spec()), num_classes=9)
+        target = Headed(build(spec()), num_classes=9)
     with pytest.raises(UsageError, match=r"`head.norm.weight`.*meta device"):
         load_weights(target, canonical(classifier().backbone), head="new")
     assert all(tensor.is_meta for tensor in target.state_dict().values())
@@ -149,7 +149,7 @@ def test_a_classifier_on_the_meta_device_begins_at_zero_but_cannot_keep_an_initi
 @pytest.mark.parametrize(("device", "expected"), [("cpu", torch.float32), ("meta", torch.float16)])
 def test_weights_take_the_models_type_but_those_of_a_model_on_meta_keep_their_own(device, expected):
     with torch.device(device):
-        model = Whole(build(spec()))
+        model = Headed(build(spec()))
     halves = {name: tensor.half() for name, tensor in canonical(classifier()).items()}
     load_weights(model, halves)
     assert {tensor.dtype for tensor in model.state_dict().values()} == {expected}

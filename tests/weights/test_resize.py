@@ -9,7 +9,8 @@ from swinkit.weights.load import export_weights, load_weights
 from swinkit.weights.resize import TABLES, resize_absolute, resize_table
 from swinkit.weights.spline import geometric_places, spline_matrix
 
-from .models import Whole, classifier
+from ..models.small import Headed
+from .models import classifier
 
 WINDOWS = [(7, 12), (12, 7), (6, 7), (7, 6), (3, 24), (24, 3), (16, 24)]
 
@@ -170,7 +171,7 @@ def test_timm_interpolates_linearly_between_the_same_places():
 
 def test_a_v2_changes_its_window_without_resizing():
     source = classifier("v2")
-    target = Whole(
+    target = Headed(
         classifier("v2", window_sizes=((6, 6),) * 2, pretrained_window_sizes=((4, 4),) * 2).backbone
     )
     assert not load_weights(target, export_weights(source, "microsoft")).resized

@@ -3,8 +3,6 @@
 import errno
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, constants
@@ -16,17 +14,10 @@ from swinkit.zoo.hub import Repository, fetch, open_repository
 from swinkit.zoo.hub_configs import Facts
 
 from ..weights.models import classifier
-from .hub_server import connected
 from .hub_state import Hub
 
 NAME = "me/swin"
 TIMM = {"architecture": "swin_tiny_patch4_window7_224", "num_classes": 1000, "pretrained_cfg": {}}
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with connected(monkeypatch, tmp_path / "cache") as hub:
-        yield hub
 
 
 @pytest.fixture

@@ -11,16 +11,13 @@ from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.zoo.hub_data import locate_data
 
 from ..data.pictures import picture, table
-from .hub_server import connected
 
 NAME = "me/pets"
 
 
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
+@pytest.fixture(autouse=True)
+def unpacked(monkeypatch, tmp_path):
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "unpacked"))
-    with connected(monkeypatch, tmp_path / "cache") as hub:
-        yield hub
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def with_dashes(arguments: Sequence[str]) -> list[str]:
 
 
 def is_assignment(word: str) -> bool:
-    """Whether a word is `key=value`, where dots may join several names to a key."""
+    """Return whether a word is `key=value`, where dots may join several names to a key."""
     key, equals, _ = word.partition("=")
     return bool(equals) and all(name.isidentifier() for name in key.split("."))
 
@@ -127,7 +127,7 @@ def suggestion(name: str, known: Sequence[str]) -> str:
 
 
 def explanation(error: ArgumentError, parser: Parser) -> str:
-    """Say in words what is wrong with an option."""
+    """Return in words why an option was refused."""
     if error.argument_name is None:
         return error.message
     name = error.argument_name.rpartition("/")[2].lstrip("-")

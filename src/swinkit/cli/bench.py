@@ -157,7 +157,7 @@ def label(engine: "Engine") -> str:
 
 
 def as_text(facts: dict[str, Any], measured: Sequence["Measurement"]) -> str:
-    """Return a heading, the table, and what the engines noted."""
+    """Return a heading, the table, and the notes of the engines."""
     size = "x".join(map(str, facts["size"]))
     heading = f"{facts['model']}: {size} pixels, batch {facts['batch']}, {facts['precision']}, "
     rows = []

@@ -40,12 +40,12 @@ def block(text: str) -> None:
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Print one line, flushed, with escapes for what could command a terminal."""
+    """Print one line, flushed, with control characters escaped."""
     print(encodable(escaped(text), stream.encoding), file=stream, flush=True)
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """Return text with escapes for what an encoding lacks, such as the bytes of a strange file name."""
+    """Return text with escapes for characters that an encoding lacks, as in strange file names."""
     return text.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
 
 
@@ -77,14 +77,14 @@ def unless_hung_up() -> Iterator[None]:
 
 
 def discard_output(stream: int) -> None:
-    """Lead a standard stream nowhere, so that flushing it on exit cannot fail."""
+    """Redirect a standard stream to the null device, so that flushing it on exit cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream)
     os.close(nowhere)
 
 
 def is_hung_up(stream: int) -> bool:
-    """Whether a standard stream led to a terminal, or to the reader of a pipe, that is gone."""
+    """Return whether a standard stream led to a terminal, or to the reader of a pipe, that is gone."""
     try:
         os.ttyname(stream)
     except OSError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Convert a model, and print what was written and how its answers were compared."""
+    """Convert a model, and print the files written and the comparison of answers."""
     parser = Parser(
         "convert", "Write a model in the layout of another library, and prove that it answers alike."
     )
@@ -66,7 +66,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def output_line(done: "Conversion") -> str:
-    """Return a line about what was written, or would be."""
+    """Return a line about the files that were written, or would be."""
     verb = "wrote" if done.written else "would write"
     size = "x".join(map(str, done.size))
     millions = done.parameters / 1e6

@@ -1,4 +1,4 @@
-"""`swinkit data check PATH`: what is in a data set, and what is wrong with it, before anything is trained."""
+"""`swinkit data check PATH`: statistics and problems of a data set, before anything is trained."""
 
 import json
 import os

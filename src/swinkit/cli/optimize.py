@@ -1,4 +1,4 @@
-"""`swinkit optimize [MODEL]`: build the engine for this machine, and show what it does to a model."""
+"""`swinkit optimize [MODEL]`: build the engine for this machine, and compare a model with and without it."""
 
 import time
 from collections.abc import Callable, Sequence

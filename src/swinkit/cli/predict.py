@@ -1,4 +1,4 @@
-"""`swinkit predict PATHS...`: what a model answers about pictures."""
+"""`swinkit predict PATHS...`: the answers of a model about pictures."""
 
 import json
 from argparse import Namespace
@@ -92,7 +92,7 @@ def find_pictures(names: Sequence[str], save: Path | None) -> tuple[list[Path], 
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether `path` is `folder` or lies in it."""
+    """Return whether `path` is `folder` or lies in it."""
     return path.resolve().is_relative_to(folder.resolve())
 
 

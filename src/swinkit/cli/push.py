@@ -72,7 +72,7 @@ def card_of(source: str) -> str | None:
 
 
 def as_json(planned: "Publication", options: Namespace, address: str | None) -> dict[str, Any]:
-    """Return what was written, or would be; `address` is that of the commit, null in a dry run."""
+    """Return the files pushed, or to be pushed; `address` is that of the commit, null in a dry run."""
     from ..files.folder import FILES
 
     return {

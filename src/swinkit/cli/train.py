@@ -30,7 +30,7 @@ ALL = "--help-all"
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be trained, and how."""
+    """A training as the command line describes it: recipe, data and run folder."""
 
     recipe: Recipe
     data: Path

@@ -94,7 +94,7 @@ def members(kind: Any) -> list[Any]:
 
 
 def placeholder(kind: Any) -> str:
-    """Return what stands for a value of `kind` in a help page, such as `N` for an int."""
+    """Return the placeholder of a value of `kind` in a help page, such as `N` for an int."""
     inner: list[Any] = list(get_args(kind))
     if get_origin(kind) is Literal:
         return f"{{{','.join(inner)}}}" if len(inner) > 1 else inner[0]

@@ -123,7 +123,7 @@ def find_splits(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
 def make_report(
     path: Path, splits: Sequence[ImageDataset], found: Iterable[Reading], problems: Sequence[Problem] = ()
 ) -> Report:
-    """Summarise the readings of all splits."""
+    """Return the report on the readings of all splits."""
     found = list(found)
     counts = {s.split: dict(zip(s.classes, s.counts().tolist(), strict=True)) for s in splits}
     whole = {split: [r for r in found if r.split == split and r.error is None] for split in counts}

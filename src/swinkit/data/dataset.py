@@ -95,7 +95,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def annotation(self, index: int) -> object:
-        """Return what the target of one sample follows from; its `repr` differs where the target does."""
+        """Return the source of the target of one sample; its `repr` differs where the target does."""
 
     def replacements(self, index: int) -> Sequence[int]:  # noqa: ARG002
         """Return the samples that may replace this one in training if it cannot be read."""

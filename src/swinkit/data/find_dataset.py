@@ -60,7 +60,7 @@ def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None)
 
 @contextmanager
 def reachable(path: Path) -> Iterator[None]:
-    """Folders and files that are closed to us, in one line.
+    """Check that no folder or file is closed to this user; name all that are in one error.
 
     Raises:
         DataError: one is.

@@ -1,4 +1,4 @@
-"""From samples to batches: which, in what order, on which process; the same for any number of workers.
+"""Batches from samples, in an order that does not depend on the number of workers.
 
 Shapes: N samples, M micro-batches of an epoch.
 """
@@ -26,7 +26,7 @@ BatchOut = TypeVar("BatchOut", covariant=True)
 
 
 class Prepare(Protocol[BatchOut]):
-    """How a task makes a batch of samples.
+    """Function of a task that makes a batch of samples.
 
     Whatever is random in it follows from a seed of its own, the epoch and the samples' ids.
     """
@@ -148,9 +148,10 @@ class InOrder(Generic[Batch]):
 
 
 class ImageCache:
-    """Decoded samples in memory: each is stored if all would fit were they as large as it.
+    """Cache of decoded samples in memory, up to a budget in bytes.
 
-    All have room for `most` bytes, of which each of `readers` processes gets an equal part.
+    A sample is stored if all samples would fit were they as large as it. The budget is `most` bytes, of which
+    each of `readers` processes gets an equal part.
     """
 
     def __init__(self, samples: Samples, most: int, readers: int = 1):

@@ -15,7 +15,7 @@ from ..settings.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class Mix:
-    """How one batch is mixed: each image keeps a `share`, and gets the rest from its partner.
+    """Parameters by which one batch is mixed: each image keeps a `share`, and gets the rest from its partner.
 
     With `box`, top, bottom, left, right, the rest is that rectangle; else it is spread over the picture. The
     partner of the first picture is the last one, and so on.

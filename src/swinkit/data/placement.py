@@ -1,4 +1,4 @@
-"""Where a fitted image lies in the original, so that answers are in pixels of the original.
+"""Position of a fitted image in its original, so that answers come in pixels of the original.
 
 Shapes: H, W pixels of the fitted image, h, w of the original.
 """

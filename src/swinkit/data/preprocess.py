@@ -1,4 +1,4 @@
-"""From a decoded image or clip to the pixels a model takes: resize, crop, normalise.
+"""Preprocessing: resize, crop and normalise a decoded image or clip for a model.
 
 A fact of the weights, saved with them as `preprocess.json`.
 
@@ -89,7 +89,7 @@ class Normalisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocess(Normalisation):
-    """How a model that answers once for a whole image or clip wants its inputs.
+    """Preprocessing of a model that answers once for a whole image or clip.
 
     The shorter side is resized to `resize` pixels, then the middle `crop` (h, w) is cut out; with `resize`
     None the whole image is resized to `crop`, whatever its shape. For a clip `crop` is (t, h, w), and t
@@ -107,7 +107,7 @@ class Preprocess(Normalisation):
     version: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what could not have been meant."""
+        """Check types and values of the fields."""
         crop, least = self.crop, "numbers above 0, (height, width) or (frames, height, width)"
         require(any(is_numbers(crop, int, n) for n in (2, 3)) and min(crop) > 0, "crop", crop, least)
         if self.resize is not None:
@@ -164,7 +164,7 @@ class Preprocess(Normalisation):
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline(Normalisation):
-    """How a model for dense tasks wants its inputs: any parts, in order, then normalised.
+    """Preprocessing of a model for dense tasks: any parts, in order, then normalisation.
 
     Raises:
         UsageError: a field has a wrong type or value.
@@ -175,7 +175,7 @@ class Pipeline(Normalisation):
     std: tuple[float, ...] = STD
 
     def __post_init__(self) -> None:
-        """Refuse what could not have been meant."""
+        """Check types and values of the fields."""
         known = isinstance(self.parts, tuple) and all(type(part) in PARTS.values() for part in self.parts)
         require(
             known, "parts", self.parts, f"a tuple of {', '.join(each.__name__ for each in PARTS.values())}"

@@ -57,7 +57,7 @@ OPERATIONS = (
 
 @dataclass(frozen=True)
 class Style:
-    """How an image is drawn after it moved: interpolation between pixels, and the colour of new ones."""
+    """Drawing of a moved image: interpolation between pixels, and the colour of new ones."""
 
     interpolation: Interpolation
     fill: tuple[int, int, int]

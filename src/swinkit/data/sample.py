@@ -1,4 +1,4 @@
-"""One item of a data set, and what a loader needs to know of all of them."""
+"""Item of a data set, and the interface of a data set to loaders."""
 
 import random
 from collections.abc import Mapping, Sequence

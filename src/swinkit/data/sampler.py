@@ -16,7 +16,7 @@ class Sampler(Protocol):
     """Order of the samples of each epoch; the same in every process."""
 
     def length(self, micro_batch: int) -> int:
-        """Return L, which is the same for every epoch."""
+        """Return the number of samples, N."""
         ...
 
     def order(self, seed: int, epoch: int, micro_batch: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The seam of all engines: a `forward` set on a module, which computes faster what its class computes.
+"""Seam of all engines: a faster `forward` set on a module in place of its class's.
 
 A module stays what it is, with its weights, its names and its class; only its attribute `forward` is set. The
 class's own forward answers whenever a call needs what the engine does not have.
@@ -18,7 +18,7 @@ class EngineForward(ABC):
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
-        """Compute what the module's class computes."""
+        """Compute the same as the module's class."""
 
     @property
     def __code__(self) -> CodeType:

@@ -1,4 +1,4 @@
-"""Peak memory of a piece of work: the most that the process held, above what it held before. Bytes.
+"""Peak memory of a piece of work, in bytes above the memory that the process held before.
 
 On a CPU the resident size counts, on a GPU what torch has allocated. While it is measured, the C library
 returns large blocks to the system at once. Otherwise it keeps them as holes that the next ones may not fit:
@@ -41,7 +41,7 @@ class PeakMemory:
         self.before = resident("VmRSS")
 
     def stop(self) -> int:
-        """Return the bytes above what the process held at first."""
+        """Return the peak in bytes above the memory held at the start."""
         if self.device != "cpu":
             torch.cuda.synchronize()
             return torch.cuda.max_memory_allocated() - self.before

@@ -31,7 +31,7 @@ ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """Description of what was written and how it was verified.
+    """Files of a conversion, and how they were verified.
 
     `proof` is a text where nothing could be, or should be, compared. `warnings` are lines about where answers
     will differ. `written` is False after a dry run.

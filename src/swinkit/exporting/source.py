@@ -58,7 +58,7 @@ class Source:
 
     @property
     def masks(self) -> bool:
-        """Whether the model takes a mask of patches as a second input."""
+        """True if the model takes a mask of patches as a second input."""
         return self.kind == RECONSTRUCTION
 
     def answers(self, model: nn.Module, pixels: Tensor) -> list[Tensor]:

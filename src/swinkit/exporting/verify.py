@@ -47,7 +47,7 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the answers agree; they do not if either is not finite."""
+        """True if the answers agree and are finite."""
         allowed = 0.0 if self.exact else TOLERANCE
         return self.difference <= allowed * self.largest < float("inf")
 

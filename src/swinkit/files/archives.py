@@ -45,7 +45,7 @@ def read_pickle(file: BinaryIO, size: int) -> bytes:
 
 
 def require_plain_end(file: BinaryIO, size: int) -> None:
-    """Check that the list of contents stands last, and is the only one that any reader can find.
+    """Check that the central directory is the last part, and the only one that any reader can find.
 
     Raises:
         ValueError: it does not.

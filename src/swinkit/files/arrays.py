@@ -46,7 +46,7 @@ class Array(Made):
 
 
 class ArrayMaker(Maker):
-    """Rules that allow the objects of which arrays are made, and no others."""
+    """Rules that allow the objects that make up arrays, and no others."""
 
     def __init__(self, size: int):
         self.allowance = Allowance(size)

@@ -1,4 +1,4 @@
-"""Write a file or folder so that its name stands for the old content or for the new one, never for a part.
+"""Atomic writer of files and folders: a name holds the old content or the new one, never a part.
 
 Every file that the package writes for good goes through `atomic_write`, or through `replace_file` where a
 partial file must outlive a failure. Torch-free.

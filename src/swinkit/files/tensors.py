@@ -111,7 +111,7 @@ def change_marker(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def likely_content(begin: bytes) -> str:
-    """Return what a file that holds no weights might be, for a message."""
+    """Return the likely kind of a file without weights, for a message."""
     if begin.startswith(b"version https://git-lfs"):
         return ", but a pointer of Git LFS to it (`git lfs pull` fetches the file)"
     if begin.lstrip().startswith(b"<"):

@@ -37,7 +37,7 @@ class Settings:
         return tuple(self.whole(key, value, 1, LARGEST_NUMBER) for value in values)
 
     def size(self, key: str, default: Size) -> Size:
-        """Return (h, w) in pixels or tokens; one number stands for both."""
+        """Return (h, w) in pixels or tokens; one number means a square."""
         value = self.get(key, list(default))
         return self.pair(key, value)
 

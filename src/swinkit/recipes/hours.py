@@ -1,4 +1,4 @@
-"""How long a published training takes: an estimate from counted operations, not a measurement. Torch-free.
+"""Estimated hours of published trainings, from counted operations. Torch-free.
 
 Nobody published the hours. What is published is how many pictures a second an NVIDIA V100 takes through the
 forward pass, in fp32: by our counts of operations these are 37 to 62 % of its peak, Swin-T, -S and -B 43, 49
@@ -25,7 +25,7 @@ IMAGENET_1K, IMAGENET_22K, IMAGENET_22K_EXT = 1_281_167, 14_197_122, 70_000_000 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a published training ran on: training pictures, and GPUs where it is told how many."""
+    """Size of a published training: training pictures, and GPUs where the publication states them."""
 
     pictures: int
     gpus: int | None = None
@@ -47,7 +47,7 @@ SCALES: dict[Callable[..., Recipe], Scale] = {
 
 
 def hours_of(maker: Callable[..., Recipe], recipe: Recipe) -> float | None:
-    """Hours that one V100 would take for what a published function made, changed or not; None for our own.
+    """Return the estimated hours of one V100 for a published recipe, changed or not; None for our own.
 
     Raises:
         UsageError: the recipe's variant is unknown.

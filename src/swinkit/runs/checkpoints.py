@@ -31,7 +31,7 @@ class Checkpoints:
         self.folder = folder
 
     def __iter__(self) -> Iterator[Path]:
-        """From the newest to the oldest, whole or not."""
+        """Iterate from the newest to the oldest, whole or not."""
         return iter(sorted(self.folder.glob("epoch-*"), reverse=True))
 
     def save(self, state: dict[str, Any], progress: Progress) -> None:
@@ -121,7 +121,7 @@ def verify(folder: Path) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a checkpoint is there as it was written."""
+    """Return whether a checkpoint is there as it was written."""
     try:
         verify(folder)
     except DataError:
@@ -130,6 +130,6 @@ def is_whole(folder: Path) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What differs between two configurations of a run, in the words of those who give them."""
+"""Differences between two configurations of a run, named as on the command line."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ OF_MODEL = ("task", "variant")  # fields by which the weights of a checkpoint no
 
 @dataclass(frozen=True)
 class Change:
-    """What differs, in words, and what follows."""
+    """One difference, in words, with its consequences."""
 
     text: str
     fatal: bool = False  # the weights of a checkpoint do not fit
@@ -31,7 +31,7 @@ class Change:
 
 
 def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
-    """All but those of `FREE` fields; fields of the recipe are named as on the command line."""
+    """Return all differences but those of `FREE` fields; fields are named as on the command line."""
     then, found = before.get(PICTURES, {}), other_classes(before.get(CLASSES), now.get(CLASSES))
     moved = before.get(PLACE) != now.get(PLACE)  # and copies may be younger
     for kind, facts in now.get(PICTURES, {}).items():
@@ -47,7 +47,7 @@ def fields_of(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def other_pictures(then: dict[str, Any], now: dict[str, Any], *, moved: bool) -> str:
-    """How pictures differ, in a text or none; where they lie as before, none may have been written since."""
+    """Return in words how pictures differ, or ""; unmoved files count as changed if written since."""
     before, after = then.get(WRITTEN), now.get(WRITTEN)
     if then | {WRITTEN: None} != now | {WRITTEN: None}:
         old, new = then.get(COUNT), now.get(COUNT)
@@ -58,12 +58,12 @@ def other_pictures(then: dict[str, Any], now: dict[str, Any], *, moved: bool) ->
 
 
 def moment(nanoseconds: int) -> str:
-    """Date and time, as this machine's clock has it."""
+    """Return date and time in the zone of this machine's clock."""
     return datetime.fromtimestamp(nanoseconds / 1e9).isoformat(" ", "seconds")  # noqa: DTZ006
 
 
 def other_classes(before: list[str] | None, now: list[str] | None) -> list[Change]:
-    """How the classes differ, if they do; of earlier versions' runs they are not known."""
+    """Return how the classes differ; nothing for runs of earlier versions, which did not record them."""
     if before is None or now is None or before == now:
         return []
     gone, new = ([name for name in a if name not in b] for a, b in ((before, now), (now, before)))

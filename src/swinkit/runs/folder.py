@@ -1,4 +1,4 @@
-"""The folder of one training: what it is, on which machine, what happened, and what came of it.
+"""Folder of one training: configuration, machine, log, checkpoints and models.
 
 * `config.json`: the resolved recipe, the fingerprints of the data, and what was found when the run began
 * `env.json`: the machine and the versions, of the latest start
@@ -41,7 +41,7 @@ LISTED = 6  # differences in one message
 
 
 class RunFolder:
-    """Each file is at any moment either the old or the new one. Of several processes, one writes."""
+    """Folder of a run, whose files are replaced atomically. Of several processes, one writes."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -49,7 +49,7 @@ class RunFolder:
         self.lock: Lock | None = None
 
     def begin(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[Change]:
-        """Keep others out until `end`, and record what this run is, if it is new.
+        """Lock the folder until `end`, and record the configuration if the run is new.
 
         If it is recorded already, it must be the same, but for where the data lie and for fields by which no
         result can differ. What else has changed, where that is allowed, is returned; `accept` records it.
@@ -83,7 +83,7 @@ class RunFolder:
         return changes
 
     def refuse_loss(self) -> None:
-        """Do not begin anew, over what was learned already.
+        """Refuse to begin anew over a training whose checkpoints are gone.
 
         Raises:
             DataError: epochs are logged, but no checkpoint is there.
@@ -96,7 +96,7 @@ class RunFolder:
             )
 
     def accept(self, config: dict[str, Any]) -> None:
-        """Record what this run is from here on, and the machine, now that its checkpoint has been resumed.
+        """Record the configuration and the machine from here on, once the checkpoint has been resumed.
 
         Raises:
             EnvironmentProblem: the folder cannot be written.
@@ -107,7 +107,7 @@ class RunFolder:
         self.replace(ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     def end(self) -> None:
-        """Let others train here."""
+        """Release the lock."""
         if self.lock is not None:
             self.lock.release()
 
@@ -116,7 +116,7 @@ class RunFolder:
         return recorded_config(self.path).get(FOUND, {}).get(name)
 
     def note(self, name: str, value: Any) -> None:
-        """Record what was found out about the machine, so that the run goes on with the same."""
+        """Record a finding about the machine, so that the run goes on with the same value."""
         config = recorded_config(self.path)
         found = {FOUND: config.get(FOUND, {}) | {name: value}}
         self.replace(CONFIG, json.dumps(config | found, indent=1) + "\n")
@@ -137,7 +137,7 @@ class RunFolder:
             partial.write_text(text, encoding="utf-8")
 
     def log(self, event: str, updates: int, **facts: Any) -> None:
-        """Add a line to the log: what happened after so many optimiser steps."""
+        """Append an event after `updates` optimiser steps to the log."""
         with self.writing(), (self.path / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": event, "updates": updates, **facts}) + "\n")
 
@@ -153,7 +153,7 @@ class RunFolder:
         return found
 
     def bad_file(self, rank: int) -> Path:
-        """Where a process lists the training pictures that it could not read."""
+        """Return the path where a process lists the training pictures that it could not read."""
         return self.path / (f"bad_files-{rank}.csv" if rank else "bad_files.csv")
 
     def bad_files(self) -> list[Path]:
@@ -161,14 +161,14 @@ class RunFolder:
         return sorted(self.path.glob("bad_files*.csv"))
 
     def forget_bad_files(self, changes: Sequence[Change]) -> None:
-        """If the training pictures are among the changes, what could not be read of them is so no more."""
+        """Delete the lists of bad pictures if the training pictures have changed."""
         if any(change.of_training for change in changes):
             with self.writing():
                 for path in self.bad_files():
                     path.unlink()
 
     def rewind(self, progress: Progress) -> None:
-        """Forget what was logged after the checkpoint of `progress`: it is about to happen again."""
+        """Drop the log's events after the checkpoint of `progress`, because they will happen again."""
 
         def is_past(event: dict[str, Any]) -> bool:
             to_come = is_evaluation(event) and not progress.is_evaluated

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: to the log of its folder, to trackers, and to whoever watches."""
+"""Logger of a training: to the log of its folder, to trackers, and to a progress display."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ TRACKED = {"loss": "loss", "rate": "lr", "images_per_second": "images_per_second
 
 
 class RunLogger:
-    """Of several processes, one `writes`, and the others are silent."""
+    """Logger of a run; of several processes only the one with `writes` logs."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class RunLogger:
         self.trackers.open(progress)
 
     def log_step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
-        """One step is done."""
+        """Report one optimiser step; log and track every `LOGGED_EVERY`-th."""
         if not self.writes:
             return
         self.stepped = time.perf_counter()
@@ -113,7 +113,7 @@ class RunLogger:
     def log_evaluation(
         self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
     ) -> None:
-        """Tell the scores of an evaluation, and how many pictures were `bad` so far."""
+        """Log the scores of an evaluation, and the number of `bad` pictures so far."""
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
@@ -134,13 +134,13 @@ class RunLogger:
             self.reporting(progress.ended)
 
     def log_stop(self, progress: Progress, signal: int) -> None:
-        """Log that it was asked to stop, and has saved."""
+        """Log that the training stopped at a signal, after it saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)
 
 
 def resuming(progress: Progress, length: Length, changes: Sequence[Change]) -> str:
-    """Where a training goes on, and whether it is the one that was stopped."""
+    """Return a line about the place where a training resumes, and what changed since it stopped."""
     seen, every = (count * length.batch_size for count in (progress.step, length.steps))
     state = (
         f"changed: {listed([change.text for change in changes])}"

@@ -1,4 +1,4 @@
-"""How long a training is to be, and how far it has come."""
+"""Planned length of a training, and its progress."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..settings.schedule import Schedule
 
 @dataclass(frozen=True)
 class Length:
-    """How long a training is to be, where nothing ends it sooner, and when it is evaluated."""
+    """Planned length of a training, unless something ends it sooner, and its evaluations."""
 
     schedule: Schedule
     steps: int  # of the optimiser, in an epoch
@@ -95,7 +95,7 @@ class Length:
 
 @dataclass
 class Progress:
-    """How far a training has come: all that is resumed beside tensors."""
+    """Progress of a training: everything that is resumed beside tensors."""
 
     epoch: int = 0  # the one in progress, from 0
     step: int = 0  # optimiser steps done in it
@@ -126,7 +126,7 @@ class Progress:
 
     @property
     def is_evaluated(self) -> bool:
-        """Whether no step was done since the latest evaluation."""
+        """True if no step was done since the latest evaluation."""
         return self.evaluated == self.updates
 
     def name(self) -> str:

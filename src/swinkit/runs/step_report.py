@@ -1,4 +1,4 @@
-"""What a training says while it runs, in numbers; showing them is for others (`cli/progress_bar.py`)."""
+"""Numbers that a training reports at each step; `cli/progress_bar.py` shows them."""
 
 import logging
 import math
@@ -17,7 +17,7 @@ SMOOTHING = 0.9  # of what is told: so much of the last value remains
 
 @dataclass(frozen=True)
 class Report:
-    """One optimiser step."""
+    """Report on one optimiser step."""
 
     epoch: int  # from 1
     epochs: int
@@ -31,7 +31,7 @@ class Report:
     seconds_left: float
 
     def __str__(self) -> str:
-        """One line."""
+        """Return the report as one line."""
         return (
             f"epoch {self.epoch}/{self.epochs}  step {self.step}/{self.steps}  loss {self.loss:.4f}  "
             f"lr {self.rate:.2e}  {self.images_per_second:.0f} images/s  data wait {self.waiting:.0%}  "
@@ -43,13 +43,13 @@ Reporting = Callable[[Report | str], None]  # every step, and what else is to be
 
 
 def logged(said: Report | str) -> None:
-    """Send lines of text to the log, and steps nowhere."""
+    """Log lines of text; ignore steps."""
     if isinstance(said, str):
         logger.info(said)
 
 
 def clock(seconds: float) -> str:
-    """3725 -> 1:02:05."""
+    """Return seconds as hours, minutes and seconds: 3725 -> 1:02:05."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"
@@ -57,7 +57,7 @@ def clock(seconds: float) -> str:
 
 @dataclass
 class Stopwatch:
-    """How long steps take, and how much of it the data."""
+    """Smoothed time of steps, and of waiting for data in them."""
 
     began: float = field(default_factory=time.perf_counter)
     step: float = 0.0  # seconds, smoothed
@@ -67,7 +67,7 @@ class Stopwatch:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Inside, data are waited for."""
+        """Count the time inside the context as waiting for data."""
         since = time.perf_counter()
         yield
         self.waited += time.perf_counter() - since
@@ -84,7 +84,7 @@ class Stopwatch:
 
 
 def memory_used(device: torch.device) -> float:
-    """Bytes at most, of an NVIDIA device or else of this process."""
+    """Return the peak memory in bytes of an NVIDIA device, else of this process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     import resource  # which Windows lacks, where nothing trains
@@ -94,5 +94,5 @@ def memory_used(device: torch.device) -> float:
 
 
 def spelled(numbers: Mapping[str, float]) -> dict[str, float | str]:
-    """Numbers as JSON can hold them: those that are not finite as words."""
+    """Return numbers as JSON can hold them: those that are not finite as words."""
     return {name: value if math.isfinite(value) else str(value) for name, value in numbers.items()}

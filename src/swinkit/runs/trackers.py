@@ -1,4 +1,4 @@
-"""Where else a training can be followed: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
+"""Trackers that follow a training: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
 
 None is on by itself. Each keeps what it is told where its own settings say, and those that write files for a
 run into its folder. The run's log is complete without them: one that fails is left out from then on.
@@ -38,7 +38,7 @@ QUIET = {  # they would tell their makers how they are used
 
 
 class Host(Protocol):
-    """What is used of an `Accelerator`."""
+    """The part of an `Accelerator` that is used here."""
 
     trackers: list[Any]
 
@@ -53,9 +53,9 @@ class Host(Protocol):
 
 
 class Trackers:
-    """Those of these `names`; what they `log` stands over the optimiser steps done until then.
+    """Trackers of these `names`; numbers are logged over the optimiser steps done until then.
 
-    Each is told the `settings` of the training once.
+    Each records the `settings` of the training once.
     """
 
     def __init__(self, host: Host, names: Sequence[str], settings: Mapping[str, Any], folder: RunFolder):
@@ -99,7 +99,7 @@ class Trackers:
                 self.host.trackers.remove(tracker)
 
     def close(self) -> None:
-        """Let each write what it holds."""
+        """Let each tracker write its last numbers."""
         while self.host.trackers:
             tracker = self.host.trackers.pop()
             try:
@@ -122,7 +122,7 @@ def require_trackers(names: Sequence[str]) -> None:
 
 
 def beginning(name: str, run: Path, series: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
-    """Return the options that a tracker begins with: how to go on with `series`, or what to begin one as."""
+    """Return the options that a tracker begins with, new or to continue `series`."""
     title = run.absolute().name
     unique = f"{title}-{secrets.token_hex(4)}"
     match name:
@@ -145,12 +145,12 @@ def identity(tracker: Any, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Plain]:
-    """Nested settings by their dotted names, in the plain types that all trackers take."""
+    """Return nested settings by their dotted names, in the plain types that all trackers take."""
     return dict(flattened(settings))
 
 
 def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Plain]]:
-    """As `flat`, one at a time."""
+    """Yield the settings of `flat` one at a time."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""How training pictures are changed: the settings of `data.augment` and `data.mixup`. Torch-free."""
+"""Settings of augmentation: `data.augment` and `data.mixup`. Torch-free."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How a recipe reads pictures. Torch-free."""
+"""A recipe's settings for reading pictures. Torch-free."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

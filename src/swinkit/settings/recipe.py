@@ -25,7 +25,7 @@ FORMER = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What to train and how: the fields that all tasks share.
+    """Complete description of a training: the fields that all tasks share.
 
     Raises:
         UsageError: together, the fields describe no training.

@@ -1,4 +1,4 @@
-"""How a recipe is executed. Torch-free."""
+"""A recipe's settings for execution: batches, precision, processes. Torch-free."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -68,7 +68,7 @@ class Schedule:
 
     @property
     def unit(self) -> str:
-        """The word for what is counted: epoch or iteration."""
+        """Name of the unit that is counted: epoch or iteration."""
         return "iteration" if self.epochs is None else "epoch"
 
     @property
@@ -203,7 +203,7 @@ def poly(steps: Steps, peak: float, schedule: Schedule) -> float:
 
 
 def constant(_steps: Steps, peak: float, _schedule: Schedule) -> float:
-    """Stay at the peak."""
+    """Return the peak rate."""
     return peak
 
 

@@ -1,4 +1,4 @@
-"""The evaluations of all tasks: how models observe a data set, what is stated of it, the files written."""
+"""Evaluations of all tasks: observation of a data set, protocol, and files."""
 
 import csv
 import io
@@ -72,7 +72,7 @@ class Evaluation(ABC):
         """Return the content of `metrics.json`: scores, and how they were measured."""
 
     def details(self) -> tuple[dict[str, Any], str]:
-        """Return what `--json` prints beside `to_json`, and a note about what is left out, or ""."""
+        """Return further content for `--json`, and a note about the omitted part, or ""."""
         return {}, ""
 
     def table(self) -> Table | None:
@@ -109,7 +109,7 @@ class Evaluation(ABC):
 
 
 def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:
-    """Return what `model`, on the device where it is, observes of every batch.
+    """Return the observation by `model`, on its device, of all batches.
 
     Raises:
         DataError: a sample cannot be read; none is left out.
@@ -127,7 +127,7 @@ def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observe
 
 
 def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:
-    """Return what was measured, and how, as `metrics.json` states it."""
+    """Return the protocol of an evaluation, as written in `metrics.json`."""
     return {
         "swinkit": __version__,
         "task": task,
@@ -142,7 +142,7 @@ def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, A
 
 
 def summary(samples: Dataset, preprocess: Preprocess) -> str:
-    """Return the protocol in one line for people."""
+    """Protocol of the measurement, in one line."""
     squeezed, crop = preprocess.resize is None, preprocess.crop
     how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
     return (

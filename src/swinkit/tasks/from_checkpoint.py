@@ -1,4 +1,4 @@
-"""A file of another library's weights -> the model in it, told from what is known of it and its tensors."""
+"""Model from a file of another library's weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +67,7 @@ def load_file(
 
 
 def take_precision(model: Model, state: State, precision: str) -> list[str]:
-    """Put `model` into fp32, or the one precision of its file; for the report, what the file has but fp32."""
+    """Put `model` into fp32, or the one precision of its file; return notes on other precisions."""
     found = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
     if found <= {torch.float32}:
         return []
@@ -83,7 +83,7 @@ def take_precision(model: Model, state: State, precision: str) -> list[str]:
 def model_of(
     contents: Contents, path: Path, facts: Facts, head: str, tables: str | None
 ) -> tuple[Model, str]:
-    """As `load_file`, from what the file held."""
+    """Return the model and the report of `load_file` from the content of a file."""
     dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
     translation = dialect.read(contents.state)
     spec, size, told_by = architecture(translation, path, facts)
@@ -101,7 +101,7 @@ def model_of(
 
 
 def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
-    """Spec, usual size in pixels, and who told: the facts, else the tensors, else the file's name."""
+    """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file's name."""
     if facts.variant is not None:
         name, chosen = find(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
@@ -121,7 +121,7 @@ def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Sp
 
 
 def usual_size(spec: Spec, stem: str | None) -> Size:
-    """Pixels per axis of the variant with these windows, else of the one that the file is named for."""
+    """Return the pixels per axis of the variant with these windows, else of the one in the file's name."""
     known = alike(spec)
     if known is not None:
         return known.size
@@ -129,7 +129,7 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
 
 
 def other_windows(translation: Translation, spec: Spec) -> list[str]:
-    """For the report: that the coordinates which the file kept tell other windows than the model was told.
+    """Return a note if coordinates in the file disagree with the model's windows.
 
     No parameter depends on these, so nothing else would show it.
     """
@@ -148,7 +148,7 @@ def other_windows(translation: Translation, spec: Spec) -> list[str]:
 
 
 def routed(spec: Spec, told_by: str) -> list[str]:
-    """For the report: how experts are chosen, which no tensor tells, where nothing else told it either."""
+    """Return a note on the choice of experts, if neither tensors nor another source define it."""
     if told_by != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
         return []
     fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
@@ -159,13 +159,13 @@ def routed(spec: Spec, told_by: str) -> list[str]:
 
 
 def opened(contents: Contents) -> list[str]:
-    """For the report: the dictionaries around the tensors, and what else lay in them."""
+    """Return a note on the dictionaries around the tensors, and their other content."""
     beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
     return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
 
 
 def trained_under(dialect: Dialect) -> str:
-    """For the report: which published borders were switched in."""
+    """Return a note on the published border policy that was chosen."""
     index = ", clipped bias of the published slice" if dialect.clipped_bias == "leading" else ""
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
 
@@ -187,6 +187,6 @@ def shell(
 
 
 def published_preprocess(size: Size) -> Preprocess:
-    """As Microsoft evaluates: shorter side to 256/224 of the size, middle crop; from 384 pixels squeezed."""
+    """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
     crop = size[-2:]
     return Preprocess(crop=crop, resize=resized(min(crop)))

@@ -1,4 +1,4 @@
-"""What a recipe says of the model to be trained, in the terms of the model: for the builders of all tasks."""
+"""Specs and notes from a recipe, for the builders of all tasks."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a task observed of held-out data, to be scored: the same for any number of processes.
+"""Observations of held-out data, to be scored: the same for any number of processes.
 
 Shapes: N bytes.
 """
@@ -67,6 +67,6 @@ class Observed:
 
     @staticmethod
     def decode(content: Tensor) -> "Observed":
-        """Return what `encode` wrote as (N,) bytes, on the CPU; only tensors and plain values are read."""
+        """Decode an observation from (N,) bytes, on the CPU; only tensors and plain values are read."""
         file = io.BytesIO(content.numpy().tobytes())
         return Observed(*torch.load(file, map_location="cpu", weights_only=True))

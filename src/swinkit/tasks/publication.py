@@ -1,4 +1,4 @@
-"""A model as a repository of the Hugging Face hub: what is claimed of it, and the files that say so."""
+"""Publication of a model on the Hugging Face hub: claims about it, and the files of the repository."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from ..files.folder import SavedModel, write_folder
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a person claims about a model to be published, none of which can be read from the weights.
+    """A publisher's claims about a model, which cannot be read from its weights.
 
     Raises:
         UsageError: a result without its data set, or the reverse, or one that is no fraction.

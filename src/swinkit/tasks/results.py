@@ -21,7 +21,7 @@ from ..viz.reconstructions import reconstruction_card
 
 @dataclass(frozen=True, kw_only=True)
 class Result(ABC):
-    """What a task answers about one picture."""
+    """Answer of a task about one picture."""
 
     name: str  # the file's path as it was given, else "image"
     size: tuple[int, int]  # (height, width) of the original, upright, in pixels
@@ -85,7 +85,7 @@ class Classification(Result):
         return card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `swinkit predict --json` prints; the keys will stay.
+        """Return the JSON of `swinkit predict --json`, whose keys are stable.
 
         `name`; `image` with `width` and `height` in pixels; `predictions`, best first, each with `label`
         and `score` in [0, 1].
@@ -97,7 +97,7 @@ class Classification(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction(Result):
-    """A picture of which a part was hidden, and the reconstruction of that part by a model.
+    """A picture that was partly hidden, and the reconstruction of the hidden part by a model.
 
     Pictures are RGB at the model's size. `str` gives one line: `cat.jpg 451x300  61% hidden, off by 0.08`
     (width x height).

@@ -1,4 +1,4 @@
-"""A task: what a training loop and a user need from a model, and how it answers about pictures.
+"""Task: the interface of a model to a training loop and to users, and its answers about pictures.
 
 Pure torch, no trainer inside: any loop can train a task, and the loop knows a task by these methods alone.
 """
@@ -29,7 +29,7 @@ HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pi
 
 
 class Task(nn.Module, ABC, Generic[ResultT]):
-    """One problem: what to minimise, how to score, how to answer."""
+    """Model of one problem: its losses, scores and answers."""
 
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
@@ -46,13 +46,13 @@ class Task(nn.Module, ABC, Generic[ResultT]):
 
     @abstractmethod
     def observe(self, batch: Any) -> Observed:
-        """Return what is to be scored of one validation batch; records are numbered by position in it."""
+        """Return the observation of one validation batch; records are numbered by position in it."""
 
     @abstractmethod
     def scores(self, observed: Observed) -> dict[str, float]:
-        """Return the metrics of all that was observed, the one to rank by first.
+        """Return the metrics of an observation, the one to rank by first.
 
-        What is comparable with the losses of training is called `HELD_OUT_LOSS`.
+        A metric that compares with the training loss is called `HELD_OUT_LOSS`.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What `api`, `cli` and `training` know of a task: one `TaskType` for each, listed in `registry.py`."""
+"""Interface of a task to `api`, `cli` and `training`: one `TaskType` for each row of `registry.py`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Model = TypeVar("Model", bound=Task)
 
 
 class TaskType(ABC, Generic[Settings, Data, Model]):
-    """How the models of one task are built, trained, evaluated, saved and published.
+    """Row of a task: how its models are built, trained, evaluated, saved and published.
 
     A task is a folder of the same few files: `settings`, `data`, `model`, `losses`, `metrics`, `evaluation`,
     `figures`, `card` and `task_type`, which holds its subclass of this.
@@ -70,23 +70,23 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     @abstractmethod
     def training_batches(self, recipe: Settings, model: Model) -> Prepare[Any]:
-        """Return what turns samples into a batch of `Task.losses`."""
+        """Return the maker of batches for `Task.losses`."""
 
     @abstractmethod
     def evaluation_batches(self, model: Model) -> Prepare[Any]:
-        """Return what turns samples into a batch of `Task.observe`, the same for every training."""
+        """Return the maker of batches for `Task.observe`, the same for every training."""
 
     def sampler(self, samples: Data) -> Sampler | None:  # noqa: ARG002  most tasks have no order of their own
-        """Return what chooses the order of the training samples; None for a random one."""
+        """Return the sampler of a training; None for a random permutation."""
         return None
 
     def pixels(self, samples: Data) -> Callable[[int], int] | None:  # noqa: ARG002  one size is the rule
-        """Return what counts the pixels of a training sample, by its index; None if all have as many."""
+        """Return a function from the index of a training sample to its pixels; None if all have as many."""
         return None
 
     @abstractmethod
     def draw(self, model: Model, samples: Data, observed: Observed, run: Path) -> None:
-        """Draw what was observed of the held-out `samples` into the folder of a run.
+        """Draw the observation of the held-out `samples` into the folder of a run.
 
         Raises:
             ImageError: a picture cannot be read any more.
@@ -122,7 +122,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     @abstractmethod
     def protocol(self, model: Model, samples: Data) -> dict[str, Any]:
-        """Return what is measured, and how, as `metrics.json` states it."""
+        """Return the protocol of an evaluation, as written in `metrics.json`."""
 
     # Save and load
 
@@ -132,7 +132,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     @abstractmethod
     def card(self, model: Model) -> str:
-        """Return the model card, in Markdown, of a model of which only its numbers are known."""
+        """Return the model card, in Markdown, of a model that has numbers, but no description."""
 
     @abstractmethod
     def restore(

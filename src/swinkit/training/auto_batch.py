@@ -1,4 +1,4 @@
-"""The largest micro-batch that fits into memory, found before a training starts and then kept for the run.
+"""Automatic micro-batch: the largest that fits into memory, found at the start and kept for the run.
 
 An accelerator reports when its memory is full, so there the whole share of a process is tried first, and half
 of it after each refusal. An operating system kills a process that takes too much, so on the CPU a few samples

@@ -1,4 +1,4 @@
-"""How the batches of an epoch are cut into micro-batches, and who computes which."""
+"""Plan of an epoch: micro-batches, and the process that computes each."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ EVALUATED = 64  # samples of an evaluation that are measured at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """How an epoch is cut: optimiser step s takes micro-batches s * group to (s + 1) * group - 1."""
+    """Plan of an epoch: optimiser step s takes micro-batches s * group to (s + 1) * group - 1."""
 
     micro_batch: int  # samples
     accumulation: int  # micro-batches of one step in one process
@@ -46,7 +46,7 @@ class Plan:
         return self.accumulation * self.ranks
 
     def steps(self, loader: MicroBatches) -> int:
-        """Optimiser steps of an epoch; micro-batches too few for another are left out.
+        """Return the number of optimiser steps of an epoch; micro-batches too few for another are left out.
 
         Raises:
             DataError: there is not one.

@@ -1,4 +1,4 @@
-"""What the processes of one training exchange; a process alone exchanges with itself.
+"""Collectives between the processes of one training; a single process exchanges with itself.
 
 Shapes: R processes, *S any.
 """
@@ -85,7 +85,7 @@ def first_code(code: int, device: torch.device) -> int:
 
 
 def observed_by_all(observed: Observed, device: torch.device) -> Observed:
-    """Return the sum of what the processes observed: the same in each of them, sent from `device`."""
+    """Return the sum of the observations of all processes, the same in each; `device` sends its own."""
     if processes() == 1:
         return observed
     own = observed.encode()

@@ -13,7 +13,7 @@ from .stopping import Signals, Supply
 
 @torch.no_grad()
 def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Observed | None, int]:
-    """Return what `task` observes of all batches, in fp32 as `swinkit evaluate` does, and 0.
+    """Return the observation of `task` on all batches, in fp32 as `swinkit evaluate`, and 0.
 
     Each process gets what all observed, and so knows without asking whether to stop early. If one fails or is
     asked to stop, all stop after the same batch, and return None and the exit code to leave with.

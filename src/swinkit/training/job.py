@@ -1,4 +1,4 @@
-"""What the loop trains: a task and its data; and how a recipe and a folder of data become that."""
+"""Job: a task and its data, built from a recipe and a folder of data."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ class MicroBatches(Protocol):
 
     @property
     def samples(self) -> Any:
-        """What it loads; `samples.ids` are their names."""
+        """Samples that are loaded; `samples.ids` are their names."""
         ...
 
     @property
@@ -38,7 +38,7 @@ class MicroBatches(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Micro-batches of an epoch."""
+        """Return the number of micro-batches of an epoch."""
         ...
 
     def micro_batches(
@@ -65,16 +65,16 @@ class Batches(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many."""
+        """Return the number of batches."""
         ...
 
     def batches(self, numbers: Sequence[int]) -> Iterator[Any]:
-        """Those of these numbers, in this order."""
+        """Yield the batches of these numbers, in this order."""
         ...
 
 
 def draw_nothing(run: Path, observed: Observed) -> None:
-    """Of tasks without pictures."""
+    """Draw nothing, for tasks without pictures."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Job:
 
 
 def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
-    """Return what `recipe` trains on `data`; the weights start as those of `initial`, or else at random.
+    """Return the job of `recipe` on `data`; weights start as those of `initial`, or else at random.
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
@@ -153,7 +153,7 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
 
 
 def config_of(recipe: Recipe, data: Path, training: Dataset, held_out: Dataset) -> dict[str, Any]:
-    """Return what must be the same when a run is resumed, and where the data lie."""
+    """Return the configuration that must be the same when a run is resumed, with the place of the data."""
     classes = {CLASSES: list(training.classes)} if training.classes else {}
     return {
         **classes,

@@ -165,7 +165,7 @@ def start_logging(
     changes: Sequence[Change],
     signals: Signals,
 ) -> None:
-    """Record what the run is from here on, and tell what will be computed.
+    """Record the run from here on, and log the summary of the training.
 
     Raises:
         EnvironmentProblem: the folder cannot be written, or a tracker cannot begin.
@@ -287,7 +287,7 @@ def finish_evaluation(
 
 @contextmanager
 def finishing(task: Task, folder: RunFolder, device: torch.device) -> Iterator[ExitStack]:
-    """Leave afterwards what was entered, the folder too, and the task as it came but for its weights."""
+    """Leave all contexts and the folder afterwards, and return the task unchanged but for its weights."""
     with ExitStack() as ending:
         ending.callback(folder.end)
         ending.callback(task.eval)

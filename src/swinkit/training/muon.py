@@ -1,9 +1,9 @@
-"""Muon: a matrix steps in all its directions alike (Jordan 2024, https://kellerjordan.github.io/posts/muon/).
+"""Muon: steps of matrices, orthogonalised (Jordan 2024, https://kellerjordan.github.io/posts/muon/).
 
-What momentum gathers for the matrix of a layer has a few strong directions and many weak ones; a step takes
-all of them with the same strength. Everything else, vectors, tables, the patches and the classifier, is
-AdamW's; so that one learning rate suits both, a step of a matrix is made as large as AdamW's would be (Liu et
-al. 2025, Muon is Scalable for LLM Training, section 2.2).
+The momentum of a matrix has a few strong directions and many weak ones; an orthogonalised step takes all
+of them with the same strength. Vectors, tables, the patches and the classifier are left to AdamW. So that
+one learning rate suits both, a step of a matrix is as large as AdamW's would be (Liu et al. 2025, Muon is
+Scalable for LLM Training, section 2.2).
 
 Shapes: K matrices, M x N each.
 """
@@ -23,11 +23,11 @@ LIKE_ADAMW = 0.2  # root of the mean square of AdamW's steps, about, in units of
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW, but for the groups of `matrices`."""
+    """Muon for the groups of `matrices`, AdamW for the others."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of all parameters that have a gradient."""
+        """Update all parameters that have a gradient."""
         with self._only(matrices=False):
             loss = super().step(closure)
         with self._only(matrices=True):
@@ -36,7 +36,7 @@ class Muon(torch.optim.AdamW):
         return loss
 
     def _turn(self, group: dict[str, Any]) -> None:
-        """Matrices of one shape at once."""
+        """Update the matrices of a group, those of one shape at once."""
         alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
         for weight in group["params"]:
             if weight.grad is not None:
@@ -49,7 +49,7 @@ class Muon(torch.optim.AdamW):
                 weight.sub_(step.to(weight.dtype), alpha=length)
 
     def _gathered(self, weight: Tensor) -> Tensor:
-        """Nesterov's momentum of the gradient."""
+        """Return Nesterov's momentum of the gradient."""
         state = self.state[weight]
         if not state:
             state["step"] = torch.zeros(())  # which AdamW expects where it reads a state
@@ -61,7 +61,7 @@ class Muon(torch.optim.AdamW):
 
     @contextmanager
     def _only(self, *, matrices: bool) -> Iterator[None]:
-        """Inside, there are but the groups of matrices, or the others."""
+        """Restrict the optimiser to the groups of matrices, or to the others, while inside."""
         groups = self.param_groups
         self.param_groups = [group for group in groups if group[MATRICES] == matrices]
         try:
@@ -71,9 +71,9 @@ class Muon(torch.optim.AdamW):
 
 
 def orthogonal(x: Tensor) -> Tensor:
-    """(K, M, N) -> (K, M, N): with the same singular vectors, and singular values near 1, from 0.7 to 1.2.
+    """Orthogonalise (K, M, N) -> (K, M, N): the same singular vectors, singular values from 0.7 to 1.2.
 
-    In bf16, as published; the iteration forgives.
+    In bf16, as published, because the iteration tolerates its rounding.
     """
     tall = x.shape[1] > x.shape[2]
     x = x.bfloat16()

@@ -1,4 +1,4 @@
-"""What is done to a model from outside, so that model code stays single-device code.
+"""Parallelism, compilation and recomputation, applied from outside to single-device model code.
 
 From the inside outwards: on a GPU a block's attention is fused, then the block is recomputed in backward,
 then compiled, and then, with run.sharding=full, its weights are sharded among the processes by torch's FSDP2.
@@ -47,7 +47,7 @@ def wrap_blocks(model: nn.Module, *, checkpointing: bool, compiling: bool) -> No
 
 
 def unwrap_blocks(model: nn.Module) -> None:
-    """Undo `wrap_blocks`."""
+    """Remove the wrappers of `wrap_blocks`."""
     fused.detach(model)
     for block in blocks(model):
         vars(block).pop("forward", None)

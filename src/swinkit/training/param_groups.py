@@ -77,7 +77,7 @@ def exempted(module: nn.Module) -> list[nn.Parameter]:
 
 
 def depths(model: nn.Module) -> dict[nn.Parameter, int]:
-    """Return the depth of every parameter; what no backbone holds comes after the last block."""
+    """Return the depth of every parameter; those outside the backbone come after the last block."""
     found: dict[nn.Parameter, int] = {}
     depth, modules = 0, list(model.modules())
     for backbone in filter(is_backbone, modules):
@@ -93,8 +93,8 @@ def depths(model: nn.Module) -> dict[nn.Parameter, int]:
 
 
 def is_backbone(module: nn.Module) -> bool:
-    """Return whether a module divides its parameters into layers."""
-    return callable(getattr(module, "layers", None))
+    """Return whether a module has a method that divides its parameters into layers."""
+    return callable(getattr(type(module), "layers", None))  # `layers` of timm's models is a module
 
 
 def backbone_parameters(model: nn.Module) -> set[nn.Parameter]:

@@ -1,4 +1,4 @@
-"""What stays in fp32 where a forward pass computes in bf16 or fp16, seen to from outside the model.
+"""Parts that stay in fp32 where a forward pass computes in bf16 or fp16.
 
 Under autocast, matrix products and convolutions are in half precision. The rest depends on the device: CUDA's
 autocast norms in fp32, the CPU's in whatever type arrives, so that there, from the patches' convolution on,
@@ -25,7 +25,7 @@ KEPT = (nn.LayerNorm, Block)  # what takes its input in at least fp32
 
 @contextmanager
 def fp32_kept(model: nn.Module) -> Iterator[None]:
-    """Inside, half precision does not enter the parts `KEPT`; afterwards the model is as it was."""
+    """Keep the parts `KEPT` in fp32 while inside; afterwards the model is as before."""
     hooks = [part.register_forward_pre_hook(raised) for part in model.modules() if isinstance(part, KEPT)]
     try:
         yield

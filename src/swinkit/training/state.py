@@ -71,7 +71,7 @@ class Trained:
         return progress
 
     def names(self) -> list[str]:
-        """Of the parameters, in the order in which the optimiser numbers them."""
+        """Return the parameters' names, in the order of the optimiser's numbers."""
         names = {parameter: name for name, parameter in self.task.named_parameters()}
         return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
 

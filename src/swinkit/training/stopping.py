@@ -1,4 +1,4 @@
-"""What ends a training.
+"""Reasons that end a training: a signal, a held error, a limit.
 
 It is asked to stop: the first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the
 second ends the process at once; but not its echo, because what stops a job signals all its processes, and a

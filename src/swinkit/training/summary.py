@@ -1,4 +1,4 @@
-"""What is said at the start of a training: what will be computed, on what, and where it is written down."""
+"""Summary at a training's start: model, data, machine and output folder."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def factored(plan: Plan) -> str:
 
 
 def parameters(task: Task) -> str:
-    """How many, and how many of them are trained."""
+    """Return the number of parameters, and of those that are trained."""
     every = sum(each.numel() for each in task.parameters())
     trained = sum(each.numel() for each in task.parameters() if each.requires_grad)
     return f"{every:,}, all trained" if trained == every else f"{every:,}, of which {trained:,} are trained"

@@ -105,7 +105,7 @@ def fit(text: str, length: int) -> str:
 
 @contextmanager
 def silent_import() -> Iterator[None]:
-    """Hide what matplotlib logs when it is first imported, such as that it builds a cache of fonts."""
+    """Hide matplotlib's messages at its first import, such as about a cache of fonts."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -18,7 +18,7 @@ def font(size: int) -> Font:
 
 
 def plain(text: str) -> str:
-    """Return letters without their accents, and "?" for what the font cannot draw."""
+    """Return letters without their accents, and "?" for those that the font lacks."""
     bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in bare)
 

@@ -40,7 +40,7 @@ class NameMatch:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether the stages have no gaps, and each but the last ends in a merge."""
+        """Return whether the stages have no gaps, and each but the last ends in a merge."""
         depth = len(self.stages)
         return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
 

@@ -1,4 +1,4 @@
-"""Report of what happened to every tensor while weights were loaded."""
+"""Report on every tensor of a loading of weights."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class LoadReport:
 
     @property
     def has_failed(self) -> bool:
-        """Whether a tensor is missing, unexpected or of a wrong shape."""
+        """Return whether a tensor is missing, unexpected or of a wrong shape."""
         return bool(self.missing or self.unexpected or self.misshapen)
 
     def __str__(self) -> str:

@@ -132,7 +132,7 @@ def thirds(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
 
 
 def reconstruction(mask_token: str, decoder: str) -> tuple[Rule, ...]:
-    """Rename what SimMIM adds to a backbone: the embedding of a masked patch, and the decoder."""
+    """Rename SimMIM's additions to a backbone: the embedding of a masked patch, and the decoder."""
     return (
         Reshape(mask_token, "mask_token", lambda x, _: x.flatten(), lambda x: x.reshape(1, 1, -1)),
         Rename(f"{decoder}.*", "head.decoder.*"),

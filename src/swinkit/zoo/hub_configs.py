@@ -42,7 +42,7 @@ def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...
 
 
 def spec_with(make: Callable[[], Spec], name: str) -> Spec:
-    """Return what `make` makes; raise DataError naming the file `name` if no Swin can be built from it."""
+    """Return the spec of `make`; raise DataError naming the file `name` if no Swin can be built from it."""
     try:
         spec = make()
         require_plausible(vars(spec))

@@ -111,6 +111,6 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
 
 
 def published_results(checkpoint: Checkpoint) -> list[str]:
-    """Return what its publishers measured, and their remark."""
+    """Return the publishers' results, and their remark."""
     numbers = ", ".join(f"{metric} {value:g}" for metric, value in checkpoint.reported.items())
     return [f"reported: {numbers}"] * bool(numbers) + [f"note: {checkpoint.note}"] * bool(checkpoint.note)

@@ -115,7 +115,7 @@ class WeightState:
             self.version = version_of(weight)
 
     def matches(self, weight: Tensor) -> bool:
-        """Return whether `weight` is still the same; False if that cannot be told."""
+        """Return whether `weight` is still the same; False if torch does not expose its version."""
         if (weight.device, weight.dtype) != (self.weight.device, self.weight.dtype):
             return False
         if weight.device.type == "cpu":

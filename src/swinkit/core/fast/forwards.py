@@ -137,7 +137,7 @@ def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayo
 
 
 def offsets_of(attention: Any, windows: GatheredWindows, device: torch.device) -> Tensor:
-    """Return what is added to the scores of each kind of window, (K, H, N, N): bias and mask."""
+    """Return bias plus mask for the scores of each kind of window, (K, H, N, N)."""
     layout = windows.layout
 
     def count_kinds() -> int:

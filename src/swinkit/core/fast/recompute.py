@@ -17,7 +17,7 @@ from .torch_internals import has_hooks, is_eager, saved_tensor_hooks, version_of
 
 @dataclass(frozen=True)
 class Recomputed:
-    """Stands in the graph for an output that backward computes again, from `source`, in this shape."""
+    """Node of the graph for an output that backward computes again, from `source`, in this shape."""
 
     source: Any
     shape: torch.Size
@@ -68,7 +68,7 @@ def may_call_twice(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
 
 
 def storage_of(tensor: Tensor) -> tuple[int, int, torch.dtype]:
-    """Return what a contiguous tensor shares with its reshaped views, and with no other tensor."""
+    """Return the identity of a tensor's storage: equal for a contiguous tensor and its reshaped views."""
     return tensor.data_ptr(), tensor.numel(), tensor.dtype
 
 

@@ -98,5 +98,5 @@ def saved_tensor_hooks(default: Hooks) -> Hooks | None:
 
 @guarded(cautious=None)
 def version_of(tensor: Tensor) -> int | None:
-    """Return the number of writes to a tensor that torch counted; None if it cannot be told."""
+    """Return the number of writes to a tensor that torch counted; None if torch does not expose it."""
     return tensor._version  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""The `forward` that native code computes on a CPU.
+"""A `forward` in native code, for CPUs.
 
 The module's own forward answers what native code cannot (`fallback.py`); the log says why, once.
 """
@@ -34,7 +34,7 @@ class NativeForward(EngineForward, Generic[Packed]):
         return self.__dict__ | {"packed": None}
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Compute what the module's class computes."""
+        """Compute the same as the module's class."""
         if torch.compiler.is_compiling():  # a log, among others, cannot be traced
             return self.plain(x)
         reason = fallback.check_call(x)

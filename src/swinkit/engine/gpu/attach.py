@@ -53,7 +53,7 @@ class FusedAttention(EngineForward):
         self.rehearsed = False
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Compute what the module's class computes."""
+        """Compute the same as the module's class."""
         attention, kernels = self.module, self.kernels
         layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
         dropout = attention.attention_dropout if attention.training else 0.0
@@ -106,7 +106,7 @@ def attach(model: nn.Module) -> None:
 
 
 def detach(model: nn.Module) -> None:
-    """Undo `attach`."""
+    """Remove the kernels that `attach` set."""
     for each in attentions(model):
         forward.detach(each)
 

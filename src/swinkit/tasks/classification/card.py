@@ -25,7 +25,7 @@ its classes whatever it is shown. Intended use, limits and licence: to be stated
 
 
 def plain_card(model: Classifier) -> str:
-    """Return the card of a model of which only its numbers are known."""
+    """Return the card of a model that has numbers, but no description."""
     spec = model.backbone.spec
     parameters = num_parameters(spec, len(model.labels)) / 1e6
     return f"""# A Swin classifier

@@ -22,7 +22,7 @@ class PairedComparison:
 
     @property
     def difference(self) -> float:
-        """In top-1, over the pictures."""
+        """Difference in top-1 over the pictures, in [-1, 1]."""
         return (self.first_only - self.second_only) / self.pictures
 
     @property

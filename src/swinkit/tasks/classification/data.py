@@ -28,7 +28,7 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True)
 class PrepareTraining:
-    """Makes augmented batches of labelled images of `num_classes` classes.
+    """Maker of augmented batches of labelled images of `num_classes` classes.
 
     What happens to an image follows from (seed, epoch, id). How a batch is mixed follows from (seed, epoch)
     and its first id, which tells it from all others.

@@ -1,4 +1,4 @@
-"""A classifier measured on labelled pictures: every answer, what they come to, and the files of it.
+"""Evaluation of a classifier on labelled pictures: predictions, scores and files.
 
 Shapes: N pictures, K classes.
 """
@@ -63,7 +63,7 @@ class ClassifierEvaluation(Evaluation):
 
     @property
     def total(self) -> int:
-        """N."""
+        """Number of pictures, N."""
         return self.accuracy.total
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class ClassifierEvaluation(Evaluation):
 
     @property
     def summary(self) -> str:
-        """What was measured, and how, in one line."""
+        """Protocol of the measurement, in one line."""
         return summary(self.samples, self.preprocess)
 
     @property

@@ -1,4 +1,4 @@
-"""An evaluation of a classifier as two pictures: what it confuses, and where it errs most."""
+"""Figures of an evaluation of a classifier: its confusion matrix, and its worst mistakes."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A classifier as the folder of a repository on the Hugging Face hub.
+"""Repository of a classifier on the Hugging Face hub, as a folder.
 
 Where timm has the model, the weights stand under timm's names and config.json is timm's, so that timm, and
 transformers through it, read the repository too; our own entry in it says the rest, to the bit.

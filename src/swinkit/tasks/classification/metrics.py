@@ -88,7 +88,7 @@ class Accuracy:
 
     @property
     def confused(self) -> dict[int, tuple[int, int]]:
-        """By class: the wrong answer that most of its samples got, and how many; where there is one."""
+        """By class with mistakes: its most frequent wrong answer, and the number of samples."""
         return {truth: (answer, count) for truth, answer, count in reversed(self.mistakes)}
 
     @property
@@ -98,12 +98,12 @@ class Accuracy:
         return self.counted(self.pairs, self.counts, cells).reshape(self.num_classes, self.num_classes)
 
     def most_confused(self, count: int) -> list[int]:
-        """Up to `count` classes, ascending: those of the most frequent mistakes, then the others in order."""
+        """Return up to `count` classes, ascending: those of the most frequent mistakes, then others."""
         ranked = [each for truth, answer, _ in self.mistakes for each in (truth, answer)]
         return sorted(list(dict.fromkeys([*ranked, *range(self.num_classes)]))[:count])
 
     def among(self, classes: Sequence[int]) -> Tensor:
-        """(M, M) samples of the i-th of M `classes` answered as the j-th of them."""
+        """Return the samples of the i-th of M `classes` answered as the j-th of them, (M, M)."""
         place = {name: i for i, name in enumerate(classes)}
         found = torch.zeros(len(place), len(place), dtype=torch.long)
         for pair, count in zip(self.pairs.tolist(), self.counts.tolist(), strict=True):
@@ -114,16 +114,16 @@ class Accuracy:
 
     @staticmethod
     def counted(places: Tensor, counts: Tensor, length: int) -> Tensor:
-        """(N,) places in [0, length) and (N,) counts -> (length,) the sum of the counts at each."""
+        """Sum counts (N,) at places (N,) in [0, length) -> (length,)."""
         return torch.zeros(length, dtype=torch.long, device="cpu").index_add_(0, places, counts)
 
     @classmethod
     def of(cls, num_classes: int, labels: Tensor, answers: Tensor, hits5: int) -> "Accuracy":
-        """(B,) classes and (B,) first answers -> counts."""
+        """Count pairs of classes (B,) and first answers (B,)."""
         pairs, counts = (labels * num_classes + answers).unique(return_counts=True)
         return cls(num_classes, pairs, counts, hits5)
 
 
 def first_answers(logits: Tensor) -> Tensor:
-    """(B, K) -> (B, 5) on the CPU: the classes answered, best first; fewer where K is less."""
+    """Return the classes answered, best first, on the CPU: (B, K) -> (B, 5), fewer where K is less."""
     return logits.topk(min(TOP, logits.shape[1]), dim=1).indices.cpu()

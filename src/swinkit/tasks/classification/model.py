@@ -45,7 +45,7 @@ class Classifier(Task[Classification]):
         return self._labels
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, in_channels, *P) normalised -> (B, K) logits."""
+        """Compute logits: (B, in_channels, *P) normalised -> (B, K)."""
         return self.head(self.backbone(pixels)[-1])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from ...settings.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationRecipe(Recipe):
-    """How a classifier is trained.
+    """Complete description of the training of a classifier.
 
     Raises:
         UsageError: together, the fields describe no training.

@@ -1,4 +1,4 @@
-"""The task of classifiers: what `api`, `cli` and `training` know of it."""
+"""Row of classification in the table of tasks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,13 +86,13 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
         return model, notes
 
     def training_batches(self, recipe: ClassificationRecipe, model: Classifier) -> "PrepareTraining":
-        """Return what makes augmented batches."""
+        """Return the maker of augmented batches."""
         from .data import PrepareTraining
 
         return PrepareTraining(model.preprocess, recipe.augmentation, recipe.run.seed, len(model.labels))
 
     def evaluation_batches(self, model: Classifier) -> "PrepareEvaluation":
-        """Return what makes batches of pictures as they are in use."""
+        """Return the maker of batches without augmentation, as in prediction."""
         from .data import PrepareEvaluation
 
         return PrepareEvaluation(model.preprocess)
@@ -131,13 +131,13 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
         workers: int,
         progress: "Progress",
     ) -> "ClassifierEvaluation":
-        """Return the answers of `model` to all pictures, and what they come to."""
+        """Return the evaluation of `model` on all pictures."""
         from .evaluation import measured
 
         return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
     def protocol(self, model: Classifier, samples: ImageDataset) -> dict[str, Any]:
-        """Return what is measured, and how."""
+        """Return the protocol of an evaluation."""
         from ..evaluation import protocol
 
         return protocol(self.name, samples, model.preprocess)
@@ -147,7 +147,7 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
         return {"num_classes": len(model.labels)}
 
     def card(self, model: Classifier) -> str:
-        """Return the card of a classifier of which only its numbers are known."""
+        """Return the card of a classifier that has numbers, but no description."""
         from .card import plain_card
 
         return plain_card(model)

@@ -1,4 +1,4 @@
-"""From a model of one task to a classifier of other classes: the backbone stays, the head begins anew."""
+"""Transfer of a model of any task to a classifier of other classes, with a new head."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ Intended use, limits and licence: to be stated by whoever trained it.
 
 
 def plain_card(model: SimMIM) -> str:
-    """Return the card of a model of which only its numbers are known."""
+    """Return the card of a model that has numbers, but no description."""
     parameters = num_parameters(model.backbone.spec, 0) / 1e6
     masking = model.masking
     return f"""# A Swin pre-trained on masked pictures

@@ -1,4 +1,4 @@
-"""Pictures as batches for masked image modelling: a random view of each, and what is hidden of it.
+"""Batches for masked image modelling: a random view of each picture, and a mask.
 
 Everything random about a sample follows from (seed, epoch, its id).
 
@@ -33,9 +33,10 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True, kw_only=True)
 class Hiding:
-    """How samples become batches for a model with patches of `patch` pixels.
+    """Maker of batches for a model with patches of `patch` pixels.
 
-    Without `augmentation`, as in validation, pictures are seen as in use, and masks differ by epoch only.
+    Without `augmentation`, as in validation, pictures are preprocessed as in prediction, and masks differ by
+    epoch only.
 
     Raises:
         UsageError: on making it, the masking fits neither model nor pictures, or the augmentation is one that

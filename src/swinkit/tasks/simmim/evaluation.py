@@ -1,4 +1,4 @@
-"""A masked image model measured on pictures: how much of what is hidden it explains, and the files of it."""
+"""Evaluation of a masked image model: scores on hidden pixels, and files."""
 
 import math
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ SEED = 0  # of what is hidden of measured pictures: the same for every model, so
 
 @dataclass(frozen=True)
 class MaskedEvaluation(Evaluation):
-    """What `model` makes of `samples`; `scores` are those of `SimMIM.scores`."""
+    """Scores of `model` on `samples`, as in `SimMIM.scores`."""
 
     model: SimMIM
     samples: ImageDataset
@@ -36,7 +36,7 @@ class MaskedEvaluation(Evaluation):
 
     @property
     def summary(self) -> str:
-        """One line: what was measured, and how."""
+        """Protocol of the measurement, in one line."""
         masking = self.model.masking
         hidden = f"{masking.ratio:.0%} hidden in cells of {masking.patch} pixels"
         return f"{summary(self.samples, self.model.preprocess)}; {hidden}"
@@ -47,7 +47,7 @@ class MaskedEvaluation(Evaluation):
         return {**stated, **self.scores, "pictures": len(self.samples)}
 
     def files(self) -> dict[str, str | Image.Image]:
-        """Return a picture of what the model makes of a few samples, by name.
+        """Return a picture of reconstructions of a few samples, by name.
 
         Raises:
             ImageError: one of them cannot be read any more.
@@ -56,14 +56,14 @@ class MaskedEvaluation(Evaluation):
 
 
 def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
-    """Return what is measured, and how, the masking included."""
+    """Return the protocol of an evaluation, with the masking."""
     stated = protocol(model.name, samples, model.preprocess)
     stated["protocol"]["masking"] = {"ratio": model.masking.ratio, "cell": model.masking.patch, "seed": SEED}
     return stated
 
 
 def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]) -> Hiding:
-    """Return what prepares pictures to be measured: as in use, always with the same cells hidden."""
+    """Return the maker of evaluation batches: preprocessed as in prediction, always with the same masks."""
     return Hiding(preprocess=preprocess, masking=masking, patch=patch, seed=SEED)
 
 

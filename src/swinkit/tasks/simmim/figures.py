@@ -1,4 +1,4 @@
-"""What a model in pre-training makes of a few pictures, always the same ones, as one picture to look at."""
+"""Figure of reconstructions of a few pictures, always the same ones."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def write_reconstructions(model: SimMIM, samples: ImageDataset, run: Path) -> No
 
 
 def drawn(model: SimMIM, samples: ImageDataset, count: int = SHOWN) -> Image.Image:
-    """Cards of up to `count` pictures from all over the data set."""
+    """Draw cards of up to `count` pictures from all over the data set."""
     count = min(count, len(samples))
     chosen = [i * len(samples) // count for i in range(count)]
     results = model.answer([samples[i] for i in chosen])

@@ -1,4 +1,4 @@
-"""What masked image modelling minimises.
+"""Loss of masked image modelling.
 
 Shapes: B batch, C channels, *P size in pixels.
 """
@@ -11,7 +11,7 @@ AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 def masked_l1(reconstruction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, *P) against (B, C, *P) -> the mean absolute error where `mask` (B, 1, *P) is 1 (eq. 1).
+    """Return the mean absolute error of (B, C, *P) where `mask` (B, 1, *P) is 1 (paper, eq. 1).
 
     In at least fp32.
     """
@@ -21,7 +21,7 @@ def masked_l1(reconstruction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 
 def locally_normed(pixels: Tensor, window: int) -> Tensor:
-    """(B, C, *P) -> the same with the mean and spread of the `window` of pixels around each taken out.
+    """Norm every pixel by mean and spread of the `window` around it: (B, C, *P) -> (B, C, *P).
 
     As SimMIM trains V2, with windows of 47.
     """
@@ -30,7 +30,7 @@ def locally_normed(pixels: Tensor, window: int) -> Tensor:
 
 
 def surroundings(pixels: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """(B, C, *P) -> the mean and the spread of the `window` of pixels around each, both (B, C, *P).
+    """Return mean and spread of the `window` of pixels around each, both (B, C, *P).
 
     The variance is the unbiased one of the pixels that lie inside; the spread is above 0 everywhere.
     """

@@ -19,9 +19,10 @@ from .settings import PLANE, Masking
 
 
 def masks_of(orders: Tensor, masking: Masking, size: Size, patch: Size) -> Tensor:
-    """(B, N) permutations of the cells of *P -> (B, *S) bool; the first of each permutation are hidden.
+    """Make masks from permutations (B, N) of the cells of *P -> (B, *S) bool.
 
-    SimMIM's generator (data/data_simmim.py) with numpy's permutation as the order.
+    The first cells of each permutation are hidden. SimMIM's generator (data/data_simmim.py) with numpy's
+    permutation as the order.
     """
     chosen = orders[:, : masking.hidden_of(orders.shape[1])]
     mask = torch.zeros(orders.shape, dtype=torch.bool).scatter(1, chosen, True)

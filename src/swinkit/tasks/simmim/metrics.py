@@ -1,4 +1,4 @@
-"""How well masked pixels are reconstructed: exact sums, in any order and over any number of batches.
+"""Metrics of reconstruction: exact sums, in any order and over any number of batches.
 
 Shapes: B batch, C channels, *P size in pixels.
 """
@@ -24,7 +24,7 @@ class Errors:
 
     @property
     def explained(self) -> float:
-        """How much of the targets' spread is gone, at most 1; 0 for answering with the mean; below, worse."""
+        """Explained share of the targets' spread, at most 1; 0 for answering with the mean."""
         return 1 - self.error / self.spread if self.spread > 0 else 0.0
 
     def __add__(self, other: "Errors") -> "Errors":
@@ -33,7 +33,7 @@ class Errors:
 
     @classmethod
     def of(cls, reconstruction: Tensor, target: Tensor, mask: Tensor) -> "Errors":
-        """(B, C, *P) against (B, C, *P), where `mask` (B, 1, *P) is 1."""
+        """Sum errors of (B, C, *P) where `mask` (B, 1, *P) is 1."""
         hidden = mask.bool().expand_as(target)
         wanted = target[hidden].double()
         error = (wanted - reconstruction[hidden].double()).abs().sum()

@@ -35,10 +35,11 @@ PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bili
 
 
 class SimMIM(Task[Reconstruction]):
-    """(B, in_channels, *P) pixels and (B, *S) mask -> (B, in_channels, *P), the reconstruction.
+    """Masked image model: (B, in_channels, *P) pixels and (B, *S) mask -> (B, in_channels, *P).
 
-    With `masking.target_window`, the target is normed by the mean and spread of that many pixels around each;
-    without, it is the pixels themselves. `predict` hides a part of pictures and shows what it makes of it.
+    With `masking.target_window`, the target is normed by mean and spread of that many pixels around each;
+    without, it is the pixels themselves. `predict` hides a part of each picture and returns its
+    reconstruction.
     """
 
     name = "simmim"
@@ -56,7 +57,7 @@ class SimMIM(Task[Reconstruction]):
         nn.init.trunc_normal_(self.mask_token, std=STD)
 
     def forward(self, pixels: Tensor, mask: Tensor) -> Tensor:
-        """(B, in_channels, *P), (B, *S) with 1 where a patch is masked -> (B, in_channels, *P)."""
+        """Reconstruct: (B, in_channels, *P), mask (B, *S) with 1 where hidden -> (B, in_channels, *P)."""
         patches = self.backbone.embed(pixels)
         patches = torch.where(mask.bool().unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
         whole = self.head(self.backbone.encode(patches)[-1])
@@ -67,16 +68,16 @@ class SimMIM(Task[Reconstruction]):
         return {"l1": self.loss(batch.pixels, batch.mask)}
 
     def loss(self, pixels: Tensor, mask: Tensor) -> Tensor:
-        """(B, in_channels, *P), (B, *S) -> the error of the masked pixels, one number."""
+        """Return the mean error of the masked pixels, one number: (B, in_channels, *P), mask (B, *S)."""
         return masked_l1(self(pixels, mask), self.target(pixels), self.pixel_mask(mask, pixels))
 
     def target(self, pixels: Tensor) -> Tensor:
-        """(B, in_channels, *P) -> the same, or normed by the pixels around each."""
+        """Return the target: pixels (B, in_channels, *P), or these normed by the pixels around each."""
         window = self.masking.target_window
         return pixels if window is None else locally_normed(pixels, window)
 
     def pixel_mask(self, mask: Tensor, pixels: Tensor) -> Tensor:
-        """(B, *S) of patches -> (B, 1, *P) of pixels, in the type of `pixels`."""
+        """Spread a mask of patches (B, *S) to pixels (B, 1, *P), in the type of `pixels`."""
         for axis, size in enumerate(self.backbone.spec.patch, start=1):
             mask = mask.repeat_interleave(size, axis)
         return crop(mask.unsqueeze(-1), tuple(pixels.shape[2:])).movedim(-1, 1).to(pixels.dtype)
@@ -98,7 +99,7 @@ class SimMIM(Task[Reconstruction]):
         return {"explained": errors.explained, "l1": errors.l1}
 
     def predict_options(self, *, seed: int = 0) -> dict[str, Any]:
-        """Return the random streams of the masks, the n-th of which follows from `seed` and n.
+        """Return the random streams of the masks; the n-th follows from `seed` and n.
 
         Raises:
             UsageError: the model takes no pictures, or pictures of a size that leaves nothing to be seen.
@@ -141,9 +142,9 @@ class SimMIM(Task[Reconstruction]):
         ]
 
     def in_units(self, reconstruction: Tensor, pixels: Tensor) -> Tensor:
-        """(B, C, *crop) in units of the target -> in those of the input.
+        """Convert a reconstruction (B, C, *crop) from units of the target to those of the input.
 
-        What was normed by the pixels around it gets their true mean and spread back.
+        A target normed by its surroundings gets their true mean and spread back.
 
         Raises:
             DataError: it is not finite.
@@ -157,7 +158,7 @@ class SimMIM(Task[Reconstruction]):
         return made
 
     def require_masks(self) -> None:
-        """Raise UsageError unless a part of what it takes stays to be seen."""
+        """Raise UsageError unless a part of each picture stays visible."""
         self.masking.require_fits(self.preprocess.crop, self.backbone.spec.patch)
 
 
@@ -167,12 +168,12 @@ def mask_streams(seed: int) -> Iterator[random.Random]:
 
 
 def spread_out(pixels: Tensor) -> Tensor:
-    """Of zero mean and unit spread -> uint8 from -2 to 2: raw numbers, as of a scan, may lie close by."""
+    """Map values of zero mean and unit spread from [-2, 2] to uint8, so that scans have contrast."""
     return ((pixels + 2) / 4 * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 def as_rgb(inputs: Tensor) -> Tensor:
-    """(B, C, *P) -> (B, 3, h, w): the middle of axes before the last two; three channels, or one thrice."""
+    """Return RGB (B, 3, h, w) of (B, C, *P): the middle of further axes; three channels, or one thrice."""
     while inputs.ndim > 4:
         inputs = inputs[:, :, inputs.shape[2] // 2]
     return inputs[:, :3] if inputs.shape[1] >= 3 else inputs[:, :1].expand(-1, 3, -1, -1)

@@ -1,4 +1,4 @@
-"""How much is hidden of a picture or a clip, and in what pieces. Torch-free.
+"""Settings of masked image modelling: share and size of the hidden cells. Torch-free.
 
 The last two axes are covered by square cells, from the near corner on; cells that reach beyond the far end
 count as any other, and what of them lies outside is cut off. A share of the cells is hidden.
@@ -23,7 +23,7 @@ PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-    """What is hidden, and what is asked for in its place. What is written here is SimMIM's for V1.
+    """Mask and target of masked image modelling; defaults are SimMIM's for V1.
 
     Raises:
         UsageError: a field that describes no mask.
@@ -36,7 +36,7 @@ class Masking:
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuse what could not have been meant."""
+        """Check types and values of the fields."""
         require_kinds(self, "masking.")
         require(self.patch >= 1, "masking.patch", self.patch, "1 pixel or more")
         require(0 < self.ratio <= 1, "masking.ratio", self.ratio, "above 0 and at most 1")
@@ -45,11 +45,11 @@ class Masking:
         require(odd, "masking.target_window", window, "None, or an odd number of pixels above 1")
 
     def cells(self, size: Size) -> Size:
-        """*P -> how many cells cover the last two axes."""
+        """Return the number of cells that cover each of the last two axes of *P."""
         return tuple(-(-side // self.patch) for side in size[-PLANE:])
 
     def hidden_of(self, cells: int) -> int:
-        """How many of so many cells are hidden: the share, rounded up."""
+        """Return how many of `cells` are hidden: the share, rounded up."""
         return math.ceil(cells * self.ratio)
 
     def require_fits(self, size: Size, patch: Size) -> None:
@@ -69,7 +69,7 @@ class Masking:
 
 @dataclass(frozen=True, kw_only=True)
 class SimMIMRecipe(Recipe):
-    """How a model is pre-trained by masked image modelling.
+    """Complete description of a pre-training by masked image modelling.
 
     Raises:
         UsageError: together, the fields describe no training.
@@ -89,9 +89,9 @@ class SimMIMRecipe(Recipe):
 
 
 def published_masking(spec: Spec) -> Masking:
-    """As SimMIM's authors pre-train: V2 by pixels normed by those around them, the others by plain ones.
+    """Return the masking of SimMIM's authors: V2's targets are normed by the pixels around, others plain.
 
-    A cell is what one token of the last stage stands for: 32 pixels in all models that they trained.
+    A cell has the size of one token of the last stage: 32 pixels in all models that they trained.
     """
     window = 47 if isinstance(spec, SpecV2) else None
     return Masking(patch=math.lcm(*spec.strides[-1][-PLANE:]), target_window=window)

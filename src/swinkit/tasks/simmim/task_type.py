@@ -1,4 +1,4 @@
-"""The task of masked pre-training: what `api`, `cli` and `training` know of it."""
+"""Row of masked pre-training in the table of tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
-    """Pictures, clips or volumes alone: the model fills in what is hidden of them."""
+    """Task of pictures, clips or volumes without labels: the model fills in the hidden part."""
 
     name = SimMIM.name
     recipe = SimMIMRecipe
@@ -67,18 +67,18 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         return model, given_weights(recipe, report)
 
     def training_batches(self, recipe: SimMIMRecipe, model: SimMIM) -> "Hiding":
-        """Return what makes batches of augmented inputs, a part of each hidden."""
+        """Return the maker of augmented batches, partly hidden."""
         hiding = self.evaluation_batches(model)
         return replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
     def evaluation_batches(self, model: SimMIM) -> "Hiding":
-        """Return what makes batches of inputs as they are in use, always with the same part hidden."""
+        """Return the maker of batches as in prediction, always with the same part hidden."""
         from .evaluation import as_measured
 
         return as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
 
     def draw(self, model: SimMIM, samples: ImageDataset, observed: "Observed", run: Path) -> None:  # noqa: ARG002
-        """Draw what the model makes of a few samples, which says more than what was observed."""
+        """Draw reconstructions of a few samples, which show more than the sums observed."""
         from .figures import write_reconstructions
 
         write_reconstructions(model, samples, run)
@@ -104,13 +104,13 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
     def evaluate(
         self, model: SimMIM, samples: ImageDataset, *, batch_size: int, workers: int, progress: "Progress"
     ) -> "MaskedEvaluation":
-        """Return how much of what is hidden `model` explains."""
+        """Return the evaluation of `model` on hidden parts of `samples`."""
         from .evaluation import measured
 
         return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
 
     def protocol(self, model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
-        """Return what is measured, and how, the masking included."""
+        """Return the protocol of an evaluation, with the masking."""
         from .evaluation import masked_protocol
 
         return masked_protocol(model, samples)
@@ -120,7 +120,7 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         return {"masking": asdict(model.masking)}
 
     def card(self, model: SimMIM) -> str:
-        """Return the card of a model of which only its numbers are known."""
+        """Return the card of a model that has numbers, but no description."""
         from .card import plain_card
 
         return plain_card(model)
@@ -138,7 +138,7 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
     def with_labels(
         self, model: "Task", labels: Sequence[str], *, variant: str | None, tables: str | None
     ) -> "tuple[Task, LoadReport]":
-        """Return a classifier, which is what pre-training is for."""
+        """Return a classifier on the pre-trained backbone."""
         from ..classification.transfer import begun_anew
 
         return begun_anew(model, labels, variant=variant, tables=tables)
