@@ -22,7 +22,7 @@ from typing import Any
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
 from ..files.atomic import atomic_write, remove_leftovers
-from ..files.typed_json import read_json
+from ..files.plain import read_json
 from .checkpoints import Checkpoints
 from .config_diff import Change, changes_of
 from .environment import environment

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.spec import Size, Spec
 from ..errors import DataError
 from ..files.typed_json import Settings
-from ..models.plausible import require_plausible
+from ..models.config import require_plausible
 
 logger = logging.getLogger(__name__)
 
