@@ -22,7 +22,7 @@ from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed
 from ...viz.figure import can_draw
 from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
-from ..predictor import require_pictures
+from ..task import require_pictures
 from .comparison import PairedComparison
 from .data import PrepareEvaluation
 from .figures import CONFUSION, WORST, confusion_of, worst_of
