@@ -128,7 +128,7 @@ def test_a_file_put_there_by_hand_is_taken_without_network(
 def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> None:
     place(row).parent.mkdir(parents=True)
     place(row).write_bytes(CONTENT[:-100])
-    with pytest.raises(DataError, match="no whole file of weights"):
+    with pytest.raises(DataError, match="was not received whole"):
         fetch(row, quiet)
     assert place(row).exists()
 
@@ -136,12 +136,12 @@ def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"  <!DOCTYPE html><html>Quota exceeded</html>", "a page for people instead of the file"),
-        (CONTENT[:-100], "no whole file of weights"),
-        (save({"weight": torch.ones(100)})[:-1], "no whole file of weights"),
-        (b"\xff" * 100, "no whole file of weights"),
-        ((10).to_bytes(8, "little") + b"[" * 10, "no whole file of weights"),
-        (b"", "no whole file of weights"),
+        (b"  <!DOCTYPE html><html>Quota exceeded</html>", "a web page was received"),
+        (CONTENT[:-100], "was not received whole"),
+        (save({"weight": torch.ones(100)})[:-1], "was not received whole"),
+        (b"\xff" * 100, "was not received whole"),
+        ((10).to_bytes(8, "little") + b"[" * 10, "was not received whole"),
+        (b"", "was not received whole"),
     ],
 )
 def test_what_is_no_whole_file_of_weights_is_refused(
