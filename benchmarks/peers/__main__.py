@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from swinkit.cli.console import table
-from swinkit.data.cache import root
+from swinkit.data.paths import cache_root
 from swinkit.errors import EnvironmentProblem, SwinkitError, UsageError
 
 from .candidates import candidates_for, require_candidates
@@ -116,7 +116,7 @@ def new_record(roofline: Process, command: str) -> Record:
 def measure_cases(record: Record, roofline: Process, options: argparse.Namespace, notify: Notify) -> None:
     """Measure case by case; write and print each when it is done or stopped."""
     budget = Budget(FULL if options.full else QUICK)
-    settings = Settings(record.machine["threads"], root() / CACHE, budget)
+    settings = Settings(record.machine["threads"], cache_root() / CACHE, budget)
     quick, start = not options.full, time.monotonic()
     for case in cases_for(record.machine["device"], options.cases, quick=quick):
         each = CaseRecord(case)

@@ -102,7 +102,7 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
     from dataclasses import fields, replace
 
     from .models.catalogue import did_you_mean
-    from .models.plausible import require_plausible
+    from .models.config import require_plausible
 
     known = [field.name for field in fields(spec)]
     for field in changes:
@@ -165,12 +165,11 @@ def load(
         UsageError: a name or precision is unknown, or the architecture of a file must be named.
         EnvironmentProblem: it cannot be downloaded: no network, no space, or `$SWINKIT_OFFLINE` is set.
     """
-    from .weights.rank_files import is_ranked
     from .zoo.resolve import find_source
 
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = find_source(source)
-    if found.path.is_dir() and not is_ranked(found.path):
+    if found.path.is_dir() and not found.ranked:
         options = (variant, labels, head, tables, entry, dialect)
         return load_folder(found.path, *options, reporting=reporting)
     from dataclasses import replace

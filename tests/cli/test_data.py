@@ -25,7 +25,7 @@ def check(root, *words):
 def test_a_sound_set_is_shown_and_passes(root, capsys):
     assert check(root) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0].endswith("set: folders, told by train/class0/000.png")
+    assert lines[0].endswith("set: folders, recognised by train/class0/000.png")
     assert "train 6 2 8 / 8 / 8 8 / 8 / 8" in lines
     assert "class1 3 1" in lines
     assert "8 to 15 6 3" in lines

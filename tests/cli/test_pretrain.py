@@ -89,7 +89,7 @@ def test_what_is_to_be_watched_is_never_learned_from(pictures: Path, tmp_path: P
     (tmp_path / "data" / "train").rename(tmp_path / "data" / "training")
     words = ["pretrain", "swin-pico", f"data={tmp_path / 'data'}", f"out={tmp_path / 'run'}", *SHORT]
     assert main(words) == 3
-    assert "val is there to be watched, but no train to learn from" in capsys.readouterr().err
+    assert "val is there for validation, but no train for training" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -181,7 +181,7 @@ def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
     [
         (["pretrain"], 2, "name a variant first, such as swin-pico"),
         (["pretrain", "swin-pcio", "data=x", "out=y"], 2, "swin-pcio"),
-        (["pretrain", "swin-pico", "out=y"], 2, "say where: data"),
+        (["pretrain", "swin-pico", "out=y"], 2, "data is missing"),
         (
             ["pretrain", "swin-pico", "data=x", "out=y", "masking.raito=0.5"],
             2,

@@ -196,7 +196,7 @@ def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew_over_its_models(ru
     shutil.rmtree(run / "checkpoints")
     error = message(["train", "--resume", str(run), "run.hours=1", "--allow-changes"], capsys, 3)
     assert error == (
-        f"error: {run} has trained (metrics.csv tells of it), but its checkpoints are gone, so it cannot "
+        f"error: {run} has trained (see metrics.csv), but its checkpoints are gone, so it cannot "
         "go on. Its models are best and last; to train anew, choose another folder, with "
         f"init={run / 'best'} to begin with what it learned"
     )

@@ -69,7 +69,7 @@ def test_a_class_of_which_nothing_can_be_read_stops_the_training(root):
     for file in (root / "train" / "class0").iterdir():
         file.write_bytes(b"")
     loader = Loader(find_folders(root, "train"), pixels, micro_batch=2, seed=0, max_bad_fraction=1)
-    with pytest.raises(DataError, match="nor can 5 others of its class be read"):
+    with pytest.raises(DataError, match="5 replacements from the same class could not be read either"):
         list(loader.micro_batches(0))
 
 

@@ -8,10 +8,10 @@ import tarfile
 import pytest
 import torch
 
-from swinkit.data.cache import root as cache_root
 from swinkit.data.find_dataset import find_samples
 from swinkit.data.images import ImageError
 from swinkit.data.loader import Loader
+from swinkit.data.paths import cache_root
 from swinkit.errors import DataError
 
 from .pictures import numbered

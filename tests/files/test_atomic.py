@@ -17,7 +17,7 @@ from swinkit.data.corrupt import write as write_list
 from swinkit.errors import EnvironmentProblem, SwinkitError, UsageError
 from swinkit.exporting import convert as exporting
 from swinkit.exporting.convert import convert_model
-from swinkit.files import tensors
+from swinkit.files import plain
 from swinkit.files.atomic import atomic_write, refuse_to_replace, remove_leftovers
 from swinkit.files.folder import SavedModel, write_folder
 from swinkit.runs.checkpoints import Checkpoints
@@ -193,8 +193,8 @@ def test_a_full_disk_keeps_what_was_there(small_disk: Path, monkeypatch: pytest.
 
 def test_damage_on_the_way_to_the_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     saved_model(tmp_path, 0)
-    before, save = contents(tmp_path), tensors.save_file
-    monkeypatch.setattr(tensors, "save_file", lambda state, *rest: save(dict([*state.items()][1:]), *rest))
+    before, save = contents(tmp_path), plain.save_file
+    monkeypatch.setattr(plain, "save_file", lambda state, *rest: save(dict([*state.items()][1:]), *rest))
     for write in (saved_model, exported("b"), exported("b.safetensors")):
         with pytest.raises(EnvironmentProblem, match="did not come out as it was written"):
             write(tmp_path, 1)

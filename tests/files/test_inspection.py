@@ -43,8 +43,8 @@ def test_it_passes(says: bytes):
         (TENSOR.replace(b"K\x04\x85K\x01\x85", b"K\x04\x85)"), "in a way"),  # an axis without a stride
         (TENSOR.replace(b"tR", b"}tR"), "in a way"),  # a sixth argument: bits that no weights have
         (TENSOR.replace(STORAGE, b"N"), "in a way"),
-        (TENSOR + b"}b", "a state to what has none"),
-        (TENSOR.replace(b"FloatStorage", b"float32"), "refers to what is no storage"),
+        (TENSOR + b"}b", "a state to an object that has none"),
+        (TENSOR.replace(b"FloatStorage", b"float32"), "refers to an object that is no storage"),
         (TENSOR.replace(b"K\x04tQ", number(2000) + b"tQ"), "storages claim more"),
         (b"(" + TENSOR + TENSOR.replace(b"K\x04tQ", b"K\x05tQ") + b"t", "storages claim more"),
         (b"(" + TENSOR + TENSOR.replace(b"FloatStorage", b"IntStorage") + b"t", "storages claim more"),
@@ -64,7 +64,7 @@ def test_it_passes(says: bytes):
         (b"}" + text("a" * 5000) + b"Ns", "key of 5000 characters"),
         (b"}ctorch\nfloat32\nNs", "neither names nor numbers"),
         (b"cos\nsystem\n", "holds more than tensors: `os.system`"),
-        (b"ccollections\n" + b"a" * 300 + b"\n", "by what is no name"),
+        (b"ccollections\n" + b"a" * 300 + b"\n", "by a value that is no name"),
         (b"ctorch\nfloat32\\x1b\n", r"`torch.float32\x1b`"),
     ],
 )

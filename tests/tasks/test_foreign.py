@@ -84,7 +84,7 @@ def test_what_is_known_beside_the_tensors_is_used(tmp_path):
     assert model.labels == ("cat", "dog", "bird")
     assert (model.preprocess.resize, model.preprocess.interpolation) == (20, "bilinear")
     assert (model.backbone.spec.drop_path, model.backbone.spec.border) == (0.5, "roll-first")
-    assert "told by its configuration" in report
+    assert "from its configuration" in report
     assert "shorter side 20, middle (16, 16) pixels, as published with the weights" in report
 
 

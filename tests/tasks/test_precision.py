@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.tasks.precision import exact_convolutions
-from swinkit.tasks.predictor import evaluating
+from swinkit.tasks.task import evaluating, exact_convolutions
 
 
 def setting():

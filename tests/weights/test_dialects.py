@@ -210,7 +210,7 @@ def test_names_that_two_dialects_read_differently_are_refused():
     both = export_weights(classifier(**one_stage), "microsoft") | export_weights(
         classifier(**one_stage), "timm"
     )
-    with pytest.raises(DataError, match=r"microsoft or of timm.*`head.*say which: dialect="):
+    with pytest.raises(DataError, match=r"microsoft or of timm.*`head.*choose one: dialect="):
         detect(both)
 
 

@@ -100,7 +100,7 @@ def test_files_converted_from_microsofts_keep_the_norms_old_name():
 def test_the_last_norm_alone_is_a_classifiers_or_a_dense_backbones():
     theirs = export_weights(classifier(), "openmmlab")
     alone = {name: value for name, value in theirs.items() if not name.startswith("head.")}
-    with pytest.raises(DataError, match=r"openmmlab or of openmmlab-dense.*norm1.*say which: dialect="):
+    with pytest.raises(DataError, match=r"openmmlab or of openmmlab-dense.*norm1.*choose one: dialect="):
         detect(alone)
     assert "head.norm.bias" in DIALECTS["openmmlab"].read(alone).state
     assert "norms.1.bias" in DIALECTS["openmmlab-dense"].read(alone).state

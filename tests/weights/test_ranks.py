@@ -247,7 +247,7 @@ def test_whoever_downloaded_an_archive_loads_it_in_one_step(written, tmp_path, c
     for source in (archive(folder, tmp_path / "moe.zip"), folder):
         model = swinkit.load(source)
         assert torch.equal(model.head.classifier.weight, state["head.weight"])
-        assert "moe, told by the tensors" in capsys.readouterr().err
+        assert "moe, from the tensors" in capsys.readouterr().err
 
 
 def test_the_file_of_one_rank_alone_is_refused_with_a_hint():

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save
 
 import swinkit
+from swinkit.data.paths import cache_root
 from swinkit.errors import DataError, EnvironmentProblem
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
@@ -25,7 +26,7 @@ from swinkit.weights.load import export_weights
 from swinkit.zoo import cache
 from swinkit.zoo.cache import DownloadRecord, address_of, entries, fetch, locked, remove
 from swinkit.zoo.checkpoints import Checkpoint, published
-from swinkit.zoo.paths import is_cached, place, root
+from swinkit.zoo.paths import is_cached, place
 
 from .server import Behaviour, serving
 
@@ -74,7 +75,7 @@ def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) 
     assert is_cached(row)
     assert len(behaviour.seen) == 1
     assert behaviour.seen[0][0] == "/SwinTransformer/storage/releases/download/v1.0.0/" + path.name
-    assert names(root()) == {path.name, f"{path.name}.json"}
+    assert names(cache_root()) == {path.name, f"{path.name}.json"}
 
 
 def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
@@ -95,7 +96,7 @@ def test_a_published_hash_is_compared(row: Checkpoint) -> None:
 def test_a_file_of_another_hash_is_refused_and_not_kept(row: Checkpoint) -> None:
     with pytest.raises(DataError, match=r"its SHA-256 is [0-9a-f]{64}, but 12345678\.\.\. was published"):
         fetch(replace(row, sha256="12345678"), quiet)
-    assert not names(root())
+    assert not names(cache_root())
 
 
 def test_a_file_that_changed_since_is_refused(row: Checkpoint) -> None:
@@ -127,7 +128,7 @@ def test_a_file_put_there_by_hand_is_taken_without_network(
 def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> None:
     place(row).parent.mkdir(parents=True)
     place(row).write_bytes(CONTENT[:-100])
-    with pytest.raises(DataError, match="no whole file of weights"):
+    with pytest.raises(DataError, match="was not received whole"):
         fetch(row, quiet)
     assert place(row).exists()
 
@@ -135,12 +136,12 @@ def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"  <!DOCTYPE html><html>Quota exceeded</html>", "a page for people instead of the file"),
-        (CONTENT[:-100], "no whole file of weights"),
-        (save({"weight": torch.ones(100)})[:-1], "no whole file of weights"),
-        (b"\xff" * 100, "no whole file of weights"),
-        ((10).to_bytes(8, "little") + b"[" * 10, "no whole file of weights"),
-        (b"", "no whole file of weights"),
+        (b"  <!DOCTYPE html><html>Quota exceeded</html>", "a web page was received"),
+        (CONTENT[:-100], "was not received whole"),
+        (save({"weight": torch.ones(100)})[:-1], "was not received whole"),
+        (b"\xff" * 100, "was not received whole"),
+        ((10).to_bytes(8, "little") + b"[" * 10, "was not received whole"),
+        (b"", "was not received whole"),
     ],
 )
 def test_what_is_no_whole_file_of_weights_is_refused(
@@ -188,11 +189,11 @@ def test_a_refusal_names_the_checkpoint(row: Checkpoint, behaviour: Behaviour) -
 def test_where_things_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SWINKIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/shared")
-    assert root() == Path("/var/shared/swinkit")
+    assert cache_root() == Path("/var/shared/swinkit")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert root() == Path.home() / ".cache" / "swinkit"
+    assert cache_root() == Path.home() / ".cache" / "swinkit"
     monkeypatch.setenv("SWINKIT_CACHE", "~/weights")
-    assert root() == Path.home() / "weights"
+    assert cache_root() == Path.home() / "weights"
 
 
 def test_google_drive_is_asked_for_the_file_behind_its_page() -> None:
@@ -263,11 +264,11 @@ def test_the_list_tells_what_is_there_and_removing_takes_only_that(row: Checkpoi
     (entry,) = entries()
     assert (entry.name, entry.path, entry.size) == (NAME, path, len(CONTENT))
     remove(entry)
-    assert names(root()) == {"notes.txt"}
+    assert names(cache_root()) == {"notes.txt"}
     stranger.unlink()
     fetch(row, quiet)
     remove(entries()[0])
-    assert [path.name for path in root().iterdir()] == [".locks"]
+    assert [path.name for path in cache_root().iterdir()] == [".locks"]
 
 
 def test_what_another_process_downloads_is_not_removed(row: Checkpoint) -> None:

@@ -129,7 +129,7 @@ def test_how_timm_prepares_pictures_is_taken_over_or_else_left_open(fit: dict[st
     [
         ({"architecture": "resnet50"}, "'resnet50' is no Swin of timm's"),
         ({"architecture": 7}, "architecture is 7; it must be a text"),
-        ({"model_args": {"always_partition": True}}, "model_args: always_partition would build"),
+        ({"model_args": {"always_partition": True}}, "model_args: always_partition make a model"),
         ({"model_args": {"depths": [2] * 9}}, "depths is .*; it must be a list of 1 to 8 numbers"),
         ({"model_args": {"depths": [2, 2, 10**12, 2]}}, "whole number from 1 to 65536"),
         ({"model_args": {"depths": [2, 2, 60000, 2]}}, "no Swin can be built from it: depths has 60000"),

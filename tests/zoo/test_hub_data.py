@@ -114,7 +114,7 @@ def test_a_training_takes_the_hubs_data_and_goes_on_without_the_network(
     assert main(["train", "--resume", str(out), "schedule.epochs=1"]) == 0
     assert "nothing is left to do" in capsys.readouterr().out
     assert main(["data", "check", f"hf:{NAME}", "workers=0"]) == 0
-    assert "tables, told by data/train-00000-of-00001.parquet" in capsys.readouterr().out
+    assert "tables, recognised by data/train-00000-of-00001.parquet" in capsys.readouterr().out
 
 
 def test_a_hub_that_is_not_there_is_told(hub, monkeypatch):

@@ -118,7 +118,7 @@ def test_a_config_of_anything_else_tells_nothing_of_weights_named_one_by_one(tmp
 def test_the_settings_that_microsoft_writes_beside_ranks_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("AMP_ENABLE: true\nBASE:\n- ''\n")  # as it is: YAML
     (tmp_path / "swin_moe.pth.rank0").touch()
-    assert find_source(tmp_path) == Source(tmp_path)
+    assert find_source(tmp_path) == Source(tmp_path, ranked=True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import alike, canonical
-from ..zoo.checkpoint_names import require_known
+from ..zoo.checkpoints import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import block, note, table
 from .values import Value
@@ -29,7 +29,7 @@ def command(arguments: Sequence[str]) -> int:
     import torch
 
     from ..engine.benchmark import COMPILED, TOLERANCE, benchmark, engines
-    from ..tasks.precision import exact_convolutions
+    from ..tasks.task import exact_convolutions
 
     devices = present_devices(options.device)
     model, size = load(options)

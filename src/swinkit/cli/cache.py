@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.paths import cache_root
 from ..errors import DataError, UsageError
 from ..files.structure import sha256_of
 from ..models.catalogue import did_you_mean
 from ..zoo.cache import CachedFile, entries, remove
 from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
-from ..zoo.paths import root
 from .arguments import Parser, parse
 from .console import complain, note, table
 
@@ -43,7 +43,7 @@ def command(arguments: Sequence[str]) -> int:
         print(table(HEAD, [cells(row) for row in rows], right=("size",)))
     total = megabytes(sum(row["size"] for row in rows))
     verb = "deleted" if options.action == "clear" else "downloaded"
-    note(f"{len(rows)} {'file' if len(rows) == 1 else 'files'} {verb}, {total}, in {root()}")
+    note(f"{len(rows)} {'file' if len(rows) == 1 else 'files'} {verb}, {total}, in {cache_root()}")
     damaged = [row["name"] for row in rows if row["intact"] is False]
     for name in damaged:
         complain(f"{name} differs from what was downloaded; remove it with `swinkit cache clear {name}`")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exporting.formats import TARGETS
-from ..zoo.checkpoint_names import require_known
+from ..zoo.checkpoints import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import line, note
 from .values import Value

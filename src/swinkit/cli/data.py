@@ -81,7 +81,7 @@ def write_page(path: Path, text: str) -> None:
 
 def report_text(report: Report) -> str:
     """Return the report as lines of text."""
-    parts = [f"{report.path}: {report.layout}, told by {report.evidence}", *split_table(report)]
+    parts = [f"{report.path}: {report.layout}, recognised by {report.evidence}", *split_table(report)]
     everything = [size for sizes in report.sizes.values() for size in sizes]
     for what, measure in (("shorter side, pixels", sides), ("width to height", shapes)):
         of_split = {split: measure(sizes) for split, sizes in report.sizes.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical
-from ..zoo.checkpoint_names import require_known
+from ..zoo.checkpoints import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import line
 from .values import Value

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.paths import find_images
 from ..errors import DataError, UsageError
-from ..zoo.checkpoint_names import require_known
+from ..zoo.checkpoints import require_known
 from .arguments import MODEL, Parser, add_model_options, model_options, parse
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
@@ -74,8 +75,6 @@ def find_pictures(names: Sequence[str], save: Path | None) -> tuple[list[Path], 
 
     Pictures in `save`, the answers of an earlier run, are left out unless a name is inside that folder.
     """
-    from ..data.paths import find_images
-
     found: list[Path] = []
     missing = 0
     for name in names:

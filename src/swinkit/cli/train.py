@@ -137,9 +137,9 @@ def order_of(recipe: Recipe, words: Sequence[str], parser: Parser) -> Order:
     parser.add_argument("--out", type=Value(Path), metavar="RUN", help=SUPPRESS)  # DESCRIPTION has it
     options = parsed(recipe, words, parser)
     if options.data is None:
-        parser.error("say where: data, a folder or zip of pictures")
+        parser.error("data is missing; give data=PATH, a folder or zip of pictures")
     if options.out is None:
-        parser.error("say where: out, the folder of the run")
+        parser.error("out is missing; give out=RUN, the folder of the run")
     return checked_order(recipe, options, options.data, options.out)
 
 

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .absolute_position import AbsolutePosition
 from .attention import ScaledCosine
@@ -15,10 +15,7 @@ from .moe.routers import CosineRouter
 from .position import LearnedBias
 from .qkv import KeylessBiasLinear
 
-
-def truncated_normal(tensor: Tensor, std: float = 0.02) -> None:
-    """Fill from N(0, std), cut at -2 and 2, absolute values as in timm's and the official code."""
-    nn.init.trunc_normal_(tensor, std=std, a=-2.0, b=2.0)
+STD = 0.02  # of the official code; timm and it cut at the absolute values -2 and 2, as torch does
 
 
 @torch.no_grad()
@@ -33,23 +30,23 @@ def initialise(model: Swin) -> None:
         if isinstance(module, nn.Linear):
             initialise_linear(module, model.spec.initial_std)
         elif isinstance(module, KeylessBiasLinear):
-            truncated_normal(module.weight)
+            nn.init.trunc_normal_(module.weight, std=STD)
             nn.init.zeros_(module.q_bias)
             nn.init.zeros_(module.v_bias)
         elif isinstance(module, ScaledCosine):
             nn.init.constant_(module.log_scale, math.log(10))
         elif isinstance(module, LearnedBias):
-            truncated_normal(module.table)
+            nn.init.trunc_normal_(module.table, std=STD)
         elif isinstance(module, WindowMixing):
-            truncated_normal(module.weight)
+            nn.init.trunc_normal_(module.weight, std=STD)
             nn.init.zeros_(module.bias)
         elif isinstance(module, ExpertMLPs):
             initialise_experts(module, model.spec.initial_std)
         elif isinstance(module, CosineRouter):
-            truncated_normal(module.keys, 0.01)
+            nn.init.trunc_normal_(module.keys, std=0.01)
             nn.init.constant_(module.log_scale, math.log(2))
         elif isinstance(module, AbsolutePosition):
-            truncated_normal(module.embedding)
+            nn.init.trunc_normal_(module.embedding, std=STD)
         elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.LayerNorm):
             module.reset_parameters()
     for module in model.modules():
@@ -64,7 +61,7 @@ def initialise_linear(layer: nn.Linear, std: float | None) -> None:
     if std is None:
         layer.reset_parameters()
         return
-    truncated_normal(layer.weight, std)
+    nn.init.trunc_normal_(layer.weight, std=std)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
@@ -72,7 +69,7 @@ def initialise_linear(layer: nn.Linear, std: float | None) -> None:
 def initialise_experts(experts: ExpertMLPs, std: float | None) -> None:
     """Fill the weights of all experts as those of linear layers; None takes a deviation of 0.02."""
     for weight in (experts.fc1, experts.fc2):
-        truncated_normal(weight, std or 0.02)
+        nn.init.trunc_normal_(weight, std=std or STD)
     for bias in (experts.fc1_bias, experts.fc2_bias):
         if bias is not None:
             nn.init.zeros_(bias)

@@ -50,7 +50,7 @@ def read_or_replace(
             continue
         bad.append(Bad(name, first.reason, found.id))
         return replace(found, id=name)
-    raise DataError(f"{first}; nor can {count} others of its class be read")
+    raise DataError(f"{first}; {count} replacements from the same class could not be read either")
 
 
 @dataclass

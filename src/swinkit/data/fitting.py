@@ -3,9 +3,10 @@
 Shapes: C channels, t frames, h, w pixels.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,53 +22,89 @@ Interpolation = Literal["bicubic", "bilinear"]
 LONGEST = 16  # times the shorter side is resized at most: what lies beyond is cut off afterwards anyway
 
 
-class Part(Protocol):
-    """One step of a preprocessing, a frozen dataclass of plain values."""
+@dataclass(frozen=True)
+class Crop:
+    """Cuts out a rectangle."""
 
-    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
-        """Fit image and target, and say where the result lies in the image."""
-        ...
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def image(self, image: Tensor) -> Tensor:
+        """Cut (..., h, w)."""
+        return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def annotation(self, value: Any, fill: Any) -> Any:  # noqa: ARG002  nothing is new
+        """Cut boxes or masks."""
+        from torchvision.transforms.v2 import functional
+
+        return functional.crop(value, self.top, self.left, self.height, self.width)
+
+    def placement(self, before: Placement) -> Placement:
+        """Return where the rectangle lies in the original."""
+        return before.crop(self.top, self.left, self.height, self.width)
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A sample on its way through the steps, and where it lies in the original."""
+class Resize:
+    """Resizes, antialiased; masks take the nearest value."""
 
-    sample: Sample
-    placement: Placement
+    height: int
+    width: int
+    interpolation: Interpolation
 
-    def crop(self, height: int, width: int) -> "Fitted":
-        """Cut out the middle."""
-        image = self.sample.image
-        top, left = (
-            round((side - cut) / 2) for side, cut in zip(image.shape[-2:], (height, width), strict=True)
-        )
+    def image(self, image: Tensor) -> Tensor:
+        """Resize (..., h, w)."""
+        return resized(image, (self.height, self.width), self.interpolation)
 
-        def warp(value: Any, fill: Any) -> Any:  # noqa: ARG001
-            from torchvision.transforms.v2 import functional
+    def annotation(self, value: Any, fill: Any) -> Any:  # noqa: ARG002  nothing is new
+        """Resize boxes or masks."""
+        from torchvision.transforms.v2 import functional
 
-            return functional.crop(value, top, left, height, width)
+        return functional.resize(value, [self.height, self.width])
 
-        image = image[..., top : top + height, left : left + width]
-        target = warp_target(self.sample.target, warp)
-        sample = replace(self.sample, image=image, target=target)
-        return Fitted(sample, self.placement.crop(top, left, height, width))
+    def placement(self, before: Placement) -> Placement:
+        """Return where the resized image lies in the original."""
+        return before.resize(self.height, self.width)
 
-    def resize(self, height: int, width: int, interpolation: Interpolation) -> "Fitted":
-        """Resize, antialiased; masks take the nearest value."""
 
-        def warp(value: Any, fill: Any) -> Any:  # noqa: ARG001
-            from torchvision.transforms.v2 import functional
+@dataclass(frozen=True)
+class TakeFrames:
+    """Takes frames of a clip (C, t, h, w); targets stay."""
 
-            return functional.resize(value, [height, width])
+    frames: tuple[int, ...]
 
-        image = resized(self.sample.image, (height, width), interpolation)
-        sample = replace(self.sample, image=image, target=warp_target(self.sample.target, warp))
-        return Fitted(sample, self.placement.resize(height, width))
+    def image(self, image: Tensor) -> Tensor:
+        """Take the frames."""
+        return image[:, list(self.frames)]
+
+    def annotation(self, value: Any, fill: Any) -> Any:  # noqa: ARG002
+        """Return boxes or masks as they are."""
+        return value
+
+    def placement(self, before: Placement) -> Placement:
+        """Return the placement with the frames that were taken."""
+        return replace(before, frames=self.frames)
+
+
+Step = Crop | Resize | TakeFrames
+
+
+class Part(ABC):
+    """One part of a preprocessing, a frozen dataclass of plain values."""
+
+    @abstractmethod
+    def steps(self, shape: Size) -> Sequence[Step]:
+        """Return what is done to an image or clip of this shape, in order."""
+
+    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
+        """Fit image and target, and say where the result lies in the image."""
+        return fit_parts([self], sample)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResizeCrop:
+class ResizeCrop(Part):
     """Resizes the shorter side to `resize` pixels and cuts out the middle `crop` (h, w)."""
 
     resize: int
@@ -81,20 +118,17 @@ class ResizeCrop:
         require(enough, "resize", self.resize, f"a number of pixels of at least {max(self.crop)}")
         require_interpolation(self.interpolation)
 
-    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
-        """Fit image and target, and say where the result lies in the image."""
-        sides = sample.image.shape[-2:]
-        shorter = min(sides)
-        fitted = Fitted(sample, Placement.of(sample.image))
-        height, width = (min(side, shorter * LONGEST) for side in sides)
-        fitted = fitted.crop(height, width)
-        height, width = (self.resize * side // shorter for side in (height, width))
-        fitted = fitted.resize(height, width, self.interpolation).crop(*self.crop)
-        return fitted.sample, fitted.placement
+    def steps(self, shape: Size) -> Sequence[Step]:
+        """Return the crop of what would be cut off anyway, the resizing, and the crop of the middle."""
+        shorter = min(shape[-2:])
+        height, width = (min(side, shorter * LONGEST) for side in shape[-2:])
+        resize = Resize(self.resize * height // shorter, self.resize * width // shorter, self.interpolation)
+        after = middle(resize.height, resize.width, self.crop)
+        return middle(shape[-2], shape[-1], (height, width)), resize, after
 
 
 @dataclass(frozen=True, kw_only=True)
-class Squeeze:
+class Squeeze(Part):
     """Resizes the whole image to `size` (h, w), whatever its shape."""
 
     size: tuple[int, int]
@@ -105,14 +139,13 @@ class Squeeze:
         require_sizes(self, "size", self.size, 2)
         require_interpolation(self.interpolation)
 
-    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
-        """Fit image and target, and say where the result lies in the image."""
-        fitted = Fitted(sample, Placement.of(sample.image)).resize(*self.size, self.interpolation)
-        return fitted.sample, fitted.placement
+    def steps(self, shape: Size) -> Sequence[Step]:  # noqa: ARG002  the same for all
+        """Return the resizing."""
+        return (Resize(*self.size, self.interpolation),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitWithin:
+class FitWithin(Part):
     """Resizes the shorter side to `shorter` pixels, or less if the longer one would exceed `longest`.
 
     Sides are rounded to the nearest pixel, as MMDetection does. A batch is then padded, right and below, to
@@ -137,15 +170,13 @@ class FitWithin:
         scale = min(self.shorter / min(height, width), self.longest / max(height, width))
         return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
-    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
-        """Fit image and target, and say where the result lies in the image."""
-        fitted = Fitted(sample, Placement.of(sample.image))
-        fitted = fitted.resize(*self.size_of(*fitted.placement.original), self.interpolation)
-        return fitted.sample, fitted.placement
+    def steps(self, shape: Size) -> Sequence[Step]:
+        """Return the resizing."""
+        return (Resize(*self.size_of(*shape[-2:]), self.interpolation),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleFrames:
+class SampleFrames(Part):
     """Takes `count` frames of a clip (C, t, h, w): the middle one of each of as many equal parts."""
 
     count: int
@@ -154,26 +185,34 @@ class SampleFrames:
         """Raise UsageError for values out of range."""
         require_sizes(self, "count", (self.count,), 1)
 
-    def fit(self, sample: Sample) -> tuple[Sample, Placement]:
-        """Take the frames; sizes and targets stay."""
-        frames = middles(sample.image.shape[1], self.count)
-        placement = replace(Placement.of(sample.image), frames=tuple(frames))
-        return replace(sample, image=sample.image[:, frames]), placement
+    def steps(self, shape: Size) -> Sequence[Step]:
+        """Return the choice of frames."""
+        return (TakeFrames(tuple(middles(shape[1], self.count))),)
+
+
+def fit_image(parts: Sequence[Part], image: Tensor) -> Tensor:
+    """Fit an image or clip by several parts, one after the other."""
+    for part in parts:
+        for step in part.steps(image.shape):
+            image = step.image(image)
+    return image
 
 
 def fit_parts(parts: Sequence[Part], sample: Sample) -> tuple[Sample, Placement]:
-    """Fit a sample by several parts, one after the other."""
-    whole = Placement.of(sample.image)
+    """Fit a sample by several parts as `fit_image` does, and say where the result lies in the image."""
+    placement = Placement.of(sample.image)
     for part in parts:
-        sample, step = part.fit(sample)
-        scale = (whole.scale[0] * step.scale[0], whole.scale[1] * step.scale[1])
-        offset = (
-            whole.offset[0] * step.scale[0] + step.offset[0],
-            whole.offset[1] * step.scale[1] + step.offset[1],
-        )
-        frames = whole.frames if step.frames is None else step.frames
-        whole = Placement(whole.original, step.fitted, scale, offset, frames)
-    return sample, whole
+        for step in part.steps(sample.image.shape):
+            target = warp_target(sample.target, step.annotation)
+            sample = replace(sample, image=step.image(sample.image), target=target)
+            placement = step.placement(placement)
+    return sample, placement
+
+
+def middle(height: int, width: int, cut: tuple[int, int]) -> Crop:
+    """Return the crop of the middle `cut` (h, w) of an image."""
+    top, left = (round((side - part) / 2) for side, part in zip((height, width), cut, strict=True))
+    return Crop(top, left, *cut)
 
 
 def stack_padded(images: Sequence[Tensor], multiple: int = 1, fill: float = 0) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from ..errors import DataError, listed
 from .dataset import ALL, HELD_OUT, TRAIN, Content, ImageDataset
 from .ids import Texts
-from .images import SUFFIXES, ImageError
+from .images import ImageError
+from .paths import SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import DataError, UsageError
-from .pixel_formats import to_rgb
+from .paths import REMOTE
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
 WHITE = (255, 255, 255)
-REMOTE = "swinkit reads local files; download it first"
+ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
+MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entries, as transparent
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
 
@@ -63,7 +63,7 @@ def load_image(
     Arrays are (h, w, 3) and tensors (3, h, w), both uint8.
 
     EXIF orientation is applied; transparent pixels are composited on `background`; 16-bit grey is scaled to
-    8 bits; every other mode becomes RGB by the rules of `data.pixel_formats`; colour profiles are ignored;
+    8 bits; every other mode becomes RGB by the rules of `to_rgb`; colour profiles are ignored;
     the first frame or page is taken. The size is checked before anything is decoded.
 
     Raises:
@@ -163,6 +163,64 @@ def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_
         )
     rgb = to_rgb(turn_upright(image), background)
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
+
+
+def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Convert an image of any of Pillow's modes to RGB, by an explicit rule for every mode.
+
+    | mode | rule |
+    |---|---|
+    | RGB, RGBX, L, 1, P | as Pillow converts them |
+    | CMYK, YCbCr, HSV, LAB | Pillow's plain formulas (LAB: littleCMS to sRGB) |
+    | RGBA, RGBa, LA, La, PA, and one colour marked as transparent | composited on the background |
+    | I;16 in any byte order | 65535 becomes 255; Pillow itself would clip at 255 |
+    | I (32 bits) | taken as 16 bits where the values can be nothing else; else refused |
+    | F | [0, 1] becomes [0, 255]; anything else is refused |
+
+    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
+
+    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
+
+    Raises:
+        ValueError: the range of the values is not known.
+    """
+    if image.mode == "F" or image.mode.startswith("I"):
+        return wide_to_rgb(image, background)
+    if image.mode in ALPHA or (image.mode in MARKED and "transparency" in image.info):
+        image = image.convert("LA") if image.mode == "La" else image  # Pillow has no direct way
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        image = Image.alpha_composite(canvas, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Convert grey of more than 8 bits; a grey value marked as transparent becomes the background."""
+    values = np.asarray(image)
+    rgb = np.stack([to_8_bits(values, declared=image.mode.startswith("I;16"))] * 3, axis=-1)
+    marked = image.info.get("transparency")
+    if isinstance(marked, int):
+        rgb[values == marked] = background
+    return Image.fromarray(rgb)
+
+
+def to_8_bits(values: np.ndarray, *, declared: bool) -> np.ndarray:
+    """Convert grey (h, w) of 16 bits (`declared` by the file), 32 bits, or floats in [0, 1] to uint8.
+
+    Raises:
+        ValueError: the range of the values is not known.
+    """
+    low, high = values.min(), values.max()
+    if np.issubdtype(values.dtype, np.floating):
+        if not (low >= 0 and high <= 1):  # also refuses NaN
+            raise ValueError(
+                f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]"
+            )
+        return np.rint(values * 255).astype(np.uint8)
+    if not declared and not (low >= 0 and 255 < high <= 65535):
+        raise ValueError(
+            f"32-bit integers from {low} to {high} have no known range; store them in 8 or 16 bits"
+        )
+    return np.rint(values / 257).astype(np.uint8)  # 65535 / 257 = 255
 
 
 def turn_upright(image: Image.Image) -> Image.Image:

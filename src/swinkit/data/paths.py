@@ -1,11 +1,22 @@
-"""Find the images that a file, a folder or a pattern names."""
+"""Folder of swinkit's cache, and the images that a file, a folder or a pattern names. Torch-free."""
 
 import os
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import DataError
-from .images import REMOTE, SUFFIXES
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+REMOTE = "swinkit reads local files; download it first"
+
+
+def cache_root() -> Path:
+    """Return the folder of everything that swinkit can download or make again.
+
+    It is `$SWINKIT_CACHE`, else `swinkit` in `$XDG_CACHE_HOME` or in ~/.cache.
+    """
+    own, shared = os.environ.get("SWINKIT_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return Path(own).expanduser() if own else Path(shared or "~/.cache").expanduser() / "swinkit"
 
 
 def find_images(path: str | os.PathLike[str]) -> list[Path]:

@@ -21,6 +21,7 @@ from .fitting import (
     ResizeCrop,
     SampleFrames,
     Squeeze,
+    fit_image,
     fit_parts,
     is_numbers,
 )
@@ -141,7 +142,7 @@ class Preprocess(Normalisation):
 
     def fit(self, image: Tensor) -> Tensor:
         """Resize and crop (C, h, w) or (C, t, h, w) to (C, *crop) of the same type, antialiased."""
-        return self.fit_sample(Sample("", image, {}))[0].image
+        return fit_image(self.parts, image)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return (C, *P) as the model wants it: (C, *crop) float32."""

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, listed
 from ..files.atomic import atomic_write
-from .cache import root as cache_root
 from .dataset import Content, ImageDataset
 from .ids import Texts
-from .images import SUFFIXES, ImageError
+from .images import ImageError
 from .labels import number_labels
+from .paths import SUFFIXES, cache_root
 
 LONGEST_LABEL = 2**20  # bytes of a .cls or .json
 VERSION = 1  # of the index

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, EnvironmentProblem, listed
-from .cache import root as cache_root
 from .dataset import Content, ImageDataset
 from .ids import Rows
 from .images import ImageError
 from .labels import number_labels, number_names
+from .paths import cache_root
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -12,9 +12,8 @@ from ..errors import DataError
 from ..files.atomic import atomic_write
 from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
-from ..tasks.predictor import evaluating
 from ..tasks.serialization import write_model
-from ..tasks.task import Task
+from ..tasks.task import Task, evaluating
 from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialect_table import dialect_named

@@ -13,7 +13,8 @@ from ..errors import UsageError
 from ..files.atomic import refuse_to_replace
 from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
-from ..files.tensors import contiguous_copies, read_state, write_safetensors, write_torch
+from ..files.plain import contiguous_copies, write_safetensors
+from ..files.tensors import read_state, write_torch
 
 PROCESSOR = "preprocessor_config.json"
 OURS = (WEIGHTS, CONFIG, PROCESSOR)  # what a folder may hold that is replaced

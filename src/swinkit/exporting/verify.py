@@ -78,7 +78,7 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
         return f"not checked: {library.package} {version} cannot be imported ({error})"
     except (RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{library.package} {version} cannot run what was written: {reason}") from None
+        raise DataError(f"{library.package} {version} cannot run the written file: {reason}") from None
     return compare(f"{library.package} {version}", size, own, made)
 
 

@@ -62,4 +62,4 @@ def require_plain_end(file: BinaryIO, size: int) -> None:
         if not large[0] == b"PK\x06\x06" or LOCATOR.unpack(locator)[2] != limit:
             raise ValueError("its list of contents is not where it should be")
     if end[0] != b"PK\x05\x06" or end[-1] or length + place != limit:
-        raise ValueError("its list of contents does not stand at its end")
+        raise ValueError("its list of contents is not at its end")

@@ -19,8 +19,7 @@ from ..errors import DataError, listed
 from ..version import __version__
 from .atomic import atomic_write, refuse_to_replace
 from .contents import State
-from .tensors import read_safetensors, write_safetensors
-from .typed_json import read_json, read_text
+from .plain import read_json, read_safetensors, read_text, write_safetensors
 
 WEIGHTS, CONFIG, PREPROCESS, LABELS, CARD = FILES = (
     "model.safetensors",

@@ -191,7 +191,7 @@ class Inspection(Maker):
     def fill(self, made: Any, state: Any) -> None:
         """Check a state: a dictionary copies its attributes, a stub keeps nothing."""
         if type(made) is not Made and not (isinstance(made, dict) and isinstance(state, dict)):
-            raise DataError("it gives a state to what has none, which no file of weights needs")
+            raise DataError("it gives a state to an object that has none, which no file of weights needs")
         if isinstance(made, dict):
             self.allowance.take(len(state))
 
@@ -206,7 +206,7 @@ class Inspection(Maker):
             ):
                 stored = Stored(str(kind), count)
             case _:
-                raise DataError("it refers to what is no storage")
+                raise DataError("it refers to an object that is no storage")
         if key not in self.stored:
             self.room -= count
         known = self.stored.setdefault(key, stored)
@@ -243,7 +243,7 @@ def inspect_legacy(content: bytes) -> None:
         and all(type(key) is str and key in inspection.stored for key in order)
         and len(set(order)) == len(order)
     ):
-        raise DataError("what it lists as its storages are others")
+        raise DataError("its list of storages does not match its storages")
 
 
 def follow(stream: BytesIO, inspection: Inspection) -> object:

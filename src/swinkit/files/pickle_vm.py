@@ -116,7 +116,7 @@ class Machine:
     def name(self, module: Any, name: Any) -> Name:
         """Return both as one name, in the words of Python 3, and record it."""
         if type(module) is not str or type(name) is not str or len(module) + len(name) >= LONGEST_NAME:
-            raise DataError("it names an object by what is no name")
+            raise DataError("it names an object by a value that is no name")
         full = PYTHON_2.get(f"{module}.{name}", f"{module.replace('__builtin__', 'builtins')}.{name}")
         self.names.add(full)
         return Name(full)
@@ -124,7 +124,7 @@ class Machine:
     def call(self, name: Any, arguments: Any, _keywords: Any = None) -> object:
         """Return what the maker makes of a call; keywords are dropped."""
         if not isinstance(name, Name) or not isinstance(arguments, tuple):
-            raise DataError("it calls what it has made itself, which no file of weights needs")
+            raise DataError("it calls an object of its own making, which no file of weights needs")
         return self.maker.make(name, arguments)
 
     def build(self) -> None:

@@ -22,7 +22,7 @@ def require_weights(path: Path) -> None:
     with path.open("rb") as file:
         begin = file.read(512)
     if begin.lstrip()[:1] == b"<":
-        raise DataError("what came is a page for people instead of the file")
+        raise DataError("what came is a web page was received")
     if begin.startswith(b"PK\x03\x04"):
         whole = zipfile.is_zipfile(path)  # whether the list of contents is there, which is at the end
     elif begin.startswith(LEGACY):
@@ -30,7 +30,7 @@ def require_weights(path: Path) -> None:
     else:
         whole = is_safetensors(path, int.from_bytes(begin[:8], "little"))
     if not whole:
-        raise DataError("what came is no whole file of weights")
+        raise DataError("what came is was not received whole")
 
 
 def is_safetensors(path: Path, length: int) -> bool:

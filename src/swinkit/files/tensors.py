@@ -9,8 +9,6 @@ from pickle import UnpicklingError
 from typing import BinaryIO
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from ..errors import DataError, listed
 from .archives import read_pickle
@@ -18,6 +16,7 @@ from .arrays import read_arrays
 from .contents import Contents, State, plain_tensors, unwrap
 from .pickle_allowlist import inspect, inspect_legacy
 from .pickle_stubs import allow_stubs
+from .plain import read_safetensors
 
 logger = logging.getLogger(__name__)
 
@@ -120,37 +119,6 @@ def likely_content(begin: bytes) -> str:
     return ""
 
 
-def read_safetensors(path: Path) -> State:
-    """Read the tensors of a .safetensors file.
-
-    Raises:
-        DataError: it is damaged.
-    """
-    try:
-        # The library maps the file into memory: without a copy, a change of the file would change the model.
-        return {name: tensor.clone() for name, tensor in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = listed([str(error)]).strip("`")
-        raise DataError(
-            f"{path} is no whole safetensors file ({reason}); copy or download it again"
-        ) from None
-
-
-def write_safetensors(path: Path, state: State, metadata: dict[str, str]) -> None:
-    """Write tensors to a .safetensors file with the permissions that any new file gets.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.touch()
-    mode = path.stat().st_mode & 0o777  # because safetensors would keep the file to its owner
-    try:
-        save_file(contiguous_copies(state), path, metadata)
-    except SafetensorError as error:  # the library's error for a failed write
-        raise OSError(" ".join(str(error).split())[:200]) from None
-    path.chmod(mode)
-
-
 def write_torch(path: Path, content: object) -> None:
     """Write tensors and plain values to a file by `torch.save`.
 
@@ -163,11 +131,6 @@ def write_torch(path: Path, content: object) -> None:
     except RuntimeError as error:  # torch's error for a failed write, raised while it handled the cause
         cause = error.__context__
         raise cause if isinstance(cause, OSError) else OSError(str(error).splitlines()[0]) from None
-
-
-def contiguous_copies(state: State) -> State:
-    """Return copies on the CPU that share no memory and have no strides of their own."""
-    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 
 
 def read_torch(path: Path, file: BinaryIO) -> object:

@@ -144,22 +144,3 @@ def read_settings(path: Path, name: str) -> Settings:
     if not isinstance(values, dict):
         raise DataError(f"{name} must hold an object of settings, not a {type(values).__name__}")
     return Settings(name, values)
-
-
-def read_json(path: Path, kind: type) -> Any:
-    """Read a JSON file whose outermost value must be a `kind`."""
-    try:
-        value = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}") from None
-    if not isinstance(value, kind):
-        raise DataError(f"{path} must hold a {kind.__name__}, not a {type(value).__name__}")
-    return value
-
-
-def read_text(path: Path) -> str:
-    """Read a text file in UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None

@@ -8,8 +8,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core.init import truncated_normal
-
 
 class ClassificationHead(nn.Module):
     """Norm, average over the grid, and linear classifier: (B, *S, C) -> (B, K).
@@ -26,7 +24,7 @@ class ClassificationHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, num_classes)
-        truncated_normal(self.classifier.weight, std)
+        nn.init.trunc_normal_(self.classifier.weight, std=std)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, features: Tensor) -> Tensor:

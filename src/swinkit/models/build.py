@@ -25,9 +25,10 @@ BUILDERS: dict[str, Callable[..., Swin]] = {
 def build(spec: Spec) -> Swin:
     """Return a new backbone of the family that `spec` is for, initialised as published.
 
-    On the meta device nothing is allocated; after `model.to_empty(device=...)`, `core.init.initialise`
-    or loading weights completes it (there are no buffers that could be left unfilled).
+    On the meta device nothing is allocated or drawn; after `model.to_empty(device=...)`,
+    `core.init.initialise` or loading weights completes it (there are no buffers that could be left unfilled).
     """
     backbone = BUILDERS[family_of(spec)](spec)
-    initialise(backbone)
+    if not backbone.embed.proj.weight.is_meta:
+        initialise(backbone)
     return backbone

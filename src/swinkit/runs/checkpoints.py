@@ -109,7 +109,7 @@ def verify(folder: Path) -> None:
         manifest = json.loads((folder / COMMIT).read_text(encoding="utf-8"))
         files = {name: (facts["bytes"], facts["sha256"]) for name, facts in manifest.items()}
         if STATE not in files:
-            raise DataError(f"{folder / COMMIT} tells of no {STATE}")
+            raise DataError(f"{folder / COMMIT} does not list {STATE}")
         for name, expected in files.items():
             path = folder / Path(name).name
             if (path.stat().st_size, sha256_of(path)) != expected:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..errors import DataError, EnvironmentProblem, SwinkitError, UsageError, listed
 from ..files.atomic import atomic_write, remove_leftovers
-from ..files.typed_json import read_json
+from ..files.plain import read_json
 from .checkpoints import Checkpoints
 from .config_diff import Change, changes_of
 from .environment import environment
@@ -90,7 +90,7 @@ class RunFolder:
         """
         if any(map(is_evaluation, self.events())) and not any(self.checkpoints):
             raise DataError(
-                f"{self.path} has trained ({METRICS} tells of it), but its {CHECKPOINTS} are gone, so it "
+                f"{self.path} has trained (see {METRICS}), but its {CHECKPOINTS} are gone, so it "
                 f"cannot go on. Its models are {BEST} and {LAST}; to train anew, choose another folder, with "
                 f"init={shlex.quote(str(self.path / BEST))} to begin with what it learned"
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import EnvironmentProblem
-from ..files.typed_json import read_json
+from ..files.plain import read_json
 from .environment import installed
 from .folder import RunFolder
 from .progress import Progress

@@ -21,12 +21,11 @@ from ..data.loader import InOrder
 from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError
 from ..files.atomic import atomic_write, refuse_to_replace
-from ..files.typed_json import read_json
+from ..files.plain import read_json
 from ..version import __version__
 from .observed import Observed
-from .predictor import evaluating
 from .registry import TASKS
-from .task import Task
+from .task import Task, evaluating
 
 METRICS = "metrics.json"
 

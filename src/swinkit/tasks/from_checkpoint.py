@@ -44,7 +44,7 @@ def load_file(
 ) -> tuple[Model, str]:
     """Return the model in a file of weights, in eval mode, and a report on every tensor.
 
-    What `facts` do not tell is told by the tensors and by the file's name. `head` and `tables` are those of
+    What `facts` leave open follows from the tensors and the file's name. `head` and `tables` are those of
     `load_weights`; with a new head, the labels of `facts` may be others than the file's. `entry` is that of
     `read_contents`. `precision` is "fp32", or "file" for that of the file's tensors.
 
@@ -86,9 +86,9 @@ def model_of(
     """Return the model and the report of `load_file` from the content of a file."""
     dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
     translation = dialect.read(contents.state)
-    spec, size, told_by = architecture(translation, path, facts)
-    notes = [*opened(contents), f"architecture: {family_of(spec)}, told by {told_by}"]
-    notes += [*other_windows(translation, spec), *routed(spec, told_by)]
+    spec, size, source = architecture(translation, path, facts)
+    notes = [*opened(contents), f"architecture: {family_of(spec)}, from {source}"]
+    notes += [*other_windows(translation, spec), *routed(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(trained_under(dialect))
@@ -147,15 +147,14 @@ def other_windows(translation: Translation, spec: Spec) -> list[str]:
     ]
 
 
-def routed(spec: Spec, told_by: str) -> list[str]:
+def routed(spec: Spec, source: str) -> list[str]:
     """Return a note on the choice of experts, if neither tensors nor another source define it."""
-    if told_by != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
+    if source != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
         return []
     fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
     values = ", ".join(f"{field} {getattr(spec, field)}" for field in fields)
-    return [
-        f"experts are chosen as is usual, for no tensor tells how: {values}; another way needs the variant"
-    ]
+    usual = "experts are chosen in the usual way, because no tensor defines it"
+    return [f"{usual}: {values}; name the variant for another"]
 
 
 def opened(contents: Contents) -> list[str]:

@@ -100,7 +100,9 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
     numbers = config.get("spec")
     spec = spec_from_json(str(config.get("family")), numbers if isinstance(numbers, dict) else {})
     if sum(spec.depths) > len(saved.state):
-        raise DataError(f"config.json tells of {sum(spec.depths)} blocks, the weights of fewer")
+        raise DataError(
+            f"config.json has {sum(spec.depths)} blocks, the weights fewer; restore the one saved with them"
+        )
     with torch.device("meta"):
         task_type = TASKS[config["task"]]()
         preprocess = preprocess_in(saved, spec, task_type.preprocess)

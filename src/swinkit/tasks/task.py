@@ -1,20 +1,26 @@
-"""Task: the interface of a model to a training loop and to users.
+"""Task: the interface of a model to a training loop and to users, and its answers about pictures.
 
 Pure torch, no trainer inside: any loop can train a task, and the loop knows a task by these methods alone.
 """
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import count, islice
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
+import torch
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
-from ..data.images import ImageError, Picture
+from ..core.spec import Spec
+from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.sample import Sample
+from ..errors import UsageError, require
 from .observed import Observed
-from .predictor import predict
 from .results import Result
 
 ResultT = TypeVar("ResultT", bound=Result)
@@ -111,9 +117,80 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             UsageError: something else was given, an option makes no sense, or the model takes no pictures.
         """
         answer = partial(self.answer, **self.predict_options(**options))
-        return predict(inputs, answer, batch_size, on_unreadable)
+        require(batch_size >= 1, "batch_size", batch_size, "a number of pictures of at least 1")
+        if not isinstance(inputs, list | tuple | Iterator):
+            return next(stream([(name_of(inputs), inputs)], answer, 1, None))
+        named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))
+        results = stream(named, answer, batch_size, on_unreadable)
+        return results if isinstance(inputs, Iterator) else list(results)
 
     @property
     def labels(self) -> Sequence[str]:
         """Names of the classes, by index; () where there are none."""
         return ()
+
+
+def stream(
+    named: Iterable[tuple[str, Any]],
+    answer: Callable[[Sequence[Sample]], Sequence[ResultT]],
+    batch_size: int,
+    on_unreadable: Callable[[ImageError], object] | None,
+) -> Iterator[ResultT]:
+    """Read and answer a batch at a time, and note the seconds that each result took."""
+    remaining = iter(named)
+    while batch := list(islice(remaining, batch_size)):
+        samples, seconds = [], []
+        for name, picture in batch:
+            began = time.perf_counter()
+            try:
+                samples.append(Sample(name, load_image(picture, name=name), {}))
+            except ImageError as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(error)
+                continue
+            seconds.append(time.perf_counter() - began)
+        if samples:
+            began = time.perf_counter()
+            results = answer(samples)
+            share = (time.perf_counter() - began) / len(samples)
+            for result, reading in zip(results, seconds, strict=True):
+                yield replace(result, seconds=reading + share)
+
+
+def require_pictures(spec: Spec) -> None:
+    """Raise UsageError unless a model of `spec` takes RGB pictures."""
+    axes, channels = len(spec.patch), spec.in_channels
+    if (axes, channels) != (2, 3):
+        kind = "clips or volumes" if axes != 2 else f"{channels} channels"
+        raise UsageError(f"pictures are RGB, and this model takes {kind}; call model(pixels) instead")
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put `model` into evaluation mode and fp32 into exact mode; restore both for every module at the end."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with exact_convolutions():
+            yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+@contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Let convolutions of fp32 compute in fp32; restore the setting of torch at the end.
+
+    By default torch lets NVIDIA's GPUs round what goes into them to TF32, with 10 bits of mantissa for 23; of
+    a Swin this would be the patches, and so all that follows. Matrix products are exact by default, and stay
+    as whoever changed that wants them (`torch.set_float32_matmul_precision`).
+    """
+    cudnn: Any = torch.backends.cudnn  # which can be told on machines without a GPU, too
+    before = cudnn.conv.fp32_precision
+    cudnn.conv.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        cudnn.conv.fp32_precision = before

@@ -23,8 +23,7 @@ from ..runs.trackers import Trackers
 from ..settings.recipe import Recipe
 from ..settings.run import AUTO
 from ..tasks.observed import Observed
-from ..tasks.precision import exact_convolutions
-from ..tasks.task import Task
+from ..tasks.task import Task, exact_convolutions
 from .accelerator import accelerator_of
 from .auto_batch import found_micro_batch, memory_explained
 from .batch_plan import Plan

@@ -47,7 +47,7 @@ def page(report: Report, splits: Sequence[ImageDataset]) -> str:
     places = {name: (samples, i) for samples in splits for i, name in enumerate(samples.ids)}
     parts = [
         f"<h1>{escape(str(report.path))}</h1>",
-        f"<p>Layout: {escape(report.layout)}, told by <code>{escape(report.evidence)}</code></p>",
+        f"<p>Layout: {escape(report.layout)}, recognised by <code>{escape(report.evidence)}</code></p>",
         *(problem_part(problem, places) for problem in report.problems),
         "" if report.problems else '<div class="problem fine">No problems found.</div>',
         "<h2>Splits</h2>",

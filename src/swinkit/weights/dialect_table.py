@@ -119,7 +119,7 @@ def detect(state: State) -> Dialect:
         if left_over(other) == left_over(match) and other.renamed != match.renamed:
             raise DataError(
                 f"the names could be those of {best.name} or of {rival.name}, which read "
-                f"{listed(differing(match, other))} differently; say which: dialect={best.name!r}, or --from"
+                f"{listed(differing(match, other))} differently; choose one: dialect={best.name!r}, or --from"
             )
     return best
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..data.cache import root
+from ..data.paths import cache_root
 from ..errors import DataError, EnvironmentProblem, SwinkitError
 from ..files.atomic import atomic_write, replace_file
 from ..files.structure import require_weights, sha256_of
@@ -158,7 +158,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # here, because it imports asyncio
 
-    lock = FileLock(root() / LOCKS / f"{path.parent.parent.name}-{path.parent.name}-{path.name}.lock")
+    lock = FileLock(cache_root() / LOCKS / f"{path.parent.parent.name}-{path.parent.name}-{path.name}.lock")
     with disk_errors(path):
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""Table of the published checkpoints, `checkpoints.json`, and how a row is found by name. Torch-free.
+"""Table of the published checkpoints, `checkpoints.json`, and what the name of a model means. Torch-free.
 
 A name is VARIANT/DATASET. A suffix of the data set distinguishes files of the same model on the same data: by
 publisher (`-torchvision`, `-timm`), length of training (`-1x`) or origin (`-simmim`).
@@ -19,6 +19,8 @@ DEFAULT = "swin-pico/cifar-10"
 PACKAGE, HUB = "package:", "hf:"
 UNSTATED = "see source"
 SHOWN = 6  # names in a message
+RUN = ("config.json", "log.jsonl")  # which the folder of a training has, and no model's
+SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".pkl", ".zip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,8 @@ def locate(name: str) -> Checkpoint:
         UsageError: no checkpoint has this name, or several could be meant; the message says what to do.
     """
     rows = published()
+    if name in rows:
+        return rows[name]
     variant, _, dataset = name.partition("/")
     ours = aliases().get(name, name)
     model = canonical(variant)
@@ -147,3 +151,39 @@ def names_of(rows: list[Checkpoint]) -> str:
     more = len(rows) - SHOWN
     rest = f" and {more} more, which swinkit.checkpoints({rows[0].variant!r}) lists" if more > 0 else ""
     return ", ".join(row.name for row in rows[:SHOWN]) + rest
+
+
+def is_path(path: Path) -> bool:
+    """Return whether this is meant as a file or folder, even where there is none."""
+    return path.suffix in SUFFIXES or path.is_absolute()
+
+
+def require_known(name: str | None) -> None:
+    """Refuse a name that is no path, hub repository or checkpoint; None is the model in the package.
+
+    Raises:
+        UsageError: an unknown name, or a run.
+    """
+    if name is None or name.startswith(HUB):
+        return
+    path = Path(name)
+    try:
+        found = path.exists()
+    except OSError:  # loading reports the reason
+        return
+    if found:
+        refuse_run(path)
+    elif not is_path(path):
+        locate(path.as_posix())
+
+
+def refuse_run(path: Path) -> None:
+    """Refuse the folder of a training, which is no model but contains some.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if all((path / name).is_file() for name in RUN):
+        best = path / "best"
+        advice = f"give {best}" if best.is_dir() else "it has no model before its first epoch is over"
+        raise UsageError(f"{path} is a run; {advice}")

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.spec import Size, Spec
 from ..errors import DataError
 from ..files.typed_json import Settings
-from ..models.plausible import require_plausible
+from ..models.config import require_plausible
 
 logger = logging.getLogger(__name__)
 
@@ -57,5 +57,5 @@ def plain_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str
     whole = resize is None or max(fields["crop"]) <= resize < 2**31
     if known and whole and fields["interpolation"] in RESAMPLING.values():
         return fields
-    logger.warning("%s: pictures are prepared in a way that swinkit has not; the usual one is taken", name)
+    logger.warning("%s: its preprocessing is not supported; the usual one is taken", name)
     return None

@@ -35,7 +35,7 @@ def from_timm(config: Settings) -> Facts:
     arguments = config.part("model_args")
     unknown = sorted(set(arguments.values) - LEFT_ALONE - HEEDED)
     if unknown:
-        raise DataError(f"{arguments.name}: {', '.join(unknown)} would build a model that swinkit has not")
+        raise DataError(f"{arguments.name}: {', '.join(unknown)} make a model that swinkit lacks")
     published = config.part("pretrained_cfg") if "pretrained_cfg" in config.values else config
     for settings in (config, arguments):
         pool = settings.text("global_pool", "avg")

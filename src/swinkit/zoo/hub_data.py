@@ -6,7 +6,7 @@ Only pictures, tables, lists and shards are downloaded, never code; huggingface_
 import os
 from pathlib import Path
 
-from ..data.images import SUFFIXES
+from ..data.paths import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
 from .hub import FORBIDDEN, PREFIX, client, is_offline, split_name
 from .hub_errors import Unreachable, explain_errors

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..data.cache import root
+from ..data.paths import cache_root
 from .checkpoints import Checkpoint
 
 DRIVE = "drive.google.com"
@@ -21,7 +21,7 @@ def place(checkpoint: Checkpoint) -> Path:
     name = Path(urlsplit(checkpoint.address).path).name
     if urlsplit(checkpoint.address).hostname == DRIVE:  # its addresses name no file
         name = f"{checkpoint.aliases[0]}.pth"
-    return root() / checkpoint.variant / checkpoint.dataset / name
+    return cache_root() / checkpoint.variant / checkpoint.dataset / name
 
 
 def is_cached(checkpoint: Checkpoint) -> bool:

@@ -8,8 +8,7 @@ from ..errors import DataError, UsageError, printable
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..weights.rank_files import is_ranked
 from . import cache, hub
-from .checkpoint_names import is_path, refuse_run
-from .checkpoints import DEFAULT, Checkpoint, aliases, locate
+from .checkpoints import DEFAULT, Checkpoint, aliases, is_path, locate, refuse_run
 from .hub_configs import Facts
 from .progress import progress_bar
 from .repo_files import OLD_WEIGHTS, finder_in, is_known, is_ours, read_facts, settings_of, weights_in
@@ -19,11 +18,15 @@ NOTHING = Facts()
 
 @dataclass(frozen=True)
 class Source:
-    """File of weights, or folder of a saved model, on this machine; `said` are its publishers' remarks."""
+    """File of weights, or folder of a saved model, on this machine; `said` are its publishers' remarks.
+
+    A folder of a Swin-MoE's files of ranks is `ranked`, and read like one file of weights.
+    """
 
     path: Path
     facts: Facts = NOTHING
     said: tuple[str, ...] = ()
+    ranked: bool = False
 
 
 def find_source(name: str | os.PathLike[str] | None) -> Source:
@@ -81,7 +84,7 @@ def of_folder(folder: Path) -> Source:
     """
     refuse_run(folder)
     if is_ranked(folder):
-        return Source(folder)
+        return Source(folder, ranked=True)
     find, where = finder_in(folder), f"{folder}{os.sep}"
     config = settings_of(find, CONFIG, where)
     if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):

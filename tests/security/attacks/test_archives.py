@@ -44,7 +44,7 @@ def test_a_program_is_refused(whole: Path, name: str):
 
 def test_what_follows_the_list_of_contents_is_refused(whole: Path):
     whole.write_bytes(whole.read_bytes() + b"x")
-    with pytest.raises(DataError, match="does not stand at its end"):
+    with pytest.raises(DataError, match="is not at its end"):
         read_contents(whole)
 
 

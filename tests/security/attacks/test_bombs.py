@@ -44,10 +44,10 @@ PICKLES = {  # in torch's zip: what the file says, and why it is refused
         b"ccollections\nOrderedDict\n]" + SHARED + b"N\x86a\x85R",
         WAY.format("collections.OrderedDict"),
     ),
-    "state": (b"ccollections\nOrderedDict\n)R]" + SHARED + b"N\x86ab", "a state to what has none"),
+    "state": (b"ccollections\nOrderedDict\n)R]" + SHARED + b"N\x86ab", "a state to an object that has none"),
     "storage-key": (
         b"(" + text("storage") + b"ctorch\nFloatStorage\n" + SHARED + text("cpu") + b"K\x00tQ",
-        "refers to what is no storage",
+        "refers to an object that is no storage",
     ),
     "numbers": (b"}(" + b"".join(number(key) + b"N" for key in ONE_HASH) + b"u", "a gigantic number"),
     "signs": (b"}(" + b"".join(b"(" + b"".join(key) + b"tN" for key in SIGNS) + b"u", NO_KEYS),
@@ -147,7 +147,7 @@ def test_other_files_are_refused(tmp_path: Path):
         endless(tmp_path / "endless.pth"): "dictionaries without an end",
         old(
             tmp_path / "order.pth", b"\x80\x02]q\x00X", b"\x80\x02]" + SHARED + b"aX"
-        ): "its storages are others",
+        ): "its list of storages does not match",
         old(tmp_path / "size.pth", b"K\x04\x85", number(2**30) + b"\x85"): WAY.format(
             "torch._utils._rebuild_tensor_v2"
         ),
@@ -157,7 +157,9 @@ def test_other_files_are_refused(tmp_path: Path):
         plain(tmp_path / "claims.pkl", claims): "or a damaged one",
         plain(tmp_path / "deep.pkl", b"\x80\x04" + b"(" * 300_000 + b"."): "or a damaged one",
         plain(tmp_path / "key.pkl", key): NO_KEYS,
-        plain(tmp_path / "name.pkl", b"\x80\x04" + SHARED + text("a") + b"\x93."): "by what is no name",
+        plain(
+            tmp_path / "name.pkl", b"\x80\x04" + SHARED + text("a") + b"\x93."
+        ): "by a value that is no name",
         plain(tmp_path / "empty.pkl", empty): "or a damaged one",
         torch_zip(tmp_path / "lists.pth", pickle.dumps([[[]] * 1000] * 1000, 2)): "holds a list",
     }

@@ -30,7 +30,7 @@ def test_a_name_makes_nothing_but_its_stand_in(tmp_path: Path, name: str):
 def test_what_a_stand_in_made_cannot_be_called(tmp_path: Path):
     # getattr(os, "system")("x"): the first call gives an empty object, the second is refused
     data = b"\x80\x02}X\x05\x00\x00\x00modelcbuiltins\ngetattr\n(X\x02\x00\x00\x00ostR(X\x01\x00\x00\x00xtRs."
-    with pytest.raises(DataError, match="calls what it has made itself"):
+    with pytest.raises(DataError, match="calls an object of its own making"):
         read_contents(torch_zip(tmp_path / "a.pth", data))
 
 

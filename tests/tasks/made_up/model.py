@@ -12,9 +12,8 @@ from swinkit.core.backbone import Swin
 from swinkit.data.preprocess import Pipeline
 from swinkit.data.sample import Sample
 from swinkit.tasks.observed import Observed
-from swinkit.tasks.predictor import evaluating
 from swinkit.tasks.results import Result
-from swinkit.tasks.task import Task
+from swinkit.tasks.task import Task, evaluating
 
 from .data import Batch
 

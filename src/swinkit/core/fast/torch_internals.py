@@ -43,7 +43,7 @@ def guarded(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[A
 def log_once(question: str, error: str) -> None:
     """Log that a fast path is off because a private name is missing."""
     logger.warning(
-        "torch %s cannot tell `%s` (%s): models compute by their plain, slower path; the numbers are right",
+        "torch %s does not provide `%s` (%s): models compute by their plain, slower path, as exactly",
         torch.__version__,
         question,
         error,

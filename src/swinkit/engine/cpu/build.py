@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from ...data.cache import root
+from ...data.paths import cache_root
 from ...errors import EnvironmentProblem
 from ...files.atomic import replace_file
 from ...version import __version__
@@ -60,7 +60,7 @@ def hash_sources(instructions: str) -> str:
 
 def library_path(instructions: str) -> Path:
     """Return the path of the library for an instruction set, built or not."""
-    return root() / "engine" / f"swinkit-{__version__}-{hash_sources(instructions)}-{instructions}.so"
+    return cache_root() / "engine" / f"swinkit-{__version__}-{hash_sources(instructions)}-{instructions}.so"
 
 
 def find_library() -> Library | None:

@@ -16,9 +16,8 @@ from ...errors import DataError, UsageError
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
-from ..predictor import evaluating, require_pictures
 from ..results import Classification, best
-from ..task import HELD_OUT_LOSS, NOT_FINITE, Task
+from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating, require_pictures
 from .data import Batch
 from .losses import balance, cross_entropy
 from .predictions import Answers

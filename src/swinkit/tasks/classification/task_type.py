@@ -92,7 +92,7 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
 
     def evaluation_batches(self, model: Classifier) -> "PrepareEvaluation":
         """Return the maker of batches without augmentation, as in prediction."""
-        from ..predictor import require_pictures
+        from ..task import require_pictures
         from .data import PrepareEvaluation
 
         require_pictures(model.backbone.spec)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.backbone import Swin
-from ...core.init import truncated_normal
+from ...core.init import STD
 from ...core.tiles import crop
 from ...data.normalisation import resized
 from ...data.preprocess import Preprocess
@@ -23,9 +23,8 @@ from ...data.sample import Sample
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
 from ..observed import Observed
-from ..predictor import evaluating, require_pictures
 from ..results import Reconstruction
-from ..task import Task
+from ..task import Task, evaluating, require_pictures
 from .data import Batch
 from .losses import locally_normed, masked_l1, surroundings
 from .mask_generator import draw_masks
@@ -55,7 +54,7 @@ class SimMIM(Task[Reconstruction]):
         self.preprocess = preprocess
         self.mask_token = nn.Parameter(torch.empty(spec.embed_dim))
         self.head = ReconstructionHead(spec.widths[-1], spec.in_channels, spec.strides[-1])
-        truncated_normal(self.mask_token)
+        nn.init.trunc_normal_(self.mask_token, std=STD)
 
     def forward(self, pixels: Tensor, mask: Tensor) -> Tensor:
         """Reconstruct: (B, in_channels, *P), mask (B, *S) with 1 where hidden -> (B, in_channels, *P)."""

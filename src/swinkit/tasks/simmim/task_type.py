@@ -45,8 +45,8 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
         if training.split == ALL != held_out.split:  # all, those of `held_out` included
             raise DataError(
-                f"{data}: {held_out.split} is there to be watched, but no {TRAIN} to learn from; call its "
-                f"folder {TRAIN}, or give a folder without {held_out.split}"
+                f"{data}: {held_out.split} is there for validation, but no {TRAIN} for training; rename its "
+                f"folder to {TRAIN}, or give a folder without {held_out.split}"
             )
         return training, held_out
 
