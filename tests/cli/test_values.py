@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 import pytest
 
-from swinkit.cli.arguments import Parser, parse, split_option
+from swinkit.cli.arguments import Parser, Value, parse, placeholder, split_option, text_of
 from swinkit.cli.main import main
-from swinkit.cli.values import Value, placeholder, text_of
 from swinkit.errors import UsageError
 
 MICRO_BATCH = int | Literal["auto"] | None

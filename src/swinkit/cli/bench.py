@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import alike, canonical
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, table
-from .values import Value
 
 if TYPE_CHECKING:
     from ..engine.benchmark import Engine, Measurement, Notify

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..exporting.formats import TARGETS
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import line, note
-from .values import Value
 
 if TYPE_CHECKING:
     from ..exporting.convert import Conversion

@@ -12,9 +12,8 @@ from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
 from ..zoo.hub_data import locate_data
-from .arguments import Parser, parse
+from .arguments import Parser, Value, parse
 from .console import block, note, progress, table
-from .values import Value
 
 ACTIONS = ["check"]
 SHOWN = 3  # examples of each problem

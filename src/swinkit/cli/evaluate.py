@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, progress, table
-from .values import Value
 
 if TYPE_CHECKING:
     from ..tasks.evaluation import Comparison, Evaluation

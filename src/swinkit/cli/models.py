@@ -12,9 +12,8 @@ from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
 from ..zoo.checkpoints import Checkpoint, locate, of_variant
 from ..zoo.paths import is_cached
-from .arguments import Parser, parse
+from .arguments import Parser, Value, parse
 from .console import table
-from .values import Value
 
 NONE = {"reported": {}, "licence": "-"}  # stands for the checkpoint of a model without any
 FACTOR = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}

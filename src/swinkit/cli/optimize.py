@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import line
-from .values import Value
 
 if TYPE_CHECKING:
     from ..core.backbone import Swin

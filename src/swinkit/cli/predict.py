@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..data.paths import find_images
 from ..errors import DataError, UsageError
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
-from .values import Value
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 def command(arguments: Sequence[str]) -> int:
     """Print a line for each picture; return exit code 3 if one could not be read, after the others."""
     options = read_options(arguments)
-    require_known(options.model)
+    if options.model is not None:
+        require_known(options.model)
     paths, missing = find_pictures(options.paths, options.save)
     if not paths:
         return DataError.exit_code

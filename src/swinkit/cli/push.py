@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..zoo.checkpoints import require_known
-from .arguments import MODEL, Parser, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note
-from .values import Value
 
 if TYPE_CHECKING:
     from ..tasks.publication import Publication

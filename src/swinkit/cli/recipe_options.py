@@ -6,8 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 from ..settings.recipe import Recipe, descriptions
-from .arguments import Parser
-from .values import Value, placeholder
+from .arguments import Parser, Value, placeholder
 
 
 def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:

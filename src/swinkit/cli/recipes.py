@@ -12,10 +12,9 @@ from ..recipes.catalogue import RECIPES, Entry, entry
 from ..recipes.hours import hours_of, told
 from ..settings.recipe import Recipe
 from ..zoo.checkpoints import published
-from .arguments import Parser, parse
+from .arguments import Parser, parse, text_of
 from .console import table
 from .recipe_options import add_fields, chosen, leaves
-from .values import text_of
 
 ACTIONS = ("list", "show")
 COMMAND = re.compile(r"swinkit train \S+ (data=\S+) out=[^\s`]+")

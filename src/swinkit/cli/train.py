@@ -12,12 +12,11 @@ from pathlib import Path
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
 from ..settings.recipe import Recipe
-from .arguments import Parser, parse, split_option
+from .arguments import Parser, Value, parse, split_option
 from .console import INTERRUPTED, block, line, unless_hung_up
 from .launch import FAILED, RANK, launch, process_count, stop_with_launcher
 from .recipe_options import add_fields, chosen
 from .recipes import settings
-from .values import Value
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
 

@@ -15,7 +15,6 @@ from ..models.catalogue import ALIASES, canonical, did_you_mean
 from ..models.specs import VARIANTS
 
 TABLE = Path(__file__).with_name("checkpoints.json")
-DEFAULT = "swin-pico/cifar-10"
 PACKAGE, HUB = "package:", "hf:"
 UNSTATED = "see source"
 SHOWN = 6  # names in a message
@@ -158,13 +157,13 @@ def is_path(path: Path) -> bool:
     return path.suffix in SUFFIXES or path.is_absolute()
 
 
-def require_known(name: str | None) -> None:
-    """Refuse a name that is no path, hub repository or checkpoint; None is the model in the package.
+def require_known(name: str) -> None:
+    """Refuse a name that is no path, hub repository or checkpoint.
 
     Raises:
         UsageError: an unknown name, or a run.
     """
-    if name is None or name.startswith(HUB):
+    if name.startswith(HUB):
         return
     path = Path(name)
     try:

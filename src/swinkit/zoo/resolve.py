@@ -8,12 +8,13 @@ from ..errors import DataError, UsageError, printable
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..weights.rank_files import is_ranked
 from . import cache, hub
-from .checkpoints import DEFAULT, Checkpoint, aliases, is_path, locate, refuse_run
+from .checkpoints import Checkpoint, aliases, is_path, locate, refuse_run
 from .hub_configs import Facts
 from .progress import progress_bar
 from .repo_files import OLD_WEIGHTS, finder_in, is_known, is_ours, read_facts, settings_of, weights_in
 
 NOTHING = Facts()
+PACKAGED = Path(__file__).parent / "embedded" / "swin-pico-cifar-10"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def find_source(name: str | os.PathLike[str] | None) -> Source:
         EnvironmentProblem: it cannot be downloaded.
     """
     if name is None:
-        return of_checkpoint(locate(DEFAULT))
+        return Source(PACKAGED)
     if isinstance(name, str) and name.startswith(hub.PREFIX):
         path, facts = hub.fetch(name)
         return Source(path, facts)

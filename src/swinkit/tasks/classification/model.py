@@ -56,7 +56,7 @@ class Classifier(Task[Classification]):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return a record of the `Answers` for each picture of a batch."""
-        logits = self(batch.pixels.to(self.head.classifier.weight.dtype))
+        logits = self(batch.pixels.to(next(self.parameters()).dtype))
         return Observed(records=Answers.of(logits, batch.targets).records)
 
     def scores(self, observed: Observed) -> dict[str, float]:
