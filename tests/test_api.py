@@ -130,11 +130,6 @@ def test_backbone_changes_are_checked() -> None:
         swinkit.backbone("swin-pico", num_heads=(3,))
 
 
-def test_an_unknown_public_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'laod'"):
-        swinkit.laod  # noqa: B018
-
-
 @pytest.mark.parametrize(
     "changes",
     [

@@ -166,10 +166,10 @@ def test_what_timm_has_not_is_pushed_for_swinkit_alone_and_the_card_says_so(
     model = model_of(family, **changes)
     swinkit.push(model, NAME)
     same_in_swinkit(model)
-    card = files_of(hub)["README.md"].decode()
+    card = hub.repos[NAME].files["README.md"].decode()
     assert why in card
     assert "timm.create_model" not in card
-    assert "architecture" not in json.loads(files_of(hub)["config.json"])
+    assert "architecture" not in json.loads(hub.repos[NAME].files["config.json"])
 
 
 def same_in_swinkit(model: Classifier) -> None:
@@ -183,11 +183,6 @@ def same_in_swinkit(model: Classifier) -> None:
     )
     assert back.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in back.state_dict().items())
-
-
-def files_of(hub: Hub) -> dict[str, bytes]:
-    repo = hub.repos[NAME]
-    return repo.commits[repo.branches["main"]]
 
 
 def test_timm_prepares_pictures_as_we_do(hub: Hub):
@@ -206,6 +201,6 @@ def test_where_timm_answers_otherwise_the_card_says_so(hub: Hub):
     swinkit.push(model, NAME)
     assert (
         "timm answers otherwise: its windows do not fit at 64 x 64 pixels"
-        in files_of(hub)["README.md"].decode()
+        in hub.repos[NAME].files["README.md"].decode()
     )
     same_in_swinkit(model)

@@ -23,16 +23,11 @@ def model_of(family: str) -> Classifier:
     return Classifier(build(spec(family)), ("cat", "dog"), Preprocess(crop=(64, 64), resize=64)).eval()
 
 
-def files_of(hub: Hub) -> dict[str, bytes]:
-    repo = hub.repos[NAME]
-    return repo.commits[repo.branches["main"]]
-
-
 def test_a_push_is_one_commit_of_five_files_and_the_card_reports_what_was_claimed(hub: Hub):
     address = swinkit.push(model_of("v1"), NAME, licence="mit", dataset="three", top1=0.875)
     assert address == f"{hub.address}/{NAME}/commit/{hub.repos[NAME].branches['main']}"
     assert len(hub.repos[NAME].commits) == 2
-    files = files_of(hub)
+    files = hub.repos[NAME].files
     assert sorted(files) == [
         "README.md",
         "config.json",
@@ -48,10 +43,10 @@ def test_a_push_is_one_commit_of_five_files_and_the_card_reports_what_was_claime
 
 def test_a_card_of_ones_own_is_kept_below_the_metadata(hub: Hub):
     swinkit.push(model_of("v1"), NAME, card="# Mine\n")
-    assert files_of(hub)["README.md"].decode().endswith("---\n# Mine\n")
+    assert hub.repos[NAME].files["README.md"].decode().endswith("---\n# Mine\n")
     own = "---\nlicense: mit\n---\n# Mine\n"
     swinkit.push(model_of("v1"), NAME, card=own)
-    assert files_of(hub)["README.md"].decode() == own
+    assert hub.repos[NAME].files["README.md"].decode() == own
 
 
 def test_another_branch_leaves_main_alone(hub: Hub):
@@ -117,4 +112,4 @@ def test_a_push_that_breaks_off_is_told(hub: Hub):
     hub.fail("large", status=403, times=99)
     with pytest.raises(EnvironmentProblem, match="me/swin: "):
         swinkit.push(model_of("v1"), NAME)
-    assert files_of(hub) == {}
+    assert hub.repos[NAME].files == {}

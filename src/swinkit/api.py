@@ -330,6 +330,7 @@ def push(
     """
     from tempfile import TemporaryDirectory
 
+    from .files.folder import write_folder
     from .tasks.publication import Claims
     from .tasks.registry import task_type_of
     from .tasks.task import Task
@@ -344,7 +345,7 @@ def push(
     publication = task_type_of(model).publication(model, name, claims)
     with TemporaryDirectory() as place:
         folder = Path(place) / "model"
-        publication.write(folder)
+        write_folder(folder, publication.saved)
         return upload(folder, name, private=private, revision=revision, message=f"swinkit {__version__}")
 
 

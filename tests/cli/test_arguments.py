@@ -25,9 +25,11 @@ def test_help_has_words_and_no_types_of_python(
     verb: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("COLUMNS", columns)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as leaving:
         main([verb, "--help"])
     text = capsys.readouterr().out
+    assert leaving.value.code == 0
+    assert text.startswith(f"usage: swinkit {verb}")
     assert not [word for word in ("type:", "<class", "Literal", "null)", "None", "field of") if word in text]
     assert max(map(len, text.splitlines())) <= int(columns)
 

@@ -121,12 +121,6 @@ def test_mistakes_are_one_line_and_exit_2(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_target_is_one_line(capsys: pytest.CaptureFixture[str]):
-    code, _, said = run(capsys, MODEL, "a.pth")
-    assert (code, said.count("\n")) == (2, 1)
-    assert "to" in said
-
-
 def test_a_missing_source_is_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     code, _, said = run(capsys, str(tmp_path / "no.pth"), str(tmp_path / "a.pth"), "--to", "timm")
     assert (code, said.startswith("error: ")) == (3, True)

@@ -66,14 +66,6 @@ def test_a_bug_is_not_disguised_as_a_users_mistake(monkeypatch: pytest.MonkeyPat
         main(["models"])
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as leaving:
-        main([verb, "--help"])
-    assert leaving.value.code == 0
-    assert f"usage: swinkit {verb}" in capsys.readouterr().out
-
-
 def test_offline_is_said_before_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,16 +44,14 @@ def test_a_dry_run_asks_nothing_and_needs_no_token(
 def test_the_card_of_a_saved_folder_is_kept(hub: Hub, tmp_path: Path) -> None:
     swinkit.save(swinkit.load(PICO), tmp_path / "mine", card="# Written by me\n")
     assert main(["push", str(tmp_path / "mine"), "me/mine"]) == 0
-    repo = hub.repos["me/mine"]
-    assert repo.commits[repo.branches["main"]]["README.md"].decode().endswith("---\n# Written by me\n")
+    assert hub.repos["me/mine"].files["README.md"].decode().endswith("---\n# Written by me\n")
 
 
 def test_a_copy_of_a_pushed_repository_is_a_saved_model(hub: Hub, tmp_path: Path) -> None:
     assert main(["push", PICO, "me/pico"]) == 0
     folder = tmp_path / "copy"
     folder.mkdir()
-    repo = hub.repos["me/pico"]
-    for name, content in repo.commits[repo.branches["main"]].items():
+    for name, content in hub.repos["me/pico"].files.items():
         (folder / name).write_bytes(content)
     one, other = swinkit.load(PICO).state_dict(), swinkit.load(folder).state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -112,6 +112,7 @@ def test_an_option_is_not_known_by_its_beginning():
         (["predict", "--top=", "a.jpg"], "top needs a value: --top N"),
         (["predict", "--json=1", "a.jpg"], "json takes no value"),
         (["evaluate"], "the following arguments are required: model, --data"),
+        (["convert", "a", "b"], "the following arguments are required: --to"),
         (["convert", "a", "b", "--to"], "to needs a value: --to NAME"),
         (["optimize", "--batch-size", "x"], "batch-size must be a whole number, not 'x'"),
         (["cache", "list", "a", "b"], "unrecognized arguments: b"),

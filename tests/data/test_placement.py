@@ -22,7 +22,7 @@ PARTS = (
     FitWithin(shorter=20, longest=33, multiple=8),
     FitWithin(shorter=64, longest=64),
 )
-PIPELINE = Pipeline(parts=(SampleFrames(count=4), PARTS[2]), mean=(0.5,), std=(0.25,))
+PIPELINE = Pipeline(parts=(SampleFrames(count=4), PARTS[2]), mean=(0.5,), std=(0.25,), dims=3)
 
 
 def image_of(height, width):
@@ -151,9 +151,16 @@ def test_the_preprocessing_of_a_whole_image_is_such_parts(crop, resize):
     assert placement.fitted == (8, 8)
 
 
+def test_a_volume_is_normalised_by_channel_not_by_slice():
+    volume = torch.rand(2, 2, 5, 7)
+    pipeline = Pipeline(parts=(), mean=(0.1, 0.9), std=(1.0, 1.0), dims=3)
+    found = pipeline.normalise(volume)
+    torch.testing.assert_close(found, volume - torch.tensor([0.1, 0.9])[:, None, None, None])
+
+
 @pytest.mark.parametrize("parts", [PARTS, PIPELINE.parts])
 def test_parts_are_saved_and_read_again(parts):
-    pipeline = Pipeline(parts=parts)
+    pipeline = Pipeline(parts=parts, dims=3)
     text = json.dumps(pipeline.to_json())
     assert Pipeline.from_json(json.loads(text)) == pipeline
     assert json.loads(text)["version"] == 2
@@ -171,6 +178,7 @@ def test_parts_are_saved_and_read_again(parts):
         ({"parts": 3}, "parts is 3; it must be"),
         ({"colour": 3}, "'colour' is not known"),
         ({"std": [0.0]}, "std is"),
+        ({"dims": 2}, "dims is 2; it must be 3 where a part takes frames"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(change, message):

@@ -194,14 +194,6 @@ def test_labels_beyond_the_names_are_told(tmp_path):
         find_samples(root, "train")
 
 
-def test_a_class_that_training_does_not_know_is_told(tmp_path):
-    root = saved_tables(tmp_path, {"train": 4})
-    with pytest.raises(
-        DataError, match=r"the label `cat` of `train/0` and 1 more is unknown \(known: `dog`, `owl`\)"
-    ):
-        find_samples(root, "train", classes=("dog", "owl"))
-
-
 @pytest.mark.parametrize("name", ["data-00000-of-00001.arrow", "state.json", "dataset_info.json"])
 @pytest.mark.parametrize("length", [0, 30])
 def test_files_that_are_cut_short_are_told(name, length, tmp_path):

@@ -8,6 +8,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -143,17 +144,18 @@ def test_a_hook_inside_is_called(model, pixels):
     assert not seen
 
 
-def changed_in_place(model: Swin) -> None:
-    with torch.no_grad():
-        model.stages[1].blocks[0].token_mixer.qkv.weight.mul_(2)
+def scaled(name: str, factor: float) -> Callable[[Swin], None]:
+    """Return a change in place of one parameter."""
+
+    def change(model: Swin) -> None:
+        with torch.no_grad():
+            model.get_parameter(name).mul_(factor)
+
+    return change
 
 
-def loaded(model: Swin) -> None:
-    model.load_state_dict({name: x + 0.1 for name, x in model.state_dict().items()})
-
-
-def assigned(model: Swin) -> None:
-    model.load_state_dict({name: x + 0.1 for name, x in model.state_dict().items()}, assign=True)
+def loaded(model: Swin, *, assign: bool) -> None:
+    model.load_state_dict({name: x + 0.1 for name, x in model.state_dict().items()}, assign=assign)
 
 
 def exchanged(model: Swin) -> None:
@@ -161,25 +163,18 @@ def exchanged(model: Swin) -> None:
     layer.fc2 = nn.Linear(layer.fc2.in_features, layer.fc2.out_features).eval()
 
 
-def of_a_bias(model: Swin) -> None:
-    with torch.no_grad():
-        model.stages[0].blocks[0].token_mixer.bias.table.mul_(3)
+WEIGHTS = {
+    "in place": scaled("stages.1.blocks.0.token_mixer.qkv.weight", 2),
+    "loaded": partial(loaded, assign=False),
+    "assigned": partial(loaded, assign=True),
+    "exchanged": exchanged,
+    "of a bias": scaled("stages.0.blocks.0.token_mixer.bias.table", 3),
+    "of the embedding": scaled("embed.proj.bias", 3),
+    "of a merge": scaled("stages.0.merge.norm.weight", 0.5),
+}
 
 
-def of_the_embedding(model: Swin) -> None:
-    with torch.no_grad():
-        model.embed.proj.bias.mul_(3)
-
-
-def of_a_merge(model: Swin) -> None:
-    with torch.no_grad():
-        model.stages[0].merge.norm.weight.mul_(0.5)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [changed_in_place, loaded, assigned, exchanged, of_a_bias, of_the_embedding, of_a_merge],
-)
+@pytest.mark.parametrize("change", WEIGHTS.values(), ids=WEIGHTS)
 def test_a_change_of_weights_is_noticed(model, pixels, change):
     before = answer(model, pixels)
     change(model)
@@ -212,16 +207,9 @@ class Shifting(LearnedBias):
         return super().forward(window) * torch.linspace(-3, 3, math.prod(window))
 
 
-def a_drop_path(model: Swin) -> None:
-    model.stages[1].blocks[0].drop_path = Doubling()
-
-
-def a_dropout_of_attention(model: Swin) -> None:
-    model.stages[1].blocks[0].token_mixer.dropout = Doubling()
-
-
-def a_dropout_of_the_mlp(model: Swin) -> None:
-    model.stages[1].blocks[0].channel_mixer.dropout = Doubling()
+def setting(part: str, name: str, value: object) -> Callable[[Swin], None]:
+    """Return a change of one attribute of a part."""
+    return lambda model: setattr(model.get_submodule(part), name, value)
 
 
 def a_position_bias(model: Swin) -> None:
@@ -234,14 +222,6 @@ def a_block(model: Swin) -> None:
     model.stages[1].blocks[0] = copy.deepcopy(model.stages[1].blocks[1])
 
 
-def all_blocks(model: Swin) -> None:
-    model.stages[1].blocks = copy.deepcopy(model.stages[1].blocks)[:1]
-
-
-def one_block_more(model: Swin) -> None:
-    model.stages[1].blocks.append(copy.deepcopy(model.stages[1].blocks[0]))
-
-
 class Halving(Stage):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) / 2
@@ -251,20 +231,20 @@ def a_stage(model: Swin) -> None:
     model.stages[1] = Halving(list(model.stages[1].blocks), model.stages[1].merge)
 
 
+EXCHANGES = {
+    "drop-path": setting("stages.1.blocks.0", "drop_path", Doubling()),
+    "dropout of attention": setting("stages.1.blocks.0.token_mixer", "dropout", Doubling()),
+    "dropout of the MLP": setting("stages.1.blocks.0.channel_mixer", "dropout", Doubling()),
+    "position bias": a_position_bias,
+    "block": a_block,
+    "all blocks": lambda model: setattr(model.stages[1], "blocks", copy.deepcopy(model.stages[1].blocks)[:1]),
+    "one block more": lambda model: model.stages[1].blocks.append(copy.deepcopy(model.stages[1].blocks[0])),
+    "stage": a_stage,
+}
+
+
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize(
-    "exchange",
-    [
-        a_drop_path,
-        a_dropout_of_attention,
-        a_dropout_of_the_mlp,
-        a_position_bias,
-        a_block,
-        all_blocks,
-        one_block_more,
-        a_stage,
-    ],
-)
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
 def test_any_part_may_be_exchanged_before_and_after_the_engine_is_attached(engine, exchange, before, pixels):
     model, twin = small(), small()
     twin.load_state_dict(model.state_dict())
@@ -289,22 +269,6 @@ def test_a_stage_of_another_class_is_told(engine, caplog):
     assert "a Halving runs block by block: it is unknown to the engine" in caplog.messages
 
 
-def of_a_norm(model: Swin) -> None:
-    model.stages[0].blocks[0].norm1.eps = 1.0
-
-
-def of_a_scale(model: Swin) -> None:
-    model.stages[0].blocks[1].token_mixer.similarity.scale = 2.0
-
-
-def of_a_shift(model: Swin) -> None:
-    model.stages[0].blocks[1].token_mixer.shift = (1, 1)
-
-
-def of_an_approximation(model: Swin) -> None:
-    model.stages[1].blocks[0].channel_mixer.activation.approximate = "tanh"
-
-
 def of_a_norms_weight(model: Swin) -> None:
     norm = model.stages[1].blocks[0].norm2
     with torch.no_grad():
@@ -317,9 +281,17 @@ def of_a_forward(model: Swin) -> None:
     layer.forward = lambda x: F.linear(x, layer.weight, layer.bias) + 1
 
 
-@pytest.mark.parametrize(
-    "change", [of_a_norm, of_a_scale, of_a_shift, of_an_approximation, of_a_norms_weight, of_a_forward]
-)
+SETTINGS = {
+    "norm": setting("stages.0.blocks.0.norm1", "eps", 1.0),
+    "scale": setting("stages.0.blocks.1.token_mixer.similarity", "scale", 2.0),
+    "shift": setting("stages.0.blocks.1.token_mixer", "shift", (1, 1)),
+    "approximation": setting("stages.1.blocks.0.channel_mixer.activation", "approximate", "tanh"),
+    "norm's weight": of_a_norms_weight,
+    "forward": of_a_forward,
+}
+
+
+@pytest.mark.parametrize("change", SETTINGS.values(), ids=SETTINGS)
 def test_a_change_of_a_setting_is_noticed(model, pixels, change):
     twin = small()
     twin.load_state_dict(model.state_dict())
@@ -422,7 +394,7 @@ def pickled(model: Swin) -> Swin:
 def test_a_copy_has_its_own_weights(model, pixels, copied):
     before = answer(model, pixels)
     other = copied(model)
-    changed_in_place(other)
+    WEIGHTS["in place"](other)
     assert torch.equal(answer(model, pixels), before)
     torch.testing.assert_close(answer(other, pixels), plain(other)(pixels), **CLOSE)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from swinkit.core.backbone import Swin
 from swinkit.engine.attach import copy_with_engines, stages
-from swinkit.engine.cpu import fallback as refusals
+from swinkit.engine.cpu import fallback
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
 from swinkit.heads.pyramid import Pyramid
@@ -60,7 +60,7 @@ def test_a_reference_is_met(engine, shared, monkeypatch, case):
                     if part is not None:
                         NativeReduction(part).attach()
                 for block in (block for stage in stages(module) for block in stage.blocks):
-                    if refusals.of_block(block) is None:
+                    if fallback.check_block(block) is None:
                         NativeBlocks(block).attach()
         without_gradients(case)
         return plain(case, reference)

@@ -179,7 +179,7 @@ def test_a_case_without_both_models_is_an_error(shared, tmp_path):
 
 
 def holds(folder: Path) -> None:
-    """All of it is equal."""
+    """Check that the runner, which reads all from the folder, finds every tensor equal."""
     outcome = check(folder)
     assert (outcome.status, outcome.reasons) == (OK, [])
     assert max(outcome.shares.values()) < 0.5

@@ -190,8 +190,10 @@ WHOLE = {
 }
 
 
-def own_case(folder: Path, about: dict, given: dict, shapes: dict[str, tuple[int, ...]]) -> Path:
+def own_case(folder: Path, about: dict, name: str, given: dict, shapes: dict[str, tuple[int, ...]]) -> Path:
     """Return a case answered by our own model: it proves names and shapes, not numbers."""
+    tolerance = {"atol": 1e-5, "rtol": 1e-5}
+    about = about | {"reference_class": name, "constructor": given, "mode": "eval", "tolerance": tolerance}
     reference = find(about)(given)
     stirred(reference.model)
     inputs = {name: torch.randn(shape) for name, shape in shapes.items()}
@@ -205,27 +207,12 @@ def own_case(folder: Path, about: dict, given: dict, shapes: dict[str, tuple[int
 
 @pytest.mark.parametrize(("about", "name", "given", "shapes"), WHOLE.values(), ids=WHOLE)
 def test_every_option_gives_a_model_that_takes_the_references_names(tmp_path, about, name, given, shapes):
-    about = {
-        **about,
-        "reference_class": name,
-        "constructor": given,
-        "mode": "eval",
-        "tolerance": {"atol": 1e-5, "rtol": 1e-5},
-    }
-    outcome = check(own_case(tmp_path, about, given, shapes))
+    outcome = check(own_case(tmp_path, about, name, given, shapes))
     assert (outcome.status, outcome.reasons) == (OK, [])
 
 
 def test_training_with_dropouts_is_not_covered(tmp_path):
-    about, name, given, shapes = WHOLE["microsoft V1"]
-    about = {
-        **about,
-        "reference_class": name,
-        "constructor": given,
-        "mode": "eval",
-        "tolerance": {"atol": 1e-5, "rtol": 1e-5},
-    }
-    folder = own_case(tmp_path, about, given, shapes)
+    folder = own_case(tmp_path, *WHOLE["microsoft V1"])
     text = (folder / "case.json").read_text()
     (folder / "case.json").write_text(text.replace('"eval"', '"train"'))
     assert check(folder).status == NOT_COVERED

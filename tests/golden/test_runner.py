@@ -157,14 +157,18 @@ def test_a_weight_that_nobody_knows_is_an_error(golden, tmp_path):
     assert "layers.0.extra" in outcome.reasons[0]
 
 
+def constructed(golden, tmp_path, **options):
+    """Return a copy of a case with other options of the reference's constructor."""
+    folder = shutil.copytree(golden / "swin_v1_a", tmp_path / "case", copy_function=shutil.copyfile)
+    about = json.loads((folder / "case.json").read_text())
+    about["constructor"] |= options
+    (folder / "case.json").write_text(json.dumps(about))
+    return folder
+
+
 def test_a_table_that_would_have_to_be_resized_fails(golden, tmp_path):
     """The runner must ask for the windows that the reference had."""
-    folder = tmp_path / "case"
-    shutil.copytree(golden / "swin_v1_a", folder, copy_function=shutil.copyfile)
-    about = json.loads((folder / "case.json").read_text())
-    about["constructor"]["window_size"] = 8
-    (folder / "case.json").write_text(json.dumps(about))
-    assert check(folder).status in (FAILED, ERROR)
+    assert check(constructed(golden, tmp_path, window_size=8)).status in (FAILED, ERROR)
 
 
 @pytest.mark.parametrize(
@@ -186,12 +190,7 @@ def test_a_case_json_that_says_nothing_never_passes(tmp_path, content):
 
 
 def test_an_option_that_the_reference_does_not_have_is_an_error(golden, tmp_path):
-    folder = tmp_path / "case"
-    shutil.copytree(golden / "swin_v1_a", folder, copy_function=shutil.copyfile)
-    about = json.loads((folder / "case.json").read_text())
-    about["constructor"]["rotary"] = True
-    (folder / "case.json").write_text(json.dumps(about))
-    outcome = check(folder)
+    outcome = check(constructed(golden, tmp_path, rotary=True))
     assert outcome.status == ERROR
     assert "rotary" in outcome.reasons[0]
 

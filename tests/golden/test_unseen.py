@@ -15,7 +15,8 @@ from torchvision.models.video import swin_transformer as tv3d
 
 from tests.models.small import stirred
 
-from .compare import NOT_COVERED, OK, check
+from .compare import NOT_COVERED, check
+from .test_loading import holds
 from .write import write
 
 pytestmark = pytest.mark.slow
@@ -218,10 +219,3 @@ def test_any_option_of_torchvision_3d(tmp_path, options):
             *sizes,
         )
     )
-
-
-def holds(folder: Path) -> None:
-    """Return the runner reads all from the folder, and all of it is equal."""
-    outcome = check(folder)
-    assert (outcome.status, outcome.reasons) == (OK, [])
-    assert max(outcome.shares.values()) < 0.5

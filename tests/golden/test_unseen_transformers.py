@@ -21,7 +21,8 @@ from transformers import (
 from tests.models.small import stirred
 
 from .compare import NOT_COVERED, check
-from .test_unseen import SMALL, case, holds
+from .test_loading import holds
+from .test_unseen import SMALL, case
 
 pytestmark = pytest.mark.slow
 

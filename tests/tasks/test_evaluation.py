@@ -12,9 +12,10 @@ from swinkit.data.find_dataset import find_samples
 from swinkit.data.imagenet import ids
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.tasks.classification.evaluation import ClassifierEvaluation, measured, pictures_for
+from swinkit.tasks.classification.evaluation import ClassifierEvaluation, pictures_for
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.predictions import Answers
+from swinkit.tasks.classification.task_type import ClassificationType
 
 
 @pytest.fixture
@@ -37,10 +38,10 @@ def test_a_model_goes_on_as_it_was_and_is_measured_without_its_dropout(
     classifier: Classifier, pictures: Path
 ):
     samples = replace(find_samples(pictures, "val"), labels=torch.tensor([3, 5]))
-    before = measured(classifier, samples, batch_size=2)
+    before = ClassificationType().evaluate(classifier, samples, batch_size=2)
     classifier.train()
     try:
-        again = measured(classifier, samples, batch_size=1)
+        again = ClassificationType().evaluate(classifier, samples, batch_size=1)
         assert classifier.training
     finally:
         classifier.eval()
@@ -62,7 +63,7 @@ def test_pictures_pass_by_number_as_they_are_measured(classifier: Classifier, pi
             passed.append("end")
 
     samples = replace(find_samples(pictures, "val"), labels=torch.tensor([3, 5]))
-    measured(classifier, samples, batch_size=1, progress=Bar)
+    ClassificationType().evaluate(classifier, samples, batch_size=1, progress=Bar)
     assert passed == [*range(2), "end"]
 
 

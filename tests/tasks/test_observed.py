@@ -1,9 +1,11 @@
 """What is observed of batches adds up to the same, whoever observed them and in whatever order."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision import tv_tensors
 
 from swinkit.errors import DataError
 from swinkit.runs.progress import Length, Progress
@@ -52,7 +54,6 @@ def test_counts_must_be_integers_and_samples_are_observed_once():
 @pytest.mark.parametrize(
     ("records", "diverged"),
     [
-        ({}, False),  # counts alone tell nothing
         ({0: [float("nan"), 1.0], 1: [float("inf"), 1]}, True),
         ({0: [float("nan"), 1.0], 1: [0.5, 1]}, False),
         ({0: {"boxes": torch.zeros(0, 4)}}, False),
@@ -62,6 +63,26 @@ def test_counts_must_be_integers_and_samples_are_observed_once():
 def test_learning_has_diverged_if_no_record_is_finite(records, diverged):
     if diverged:
         with pytest.raises(DataError, match="no finite answer"):
-            refuse_divergence(Progress(), LENGTH, Observed(records=records))
+            refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5)
     else:
-        refuse_divergence(Progress(), LENGTH, Observed(records=records))
+        refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5)
+
+
+def test_a_score_of_counts_alone_that_is_not_finite_is_divergence():
+    counted = Observed(counts={"confusion": torch.zeros(2, 2).long()})
+    refuse_divergence(Progress(), LENGTH, counted, 0.0)
+    with pytest.raises(DataError, match="learning has diverged"):
+        refuse_divergence(Progress(), LENGTH, counted, float("nan"))
+
+
+def test_boxes_and_masks_of_torchvision_are_sent_as_plain_tensors():
+    boxes = tv_tensors.BoundingBoxes(torch.rand(2, 4), format="XYXY", canvas_size=(9, 9))
+    alone = Observed(records={0: {"boxes": boxes, "masks": [tv_tensors.Mask(torch.ones(1, 9, 9))]}}).at(3)
+    sent = Observed.decode(alone.encode())
+    assert type(alone.records[3]["boxes"]) is type(sent.records[3]["boxes"]) is torch.Tensor
+    assert torch.equal(sent.records[3]["boxes"], boxes.as_subclass(torch.Tensor))
+
+
+def test_what_another_process_could_not_read_is_refused_in_a_single_one_too():
+    with pytest.raises(TypeError, match=r"plain values, got float64; convert it, as by float\(\)"):
+        Observed(records={0: np.float64(0.5)}).at(0)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from swinkit.errors import DataError
+from swinkit.files import atomic
 from swinkit.models.build import build
-from swinkit.runs import checkpoints
 from swinkit.runs.checkpoints import Checkpoints, verify
 from swinkit.runs.progress import Length, Progress
 from swinkit.settings.recipe import Recipe
@@ -164,7 +164,7 @@ def test_a_score_that_is_no_number_is_never_the_best():
 
 
 def test_a_checkpoint_that_is_not_written_well_does_not_cost_the_one_before(tmp_path, monkeypatch):
-    kept, sync = Checkpoints(tmp_path), checkpoints.sync
+    kept, sync = Checkpoints(tmp_path), atomic.sync
     kept.save({"model": torch.arange(99)}, Progress(updates=1, step=1))
     (old,) = tmp_path.glob("epoch-*")
     new = tmp_path / Progress(step=2).name()
@@ -175,7 +175,7 @@ def test_a_checkpoint_that_is_not_written_well_does_not_cost_the_one_before(tmp_
             flip(new / "state.pt")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "sync", damaging)
+        patch.setattr(atomic, "sync", damaging)
         with pytest.raises(DataError, match=r"state\.pt is not as it was written"):
             kept.save({"model": torch.arange(99)}, Progress(updates=2, step=2))
     verify(old)

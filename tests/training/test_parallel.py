@@ -185,7 +185,7 @@ def test_one_that_is_left_alone_says_so_in_one_line(tmp_path):
     processes[1].kill()
     assert [ended(each) for each in processes] == [1, -signal.SIGKILL]
     (error,) = errors(run)
-    assert error.startswith("another process of this training has ended, so this one does")
+    assert error.startswith("a peer process of this training has failed; see its output")
 
 
 def errors(run):

@@ -1,5 +1,6 @@
 """Headed models as the weights know them, small and stirred."""
 
+import torch
 from torch import Tensor
 
 from swinkit.heads.pyramid import Pyramid
@@ -28,3 +29,9 @@ def reconstructor(family: str = "v1", **changes: object) -> SimMIM:
 def copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of now."""
     return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    """Check that the names, types and bits are the same."""
+    assert one.keys() == other.keys()
+    assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)

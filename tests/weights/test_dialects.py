@@ -11,7 +11,7 @@ from swinkit.weights.dialect_table import DIALECTS, detect, dialect_named
 from swinkit.weights.load import canonical, export_weights, load_weights
 
 from ..models.small import small
-from .models import classifier, pyramid, reconstructor
+from .models import assert_equal, classifier, pyramid, reconstructor
 
 MAKERS = {"classifier": classifier, "pyramid": pyramid, "simmim": reconstructor, "backbone": small}
 HELD = [  # dialect, kind of model, families
@@ -63,12 +63,6 @@ def headless(state: State, dialect: str) -> State:
     assert match is not None
     beside = {theirs for theirs, ours in match.renamed.items() if not ours[0].startswith("backbone.")}
     return {name: tensor for name, tensor in state.items() if name not in beside}
-
-
-def assert_equal(one: State, other: State) -> None:
-    """Return the same names, types and bits."""
-    assert one.keys() == other.keys()
-    assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize(("dialect", "kind", "family"), WHOLE)
@@ -160,13 +154,12 @@ def test_a_bare_backbone_of_ours_is_recognised():
     assert_equal(found.read(model.backbone.state_dict()).state, headless(canonical(model), "swinkit"))
 
 
-def test_a_detector_gives_its_backbone_and_the_rest_is_unused():
-    theirs = {
-        f"backbone.{name}": tensor for name, tensor in export_weights(pyramid(), "openmmlab-fork").items()
-    }
+@pytest.mark.parametrize(("dialect", "prefix"), [("openmmlab-fork", "backbone."), ("openmmlab-dense", "")])
+def test_a_detector_gives_its_backbone_and_the_rest_is_unused(dialect: str, prefix: str):
+    theirs = {f"{prefix}{name}": tensor for name, tensor in export_weights(pyramid(), dialect).items()}
     rest = {"neck.fpn_convs.0.conv.bias": torch.zeros(2), "roi_head.bbox_head.fc_cls.bias": torch.zeros(2)}
-    assert detect(theirs | rest).name == "openmmlab-fork"
-    reading = DIALECTS["openmmlab-fork"].read(theirs | rest)
+    assert detect(theirs | rest).name == dialect
+    reading = DIALECTS[dialect].read(theirs | rest)
     assert reading.unused == tuple(rest)
     assert not reading.unexplained
 

@@ -106,15 +106,6 @@ def test_the_last_norm_alone_is_a_classifiers_or_a_dense_backbones():
     assert "norms.1.bias" in DIALECTS["openmmlab-dense"].read(alone).state
 
 
-def test_a_detector_gives_its_backbone_and_the_rest_is_unused():
-    theirs = export_weights(pyramid(), "openmmlab-dense")
-    rest = {"neck.fpn_convs.0.conv.bias": torch.zeros(2), "rpn_head.rpn_conv.weight": torch.zeros(2)}
-    assert detect(theirs | rest).name == "openmmlab-dense"
-    reading = DIALECTS["openmmlab-dense"].read(theirs | rest)
-    assert reading.unused == tuple(rest)
-    assert not reading.unexplained
-
-
 def test_masks_in_the_first_files_of_mmclassification_are_rebuilt():
     theirs = export_weights(classifier(), "openmmlab")
     mask = {"backbone.stages.0.blocks.1.attn.attn_mask": torch.zeros(4, 16, 16)}

@@ -1,12 +1,12 @@
 """Files of the reference code itself: read whole, and written back bit for bit."""
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
-from swinkit.files.contents import State
 from swinkit.weights.dialect_table import detect
 from swinkit.weights.infer import infer
+
+from .models import assert_equal
 
 CASES = {
     "swin_v1_a": "microsoft",
@@ -29,12 +29,6 @@ CASES = {
     "hf_swinv2_a": "transformers-v2",
     "hf_swinv2_mim_a": "transformers-v2",
 }
-
-
-def assert_equal(one: State, other: State) -> None:
-    """Return the same names, types and bits."""
-    assert one.keys() == other.keys()
-    assert all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize(("case", "dialect"), CASES.items())

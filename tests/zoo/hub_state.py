@@ -15,6 +15,11 @@ class Repo:
     commits: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"0" * 40: {}})
     branches: dict[str, str] = field(default_factory=lambda: {"main": "0" * 40})
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of the branch main, by path."""
+        return self.commits[self.branches["main"]]
+
     def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
         """Put `files` on top of what `branch` holds."""
         whole = {**self.commits[self.branches[branch]], **files}

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..data.paths import cache_root
 from ..errors import DataError, UsageError
+from ..files.structure import sha256_of
 from ..models.catalogue import did_you_mean
-from ..zoo.cache import CachedFile, entries, hash_of, remove
+from ..zoo.cache import CachedFile, entries, remove
 from ..zoo.checkpoints import locate
 from ..zoo.download import megabytes
 from .arguments import Parser, parse
@@ -61,7 +62,7 @@ def facts(entry: CachedFile, *, check: bool) -> dict[str, Any]:
         "address": None if record is None else record.address,
         "sha256": None if record is None else record.sha256,
         "published_sha256": None if record is None else record.compared,
-        "intact": hash_of(entry.path) == record.sha256 if check and record is not None else None,
+        "intact": sha256_of(entry.path) == record.sha256 if check and record is not None else None,
     }
 
 

@@ -166,6 +166,8 @@ class Preprocess(Normalisation):
 class Pipeline(Normalisation):
     """Preprocessing of a model for dense tasks: any parts, in order, then normalisation.
 
+    `dims` is the number of axes after the channels: 2 of an image, 3 of a clip or a volume.
+
     Raises:
         UsageError: a field has a wrong type or value.
     """
@@ -173,6 +175,7 @@ class Pipeline(Normalisation):
     parts: tuple[Part, ...]
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
+    dims: int = 2
 
     def __post_init__(self) -> None:
         """Check types and values of the fields."""
@@ -180,12 +183,15 @@ class Pipeline(Normalisation):
         require(
             known, "parts", self.parts, f"a tuple of {', '.join(each.__name__ for each in PARTS.values())}"
         )
+        least = 3 if any(isinstance(part, SampleFrames) for part in self.parts) else 2
+        possible = is_numbers((self.dims,), int, 1) and least <= self.dims <= 3
+        require(possible, "dims", self.dims, "3 where a part takes frames, else 2 or 3")
         self.require_channels()
 
     @property
     def axes(self) -> int:
-        """Number of axes: 3 where frames are taken, else 2."""
-        return 3 if any(isinstance(part, SampleFrames) for part in self.parts) else 2
+        """Number of axes: 2 of images, 3 of clips and volumes."""
+        return self.dims
 
     def fit_sample(self, sample: Sample) -> tuple[Sample, Placement]:
         """Fit image and target, and say where the result lies in the image."""
@@ -196,7 +202,8 @@ class Pipeline(Normalisation):
         names = {kind: name for name, kind in PARTS.items()}
         parts: list[Any] = [{"part": names[type(part)], **vars(part)} for part in self.parts]
         plain = [{k: list(v) if isinstance(v, tuple) else v for k, v in part.items()} for part in parts]
-        return {"version": 2, "parts": plain, "mean": list(self.mean), "std": list(self.std)}
+        mean, std = list(self.mean), list(self.std)
+        return {"version": 2, "parts": plain, "mean": mean, "std": std, "dims": self.dims}
 
     @classmethod
     def from_json(cls, values: object) -> "Pipeline":

@@ -1,5 +1,6 @@
-"""Distinguish a file of weights from a web page or a truncated file without reading it whole. Torch-free."""
+"""Distinguish a file of weights from a web page or a truncated file, and identify it. Torch-free."""
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -46,3 +47,9 @@ def is_safetensors(path: Path, length: int) -> bool:
         return 8 + length + max(ends, default=0) == size
     except (ValueError, LookupError, TypeError, RecursionError):
         return False
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

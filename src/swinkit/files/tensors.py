@@ -27,13 +27,13 @@ LEGACY = (
 )
 
 
-def read_state(path: str | os.PathLike[str], entry: str | None = None) -> State:
+def read_state(path: str | os.PathLike[str]) -> State:
     """Read the tensors of a file of weights, by name; the wrappers that were opened are logged.
 
     Raises:
         DataError, UsageError: see `read_contents`.
     """
-    contents = read_contents(path, entry)
+    contents = read_contents(path)
     if contents.wrappers:
         logger.info(
             "%s: opened %s, ignored %s",

@@ -26,9 +26,9 @@ class Settings:
     name: str
     values: dict[str, Any]
 
-    def integer(self, key: str, default: int, *, least: int = 1, most: int = LARGEST_NUMBER) -> int:
-        """Return an integer from `least` to `most`."""
-        return self.whole(key, self.get(key, default), least, most)
+    def integer(self, key: str, default: int, *, least: int = 1) -> int:
+        """Return an integer of at least `least`."""
+        return self.whole(key, self.get(key, default), least, LARGEST_NUMBER)
 
     def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
         """Return one integer for each stage."""

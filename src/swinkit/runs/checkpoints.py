@@ -4,7 +4,6 @@ One is a folder `epoch-0003-step-00000120` of `state.pt` and `COMMIT.json`, the 
 It is written under another name and takes its own when it is on the disk; older ones go after that.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..files.atomic import atomic_write, remove_leftovers, sync
+from ..files.structure import sha256_of
 from ..files.tensors import read_torch, write_torch
 from .progress import Progress
 
@@ -95,7 +95,7 @@ class Checkpoints:
 def write(folder: Path, state: dict[str, Any]) -> None:
     """Write `state.pt` and `COMMIT.json`."""
     write_torch(folder / STATE, state)
-    manifest = {STATE: {"bytes": (folder / STATE).stat().st_size, "sha256": digest(folder / STATE)}}
+    manifest = {STATE: {"bytes": (folder / STATE).stat().st_size, "sha256": sha256_of(folder / STATE)}}
     (folder / COMMIT).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
@@ -112,7 +112,7 @@ def verify(folder: Path) -> None:
             raise DataError(f"{folder / COMMIT} does not list {STATE}")
         for name, expected in files.items():
             path = folder / Path(name).name
-            if (path.stat().st_size, digest(path)) != expected:
+            if (path.stat().st_size, sha256_of(path)) != expected:
                 raise DataError(f"{path} is not as it was written")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         if isinstance(error, DataError):
@@ -127,9 +127,3 @@ def is_whole(folder: Path) -> bool:
     except DataError:
         return False
     return True
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

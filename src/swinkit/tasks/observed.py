@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,13 @@ class Observed:
         return Observed.sum((self, other))
 
     def at(self, first: int) -> "Observed":
-        """Return this with the records numbered from `first`, the number of the batch's first sample."""
-        return Observed(self.counts, {first + place: record for place, record in self.records.items()})
+        """Return this on the CPU, the records numbered from `first`, the number of the batch's first sample.
+
+        Raises:
+            TypeError: a record holds something else than tensors and plain values.
+        """
+        counts = {name: count.cpu() for name, count in self.counts.items()}
+        return Observed(counts, {first + place: to_plain(record) for place, record in self.records.items()})
 
     @staticmethod
     def sum(parts: Iterable["Observed"]) -> "Observed":
@@ -70,3 +76,21 @@ class Observed:
         """Decode an observation from (N,) bytes, on the CPU; only tensors and plain values are read."""
         file = io.BytesIO(content.numpy().tobytes())
         return Observed(*torch.load(file, map_location="cpu", weights_only=True))
+
+
+def to_plain(record: Any) -> Any:
+    """Return a record with plain tensors on the CPU in place of tv_tensors and of tensors on other devices.
+
+    Raises:
+        TypeError: it holds a leaf that `Observed.decode` would refuse, such as a number of numpy's.
+    """
+
+    def convert(leaf: Any) -> Any:
+        if isinstance(leaf, Tensor):
+            return leaf.detach().cpu().as_subclass(Tensor)
+        if leaf is None or type(leaf) in (bool, int, float, str, bytes):
+            return leaf
+        kind = type(leaf).__name__
+        raise TypeError(f"a record must hold tensors and plain values, got {kind}; convert it, as by float()")
+
+    return tree_map(convert, record)

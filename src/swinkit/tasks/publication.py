@@ -1,10 +1,9 @@
 """Publication of a model on the Hugging Face hub: claims about it, and the files of the repository."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import require
-from ..files.folder import SavedModel, write_folder
+from ..files.folder import SavedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,3 @@ class Publication:
     saved: SavedModel
     readers: tuple[str, ...]
     notes: tuple[str, ...]
-
-    def write(self, folder: Path) -> None:
-        """Write the files of the repository as `folder`."""
-        write_folder(folder, self.saved)

@@ -26,6 +26,7 @@ from .results import Result
 ResultT = TypeVar("ResultT", bound=Result)
 
 HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pictures
+NOT_FINITE = "the model's scores are not finite: its weights are damaged, or overflow in fp16"
 
 
 class Task(nn.Module, ABC, Generic[ResultT]):

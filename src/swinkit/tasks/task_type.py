@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -74,7 +75,11 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     @abstractmethod
     def evaluation_batches(self, model: Model) -> Prepare[Any]:
-        """Return the maker of batches for `Task.observe`, the same for every training."""
+        """Return the maker of batches for `Task.observe`, the same for every training.
+
+        Raises:
+            UsageError: the model takes other inputs.
+        """
 
     def sampler(self, samples: Data) -> Sampler | None:  # noqa: ARG002  most tasks have no order of their own
         """Return the sampler of a training; None for a random permutation."""
@@ -109,15 +114,33 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
             DataError: there is no such split, or it does not fit the model.
         """
 
-    @abstractmethod
     def evaluate(
-        self, model: Model, samples: Data, *, batch_size: int, workers: int, progress: Progress
+        self,
+        model: Model,
+        samples: Data,
+        *,
+        batch_size: int,
+        workers: int = 0,
+        progress: Progress = nullcontext,
     ) -> Evaluation:
-        """Measure `model`, on the device where it is, on all samples.
+        """Return the evaluation of `model`, on its device, on all samples.
 
         Raises:
             DataError: a sample cannot be read (none is left out), or scores are not finite.
             UsageError: the model takes other inputs.
+        """
+        from ..data.loader import InOrder
+        from .evaluation import observed
+
+        batches = InOrder(samples, self.evaluation_batches(model), batch_size=batch_size, workers=workers)
+        return self.evaluation(model, samples, observed(model, batches, progress))
+
+    @abstractmethod
+    def evaluation(self, model: Model, samples: Data, observed: Observed) -> Evaluation:
+        """Return the evaluation that comes of what `model` observed of all samples.
+
+        Raises:
+            DataError: scores are not finite.
         """
 
     @abstractmethod

@@ -54,7 +54,6 @@ def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
     try:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
-        from accelerate.utils import DistributedDataParallelKwargs
     except ImportError:
         raise EnvironmentProblem("training needs Accelerate: pip install 'swinkit[train]'") from None
     # It keeps one state for the whole process; a second training in it may be in another precision.
@@ -66,8 +65,6 @@ def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
         cpu=not torch.accelerator.is_available(),  # else it overlooks that it is one of several processes
         log_with=list(run.trackers) or None,
         project_dir=folder.path / "tensorboard",  # the other trackers make no use of it
-        # Buffers are averaged after every step; a broadcast before each forward would undo other processes'.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     if alone and dist.is_initialized():
         # Only at the end of the process, since it may train again, and torchrun lets it join but once.
@@ -77,3 +74,15 @@ def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
             f"run.precision=fp16 is for GPUs, and this trains on {accelerator.device}; try bf16 or fp32"
         )
     return accelerator
+
+
+def synchronised(accelerator: "Accelerator", objective: nn.Module, *, sharded: bool) -> nn.Module:
+    """Return `objective` wrapped by DDP if there are other processes; one that FSDP2 has sharded needs none.
+
+    DDP must not broadcast buffers before a forward, because they are averaged after every step, and a
+    broadcast would drop the other processes' part.
+    """
+    wrapped = accelerator.prepare_model(objective, device_placement=False, evaluation_mode=sharded)
+    if isinstance(wrapped, nn.parallel.DistributedDataParallel):
+        wrapped.broadcast_buffers = False  # as an argument, torch 2.15 warns of it
+    return wrapped

@@ -1,10 +1,11 @@
 """Plan of an epoch: micro-batches, and the process that computes each."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from ..data.loader import Loader
 from ..errors import DataError, UsageError
 from ..settings.run import Run
-from .job import MicroBatches
 
 EVALUATED = 64  # samples of an evaluation that are measured at a time
 
@@ -45,7 +46,7 @@ class Plan:
         """Micro-batches of one step over all processes."""
         return self.accumulation * self.ranks
 
-    def steps(self, loader: MicroBatches) -> int:
+    def steps(self, loader: Loader[Any]) -> int:
         """Return the number of optimiser steps of an epoch; micro-batches too few for another are left out.
 
         Raises:
@@ -58,7 +59,7 @@ class Plan:
             )
         return len(loader) // self.group
 
-    def ids(self, loader: MicroBatches, epoch: int, step: int) -> list[str]:
+    def ids(self, loader: Loader[Any], epoch: int, step: int) -> list[str]:
         """Return the names of the samples of one step, over all processes."""
         numbers = range(step * self.group, (step + 1) * self.group)
         return [loader.samples.ids[i] for number in numbers for i in loader.indices(epoch, number)]

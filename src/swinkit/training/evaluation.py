@@ -1,18 +1,19 @@
 """The evaluation of a task on all held-out data; each process computes some of the batches."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
+from ..data.loader import InOrder
 from ..tasks.observed import Observed
 from ..tasks.task import Task
 from .distributed import allotted, first_code, observed_by_all
-from .job import Batches
 from .stopping import Signals, Supply
 
 
 @torch.no_grad()
-def evaluated(task: Task, validation: Batches, signals: Signals) -> tuple[Observed | None, int]:
+def evaluated(task: Task, validation: InOrder[Any], signals: Signals) -> tuple[Observed | None, int]:
     """Return the observation of `task` on all batches, in fp32 as `swinkit evaluate`, and 0.
 
     Each process gets what all observed, and so knows without asking whether to stop early. If one fails or is

@@ -1,14 +1,13 @@
 """Job: a task and its data, built from a recipe and a folder of data."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
-from ..data.corrupt import BadPictures
 from ..data.dataset import Dataset
 from ..data.loader import InOrder, Loader
 from ..errors import DataError
@@ -22,55 +21,6 @@ from ..tasks.registry import TASKS
 from ..tasks.serialization import read_model, write_model
 from ..tasks.task import Task
 from ..zoo.hub_data import locate_data
-
-
-class MicroBatches(Protocol):
-    """The training data: `data.loader.Loader`."""
-
-    @property
-    def samples(self) -> Any:
-        """Samples that are loaded; `samples.ids` are their names."""
-        ...
-
-    @property
-    def bad(self) -> BadPictures:
-        """The pictures that could not be read so far."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of micro-batches of an epoch."""
-        ...
-
-    def micro_batches(
-        self, epoch: int, start: int = 0, rank: int = 0, ranks: int = 1
-    ) -> Iterator[tuple[int, Any]]:
-        """Yield number and content of the micro-batches `start + rank`, `start + rank + ranks`, ..."""
-        ...
-
-    def largest_micro_batch(self) -> Any:
-        """Return a micro-batch of the samples that take most memory."""
-        ...
-
-    def indices(self, epoch: int, number: int) -> Sequence[int]:
-        """Return the samples of one micro-batch."""
-        ...
-
-
-class Batches(Protocol):
-    """The data of one evaluation: `data.loader.InOrder`."""
-
-    @property
-    def size(self) -> int:
-        """Samples of a batch; the last may have fewer."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        ...
-
-    def batches(self, numbers: Sequence[int]) -> Iterator[Any]:
-        """Yield the batches of these numbers, in this order."""
-        ...
 
 
 def draw_nothing(run: Path, observed: Observed) -> None:
@@ -89,8 +39,8 @@ class Job:
 
     title: str  # one line for people; `notes` are more of them, by what they are about
     task: Task
-    loader: Callable[[int], MicroBatches]
-    validation: Callable[[int], Batches]
+    loader: Callable[[int], Loader[Any]]
+    validation: Callable[[int], InOrder[Any]]
     config: dict[str, Any]
     save: Callable[[Path, dict[str, float]], None]
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from ..settings.recipe import Recipe
 from ..settings.run import AUTO
 from ..tasks.observed import Observed
 from ..tasks.task import Task, exact_convolutions
-from .accelerator import accelerator_of
+from .accelerator import accelerator_of, synchronised
 from .auto_batch import found_micro_batch, memory_explained
 from .batch_plan import Plan
 from .distributed import agreed, first_code, peer_failures_explained, rank, same_everywhere
@@ -234,7 +234,7 @@ def set_up(
         length=Length.of(recipe, plan.steps(loader)),
         loader=loader,
         trained=Trained(task, bare, average, accelerator.scaler),
-        objective=accelerator.prepare_model(Objective(task), device_placement=False, evaluation_mode=sharded),
+        objective=synchronised(accelerator, Objective(task), sharded=sharded),
         optimiser=accelerator.prepare_optimizer(bare),
         peaks=tuple(group["lr"] for group in bare.param_groups),
         host=accelerator,
@@ -275,7 +275,7 @@ def finish_evaluation(
         progress.begin_epoch()
     progress.ended = why_over(progress, learner.length, learner.recipe.run)
     logger.log_evaluation(progress, loss, learner.rate, scores, bad=len(learner.loader.bad.found))
-    refuse_divergence(progress, learner.length, observed)
+    refuse_divergence(progress, learner.length, observed, score)
     if not logger.writes:
         return
     best = better or not (folder.path / BEST).exists()

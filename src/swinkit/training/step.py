@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..data.loader import Loader
 from ..runs.progress import Length, Progress
 from ..runs.step_report import Stopwatch
 from ..settings.recipe import Recipe
@@ -15,7 +16,6 @@ from ..tasks.task import Task
 from .accelerator import Host
 from .batch_plan import Plan
 from .distributed import average_buffers
-from .job import MicroBatches
 from .parallelize import clip_gradient, compiler_explained, persistent_buffers
 from .state import Trained
 from .stopping import Supply
@@ -41,7 +41,7 @@ class Learner:
     recipe: Recipe
     plan: Plan
     length: Length
-    loader: MicroBatches
+    loader: Loader[Any]
     trained: Trained
     objective: nn.Module  # the task as the function that is minimised, wrapped by DDP if there are others
     optimiser: torch.optim.Optimizer  # the one of `trained`, wrapped for scaled losses

@@ -7,6 +7,7 @@ writing, is held until all know, because a process that left at once would leave
 an exchange. Or all epochs or iterations are done, time or patience is over, or steps come to nothing.
 """
 
+import math
 import os
 import signal
 import threading
@@ -193,13 +194,14 @@ def refuse_more(progress: Progress, run: Run) -> None:
         )
 
 
-def refuse_divergence(progress: Progress, length: Length, observed: Observed) -> None:
+def refuse_divergence(progress: Progress, length: Length, observed: Observed, score: float) -> None:
     """Stop a training whose weights have grown out of all bounds.
 
     Raises:
-        DataError: there are records of held-out samples, and none of them is finite.
+        DataError: no record of a held-out sample is finite; or there are only counts, whose `score` is not.
     """
-    if observed.records and not any(map(is_finite, observed.records.values())):
+    records = observed.records.values()
+    if not (any(map(is_finite, records)) if records else math.isfinite(score)):
         raise DataError(
             f"after {length.reached(progress)} the model has no finite answer to any held-out picture, with "
             f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"

@@ -144,9 +144,9 @@ def token_positions(theirs: str = "absolute_pos_embed") -> Rule:
     return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.reshape(1, -1, x.shape[-1]))
 
 
-def map_positions(theirs: str = "absolute_pos_embed") -> Rule:
+def map_positions() -> Rule:
     """Reshape the absolute embedding (*grid, C), written as (1, C, *grid) (the dense forks)."""
-    return Reshape(theirs, ABSOLUTE, on_grid, lambda x: x.movedim(-1, 0)[None].contiguous())
+    return Reshape("absolute_pos_embed", ABSOLUTE, on_grid, lambda x: x.movedim(-1, 0)[None].contiguous())
 
 
 def on_grid(embedding: Tensor, spec: Spec | None) -> Tensor:

@@ -4,7 +4,6 @@ A checkpoint lies at ROOT/VARIANT/DATASET/FILE, with its record in `FILE.json`. 
 table of checkpoints says or, where nobody published one, is that of the first download.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -18,9 +17,9 @@ from urllib.parse import urlsplit
 from ..data.paths import cache_root
 from ..errors import DataError, EnvironmentProblem, SwinkitError
 from ..files.atomic import atomic_write, replace_file
-from ..files.structure import require_weights
+from ..files.structure import require_weights, sha256_of
 from .checkpoints import Checkpoint, published
-from .download import USUAL, Mark, Patience, Watch, disk_errors, download, size_of
+from .download import Mark, Watch, disk_errors, download, size_of
 from .paths import DRIVE, offline, place
 
 logger = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ def address_of(checkpoint: Checkpoint) -> str:
     return DRIVE_FILES.format(parts.path.split("/")[3]) if parts.hostname == DRIVE else address
 
 
-def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> Path:
+def fetch(checkpoint: Checkpoint, watch: Watch) -> Path:
     """Return the file of a checkpoint, downloaded if it is not in the cache.
 
     Raises:
@@ -83,7 +82,7 @@ def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> P
             return path
         with locked(path):
             if not is_intact(path):  # which another process may have seen to in the meantime
-                obtain(checkpoint, path, watch, patience)
+                obtain(checkpoint, path, watch)
     except SwinkitError as error:
         raise type(error)(
             f"{checkpoint.name}: {error}. By hand: fetch {checkpoint.address} elsewhere and "
@@ -92,7 +91,7 @@ def fetch(checkpoint: Checkpoint, watch: Watch, patience: Patience = USUAL) -> P
     return path
 
 
-def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience) -> None:
+def obtain(checkpoint: Checkpoint, path: Path, watch: Watch) -> None:
     """Download the file unless a user put it there, check it, and write its record."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,10 +101,10 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch, patience: Patience)
             raise EnvironmentProblem(
                 "it is not in the cache, and the network is forbidden (--offline, or $SWINKIT_OFFLINE)"
             )
-        download(address_of(checkpoint), new, watch, patience)
+        download(address_of(checkpoint), new, watch)
     try:
         require_weights(new)
-        digest = hash_of(new)
+        digest = sha256_of(new)
         if not digest.startswith(checkpoint.sha256 or ""):
             raise DataError(f"its SHA-256 is {digest}, but {checkpoint.sha256}... was published")
     except DataError as error:
@@ -134,7 +133,7 @@ def is_intact(path: Path) -> bool:
     if record is None or not path.is_file():
         return False
     state = path.stat()
-    if (state.st_size, state.st_mtime_ns) != (record.size, record.modified) and hash_of(
+    if (state.st_size, state.st_mtime_ns) != (record.size, record.modified) and sha256_of(
         path
     ) != record.sha256:
         raise DataError(
@@ -142,12 +141,6 @@ def is_intact(path: Path) -> bool:
             f"`swinkit cache clear {record.name}`"
         )
     return True
-
-
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_partial(partial: Path) -> None:

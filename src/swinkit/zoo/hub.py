@@ -5,7 +5,6 @@ Files are downloaded, cached and shared with other libraries by huggingface_hub,
 never downloaded.
 """
 
-import hashlib
 import logging
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError, EnvironmentProblem, UsageError
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
+from ..files.structure import sha256_of
 from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
 from .checkpoints import HUB
@@ -209,8 +209,7 @@ def compare(path: Path, known: str | None, where: str) -> None:
     expected = known or (kept if SHA256.fullmatch(kept) else None)
     if expected is None:  # a small text, which git keeps under another hash
         return
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    actual = sha256_of(path)
     if actual != expected:
         path.resolve().unlink()
         path.unlink(missing_ok=True)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from swinkit.data.loader import InOrder
-from swinkit.tasks.evaluation import Evaluation, observed, protocol
+from swinkit.tasks.evaluation import Evaluation, protocol
 
-from .data import BoxDataset, Prepare
+from .data import BoxDataset
 from .model import BoxFinder
 
 
@@ -26,8 +25,3 @@ class BoxEvaluation(Evaluation):
     def to_json(self) -> dict[str, Any]:
         stated = protocol(self.model.name, self.samples, self.model.preprocess)
         return {**stated, **self.scores, "pictures": len(self.samples)}
-
-
-def measured(model, samples, *, batch_size, workers, progress):
-    prepared = InOrder(samples, Prepare(model.preprocess), batch_size=batch_size, workers=workers)
-    return BoxEvaluation(model, samples, model.scores(observed(model, prepared, progress)))

@@ -14,7 +14,7 @@ from swinkit.tasks.task_type import TaskType
 from swinkit.weights.load import load_weights
 
 from .data import BoxDataset, Prepare, find_boxes
-from .evaluation import measured
+from .evaluation import BoxEvaluation
 from .model import BoxFinder
 from .settings import BoxRecipe
 
@@ -62,8 +62,8 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     def samples(self, model, data, split):
         return find_boxes(data, split)
 
-    def evaluate(self, model, samples, *, batch_size, workers, progress):
-        return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+    def evaluation(self, model, samples, observed):
+        return BoxEvaluation(model, samples, model.scores(observed))
 
     def protocol(self, model, samples):
         return protocol(self.name, samples, model.preprocess)

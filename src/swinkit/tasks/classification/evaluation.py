@@ -4,7 +4,6 @@ Shapes: N pictures, K classes.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +16,13 @@ from ...data.classes import imagenet_1k_names
 from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
 from ...data.imagenet import CLASSES_1K, ids
-from ...data.loader import InOrder
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, listed
 from ...viz.figure import can_draw
-from ..evaluation import Comparison, Evaluation, Progress, Table, as_csv, observed, protocol, summary
-from ..task import require_pictures
+from ..evaluation import Comparison, Evaluation, Table, as_csv, protocol, summary
+from ..observed import Observed
+from ..task import NOT_FINITE
 from .comparison import PairedComparison
-from .data import PrepareEvaluation
 from .figures import CONFUSION, WORST, confusion_of, worst_of
 from .metrics import Accuracy
 from .model import Classifier
@@ -185,25 +183,15 @@ class ClassifierEvaluation(Evaluation):
         return files
 
 
-def measured(
-    model: Classifier,
-    samples: ImageDataset,
-    *,
-    batch_size: int,
-    workers: int = 0,
-    progress: Progress = nullcontext,
-) -> ClassifierEvaluation:
-    """Return the answers of `model`, on the device where it is, to every picture.
+def evaluation_of(model: Classifier, samples: ImageDataset, observed: Observed) -> ClassifierEvaluation:
+    """Return the evaluation that comes of the answers of `model` to every picture.
 
     Raises:
-        DataError: a picture cannot be read (none is left out), or scores are not finite.
-        UsageError: the model takes no pictures, or a number is too small.
+        DataError: scores are not finite.
     """
-    require_pictures(model.backbone.spec)
-    prepared = InOrder(samples, PrepareEvaluation(model.preprocess), batch_size=batch_size, workers=workers)
-    answers = Answers.of_records(observed(model, prepared, progress).records)
+    answers = Answers.of_records(observed.records)
     if not answers.losses.isfinite().all():
-        raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+        raise DataError(NOT_FINITE)
     return ClassifierEvaluation(model.labels, samples, model.preprocess, answers)
 
 

@@ -17,7 +17,7 @@ from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
 from ..results import Classification, best
-from ..task import HELD_OUT_LOSS, Task, evaluating, require_pictures
+from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating, require_pictures
 from .data import Batch
 from .losses import balance, cross_entropy
 from .predictions import Answers
@@ -56,7 +56,7 @@ class Classifier(Task[Classification]):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return a record of the `Answers` for each picture of a batch."""
-        logits = self(batch.pixels.to(self.head.classifier.weight.dtype))
+        logits = self(batch.pixels.to(next(self.parameters()).dtype))
         return Observed(records=Answers.of(logits, batch.targets).records)
 
     def scores(self, observed: Observed) -> dict[str, float]:
@@ -85,7 +85,7 @@ class Classifier(Task[Classification]):
             pixels = self.preprocess.normalise(fitted.to(weight.device)).to(weight.dtype)
             probabilities = self(pixels).float().softmax(-1).cpu()
         if not probabilities.isfinite().all():
-            raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+            raise DataError(NOT_FINITE)
         results = []
         for sample, row in zip(samples, probabilities, strict=True):
             labels, scores = best(self._labels, row, top)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ...weights.dialect import Translation
     from ...weights.report import LoadReport
     from ...zoo.hub_configs import Facts
-    from ..evaluation import Progress
     from ..observed import Observed
     from ..publication import Claims, Publication
     from ..task import Task
@@ -93,8 +92,10 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
 
     def evaluation_batches(self, model: Classifier) -> "PrepareEvaluation":
         """Return the maker of batches without augmentation, as in prediction."""
+        from ..task import require_pictures
         from .data import PrepareEvaluation
 
+        require_pictures(model.backbone.spec)
         return PrepareEvaluation(model.preprocess)
 
     def draw(self, model: Classifier, samples: ImageDataset, observed: "Observed", run: Path) -> None:
@@ -122,19 +123,13 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
 
         return pictures_for(model.labels, data, split)
 
-    def evaluate(
-        self,
-        model: Classifier,
-        samples: ImageDataset,
-        *,
-        batch_size: int,
-        workers: int,
-        progress: "Progress",
+    def evaluation(
+        self, model: Classifier, samples: ImageDataset, observed: "Observed"
     ) -> "ClassifierEvaluation":
-        """Return the evaluation of `model` on all pictures."""
-        from .evaluation import measured
+        """Return the answers of `model` to all pictures, and their scores."""
+        from .evaluation import evaluation_of
 
-        return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+        return evaluation_of(model, samples, observed)
 
     def protocol(self, model: Classifier, samples: ImageDataset) -> dict[str, Any]:
         """Return the protocol of an evaluation."""

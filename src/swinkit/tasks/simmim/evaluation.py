@@ -1,7 +1,6 @@
 """Evaluation of a masked image model: scores on hidden pixels, and files."""
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,12 @@ from PIL import Image
 
 from ...data.dataset import ImageDataset
 from ...data.find_dataset import find_inputs
-from ...data.loader import InOrder
-from ...data.preprocess import Preprocess
 from ...errors import DataError
-from ..evaluation import Evaluation, Progress, observed, protocol, summary
-from .data import Hiding
+from ..evaluation import Evaluation, protocol, summary
+from ..observed import Observed
+from ..task import NOT_FINITE
 from .figures import RECONSTRUCTIONS, drawn
 from .model import SimMIM
-from .settings import Masking
 
 SEED = 0  # of what is hidden of measured pictures: the same for every model, so that scores compare
 
@@ -62,31 +59,15 @@ def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
     return stated
 
 
-def as_measured(preprocess: Preprocess, masking: Masking, patch: tuple[int, ...]) -> Hiding:
-    """Return the maker of evaluation batches: preprocessed as in prediction, always with the same masks."""
-    return Hiding(preprocess=preprocess, masking=masking, patch=patch, seed=SEED)
-
-
-def measured(
-    model: SimMIM,
-    samples: ImageDataset,
-    *,
-    batch_size: int,
-    workers: int = 0,
-    progress: Progress = nullcontext,
-) -> MaskedEvaluation:
-    """Return the errors of `model`, on the device where it is, over every picture.
+def evaluation_of(model: SimMIM, samples: ImageDataset, observed: Observed) -> MaskedEvaluation:
+    """Return the evaluation that comes of the errors of `model` over every picture.
 
     Raises:
-        DataError: a picture cannot be read (none is left out), or scores are not finite.
-        UsageError: the model takes no pictures, or a number is too small.
+        DataError: scores are not finite.
     """
-    model.require_masks()
-    hiding = as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
-    prepared = InOrder(samples, hiding, batch_size=batch_size, workers=workers)
-    scores = model.scores(observed(model, prepared, progress))
+    scores = model.scores(observed)
     if not all(map(math.isfinite, scores.values())):
-        raise DataError("the model's scores are not finite: its weights are damaged, or overflow in fp16")
+        raise DataError(NOT_FINITE)
     return MaskedEvaluation(model, samples, scores)
 
 

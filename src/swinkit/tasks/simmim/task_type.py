@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ...weights.dialect import Translation
     from ...weights.report import LoadReport
     from ...zoo.hub_configs import Facts
-    from ..evaluation import Progress
     from ..observed import Observed
     from ..task import Task
     from .data import Hiding
@@ -73,9 +72,11 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
 
     def evaluation_batches(self, model: SimMIM) -> "Hiding":
         """Return the maker of batches as in prediction, always with the same part hidden."""
-        from .evaluation import as_measured
+        from .data import Hiding
+        from .evaluation import SEED
 
-        return as_measured(model.preprocess, model.masking, model.backbone.spec.patch)
+        patch = model.backbone.spec.patch
+        return Hiding(preprocess=model.preprocess, masking=model.masking, patch=patch, seed=SEED)
 
     def draw(self, model: SimMIM, samples: ImageDataset, observed: "Observed", run: Path) -> None:  # noqa: ARG002
         """Draw reconstructions of a few samples, which show more than the sums observed."""
@@ -101,13 +102,11 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
 
         return inputs_in(data, split, model)
 
-    def evaluate(
-        self, model: SimMIM, samples: ImageDataset, *, batch_size: int, workers: int, progress: "Progress"
-    ) -> "MaskedEvaluation":
+    def evaluation(self, model: SimMIM, samples: ImageDataset, observed: "Observed") -> "MaskedEvaluation":
         """Return the evaluation of `model` on hidden parts of `samples`."""
-        from .evaluation import measured
+        from .evaluation import evaluation_of
 
-        return measured(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+        return evaluation_of(model, samples, observed)
 
     def protocol(self, model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
         """Return the protocol of an evaluation, with the masking."""
