@@ -17,8 +17,6 @@ from ..files.folder import SavedModel, read_folder, write_folder
 from ..models.build import build
 from ..models.config import family_of, spec_from_json, spec_to_json
 from ..version import __version__
-from ..weights.dialect_table import DIALECTS
-from ..weights.load import load_weights
 from .registry import TASKS, task_type_of
 from .task import Task
 
@@ -95,8 +93,8 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
         DataError: the numbers and the weights are of different models, or under names that are not known.
     """
     dialect = str(config.get("dialect", OWN))
-    if dialect not in DIALECTS:
-        raise DataError(f"tensors in unknown names, {dialect!r}; saved by a later swinkit?")
+    if dialect != OWN:
+        require_dialect(dialect)
     numbers = config.get("spec")
     spec = spec_from_json(str(config.get("family")), numbers if isinstance(numbers, dict) else {})
     if sum(spec.depths) > len(saved.state):
@@ -111,8 +109,22 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
         model.load_state_dict(saved.state, strict=True, assign=True)
         warn_of_not_finite(saved.state)
     else:  # translates the names of another library, or says which tensors do not fit
+        from ..weights.load import load_weights
+
         load_weights(model, saved.state, dialect=dialect)
     return model.eval()
+
+
+def require_dialect(name: str) -> None:
+    """Refuse names of tensors that this swinkit cannot translate.
+
+    Raises:
+        DataError: it cannot.
+    """
+    from ..weights.dialect_table import DIALECTS
+
+    if name not in DIALECTS:
+        raise DataError(f"tensors in unknown names, {name!r}; saved by a later swinkit?")
 
 
 def fits(model: nn.Module, state: State) -> bool:

@@ -18,6 +18,7 @@ from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from ..files.structure import sha256_of
 from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
+from .checkpoints import HUB
 from .hub_configs import Facts
 from .hub_errors import LOG_IN, Unreachable, explain_errors
 from .paths import offline
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "hf:"
 NAME = re.compile(r"(?:hf:)?([\w.-]+/[\w.-]+)(?:@([\w./+-]+))?")
 SHA256 = re.compile("[0-9a-f]{64}")
 FORBIDDEN = "the network is forbidden (--offline, $SWINKIT_OFFLINE or $HF_HUB_OFFLINE)"
@@ -55,7 +55,7 @@ class Repository:
 
     def __str__(self) -> str:
         """Return the name as a user writes it."""
-        return f"{PREFIX}{self.name}" + (f"@{self.revision}" if self.revision else "")
+        return f"{HUB}{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
 def fetch(source: str) -> tuple[Path, Facts]:

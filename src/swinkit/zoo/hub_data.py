@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..data.paths import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
-from .hub import FORBIDDEN, PREFIX, client, is_offline, split_name
+from .checkpoints import HUB
+from .hub import FORBIDDEN, client, is_offline, split_name
 from .hub_errors import Unreachable, explain_errors
 
 TABLES = (".parquet", ".arrow", ".tar", ".csv")  # files that hold pictures or list them
@@ -24,7 +25,7 @@ def locate_data(data: str | os.PathLike[str]) -> Path:
         EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
     """
     name = os.fspath(data)
-    return fetch_data(name) if name.startswith(PREFIX) else Path(name)
+    return fetch_data(name) if name.startswith(HUB) else Path(name)
 
 
 def fetch_data(source: str) -> Path:
@@ -54,6 +55,6 @@ def fetch_data(source: str) -> Path:
     if not folder.is_dir() or not any(path.is_file() for path in folder.rglob("*")):
         raise DataError(
             f"{source} holds no pictures, tables or shards; if its data come from code, which is never run, "
-            f"try {PREFIX}{name}@refs/convert/parquet, where the hub keeps them as tables"
+            f"try {HUB}{name}@refs/convert/parquet, where the hub keeps them as tables"
         )
     return folder

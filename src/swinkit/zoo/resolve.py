@@ -1,4 +1,8 @@
-"""Resolve a user's name for a model to a file or folder on this machine, and its facts."""
+"""Resolve a user's name for a model to a file or folder on this machine, and its facts.
+
+What downloads, and what reads files of ranks, is imported where it is used: a model on this machine waits for
+neither.
+"""
 
 import os
 from dataclasses import dataclass, replace
@@ -6,9 +10,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError, printable
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
-from ..weights.rank_files import is_ranked
-from . import cache, hub
-from .checkpoints import Checkpoint, aliases, is_path, locate, refuse_run
+from .checkpoints import HUB, Checkpoint, aliases, is_path, locate, refuse_run
 from .hub_configs import Facts
 from .progress import progress_bar
 from .repo_files import OLD_WEIGHTS, finder_in, is_known, is_ours, read_facts, settings_of, weights_in
@@ -40,7 +42,9 @@ def find_source(name: str | os.PathLike[str] | None) -> Source:
     """
     if name is None:
         return Source(PACKAGED)
-    if isinstance(name, str) and name.startswith(hub.PREFIX):
+    if isinstance(name, str) and name.startswith(HUB):
+        from . import hub
+
         path, facts = hub.fetch(name)
         return Source(path, facts)
     path = Path(name)
@@ -83,6 +87,8 @@ def of_folder(folder: Path) -> Source:
         DataError: it is another library's, and damaged or of no Swin that swinkit has.
         UsageError: it is a run.
     """
+    from ..weights.rank_files import is_ranked
+
     refuse_run(folder)
     if is_ranked(folder):
         return Source(folder, ranked=True)
@@ -103,8 +109,12 @@ def of_checkpoint(checkpoint: Checkpoint) -> Source:
         return Source(checkpoint.folder)
     said = (f"published: {checkpoint.source}, licence {checkpoint.licence}", *published_results(checkpoint))
     if checkpoint.repository is not None:
-        path, facts = hub.fetch(hub.PREFIX + checkpoint.repository)
+        from . import hub
+
+        path, facts = hub.fetch(HUB + checkpoint.repository)
         return Source(path, replace(facts, preprocess=checkpoint.preprocess or facts.preprocess), said)
+    from . import cache
+
     with progress_bar(f"downloading {checkpoint.name}") as watch:
         path = cache.fetch(checkpoint, watch)
     facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
