@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from benchmarks.pretraining_helps import (
     PRETRAINED,
@@ -16,20 +15,14 @@ from benchmarks.pretraining_helps import (
     page,
     reader,
 )
+from tests.data.pictures import of_two_greys
 
 pytestmark = pytest.mark.slow
 
 
 def pictures(root: Path) -> Path:
-    """Two classes of 80 pictures to train with."""
-    for split, count in (("train", 80), ("test", 2)):
-        for name, value in (("black", 5), ("white", 150)):
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                Image.new("RGB", (32, 32), (value + i, value, value)).save(
-                    root / split / name / f"{i:02}.png"
-                )
-    return root
+    """Write two classes of 80 pictures to train with."""
+    return of_two_greys(root, counts={"train": 80, "test": 2}, greys={"black": 5, "white": 150})
 
 
 def test_few_labels_are_kept_of_each_class_and_others_are_watched(tmp_path):

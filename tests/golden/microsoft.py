@@ -13,7 +13,7 @@ from swinkit.models.build import build
 from swinkit.models.families import SpecMLP, SpecV2
 from tests.models.small import Headed
 
-from .options import complete, numbers, sizes
+from .options import TINY, complete, numbers, sizes
 from .reference import Reference
 from .trace import Trace, tokens
 
@@ -22,12 +22,7 @@ COMMON: dict[str, Any] = {
     "patch_size": 4,
     "in_chans": 3,
     "num_classes": 1000,
-    "embed_dim": 96,
-    "depths": [2, 2, 6, 2],
-    "num_heads": [3, 6, 12, 24],
-    "window_size": 7,
-    "mlp_ratio": 4.0,
-    "qkv_bias": True,
+    **TINY,
     "drop_rate": 0.0,
     "attn_drop_rate": 0.0,
     "drop_path_rate": 0.1,

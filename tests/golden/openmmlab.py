@@ -11,7 +11,7 @@ from swinkit.models.build import build
 from tests.models.small import Headed
 
 from .case import NotCovered
-from .options import complete, numbers, sizes
+from .options import TINY, complete, numbers, sizes
 from .reference import Reference
 from .trace import Trace, channels_first, tokens
 
@@ -19,12 +19,7 @@ COMMON: dict[str, Any] = {
     "type": "SwinTransformer",
     "patch_size": 4,
     "in_chans": 3,
-    "embed_dim": 96,
-    "depths": [2, 2, 6, 2],
-    "num_heads": [3, 6, 12, 24],
-    "window_size": 7,
-    "mlp_ratio": 4.0,
-    "qkv_bias": True,
+    **TINY,
     "qk_scale": None,
     "drop_rate": 0.0,
     "attn_drop_rate": 0.0,

@@ -8,6 +8,14 @@ from swinkit.errors import DataError
 
 from .case import NotCovered
 
+TINY: dict[str, Any] = {  # the defaults that the papers' code and its descendants share: those of Swin-T
+    "embed_dim": 96,
+    "depths": [2, 2, 6, 2],
+    "num_heads": [3, 6, 12, 24],
+    "window_size": 7,
+    "mlp_ratio": 4.0,
+    "qkv_bias": True,
+}
 EPSILON = re.compile(r"eps=([\d.e+-]+)")
 
 

@@ -19,7 +19,7 @@ from swinkit.tasks.simmim.model import SimMIM
 from tests.models.small import Headed
 
 from .case import Case, NotCovered
-from .options import numbers, sizes
+from .options import TINY, numbers, sizes
 from .reference import Reference
 from .simmim import masked
 from .trace import Trace, channels_first, tokens, trace
@@ -28,12 +28,7 @@ CONFIG: dict[str, Any] = {
     "image_size": 224,
     "patch_size": 4,
     "num_channels": 3,
-    "embed_dim": 96,
-    "depths": [2, 2, 6, 2],
-    "num_heads": [3, 6, 12, 24],
-    "window_size": 7,
-    "mlp_ratio": 4.0,
-    "qkv_bias": True,
+    **TINY,
     "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0,
     "drop_path_rate": 0.1,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..data.check import Report, find_splits, make_report
 from ..data.scan import scan
-from ..data.size_stats import shapes, sides, span
+from ..data.size_stats import ranges, shapes, sides
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
 from ..models.catalogue import did_you_mean
 from ..viz.data_page import page
@@ -104,13 +104,8 @@ def split_table(report: Report) -> list[str]:
     """Return a table with a row for each split; like the tables below, nothing without rows."""
     rows = []
     for split, counts in report.counts.items():
-        measured = span(report.sizes[split])
-        ranges = (
-            [" / ".join(f"{value:g}" for value in measured[side]) for side in ("height", "width")]
-            if measured
-            else ["-", "-"]
-        )
-        rows.append([split, str(sum(counts.values())), str(len(counts)), *ranges])
+        cells = [str(sum(counts.values())), str(len(counts)), *ranges(report.sizes[split])]
+        rows.append([split, *cells])
     head = ["split", "pictures", "classes", "height: least / median / most", "width"]
     return [table(head, rows, right=("pictures", "classes"))] if rows else []
 

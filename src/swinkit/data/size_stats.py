@@ -26,6 +26,14 @@ def span(sizes: Sequence[Size]) -> dict[str, list[float]] | None:
     return {name: [min(values), median(values), max(values)] for name, values in measured.items()}
 
 
+def ranges(sizes: Sequence[Size]) -> list[str]:
+    """Return smallest / median / largest height and width as text; a dash without images."""
+    found = span(sizes)
+    if found is None:
+        return ["-", "-"]
+    return [" / ".join(f"{value:g}" for value in found[side]) for side in ("height", "width")]
+
+
 def sides(sizes: Sequence[Size]) -> dict[str, int]:
     """Count images by shorter side, in steps that double: "32 to 63"."""
     doublings = Counter(min(size).bit_length() - 1 for size in sizes)

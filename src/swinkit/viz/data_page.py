@@ -12,7 +12,7 @@ from PIL import Image
 from ..data.check import Problem, Report
 from ..data.dataset import ImageDataset
 from ..data.images import ImageError
-from ..data.size_stats import shapes, sides, span
+from ..data.size_stats import ranges, shapes, sides
 
 SIDE = 96  # pixels of a thumbnail's longer side
 EACH = 8  # thumbnails of a class
@@ -83,17 +83,12 @@ def split_rows(report: Report) -> str:
     """Return a table of the splits."""
     rows = []
     for split, counts in report.counts.items():
-        measured = span(report.sizes[split])
-        shown = [
-            " / ".join(f"{value:g}" for value in measured[side]) if measured else "-"
-            for side in ("height", "width")
-        ]
-        shown.append(str(report.turned[split]))
-        cells = [str(sum(counts.values())), str(len(counts)), *shown]
+        cells = [str(sum(counts.values())), str(len(counts)), *ranges(report.sizes[split])]
+        cells.append(str(report.turned[split]))
         numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
         rows.append(f"<tr><td>{escape(split)}</td>{numbers}</tr>")
-    ranges = ("height: least / median / most", "width: least / median / most")
-    head = ("split", "pictures", "classes", *ranges, "turned by EXIF")
+    sizes = ("height: least / median / most", "width: least / median / most")
+    head = ("split", "pictures", "classes", *sizes, "turned by EXIF")
     titles = "".join(f'<th class="number">{name}</th>' for name in head)
     return f"<table><tr>{titles}</tr>{''.join(rows)}</table>"
 
