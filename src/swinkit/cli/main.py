@@ -33,14 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["--offline"]:
         os.environ["SWINKIT_OFFLINE"] = "1"
         words = words[1:]
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0
-    if words[0] in ("-V", "--version"):
-        print(f"swinkit {__version__}")
-        return 0
     try:
-        code = run(words[0], words[1:])
+        code = run(words)
         sys.stdout.flush()
         return code
     except SwinkitError as error:
@@ -60,12 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EnvironmentProblem.exit_code
 
 
-def run(verb: str, arguments: list[str]) -> int:
-    """Import the module of a command, and run it.
+def run(words: list[str]) -> int:
+    """Print the help or the version, or import the module of a command and run it; return the exit code.
 
     Raises:
-        UsageError: there is no such verb.
+        UsageError: there is no such command.
     """
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"swinkit {__version__}")
+        return 0
+    verb, arguments = words[0], words[1:]
     if verb not in VERBS:
         raise UsageError(f"unknown command {verb!r}{did_you_mean(verb, list(VERBS))}; see `swinkit --help`")
     return importlib.import_module(f".{verb}", __package__).command(arguments)

@@ -30,7 +30,9 @@ class Schedule:
     kind: Annotated[Kind, "curve of the learning rate after the warm-up"] = "cosine"
     epochs: Annotated[int | None, "passes over the training pictures; null: iterations are given"] = None
     iterations: Annotated[int | None, "optimiser steps in all; null: epochs are given"] = None
-    warmup_epochs: Annotated[float | None, "epochs in which the learning rate rises"] = None
+    warmup_epochs: Annotated[
+        float | None, "epochs in which the learning rate rises; null: 5, or none where iterations are counted"
+    ] = None
     warmup_iterations: Annotated[
         int | None, "optimiser steps in which the learning rate rises, instead of warmup_epochs"
     ] = None

@@ -86,8 +86,9 @@ class Evaluation(ABC):
             UsageError: the models are of other tasks or classes.
             DataError: the samples are others.
         """
-        kinds = " and ".join(dict.fromkeys(type(each).__name__ for each in (self, other)))
-        raise UsageError(f"{kinds} cannot be compared; give two models of one task, such as two classifiers")
+        raise UsageError(
+            "the two evaluations cannot be compared; give two models of one task, such as two classifiers"
+        )
 
     def files(self) -> dict[str, str | Image.Image]:
         """Return the files that `save` writes beside `metrics.json`, by name.

@@ -21,7 +21,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError, SwinkitError
-from ..runs.progress import Length, Progress
+from ..runs.progress import Length, Progress, counted
 from ..settings.run import Run
 from ..tasks.observed import Observed
 from .distributed import everyones, first_code, rank
@@ -170,8 +170,8 @@ def why_over(progress: Progress, length: Length, run: Run) -> str:
     if not progress.is_evaluated:
         return ""
     if run.patience is not None and progress.since_best >= run.patience:
-        what = "evaluations" if length.interval != length.steps else "epochs"
-        return f"{progress.since_best} {what} brought no better score"
+        what = "evaluation" if length.interval != length.steps else "epoch"
+        return f"{counted(progress.since_best, what)} brought no better score"
     return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
 
 

@@ -72,9 +72,9 @@ def find_library() -> Library | None:
 def load_library(path: Path) -> Library | None:
     """Load a library; None if it is not built, or cannot be loaded, which is logged."""
     if path not in LOADED:
-        if not path.is_file():
-            return None
         try:
+            if not path.is_file():
+                return None
             LOADED[path] = Library(path)
         except (OSError, AttributeError) as error:
             logger.warning("the engine cannot be loaded, so models run as they are: %s", error)
