@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 import swinkit
 from swinkit.errors import DataError
-from swinkit.tasks import serialization
+from swinkit.weights import load
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def change(folder, name, tensor):
 
 
 def test_names_and_shapes_that_are_equal_need_no_dialect(folder, classifier, monkeypatch):
-    monkeypatch.setattr(serialization, "load_weights", None)
+    monkeypatch.setattr(load, "load_weights", None)
     again = swinkit.load(folder)
     assert not again.training
     assert all(weight.requires_grad for weight in again.parameters())

@@ -116,9 +116,9 @@ def present_devices(wanted: str | None) -> list[str]:
 
 
 def load(options: Namespace) -> tuple[Any, tuple[int, ...]]:
-    """Return what is measured, in eval mode, and the size of its input in pixels.
+    """Return the module to measure, in eval mode, and the size of its input in pixels.
 
-    That is the whole model if it takes pixels alone, else its backbone.
+    The whole model is measured if it takes pixels alone, else its backbone.
 
     Raises:
         UsageError: the size is malformed, or must be given.

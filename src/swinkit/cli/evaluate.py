@@ -103,7 +103,7 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
 
 
 def details(found: "Evaluation") -> dict[str, Any]:
-    """Return what --json prints beside `metrics.json`; what is too large for it is said on stderr."""
+    """Return the content of --json beside `metrics.json`; note on stderr the parts that are too large."""
     values, missing = found.details()
     if missing:
         note(missing)

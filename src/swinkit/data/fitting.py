@@ -96,7 +96,7 @@ class Part(ABC):
 
     @abstractmethod
     def steps(self, shape: Size) -> Sequence[Step]:
-        """Return what is done to an image or clip of this shape, in order."""
+        """Return the steps for an image or clip of this shape, in order."""
 
     def fit(self, sample: Sample) -> tuple[Sample, Placement]:
         """Fit image and target, and say where the result lies in the image."""

@@ -122,7 +122,7 @@ class Machine:
         return Name(full)
 
     def call(self, name: Any, arguments: Any, _keywords: Any = None) -> object:
-        """Return what the maker makes of a call; keywords are dropped."""
+        """Return the maker's object for a call; keywords are dropped."""
         if not isinstance(name, Name) or not isinstance(arguments, tuple):
             raise DataError("it calls an object of its own making, which no file of weights needs")
         return self.maker.make(name, arguments)

@@ -65,7 +65,7 @@ class Evaluation(ABC):
     @property
     @abstractmethod
     def summary(self) -> str:
-        """What was measured, and how, in one line."""
+        """Protocol of the measurement, in one line."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

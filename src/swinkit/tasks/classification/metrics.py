@@ -88,7 +88,7 @@ class Accuracy:
 
     @property
     def confused(self) -> dict[int, tuple[int, int]]:
-        """By class with mistakes: its most frequent wrong answer, and the number of samples."""
+        """Most frequent wrong answer of each class with mistakes, and its number of samples."""
         return {truth: (answer, count) for truth, answer, count in reversed(self.mistakes)}
 
     @property
