@@ -237,7 +237,7 @@ def named(model: nn.Module, dialect: str, prefix: str = "") -> dict[str, nn.Para
     """Return the parameters of `model` by the reference's names."""
     ours, rules = dict(model.named_parameters()), dialect_named(dialect)
     theirs = {
-        rules.written(name): ours[own]
+        rules.with_prefix(name): ours[own]
         for move in taken_once(ours, [rule.invert for rule in rules.rules])
         for name, own in zip(move.given, move.taken, strict=False)  # a count or zeros are no parameter
     }
