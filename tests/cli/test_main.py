@@ -38,7 +38,7 @@ def test_a_wrong_verb_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_error_is_one_line_and_its_exit_code(
     error: SwinkitError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(verb: str, arguments: list[str]) -> int:
+    def fail(words: list[str]) -> int:
         raise error
 
     monkeypatch.setattr(command_line, "run", fail)
@@ -49,7 +49,7 @@ def test_an_error_is_one_line_and_its_exit_code(
 def test_an_interrupt_leaves_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(verb: str, arguments: list[str]) -> int:
+    def interrupt(words: list[str]) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "run", interrupt)
@@ -58,7 +58,7 @@ def test_an_interrupt_leaves_without_a_traceback(
 
 
 def test_a_bug_is_not_disguised_as_a_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    def bug(verb: str, arguments: list[str]) -> int:
+    def bug(words: list[str]) -> int:
         raise KeyError("bug")
 
     monkeypatch.setattr(command_line, "run", bug)
