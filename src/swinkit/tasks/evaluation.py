@@ -79,7 +79,7 @@ class Evaluation(ABC):
         """Return a part of the scores as a table, such as a row for each class; None if there is none."""
         return None
 
-    def against(self, other: "Evaluation") -> Comparison:
+    def against(self, other: "Evaluation") -> Comparison:  # noqa: ARG002  only tasks that compare need it
         """Compare with `other`, another model on the same samples.
 
         Raises:
