@@ -86,7 +86,7 @@ def test_no_images_give_no_answers(noted):
 
 @torch.no_grad()
 def test_experts_with_few_slots_see_the_whole_batch(monkeypatch):
-    """Of half a batch they would drop other tokens."""
+    """Keep the batch whole, because experts would drop other tokens of half a batch."""
     model, x = small("moe", capacity_factor=0.5), pixels("moe")
     monkeypatch.setattr(chunking, "CHUNK", 1)
     found = model(x)

@@ -115,7 +115,7 @@ def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("chunks")
 @pytest.mark.parametrize("twin", TWINS)
 def test_a_fast_twin_answers_and_learns_as_its_plain_forward_does(twin: str):
-    """In evaluation without gradients and with them, and in training; random draws included."""
+    """Compare in evaluation, with and without gradients, and in training, including the random draws."""
     module, x = TWINS[twin]()
     module, x = stirred(module).double(), x.double()
     for training, gradients in ((False, False), (False, True), (True, True)):

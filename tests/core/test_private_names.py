@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_library_is_imported_and_computes_without_any_of_them():
-    """In a fresh Python, whose torch loses the names before we are imported."""
+    """Remove the names from torch in a fresh Python before swinkit is imported."""
     code = """
 import torch
 from torch.autograd import forward_ad

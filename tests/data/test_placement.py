@@ -31,7 +31,7 @@ def image_of(height, width):
 
 
 def boxes_of(boxes, size):
-    """As a tv_tensor."""
+    """Return boxes as a tv_tensor."""
     return tv_tensors.BoundingBoxes(torch.tensor(boxes), format="XYXY", canvas_size=size)  # pyright: ignore[reportCallIssue]
 
 

@@ -23,7 +23,7 @@ GEOMETRIC = ("rotate", "shear-x", "shear-y", "translate-x", "translate-y")
 
 
 def boxes_of(boxes, size):
-    """As a tv_tensor."""
+    """Return boxes as a tv_tensor."""
     return tv_tensors.BoundingBoxes(torch.tensor(boxes, dtype=torch.float32), format="XYXY", canvas_size=size)  # pyright: ignore[reportCallIssue]
 
 

@@ -220,7 +220,7 @@ def test_training_with_dropouts_is_not_covered(tmp_path):
 
 @pytest.mark.parametrize("case", [*MODELS, "simmim_v1_a"])
 def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, case):
-    """By every plain `forward`, which is what is compiled, exported and traced."""
+    """Compute by every plain `forward`, which compilers, exporters and tracers see."""
     monkeypatch.setattr(forwards, "is_eager", lambda _x: False)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons

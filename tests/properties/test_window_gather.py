@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("policy", POLICIES)
 @given(cut=cuts(), batch=st.integers(1, 3))
 def test_both_hold_the_same_windows(policy, cut, batch):
-    """As sets: a gather puts them in the order of their kinds_of."""
+    """Compare as sets, because a gather orders windows by kind."""
     layout = BORDERS[policy](*cut)
     x = labelled(cut[0]) + torch.arange(batch).view(-1, *[1] * (len(cut[0]) + 1)) * 10_000
     qkv = torch.cat([x + part * 1000 for part in range(6)], -1)  # two heads of one channel

@@ -1,4 +1,4 @@
-"""What is observed of batches adds up to the same, whoever observed them and in whatever order."""
+"""Observations of batches add up to the same in any order and for any number of processes."""
 
 import numpy as np
 import pytest

@@ -70,10 +70,10 @@ def borrow(path: str, *, environment: dict[str, str]) -> None:
 
 
 class Masks(SimMIM):
-    """What is hidden, as counts and as records of tensors."""
+    """A task that observes the masks, as counts and as records of tensors."""
 
     def observe(self, batch: Hidden) -> Observed:
-        """How often each patch is hidden, and the patches of each picture."""
+        """Count how often each patch is masked, and record the mask of each picture."""
         return Observed({"hidden": batch.mask.long().sum(0)}, dict(enumerate(batch.mask)))
 
 

@@ -5,6 +5,7 @@ A fact of the weights, saved with them as `preprocess.json`.
 Shapes: C channels, *P size in pixels.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
@@ -38,7 +39,7 @@ PARTS: dict[str, type[Any]] = {
 }
 
 
-class Normalisation:
+class Normalisation(ABC):
     """Shifts and scales channels by the `mean` and `std` of each, both in [0, 1]."""
 
     mean: tuple[float, ...]
@@ -55,9 +56,9 @@ class Normalisation:
         require(spread, "std", self.std, f"above 0 for each of {count} channels")
 
     @property
+    @abstractmethod
     def axes(self) -> int:
         """Number of axes of P: 2 of images, 3 of clips and volumes."""
-        raise NotImplementedError
 
     @property
     def channels(self) -> int:

@@ -1,4 +1,4 @@
-"""What several measurements come to: nothing is called faster that may be chance."""
+"""Statistics of repeated measurements: a difference that may be chance is not called faster."""
 
 import pytest
 
