@@ -79,12 +79,12 @@ def with_kernels(model: BareClassifier) -> BareClassifier:
     Raises:
         EnvironmentProblem: Triton is not installed.
     """
-    from swinkit.engine.gpu.attach import attach
+    from swinkit.engine.gpu.attach import attach_kernels
     from swinkit.engine.gpu.fallback import has_triton
 
     if not has_triton():
         raise EnvironmentProblem("not installed: triton")
-    attach(model)
+    attach_kernels(model)
     return model
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.paths import find_images
 from ..errors import DataError, UsageError
-from ..zoo.checkpoints import require_known
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
@@ -22,7 +22,7 @@ def command(arguments: Sequence[str]) -> int:
     """Print a line for each picture; return exit code 3 if one could not be read, after the others."""
     options = read_options(arguments)
     if options.model is not None:
-        require_known(options.model)
+        require_known_name(options.model)
     paths, missing = find_pictures(options.paths, options.save)
     if not paths:
         return DataError.exit_code

@@ -30,14 +30,14 @@ class AbsolutePosition(nn.Module):
     @fast.twin(fast.absolute_position)
     def forward(self, x: Tensor) -> Tensor:
         """Add the embedding, resized to the grid: (B, *S, C) -> (B, *S, C)."""
-        return x + self.resized(tuple(x.shape[1:-1])).to(x.dtype)
+        return x + self.resize(tuple(x.shape[1:-1])).to(x.dtype)
 
-    def resized(self, size: Size) -> Tensor:
+    def resize(self, size: Size) -> Tensor:
         """Return the embedding on a grid of `size`, (*size, C)."""
-        return resize(self.embedding, size)
+        return resize_grid(self.embedding, size)
 
 
-def resize(grid: Tensor, size: Size) -> Tensor:
+def resize_grid(grid: Tensor, size: Size) -> Tensor:
     """Resize bicubically, one axis after the other: (*S, C) -> (*size, C).
 
     As `align_corners=False` without antialiasing, in at least fp32. A grid of that size is returned as it is.

@@ -26,7 +26,7 @@ class Name(str):
     __slots__ = ()
 
 
-class Made:
+class Placeholder:
     """Placeholder for an object of the pickle. It holds nothing unless a subclass says so."""
 
 
@@ -73,7 +73,7 @@ class Machine:
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
 
-    def follow(self, stream: BytesIO) -> Any:
+    def run(self, stream: BytesIO) -> Any:
         """Return the value of the next pickle of the stream, and move the stream behind it.
 
         Raises:

@@ -10,7 +10,7 @@ precision where it gains something, are faster.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..models.catalogue import find
+from ..models.catalogue import find_variant
 from ..models.counts import num_macs
 from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
@@ -52,7 +52,7 @@ def hours_of(maker: Callable[..., Recipe], recipe: Recipe) -> float | None:
     Raises:
         UsageError: the recipe's variant is unknown.
     """
-    scale, (_, variant) = SCALES.get(maker), find(recipe.variant)
+    scale, (_, variant) = SCALES.get(maker), find_variant(recipe.variant)
     if scale is None or len(variant.size) != len(recipe.data.size):
         return None
     passes = FORWARD + BACKWARD + FORWARD * recipe.run.checkpointing

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ..core.spec import Spec
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
-from ..models.catalogue import find
+from ..models.catalogue import find_variant
 from ..settings.recipe import Recipe
 from ..weights.report import LoadReport
 from .task import Task
@@ -13,7 +13,7 @@ from .task import Task
 
 def spec_of(recipe: Recipe, initial: Task | None = None) -> Spec:
     """Return the spec of the recipe's variant; its border is the one that `initial` was trained with."""
-    spec = find(recipe.variant)[1].spec
+    spec = find_variant(recipe.variant)[1].spec
     spec = replace(spec, drop_path=recipe.drop_path, in_channels=len(recipe.data.mean))
     if initial is None:
         return spec
@@ -35,7 +35,7 @@ def preprocess_of(recipe: Recipe) -> Preprocess:
 
 def axes_of(variant: str) -> int:
     """Return the number of axes of a variant's inputs: 2 of pictures, 3 of clips and volumes."""
-    return len(find(variant)[1].spec.patch)
+    return len(find_variant(variant)[1].spec.patch)
 
 
 def require_axes(recipe: Recipe) -> None:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..files.atomic import atomic_write
-from ..viz.overlays import card
-from ..viz.reconstructions import reconstruction_card
+from ..viz.overlays import draw_card
+from ..viz.reconstructions import draw_reconstruction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class Classification(Result):
     def plot(self) -> Image.Image:
         """Draw the picture, if it was kept, beside its answers: RGB, 600 pixels high."""
         name = PurePath(self.name).name
-        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
+        return draw_card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON of `swinkit predict --json`, whose keys are stable.
@@ -137,7 +137,7 @@ class Reconstruction(Result):
     def plot(self) -> Image.Image:
         """Draw the picture, its visible part and the completed picture side by side."""
         name = PurePath(self.name).name
-        return reconstruction_card(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
+        return draw_reconstruction(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
 
     def to_json(self) -> dict[str, Any]:
         """Return `name`; `image` with `width` and `height`; `hidden` and `error`, both in [0, 1]."""

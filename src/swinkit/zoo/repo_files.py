@@ -21,7 +21,7 @@ PREPROCESSOR = "preprocessor_config.json"
 Find = Callable[[str], Path | None]  # a file of the repository or folder by name; None: it has none
 
 
-def finder_in(folder: Path) -> Find:
+def make_finder(folder: Path) -> Find:
     """Return a function that finds the files of a local folder."""
 
     def find(name: str) -> Path | None:
@@ -67,7 +67,7 @@ def read_facts(config: Settings, find: Find, where: str) -> Facts:
     )
 
 
-def weights_in(find: Find, where: str) -> Path | None:
+def find_weights(find: Find, where: str) -> Path | None:
     """Return the file of weights: safetensors, else a torch file; None if there is neither.
 
     Raises:
