@@ -28,7 +28,9 @@ def pairs(rows: Tensor) -> Tensor:
     rows = rows.flip(axes)  # so that, for one query, the keys' rows ascend
     for axis in axes:
         rows = rows.unfold(axis, (rows.shape[axis] + 1) // 2, 1)
-    return rows.flip(axes).movedim(n, 0).flatten(n + 1).flatten(1, n)  # from (*query, H, *key)
+    return (
+        rows.flip(axes).permute(n, *range(n), *range(n + 1, 2 * n + 1)).flatten(n + 1).flatten(1, n)
+    )  # from (*query, H, *key)
 
 
 class RelativeBias(nn.Module, ABC):

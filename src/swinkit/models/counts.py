@@ -114,4 +114,4 @@ def channel_mixer_macs(spec: Spec, block: BlockSpec) -> int:
 
 def ceil_div(size: Size, by: Size) -> Size:
     """Divide sizes, rounding up."""
-    return tuple(-(-s // b) for s, b in zip(size, by, strict=True))
+    return tuple((s + b - 1) // b for s, b in zip(size, by, strict=True))

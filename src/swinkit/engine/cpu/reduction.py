@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
 from ...core.spec import Size
-from ...core.tiles import pad_to, round_up
+from ...core.tiles import channels_first, channels_last, pad_to, round_up
 from . import fallback, library
 from .library import NativeLibrary
 from .native import NativeForward
@@ -99,9 +99,9 @@ class NativeReduction(NativeForward[PackedReduction]):
         """Run the reduction: (B, in_channels, *P) or (B, *S, C) -> the module's output."""
         module = self.module
         if isinstance(module, PatchEmbed):
-            pixels = x.movedim(1, -1)
+            pixels = channels_last(x)
             padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), module.patch))
-            x = padded.movedim(-1, 1).contiguous()
+            x = channels_first(padded).contiguous()
             grid, columns = tuple(x.shape[2:]), module.proj.out_channels
         else:
             assert isinstance(module, NormThenReduce | ReduceThenNorm)

@@ -46,7 +46,7 @@ class Masking:
 
     def cells(self, size: Size) -> Size:
         """Return the number of cells that cover each of the last two axes of *P."""
-        return tuple(-(-side // self.patch) for side in size[-PLANE:])
+        return tuple((side + self.patch - 1) // self.patch for side in size[-PLANE:])
 
     def hidden_of(self, cells: int) -> int:
         """Return how many of `cells` are hidden: the share, rounded up."""
