@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from swinkit.errors import EnvironmentProblem, UsageError
-from swinkit.tasks.results import Classification, best
+from swinkit.tasks.classification.results import Classification, best
 
 IMAGE = torch.randint(0, 256, (3, 30, 45), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 RESULT = Classification(

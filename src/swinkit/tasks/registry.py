@@ -1,12 +1,16 @@
 """The tasks, by name. To add one, write its folder and its row in `TASKS`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from ..settings.recipe import Recipe, from_json
-from .task import Task
-from .task_type import TaskType
+
+if TYPE_CHECKING:
+    from .task import Task
+    from .task_type import TaskType
 
 
 def classification() -> TaskType[Any, Any, Any]:
@@ -28,11 +32,22 @@ TASKS: dict[str, Callable[[], TaskType[Any, Any, Any]]] = {
     "classification": classification,
     "simmim": simmim,
 }
+UNNAMED = "classification"  # the task of a model that begins with labels, and of a recipe that names none
+
+
+def task_types() -> list[TaskType[Any, Any, Any]]:
+    """Return the types of all tasks."""
+    return [row() for row in TASKS.values()]
 
 
 def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
     """Return the type of a model's task."""
     return TASKS[model.name]()
+
+
+def evaluation_files() -> frozenset[str]:
+    """Return the names of the files that evaluations of any task write."""
+    return frozenset(name for task_type in task_types() for name in task_type.evaluation_files)
 
 
 def recipe_in(recorded: object) -> Recipe:
@@ -45,4 +60,4 @@ def recipe_in(recorded: object) -> Recipe:
     task = recorded.get("task") if isinstance(recorded, dict) else None
     if task is not None and task not in TASKS:
         raise DataError(f"recipe.task must be one of {', '.join(TASKS)}, got {task!r}")
-    return from_json(TASKS[task or next(iter(TASKS))]().recipe, recorded)
+    return from_json(TASKS[task or UNNAMED]().recipe, recorded)
