@@ -215,7 +215,7 @@ def refuse_to_load(name):
     [
         ([], 2, "error: name a picture, a folder or a pattern"),
         (["--json"], 2, "error: name a picture"),
-        (["cat.png", "--top", "0"], 2, "error: --top: expected a number of answers of at least 1, got 0"),
+        (["cat.png", "--top", "0"], 2, "error: --top is 0; it must be a number of at least 1"),
         (["cat.png", "--top", "x"], 2, "error: "),
         (["cat.png", "--top"], 2, "error: "),
         (

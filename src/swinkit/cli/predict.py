@@ -4,13 +4,12 @@ import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ..errors import DataError, UsageError
-from ..settings.recipe import descriptions
-from ..tasks.options import PredictOptions
+from ..tasks.options import PredictOptions, options_of
 from ..tasks.registry import task_type_of, task_types
 from ..zoo.checkpoints import require_known
 from .arguments import (
@@ -25,7 +24,6 @@ from .arguments import (
 )
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
-from .recipe_options import leaves
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
@@ -51,7 +49,7 @@ def command(arguments: Sequence[str]) -> int:
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as remaining:
         for result in model.predict(iter(remaining), on_unreadable=complain, **how):
-            row = result.to_json() if output is None else output.add(result)
+            row = output.add(result) if output is not None else result.to_json() if options.json else None
             line(json.dumps(row) if options.json else f"{result}  {1000 * result.seconds:.1f} ms")
             answered += 1
     if options.save is not None:
@@ -77,10 +75,13 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
     kinds = options_by_name()
     for name, (kind, *_) in kinds.items():
-        words = dict(descriptions(kind()))[name]
-        _, annotation, default = next(leaf for leaf in leaves(kind()) if leaf[0] == name)
-        flag, metavar = f"--{name.replace('_', '-')}", placeholder(annotation)
-        add(flag, type=Value(annotation), metavar=metavar, help=f"{words}; without it, {text_of(default)}")
+        annotation, default = get_type_hints(kind, include_extras=True)[name], getattr(kind, name)
+        add(
+            f"--{name.replace('_', '-')}",
+            type=Value(annotation.__origin__),
+            metavar=placeholder(annotation.__origin__),
+            help=f"{annotation.__metadata__[0]}; without it, {text_of(default)}",
+        )
     batch = "how many pictures the model sees at a time"
     add("--batch-size", type=Value(int), metavar="N", default=8, help=batch)
     words = list(arguments)
@@ -101,8 +102,8 @@ def options_by_name() -> dict[str, list[type[PredictOptions]]]:
     """Return the options of the tasks, each with the types of options that have it."""
     found: dict[str, list[type[PredictOptions]]] = {}
     for task_type in task_types():
-        for name in task_type.predict_options.names():
-            found.setdefault(name, []).append(task_type.predict_options)
+        for field in fields(task_type.predict_options):
+            found.setdefault(field.name, []).append(task_type.predict_options)
     return found
 
 
@@ -111,7 +112,7 @@ def require_possible(kinds: Sequence[type[PredictOptions]], name: str, value: An
     problem: UsageError | None = None
     for kind in kinds:
         try:
-            kind.of({name: value})
+            options_of(kind, {name: value})
             return
         except UsageError as error:
             problem = problem or error
@@ -183,7 +184,7 @@ def prepare_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     source = options.model or "the model"
     model = require_task(api.load(options.model, **model_options(options)), source)
     for name in options.given:
-        if name not in model.predict_options.names():
+        if not hasattr(model.predict_options, name):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag}: {source} is for {model.name}, which has no such option; leave it out")
     on_gpu = torch.accelerator.is_available()

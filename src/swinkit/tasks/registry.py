@@ -7,30 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from ..settings.recipe import Recipe, from_json
+from .classification.task_type import ClassificationType
+from .simmim.task_type import SimMIMType
+from .task_type import TaskType
 
 if TYPE_CHECKING:
     from .task import Task
-    from .task_type import TaskType
 
-
-def classification() -> TaskType[Any, Any, Any]:
-    """Return the task of classifiers."""
-    from .classification.task_type import ClassificationType
-
-    return ClassificationType()
-
-
-def simmim() -> TaskType[Any, Any, Any]:
-    """Return the task of masked pre-training."""
-    from .simmim.task_type import SimMIMType
-
-    return SimMIMType()
-
-
-# A row imports its task when it is called, since most commands need one task.
 TASKS: dict[str, Callable[[], TaskType[Any, Any, Any]]] = {
-    "classification": classification,
-    "simmim": simmim,
+    "classification": ClassificationType,
+    "simmim": SimMIMType,
 }
 UNNAMED = "classification"  # the task of a model that begins with labels, and of a recipe that names none
 

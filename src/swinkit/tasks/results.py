@@ -20,11 +20,6 @@ class Result(ABC):
     size: tuple[int, int]  # (height, width) of the original, upright, in pixels
     seconds: float = field(default=0.0, repr=False, compare=False)  # for reading and answering
 
-    @property
-    def extent(self) -> str:
-        """Width x height in pixels, as people write it."""
-        return f"{self.size[1]}x{self.size[0]}"
-
     def to_json(self) -> dict[str, Any]:
         """Return `name`, and `image` with `width` and `height` in pixels."""
         height, width = self.size

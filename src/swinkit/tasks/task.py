@@ -21,9 +21,8 @@ from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.sample import Sample
 from ..errors import UsageError, require
 from ..files.contents import State
-from ..type_check import require_kind
 from .observed import Observed
-from .options import PredictOptions
+from .options import PredictOptions, options_of
 from .results import Result
 
 ResultT = TypeVar("ResultT", bound=Result)
@@ -130,10 +129,11 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             ImageError: a picture cannot be read.
             UsageError: something else was given, an option makes no sense, or the model takes no pictures.
         """
-        answer = self.begin_answers(self.predict_options.of(options))
+        chosen = options_of(self.predict_options, options) if options else self.predict_options()
+        answer = self.begin_answers(chosen)
         self.require_inputs()
-        require_kind(batch_size, int, "batch_size")
-        require(batch_size >= 1, "batch_size", batch_size, "a number of pictures of at least 1")
+        possible = isinstance(batch_size, int) and batch_size >= 1
+        require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
         if not isinstance(inputs, list | tuple | Iterator):
             return next(stream([(name_of(inputs), inputs)], self.read, answer, 1, None))
         named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))

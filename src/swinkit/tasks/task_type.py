@@ -151,14 +151,8 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
 
     # Predict
 
-    @staticmethod
-    def find_inputs(name: str) -> list[Path]:
-        """Find the inputs that a file, a folder or a pattern names: pictures by default.
-
-        Raises:
-            DataError: there are none.
-        """
-        return find_images(name)
+    # Finds the inputs that a file, a folder or a pattern names; raises DataError if there are none.
+    find_inputs = staticmethod(find_images)
 
     # Save and load
 

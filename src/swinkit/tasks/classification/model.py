@@ -11,7 +11,7 @@ from torch import Tensor
 from ...core.backbone import Swin
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError
+from ...errors import DataError, require
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
@@ -20,7 +20,7 @@ from .data import Batch
 from .losses import balance, cross_entropy
 from .predictions import Answers
 from .results import Classification, best
-from .settings import ClassificationOptions, require_answers
+from .settings import ClassificationOptions
 
 
 class Classifier(Task[Classification]):
@@ -72,7 +72,7 @@ class Classifier(Task[Classification]):
             DataError: the scores are not finite: the weights are damaged, or overflow in half precision.
             UsageError: the model takes no pictures, or `top` is below 1.
         """
-        require_answers(top)
+        require(top >= 1, "top", top, "a number of answers of at least 1")
         self.require_inputs()
         weight = self.head.classifier.weight
         fitted = torch.stack([self.preprocess.fit(sample.image) for sample in samples])

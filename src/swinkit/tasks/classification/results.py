@@ -10,9 +10,10 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from ...data.images import extent
+from ...errors import require
 from ...viz.overlays import card
 from ..results import Result
-from .settings import require_answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Classification(Result):
         answers = ", ".join(
             f"{label} {score:.2f}" for label, score in zip(self.labels, self.scores, strict=True)
         )
-        return f"{self.name} {self.extent}  {answers}"
+        return f"{self.name} {extent(self.size)}  {answers}"
 
     def top(self, k: int) -> "Classification":
         """Return the same with the best `k` answers only.
@@ -39,13 +40,13 @@ class Classification(Result):
         Raises:
             UsageError: `k` is below 1.
         """
-        require_answers(k)
+        require(k >= 1, "top", k, "a number of answers of at least 1")
         return replace(self, labels=self.labels[:k], scores=self.scores[:k])
 
     def plot(self) -> Image.Image:
         """Draw the picture, if it was kept, beside its answers: RGB, 600 pixels high."""
         name = PurePath(self.name).name
-        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{self.extent} pixels")
+        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{extent(self.size)} pixels")
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON of `swinkit predict --json`, whose keys are stable.

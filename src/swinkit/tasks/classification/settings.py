@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from ...errors import UsageError
 from ...settings.augmentation import Augmentation
 from ...settings.recipe import Recipe
-from ..options import PredictOptions
+from ..options import Least, PredictOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,21 +23,6 @@ class ClassificationRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationOptions(PredictOptions):
-    """Options of a classifier's prediction.
+    """Options of a classifier's prediction."""
 
-    Raises:
-        UsageError: a value has another type, or no answer is asked for.
-    """
-
-    top: Annotated[int, "how many answers for each picture"] = 5
-
-    def __post_init__(self) -> None:
-        """Check the number of answers."""
-        super().__post_init__()
-        require_answers(self.top)
-
-
-def require_answers(count: int) -> None:
-    """Raise UsageError for fewer answers to a picture than one."""
-    if count < 1:
-        raise UsageError(f"top: expected a number of answers of at least 1, got {count}")
+    top: Annotated[int, "how many answers for each picture", Least(1)] = 5

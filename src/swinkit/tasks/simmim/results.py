@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...data.images import extent
 from ...viz.reconstructions import reconstruction_card
 from ..results import Result
 
@@ -31,7 +32,7 @@ class Reconstruction(Result):
 
     def __str__(self) -> str:
         """Return one readable line."""
-        return f"{self.name} {self.extent}  {self.summary}"
+        return f"{self.name} {extent(self.size)}  {self.summary}"
 
     @property
     def summary(self) -> str:

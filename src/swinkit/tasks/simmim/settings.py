@@ -91,11 +91,7 @@ class SimMIMRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class SimMIMOptions(PredictOptions):
-    """Options of a masked image model's prediction.
-
-    Raises:
-        UsageError: a value has another type.
-    """
+    """Options of a masked image model's prediction."""
 
     seed: Annotated[int, "seed of the part that a pre-trained model hides of each picture"] = 0
 
