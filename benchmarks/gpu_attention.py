@@ -1,4 +1,4 @@
-"""How near to the memory's speed is the attention on a GPU? `python -m benchmarks.gpu_attention`.
+"""Speed of the attention on a GPU, as a share of the memory's: `python -m benchmarks.gpu_attention`.
 
 The attention of each stage of a model, shifted, in bf16, forward and backward: by the kernels of
 `swinkit.engine.gpu`, by their plain twin, by the twin through `torch.compile`, and by torch's
@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import clip
-from swinkit.core.fast.kernels import fused
+from swinkit.core.fast.kernels import attend_fused
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
 from swinkit.engine.gpu import fallback, reference, tuning
 from swinkit.errors import EnvironmentProblem, SwinkitError
-from swinkit.models.catalogue import find
+from swinkit.models.catalogue import find_variant
 from swinkit.models.families import SpecV2
 
 MODELS = {"swin-t": 64, "swin-b": 64, "swinv2-t": 64, "swinv2-b": 64, "video-swin-t": 8}  # and a batch
@@ -87,7 +87,7 @@ class Stage:
 
 def stages(model: str, batch: int) -> Iterator[Stage]:
     """Yield the last block of each stage of a model at its usual size; it is shifted if any is."""
-    variant = find(model)[1]
+    variant = find_variant(model)[1]
     for blocks, stride in zip(block_specs(variant.spec), variant.spec.strides, strict=True):
         place = blocks[-1]
         grid = tuple(s // step for s, step in zip(variant.size, stride, strict=True))
@@ -113,23 +113,28 @@ def floors(chosen: Sequence[Stage]) -> str:
     return "\n".join(lines)
 
 
-def by_sdpa(
+def attend_by_sdpa(
     qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
 ) -> Tensor:
-    """Compute `reference.attention` without padding by torch's scaled_dot_product_attention."""
+    """Compute `reference.attend_in_torch` without padding by torch's scaled_dot_product_attention."""
     q, k, v = layout.partition(qkv).unflatten(-1, (3, num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
-    x = fused(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
+    x = attend_fused(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
     return layout.merge(x.transpose(2, 3).flatten(3))
 
 
 def candidates() -> dict[str, Attention]:
     """Return the candidates by name; the kernels are imported here, because they need Triton."""
-    from swinkit.engine.gpu.attention import attention
+    from swinkit.engine.gpu.attention import attend_on_gpu
 
-    compiled = torch.compile(reference.attention, fullgraph=True, dynamic=False)
-    return {"kernels": attention, "twin": reference.attention, "twin-compiled": compiled, "sdpa": by_sdpa}
+    compiled = torch.compile(reference.attend_in_torch, fullgraph=True, dynamic=False)
+    return {
+        "kernels": attend_on_gpu,
+        "twin": reference.attend_in_torch,
+        "twin-compiled": compiled,
+        "sdpa": attend_by_sdpa,
+    }
 
 
 def milliseconds(answer: Attention, stage: Stage) -> tuple[float, float]:
@@ -158,9 +163,9 @@ def median(call: Callable[[], object]) -> float:
     return found
 
 
-def measured(chosen: Sequence[Stage]) -> Iterator[str]:
+def measure_stages(chosen: Sequence[Stage]) -> Iterator[str]:
     """Yield a line for each stage and candidate: times, and their share of the copying speed."""
-    rate = copying()
+    rate = measure_copy_rate()
     yield f"{torch.cuda.get_device_name()}, torch {torch.__version__}: copies {rate / 1e12:.2f} TB/s"
     for stage in chosen:
         moved = (stage.forward_bytes, stage.backward_bytes)
@@ -171,33 +176,37 @@ def measured(chosen: Sequence[Stage]) -> Iterator[str]:
             yield f"{stage.model:>12} stage {stage.number} {name:>14}: {'  '.join(told)}"
 
 
-def copying() -> float:
+def measure_copy_rate() -> float:
     """Return the bytes that a long copy reads and writes in a second."""
     source = torch.randn(2**29, device="cuda")  # 2 GiB
     target = torch.empty_like(source)
     return 2 * source.nbytes / (median(lambda: target.copy_(source)) / 1e3)
 
 
-def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
+def tune_stages(chosen: Sequence[Stage]) -> Iterator[str]:
     """Yield a line for each stage and kernel: the five fastest of many launch configurations."""
-    from swinkit.engine.gpu.attention import attention
+    from swinkit.engine.gpu.attention import attend_on_gpu
 
     for stage in chosen:
         several = math.prod(stage.layout.window) > tuning.LONGEST_STRIP
-        for kernel in ("attend", "queries", "keys", "biases") if several else ("attend", "whole"):
+        for kernel in (
+            ("attend", "differentiate_queries", "differentiate_keys", "differentiate_bias")
+            if several
+            else ("attend", "differentiate_window")
+        ):
             found = []
             for numbers in itertools.product((2, 4, 8), (1, 2, 3), (2, 4, 8, 16)):
                 usual = tuning.HALF[kernel]
                 tuning.HALF[kernel] = tuning.Tuning(*numbers)
                 try:
-                    found.append((milliseconds(attention, stage)[kernel != "attend"], numbers))
+                    found.append((milliseconds(attend_on_gpu, stage)[kernel != "attend"], numbers))
                 finally:
                     tuning.HALF[kernel] = usual
             best = ", ".join(f"{numbers} {time:.3f} ms" for time, numbers in sorted(found)[:5])
-            yield f"{stage.model:>12} stage {stage.number} {kernel:>7}: {best}"
+            yield f"{stage.model:>12} stage {stage.number} {kernel:>21}: {best}"
 
 
-def reader() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.gpu_attention", description=__doc__)
     options.add_argument("--models", nargs="+", default=list(MODELS), metavar="MODEL")
@@ -210,7 +219,7 @@ def reader() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is asked for."""
-    options = reader().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         chosen = [
             stage
@@ -224,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise EnvironmentProblem("measuring needs a GPU, and torch finds none here; --floors needs none")
         if not fallback.has_triton():
             raise EnvironmentProblem("measuring needs Triton: pip install triton")
-        for line in tuned(chosen) if options.tune else measured(chosen):
+        for line in tune_stages(chosen) if options.tune else measure_stages(chosen):
             print(line, flush=True)
     except SwinkitError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Compare two source trees side by side: `python -m benchmarks.two_trees OLD/src NEW/src`.
+"""Comparison of two source trees, side by side: `python -m benchmarks.two_trees OLD/src NEW/src`.
 
 For each row a process per tree builds the same model. Rounds alternate between the trees, and the tree that
 goes first alternates too, so that a machine that becomes slower does so for both. A table shows the median
@@ -7,7 +7,7 @@ distribution), and the peak of resident memory during the first two calls above 
 slower only if its whole interval is above 1. `--cpu` compares processor time instead of elapsed time, for a
 machine that computes other things as well.
 
-Both trees need `models.catalogue.find`, `models.build.build` and `core.block.Block`.
+Both trees need `models.specs.VARIANTS`, `models.build.build` and `core.block.Block`.
 """
 
 import argparse
@@ -61,10 +61,10 @@ def prepare(row: Row) -> Callable[[], object]:
 
     from swinkit.core.block import Block
     from swinkit.models.build import build
-    from swinkit.models.catalogue import find
+    from swinkit.models.specs import VARIANTS
 
     torch.manual_seed(0)
-    spec = find(row.model)[1].spec
+    spec = VARIANTS[row.model].spec
     model, pixels = build(spec).eval(), torch.randn(row.batch, spec.in_channels, *row.size)
     if row.work == "forward":
 

@@ -10,9 +10,9 @@ import torch
 import swinkit
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
-from swinkit.zoo.checkpoints import published
+from swinkit.zoo.checkpoints import published_checkpoints
 
-EMBEDDED = {name: row.folder for name, row in published().items() if row.folder is not None}
+EMBEDDED = {name: row.folder for name, row in published_checkpoints().items() if row.folder is not None}
 each = pytest.mark.parametrize("name", EMBEDDED)
 
 
@@ -40,7 +40,7 @@ def test_it_is_the_variant_of_its_name(name: str) -> None:
 @each
 def test_the_card_states_at_least_82_percent(name: str) -> None:
     assert stated(name, "top-1") >= 0.82
-    assert published()[name].reported == {"top1": pytest.approx(100 * stated(name, "top-1"))}
+    assert published_checkpoints()[name].reported == {"top1": pytest.approx(100 * stated(name, "top-1"))}
 
 
 @each

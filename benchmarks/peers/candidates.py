@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swinkit.errors import UsageError
-from swinkit.models.catalogue import did_you_mean
+from swinkit.models.catalogue import suggest
 
 from .cases import CHECKPOINTED, GROWTH, INFERENCE, TRAINING, VIT, Case
 
@@ -99,7 +99,7 @@ def require_candidates(names: Sequence[str] | None) -> None:
     """
     for name in names or ():
         if name not in CANDIDATES:
-            meant = did_you_mean(name, list(CANDIDATES))
+            meant = suggest(name, list(CANDIDATES))
             raise UsageError(f"unknown candidate {name!r}{meant} (known: {', '.join(CANDIDATES)})")
 
 

@@ -6,7 +6,7 @@ from math import prod
 
 from swinkit.core.spec import Size
 from swinkit.errors import UsageError
-from swinkit.models.catalogue import did_you_mean
+from swinkit.models.catalogue import suggest
 from swinkit.models.counts import num_macs
 from swinkit.models.specs import VARIANTS
 
@@ -142,4 +142,4 @@ def require_cases(names: Sequence[str] | None, devices: Sequence[str]) -> None:
     known = [case.name for case in CASES.values() if case.device in devices]
     for name in names or ():
         if not any(matches(name, CASES[each]) for each in known):
-            raise UsageError(f"unknown case {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
+            raise UsageError(f"unknown case {name!r}{suggest(name, known)} (known: {', '.join(known)})")

@@ -73,10 +73,14 @@ def checkpoints(variant: str | None = None) -> list[Checkpoint]:
     Raises:
         UsageError: the variant is unknown.
     """
-    from .models.catalogue import find
-    from .zoo.checkpoints import of_variant, published
+    from .models.catalogue import find_variant
+    from .zoo.checkpoints import checkpoints_of, published_checkpoints
 
-    return list(published().values()) if variant is None else of_variant(find(variant)[0])
+    return (
+        list(published_checkpoints().values())
+        if variant is None
+        else checkpoints_of(find_variant(variant)[0])
+    )
 
 
 def backbone(name: str, **changes: Any) -> Swin:
@@ -89,10 +93,10 @@ def backbone(name: str, **changes: Any) -> Swin:
         UsageError: a name or field is unknown, or no Swin can be built from the values.
     """
     from .models.build import build
-    from .models.catalogue import find
+    from .models.catalogue import find_variant
 
     require_kind(name, str, "name")
-    _, variant = find(name)
+    _, variant = find_variant(name)
     return build(changed(variant.spec, changes))
 
 
@@ -104,7 +108,7 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
     """
     from dataclasses import fields, replace
 
-    from .models.catalogue import did_you_mean
+    from .models.catalogue import suggest
     from .models.config import require_plausible
 
     known = [field.name for field in fields(spec)]
@@ -112,7 +116,7 @@ def changed(spec: Spec, changes: dict[str, Any]) -> Spec:
         if field not in known:
             kind = type(spec).__name__
             raise UsageError(
-                f"a {kind} has no field {field!r}{did_you_mean(field, known)} (known: {', '.join(known)})"
+                f"a {kind} has no field {field!r}{suggest(field, known)} (known: {', '.join(known)})"
             )
     try:
         made = replace(spec, **changes)
@@ -168,12 +172,12 @@ def load(
         UsageError: a name or precision is unknown, or the architecture of a file must be named.
         EnvironmentProblem: it cannot be downloaded: no network, no space, or `$SWINKIT_OFFLINE` is set.
     """
-    from .zoo.resolve import find_source
+    from .zoo.resolve import resolve_model
 
     if source is not None:
         require_path(source, "source")
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
-    found = find_source(source)
+    found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
         options = (variant, labels, head, tables, entry, dialect)
         return load_folder(found.path, *options, reporting=reporting)

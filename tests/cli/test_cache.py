@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from swinkit.cli.main import main
-from swinkit.zoo.cache import beside, fetch
-from swinkit.zoo.checkpoints import published
-from swinkit.zoo.paths import place
+from swinkit.zoo.cache import companion_path, fetch_checkpoint
+from swinkit.zoo.checkpoints import published_checkpoints
+from swinkit.zoo.paths import cached_path
 
 NAME = "swin-t/imagenet-1k"
 OTHER = "swin-s/imagenet-1k"
@@ -19,12 +19,12 @@ OTHER = "swin-s/imagenet-1k"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a cache of one whole file and the beginning of another."""
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
-    path, other = (place(published()[name]) for name in (NAME, OTHER))
+    path, other = (cached_path(published_checkpoints()[name]) for name in (NAME, OTHER))
     for parent in (path.parent, other.parent):
         parent.mkdir(parents=True)
     torch.save({"weight": torch.zeros(1000)}, path)
-    fetch(published()[NAME], lambda have, total: None)
-    beside(other, ".partial").write_bytes(b"begun")
+    fetch_checkpoint(published_checkpoints()[NAME], lambda have, total: None)
+    companion_path(other, ".partial").write_bytes(b"begun")
     return tmp_path
 
 
@@ -48,8 +48,8 @@ def test_the_list_tells_what_is_whole_and_what_is_begun(capsys: pytest.CaptureFi
 def test_json_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
     row = rows(capsys)[NAME]
     assert row["whole"]
-    assert row["path"] == str(place(published()[NAME]))
-    assert row["address"] == published()[NAME].address
+    assert row["path"] == str(cached_path(published_checkpoints()[NAME]))
+    assert row["address"] == published_checkpoints()[NAME].address
     assert row["intact"] is None
     assert set(rows(capsys, NAME)) == {NAME}
     assert rows(capsys)[OTHER]["sha256"] is None
@@ -57,7 +57,7 @@ def test_json_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_files_are_compared_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows(capsys, "--check")[NAME]["intact"] is True
-    with place(published()[NAME]).open("r+b") as file:
+    with cached_path(published_checkpoints()[NAME]).open("r+b") as file:
         file.seek(100)
         file.write(b"?")
     assert main(["cache", "list", "--check"]) == 3

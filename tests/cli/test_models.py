@@ -8,8 +8,8 @@ import pytest
 
 from swinkit.cli.main import main
 from swinkit.models.specs import VARIANTS
-from swinkit.zoo.checkpoints import Checkpoint, published
-from swinkit.zoo.paths import place
+from swinkit.zoo.checkpoints import Checkpoint, published_checkpoints
+from swinkit.zoo.paths import cached_path
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_a_models_weights_are_listed_with_what_is_reported_of_them(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path))
-    path = place(published()["swin-s/imagenet-1k"])
+    path = cached_path(published_checkpoints()["swin-s/imagenet-1k"])
     path.parent.mkdir(parents=True)
     path.touch()
     assert main(["models", "swin_small_patch4_window7_224"]) == 0
@@ -95,7 +95,7 @@ def test_what_other_libraries_downloaded_from_the_hub_is_here_too(
 
 def test_the_page_of_every_checkpoint_tells_all_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     missing = {}
-    for name, row in published().items():
+    for name, row in published_checkpoints().items():
         assert main(["models", name]) == 0
         head, *lines = capsys.readouterr().out.splitlines()
         assert head == name

@@ -9,7 +9,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit.core.block import MLP, DropPath
 from swinkit.core.fast import chunking
-from swinkit.core.fast.chunking import in_chunks, in_token_chunks, in_token_chunks_with_gradients
+from swinkit.core.fast.chunking import run_in_chunks, run_in_token_chunks, run_in_token_chunks_with_gradients
 
 from ..models.small import pixels, small
 
@@ -42,20 +42,20 @@ X = torch.arange(56.0).view(7, 8)  # two images a piece
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_images_go_through_a_few_at_a_time(noted, mode):
     with mode():
-        assert torch.equal(in_chunks(noted, noted, X), X * 2)
+        assert torch.equal(run_in_chunks(noted, noted, X), X * 2)
     assert noted.given == [2, 2, 2, 1]
 
 
 @torch.no_grad()
 def test_an_image_larger_than_a_piece_goes_by_itself(noted):
-    in_chunks(noted, noted, torch.ones(2, 100))
+    run_in_chunks(noted, noted, torch.ones(2, 100))
     assert noted.given == [1, 1]
 
 
 def test_with_gradients_or_in_training_all_go_together(noted):
-    in_chunks(noted, noted, X)
+    run_in_chunks(noted, noted, X)
     with torch.no_grad():
-        in_chunks(noted.train(), noted, X)
+        run_in_chunks(noted.train(), noted, X)
     assert noted.given == [7, 7]
 
 
@@ -63,7 +63,7 @@ def test_with_gradients_or_in_training_all_go_together(noted):
 def test_where_a_part_inside_draws_at_random_for_each_image_all_go_together(noted):
     """Else the tokens of an image would be dropped one by one, where drop-path drops it whole."""
     noted.inside = DropPath(0.5).train()
-    in_token_chunks(noted, noted, X)
+    run_in_token_chunks(noted, noted, X)
     assert noted.given == [7]
 
 
@@ -73,7 +73,7 @@ def test_a_hook_sees_all_images(noted, register):
     seen = []
     add = partial(register, noted) if callable(register) else register_module_forward_hook
     with add(lambda _part, given, _answer: seen.append(len(given[0]))):
-        in_chunks(noted, noted, X)
+        run_in_chunks(noted, noted, X)
         noted(X)
     assert noted.given == [7, 7]
     assert set(seen) == {7}
@@ -81,7 +81,7 @@ def test_a_hook_sees_all_images(noted, register):
 
 @torch.no_grad()
 def test_no_images_give_no_answers(noted):
-    assert in_chunks(noted, noted, X[:0]).shape == (0, 8)
+    assert run_in_chunks(noted, noted, X[:0]).shape == (0, 8)
 
 
 @torch.no_grad()
@@ -98,10 +98,10 @@ def test_experts_with_few_slots_see_the_whole_batch(monkeypatch):
 @torch.no_grad()
 def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
     x = torch.randn(1, 3, 5, 4)
-    assert torch.equal(in_token_chunks(noted, noted, x), x * 2)
+    assert torch.equal(run_in_token_chunks(noted, noted, x), x * 2)
     assert noted.given == [5, 5, 5]  # tokens, of four numbers each
     noted.given.clear()
-    in_token_chunks(noted, noted, x[:, :1])
+    run_in_token_chunks(noted, noted, x[:, :1])
     assert noted.given == [1]  # small enough for one piece: as it came
 
 
@@ -109,7 +109,7 @@ def test_the_tokens_of_one_large_image_go_a_few_at_a_time(noted):
 def test_for_what_fits_one_piece_no_module_is_visited(noted, monkeypatch):
     """As the visit takes longer than a small part."""
     monkeypatch.setattr(chunking, "can_split_batch", lambda *_: pytest.fail("visited"))
-    for way in (in_chunks, in_token_chunks):
+    for way in (run_in_chunks, run_in_token_chunks):
         assert torch.equal(way(noted, noted, X[:2]), X[:2] * 2)
 
 
@@ -133,12 +133,12 @@ def small_lessons(monkeypatch):
 @pytest.mark.usefixtures("small_lessons")
 def test_with_gradients_tokens_go_a_few_at_a_time_where_none_sees_another():
     mlp = NotedMLP()
-    in_token_chunks_with_gradients([mlp], mlp, X.clone().requires_grad_())
+    run_in_token_chunks_with_gradients([mlp], mlp, X.clone().requires_grad_())
     assert mlp.given == [2, 2, 2, 1]
     mlp.given.clear()
-    in_token_chunks_with_gradients([mlp], mlp, X[:2])
-    with torch.no_grad():  # as `in_token_chunks` has smaller pieces then
-        in_token_chunks_with_gradients([mlp], mlp, X)
+    run_in_token_chunks_with_gradients([mlp], mlp, X[:2])
+    with torch.no_grad():  # as `run_in_token_chunks` has smaller pieces then
+        run_in_token_chunks_with_gradients([mlp], mlp, X)
     assert mlp.given == [2, 7]
 
 
@@ -162,7 +162,7 @@ def watched() -> MLP:
 @pytest.mark.parametrize("made", [with_dropout, with_statistics, watched])
 def test_with_gradients_what_draws_or_looks_across_or_is_watched_is_called_once(made):
     mlp = made()
-    in_token_chunks_with_gradients([nn.LayerNorm(8), mlp], mlp, X)
+    run_in_token_chunks_with_gradients([nn.LayerNorm(8), mlp], mlp, X)
     assert mlp.given == [7]
 
 

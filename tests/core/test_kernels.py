@@ -19,7 +19,10 @@ def test_fused_equals_plain(shape, dtype, atol):
     q, k, v = drawn(dtype)
     offset = torch.randn(shape, dtype=dtype)
     torch.testing.assert_close(
-        kernels.fused(q, k, v, offset, 0.0), kernels.plain(q, k, v, offset, 0.0), atol=atol, rtol=atol
+        kernels.attend_fused(q, k, v, offset, 0.0),
+        kernels.attend_plainly(q, k, v, offset, 0.0),
+        atol=atol,
+        rtol=atol,
     )
 
 
@@ -27,7 +30,7 @@ def test_gradients_of_fused_equal_those_of_plain():
     q, k, v = drawn()
     offset = torch.randn(3, 4, 10, 10)
     found = []
-    for kernel in (kernels.plain, kernels.fused):
+    for kernel in (kernels.attend_plainly, kernels.attend_fused):
         leaves = [x.clone().requires_grad_() for x in (q, k, v, offset)]
         found.append(torch.autograd.grad(kernel(*leaves, 0.0).square().sum(), leaves))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
@@ -38,8 +41,8 @@ def test_masked_pairs_get_no_weight():
     q, k, v = drawn()
     offset = torch.zeros(4, 10, 10)
     offset[..., 5:] = -100.0
-    expected = kernels.plain(q, k[..., :5, :], v[..., :5, :], torch.zeros(4, 10, 5), 0.0)
-    torch.testing.assert_close(kernels.plain(q, k, v, offset, 0.0), expected)
+    expected = kernels.attend_plainly(q, k[..., :5, :], v[..., :5, :], torch.zeros(4, 10, 5), 0.0)
+    torch.testing.assert_close(kernels.attend_plainly(q, k, v, offset, 0.0), expected)
 
 
 @pytest.mark.parametrize("tokens", [kernels.FUSED_FROM - 1, kernels.FUSED_FROM])
@@ -47,11 +50,14 @@ def test_attend_gives_the_plain_answer_whichever_it_takes(tokens):
     q, k, v = drawn(tokens=tokens)
     offset = torch.randn(4, tokens, tokens)
     torch.testing.assert_close(
-        kernels.attend(q, k, v, offset, 0.0), kernels.plain(q, k, v, offset, 0.0), atol=1e-5, rtol=1e-5
+        kernels.attend(q, k, v, offset, 0.0),
+        kernels.attend_plainly(q, k, v, offset, 0.0),
+        atol=1e-5,
+        rtol=1e-5,
     )
 
 
-@pytest.mark.parametrize("kernel", [kernels.plain, kernels.fused])
+@pytest.mark.parametrize("kernel", [kernels.attend_plainly, kernels.attend_fused])
 def test_dropout_changes_the_answer_and_keeps_its_mean(kernel):
     q, k, _ = drawn()
     v = torch.ones_like(q)  # so that without dropout every answer is 1
@@ -66,7 +72,7 @@ def drawn_by_kind(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple
     return q, k, v, torch.randn(2, 4, tokens, tokens, dtype=dtype)
 
 
-BY_KIND = [kernels.attend_by_kind, kernels.fused_by_kind]
+BY_KIND = [kernels.attend_by_kind, kernels.attend_fused_by_kind]
 
 
 @pytest.mark.parametrize("kernel", BY_KIND)
@@ -79,7 +85,7 @@ def test_windows_by_kind_equal_plain_ones_with_an_offset_each(kernel, counts, dt
     offsets = offsets[: len(counts)]
     each = offsets.repeat_interleave(torch.tensor(counts), 0)[:, None]
     found = kernel(q, k, v, 0.3, offsets, counts, 0.0)
-    torch.testing.assert_close(found, kernels.plain(q * 0.3, k, v, each, 0.0), atol=atol, rtol=atol)
+    torch.testing.assert_close(found, kernels.attend_plainly(q * 0.3, k, v, each, 0.0), atol=atol, rtol=atol)
 
 
 @pytest.mark.parametrize("kernel", BY_KIND)
@@ -89,7 +95,9 @@ def test_gradients_by_kind_equal_those_of_plain(kernel):
         return torch.autograd.grad(attend(*leaves).square().sum(), leaves)
 
     def plainly(q, k, v, offsets):
-        return kernels.plain(q * 0.3, k, v, offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None], 0.0)
+        return kernels.attend_plainly(
+            q * 0.3, k, v, offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None], 0.0
+        )
 
     drawn = drawn_by_kind()
     found = gradients(lambda q, k, v, offsets: kernel(q, k, v, 0.3, offsets, (3, 2), 0.0))
@@ -109,7 +117,7 @@ def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
     offsets = torch.randn(2, 4, 10, 10) + 16
     each = offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None]
     assert torch.equal(
-        kernels.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0), kernels.plain(q, k, v, each, 0.0)
+        kernels.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0), kernels.attend_plainly(q, k, v, each, 0.0)
     )
 
 

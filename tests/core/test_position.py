@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from swinkit.core.absolute_position import AbsolutePosition, resize
+from swinkit.core.absolute_position import AbsolutePosition, resize_grid
 from swinkit.core.position import ContinuousBias, PrintedBias
 
 
@@ -33,9 +33,9 @@ def test_the_absolute_embedding_is_resized_anew_only_if_it_or_the_grid_changes(m
 
     def counted(grid, size):
         resized.append(size)
-        return resize(grid, size)
+        return resize_grid(grid, size)
 
-    monkeypatch.setattr("swinkit.core.absolute_position.resize", counted)
+    monkeypatch.setattr("swinkit.core.absolute_position.resize_grid", counted)
     position, x = AbsolutePosition((6, 8), 4), torch.zeros(1, 5, 9, 4)
     torch.nn.init.normal_(position.embedding)
     first = position(x)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from swinkit.models.specs import VARIANTS
-from swinkit.zoo.checkpoints import HUB, PACKAGE, Checkpoint, published
+from swinkit.zoo.checkpoints import HUB, PACKAGE, Checkpoint, published_checkpoints
 
 from .markdown import ROOT
 
@@ -28,11 +28,11 @@ MARK = "<!-- From here on written by `python -m tests.docs.checkpoints_page`. --
 def page() -> str:
     """Return the page: what people wrote, up to the mark, and the tables below it."""
     order = list(VARIANTS)
-    rows = sorted(published().values(), key=lambda row: order.index(row.variant))
+    rows = sorted(published_checkpoints().values(), key=lambda row: order.index(row.variant))
     sections = [PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK]
     for title, belongs in SECTIONS:
         sections.append(f"## {title}\n\n{table([row for row in rows if belongs(row)])}")
-    sections.append(study([row for row in published().values() if STUDY in row.address]))
+    sections.append(study([row for row in published_checkpoints().values() if STUDY in row.address]))
     return "\n".join(sections)
 
 

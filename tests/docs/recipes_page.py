@@ -4,7 +4,7 @@ from itertools import groupby
 
 from swinkit.recipes.catalogue import RECIPES, Entry
 from swinkit.recipes.hours import hours_of, rounded
-from swinkit.zoo.checkpoints import published
+from swinkit.zoo.checkpoints import published_checkpoints
 
 from .markdown import ROOT
 
@@ -37,7 +37,7 @@ def line(name: str, known: Entry) -> str:
     """One recipe."""
     recipe = known()
     hours = hours_of(known.make, recipe)
-    reported = published()[known.checkpoint].reported if known.checkpoint else {}
+    reported = published_checkpoints()[known.checkpoint].reported if known.checkpoint else {}
     cells = (
         f"`{name}`",
         f"`{recipe.variant}`",

@@ -2,7 +2,7 @@
 
 import re
 
-from swinkit.zoo.checkpoints import published
+from swinkit.zoo.checkpoints import published_checkpoints
 
 from .checkpoints_page import PAGE, page
 
@@ -23,5 +23,5 @@ def test_a_fine_tuned_model_of_the_study_stands_beside_what_it_was_made_from():
 
 def test_every_checkpoint_is_on_the_page_once():
     text = PAGE.read_text(encoding="utf-8")
-    for name in published():
+    for name in published_checkpoints():
         assert text.count(f"| `{name}` |") == 1, name

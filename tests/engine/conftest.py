@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from swinkit.engine.cpu import build
-from swinkit.engine.cpu.library import Library
+from swinkit.engine.cpu.library import NativeLibrary
 from swinkit.errors import EnvironmentProblem
 
 WIDEST = {"avx512": ["avx512", "avx2"], "avx2": ["avx2"]}
@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=instruction_sets())
-def engine(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+def engine(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.MonkeyPatch) -> NativeLibrary:
     """Built for one instruction set, and what `ready` gives."""
     try:
         build.compiler()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from swinkit.engine.cpu import build
-from swinkit.engine.cpu.library import Library
+from swinkit.engine.cpu.library import NativeLibrary
 from swinkit.errors import EnvironmentProblem
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def test_a_damaged_library_is_as_good_as_none_and_is_built_anew(engine, empty, m
     assert "cannot be loaded" in caplog.text
     copy = script(empty.parent, "copy", COPY.format(engine.path))
     monkeypatch.setenv("CXX", str(copy))
-    assert isinstance(build.build(), Library)
+    assert isinstance(build.build(), NativeLibrary)
 
 
 BUILDING = "from swinkit.engine.cpu import build; build.build()"

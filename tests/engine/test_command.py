@@ -7,7 +7,7 @@ from swinkit.cli import optimize
 from swinkit.cli.main import main
 from swinkit.engine.cpu import build
 from swinkit.engine.cpu.blocks import NativeBlocks
-from swinkit.engine.cpu.library import Library
+from swinkit.engine.cpu.library import NativeLibrary
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +26,8 @@ def test_it_says_where_the_engine_is_and_how_much_faster(engine, capsys):
 
 
 def test_a_wrong_answer_is_an_error(engine, monkeypatch, capsys):
-    run = Library.run
-    monkeypatch.setattr(Library, "run", lambda self, *given: run(self, *given) * 1.01)
+    run = NativeLibrary.run
+    monkeypatch.setattr(NativeLibrary, "run", lambda self, *given: run(self, *given) * 1.01)
     assert main(["optimize", "swin-pico"]) == 4
     assert "the engine's answers differ from PyTorch's" in capsys.readouterr().err
 

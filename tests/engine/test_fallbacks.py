@@ -336,7 +336,7 @@ def test_what_is_no_number_stays_none(model, pixels):
 def test_the_default_precision_is_none_of_its_business(model, pixels, default):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)  # packed anew
-    windows.tables_of.cache_clear()
+    windows.window_tables.cache_clear()
     torch.set_default_dtype(default)
     try:
         found = answer(model, pixels)
@@ -348,7 +348,7 @@ def test_the_default_precision_is_none_of_its_business(model, pixels, default):
 def test_the_default_device_is_none_of_its_business(model, pixels):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)
-    windows.tables_of.cache_clear()
+    windows.window_tables.cache_clear()
     with torch.device("meta"):
         assert torch.equal(answer(model, pixels), expected)
 

@@ -6,7 +6,7 @@ import pytest
 from torch import Tensor
 
 from swinkit.core.backbone import Swin
-from swinkit.engine.attach import copy_with_engines, stages
+from swinkit.engine.attach import copy_with_engines, stages_of
 from swinkit.engine.cpu import fallback
 from swinkit.engine.cpu.blocks import NativeBlocks
 from swinkit.engine.cpu.reduction import NativeReduction
@@ -56,10 +56,10 @@ def test_a_reference_is_met(engine, shared, monkeypatch, case):
     def answers(case, reference):
         for module in reference.model.modules():
             if isinstance(module, Swin):
-                for part in (module.embed, *(stage.merge for stage in stages(module))):
+                for part in (module.embed, *(stage.merge for stage in stages_of(module))):
                     if part is not None:
                         NativeReduction(part).attach()
-                for block in (block for stage in stages(module) for block in stage.blocks):
+                for block in (block for stage in stages_of(module) for block in stage.blocks):
                     if fallback.check_block(block) is None:
                         NativeBlocks(block).attach()
         without_gradients(case)

@@ -2,12 +2,12 @@
 
 from random import Random
 
-from swinkit.engine.statistics import Interval, median_interval, outside_interval
+from swinkit.engine.statistics import Interval, count_outside, median_interval
 
 
 def test_the_interval_holds_the_median_with_the_certainty_that_it_claims():
     """Check by counting coins: six values enclose the median in 62 of 64 cases; of nine, one more goes."""
-    assert [outside_interval(count) for count in (1, 5, 6, 8, 9, 10, 20, 40)] == [0, 0, 0, 0, 1, 1, 5, 13]
+    assert [count_outside(count) for count in (1, 5, 6, 8, 9, 10, 20, 40)] == [0, 0, 0, 0, 1, 1, 5, 13]
     generator = Random(0)
     held = 0
     for _ in range(1000):

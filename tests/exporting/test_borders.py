@@ -54,7 +54,7 @@ def test_the_warning_is_right(to: str, crop: Size, tmp_path: Path):
     dialect = dialect_named(dialect_for(to, source))
     x = torch.randn(1, 3, *crop)
     own = source.answers(model, x)[0]
-    with proving.with_borders(model, dialect.border, dialect.clipped_bias) as other:
+    with proving.replace_borders(model, dialect.border, dialect.clipped_bias) as other:
         theirs = source.answers(other, x)[0]
     told = differing_stages(source.spec, dialect.border, dialect.clipped_bias, crop)
     assert bool(told) == (not torch.equal(own, theirs))

@@ -231,7 +231,7 @@ def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, cas
     """As windows of many tokens are, gradients included; here all are taken for such."""
     for module in (forwards, kernels):
         monkeypatch.setattr(module, "FUSED_FROM", 1)
-    monkeypatch.setattr(kernels, "plain", None)
+    monkeypatch.setattr(kernels, "attend_plainly", None)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
 

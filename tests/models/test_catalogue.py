@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from swinkit.errors import UsageError
-from swinkit.models.catalogue import ALIASES, canonical, did_you_mean, find
+from swinkit.models.catalogue import ALIASES, canonical_name, find_variant, suggest
 from swinkit.models.counts import num_parameters
 from swinkit.models.specs import VARIANTS
 
@@ -48,7 +48,7 @@ from swinkit.models.specs import VARIANTS
     ],
 )
 def test_other_libraries_names_are_understood(alias: str, name: str) -> None:
-    assert canonical(alias) == name
+    assert canonical_name(alias) == name
 
 
 def test_timms_names_give_timms_numbers() -> None:
@@ -59,7 +59,7 @@ def test_timms_names_give_timms_numbers() -> None:
     for name in timm.list_models("swin*"):
         with torch.device("meta"):
             model = timm.create_model(name)
-        variant = find(name)[1]
+        variant = find_variant(name)[1]
         stages = model.stages if variant.family == "v2-cr" else model.layers
         parameters = num_parameters(variant.spec, model.num_classes)
         ours[name] = (parameters, variant.spec.window_sizes, variant.spec.num_heads, variant.size)
@@ -76,7 +76,7 @@ def test_timms_tags_and_ids_of_the_hub_are_understood() -> None:
     import timm
 
     for name in timm.list_pretrained("swin*"):
-        assert find(f"timm/{name}") == find(name) == find(name.split(".")[0])
+        assert find_variant(f"timm/{name}") == find_variant(name) == find_variant(name.split(".")[0])
 
 
 def test_torchvisions_names_are_known() -> None:
@@ -86,7 +86,7 @@ def test_torchvisions_names_are_known() -> None:
     listed = [*swin_transformer.__all__, *video.__all__]
     names = [name for name in listed if re.fullmatch(r"swin[^A-Z]*", name)]
     assert len(names) == 9
-    assert [name for name in names if canonical(name) is None] == []
+    assert [name for name in names if canonical_name(name) is None] == []
 
 
 def test_a_near_miss_is_suggested() -> None:
@@ -94,12 +94,12 @@ def test_a_near_miss_is_suggested() -> None:
         UsageError,
         match=r"unknown model 'swin_tiny_patch4_window7_244', did you mean 'swin_tiny_patch4_window7_224'\?",
     ):
-        find("swin_tiny_patch4_window7_244")
+        find_variant("swin_tiny_patch4_window7_244")
 
 
 def test_nonsense_gets_no_suggestion_but_the_way_to_the_list() -> None:
     with pytest.raises(UsageError, match=r"unknown model 'resnet'; `swinkit models` lists all"):
-        find("resnet")
+        find_variant("resnet")
 
 
 def test_no_alias_is_a_name_or_given_twice() -> None:
@@ -118,8 +118,8 @@ def test_no_alias_is_a_name_or_given_twice() -> None:
     ],
 )
 def test_what_is_meant_by_a_word(word: str, nearest: str) -> None:
-    assert did_you_mean(word, list(VARIANTS)) == f", did you mean {nearest!r}?"
+    assert suggest(word, list(VARIANTS)) == f", did you mean {nearest!r}?"
 
 
 def test_nothing_is_meant_by_a_word_that_resembles_nothing() -> None:
-    assert did_you_mean("resnet", list(VARIANTS)) == ""
+    assert suggest("resnet", list(VARIANTS)) == ""

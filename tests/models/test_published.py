@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swinkit.core.spec import Spec
-from swinkit.models.catalogue import find
+from swinkit.models.catalogue import find_variant
 from swinkit.models.counts import ceil_div, num_macs, num_parameters
 from swinkit.models.families import SpecMoE, SpecV2
 from swinkit.models.specs import VARIANTS
@@ -69,7 +69,7 @@ def test_rates_of_every_swin_moe_are_those_of_its_configuration(shared: Path) ->
     entries = [entry for entry in published(shared) if entry["family"] == "moe"]
     assert len(entries) == 13
     for entry in entries:
-        spec = find(entry["name"])[1].spec
+        spec = find_variant(entry["name"])[1].spec
         assert isinstance(spec, SpecMoE)
         rates = (spec.drop_path, spec.dropout, spec.attention_dropout)
         official = tuple(entry[f"{rate}_rate"] for rate in ("drop_path", "drop", "attn_drop"))
@@ -91,7 +91,7 @@ def test_every_entry_has_a_variant_of_its_numbers(shared: Path) -> None:
     entries = published(shared)
     assert len(entries) == 96
     for entry in entries:
-        _, variant = find(entry["name"])
+        _, variant = find_variant(entry["name"])
         spec = variant.spec
         assert variant.family == entry["family"], entry["name"]
         assert (spec.embed_dim, list(spec.depths), list(spec.num_heads)) == (
@@ -102,7 +102,7 @@ def test_every_entry_has_a_variant_of_its_numbers(shared: Path) -> None:
         if windows := entry.get("effective_window_per_stage"):
             assert spec.window_sizes == tuple((w, w) for w in windows), entry["name"]
         for name in entry.get("timm_names") or []:
-            assert find(name)[1] == variant, name
+            assert find_variant(name)[1] == variant, name
 
 
 def test_every_published_classifier_has_the_official_parameters(shared: Path) -> None:
@@ -111,7 +111,7 @@ def test_every_published_classifier_has_the_official_parameters(shared: Path) ->
     for entry in published(shared):
         if entry["task"] in DENSE:
             continue
-        measured, spec = entry["measured"], find(entry["name"])[1].spec
+        measured, spec = entry["measured"], find_variant(entry["name"])[1].spec
         plain = replace(spec, norm_every=None) if isinstance(spec, SpecV2) else spec
         classes = entry.get("num_classes") or 1000
         found = {
@@ -131,7 +131,7 @@ def test_every_published_classifier_has_the_official_multiply_adds(shared: Path)
     """To the last printed digit, once the norms that the official function counts are added."""
     counted = 0
     for entry in published(shared):
-        variant, measured = find(entry["name"])[1], entry.get("measured", {})
+        variant, measured = find_variant(entry["name"])[1], entry.get("measured", {})
         spec = variant.spec
         if isinstance(spec, SpecMoE):  # the official function knows no experts
             spec = replace(spec, moe_blocks=((),) * len(spec.depths))

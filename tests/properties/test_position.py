@@ -13,11 +13,11 @@ from swinkit.core.position import (
     ContinuousBias,
     LearnedBias,
     PrintedBias,
-    leading,
     log_offsets,
-    middle,
     pairs,
     printed_offsets,
+    take_leading,
+    take_middle,
 )
 from swinkit.core.spec import Size
 
@@ -51,9 +51,9 @@ def by_coordinates(table: Tensor, full: Size, window: Size) -> Tensor:
 
 
 def wrong_share(full: Size, window: Size) -> float:
-    """Return the share of pairs to which `leading` gives the row of another offset."""
+    """Return the share of pairs to which `take_leading` gives the row of another offset."""
     table = torch.arange(math.prod(2 * w - 1 for w in full), dtype=torch.float64)[:, None]
-    return (leading(table, full, window) != middle(table, full, window)).double().mean().item()
+    return (take_leading(table, full, window) != take_middle(table, full, window)).double().mean().item()
 
 
 @given(windows())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.borders import BORDERS
 from swinkit.core.fast import cache, forwards
-from swinkit.core.fast.window_gather import GatheredWindows, kinds_of, rows_of
+from swinkit.core.fast.window_gather import WindowGather, kinds_of, rows_of
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import BlockSpec
 
@@ -27,7 +27,7 @@ def test_both_hold_the_same_windows(policy, cut, batch):
     x = labelled(cut[0]) + torch.arange(batch).view(-1, *[1] * (len(cut[0]) + 1)) * 10_000
     qkv = torch.cat([x + part * 1000 for part in range(6)], -1)  # two heads of one channel
     padding = torch.arange(6, dtype=qkv.dtype) * -1.0 if layout.padded != layout.grid else None
-    gathered = GatheredWindows(layout, 2).split(qkv, padding).transpose(1, 2).flatten(3)
+    gathered = WindowGather(layout, 2).split(qkv, padding).transpose(1, 2).flatten(3)
     windows = layout.partition(qkv)
     if padding is not None:
         real = layout.partition(torch.ones_like(qkv[:1, ..., :1]))
@@ -47,7 +47,7 @@ def test_join_gives_back_what_split_cut(policy, cut, batch):
     layout = BORDERS[policy](*cut)
     qkv = torch.randn(batch, *cut[0], 12)
     padding = torch.randn(12) if layout.padded != layout.grid else None
-    windows = GatheredWindows(layout, 2)
+    windows = WindowGather(layout, 2)
     for part, whole in zip(windows.split(qkv, padding), qkv.split(4, -1), strict=True):
         assert torch.equal(windows.join(part), whole)
 
@@ -92,7 +92,7 @@ def test_a_gradient_of_a_gradient_flows():
     qkv, padding = torch.randn(1, 5, 6, dtype=torch.float64), torch.randn(6, dtype=torch.float64)
 
     def there_and_back(qkv, padding):
-        windows = GatheredWindows(layout, 1)
+        windows = WindowGather(layout, 1)
         return windows.join(windows.split(qkv, padding).prod(0))
 
     leaves = (qkv.requires_grad_(), padding.requires_grad_())
@@ -101,6 +101,8 @@ def test_a_gradient_of_a_gradient_flows():
 
 
 def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
+    rows_of.tables.clear()  # because earlier tests may have filled the caches, up to their own capacity
+    kinds_of.tables.clear()
     monkeypatch.setattr(cache, "CAPACITY", 2**17)
     layouts = [BORDERS["clip"]((side, 8), (1, 1), (0, 0)) for side in range(1, 100)]
     for layout in layouts:
@@ -118,7 +120,7 @@ def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
 def test_tables_made_without_gradients_serve_a_forward_with_them():
     rows_of.tables.clear()
     kinds_of.tables.clear()
-    windows = GatheredWindows(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
+    windows = WindowGather(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     qkv, padding = torch.randn(1, 6, 6, 3), torch.randn(3)
     with torch.inference_mode():
         windows.split(qkv, padding)
@@ -131,7 +133,7 @@ def test_tables_are_made_on_the_cpu_whatever_the_default_device():
     rows_of.tables.clear()
     kinds_of.tables.clear()
     qkv = torch.randn(1, 6, 6, 3)
-    windows = GatheredWindows(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
+    windows = WindowGather(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     with torch.device("meta"):
         found = windows.split(qkv, torch.zeros(3, device="cpu"))
     assert found.device == CPU

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swinkit.models.catalogue import find as find_variant
+from swinkit.models.catalogue import find_variant as find_variant
 from swinkit.models.counts import num_macs
 from swinkit.recipes.catalogue import RECIPES, find
 from swinkit.recipes.hours import PEAK, SCALES, SHARE, hours_of, rounded, told

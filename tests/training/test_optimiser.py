@@ -13,7 +13,7 @@ from swinkit.core.spec import Spec
 from swinkit.errors import UsageError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.models.build import build
-from swinkit.models.catalogue import find
+from swinkit.models.catalogue import find_variant
 from swinkit.models.families import SpecMLP, SpecMoE, SpecV2
 from swinkit.recipes.catalogue import RECIPES
 from swinkit.settings.optimiser import Optimiser, Rule
@@ -150,7 +150,7 @@ def test_absolute_positions_learn_as_the_patches_but_by_microsofts_code_as_the_h
 @pytest.mark.parametrize("variant", sorted({entry().variant for entry in RECIPES.values()}))
 def test_no_recipes_model_tells_the_papers_rule_from_microsofts(variant: str) -> None:
     with torch.device("meta"):
-        model = Headed(build(find(variant)[1].spec))
+        model = Headed(build(find_variant(variant)[1].spec))
     names = {parameter: name for name, parameter in model.named_parameters()}
     paper, microsoft = (
         [

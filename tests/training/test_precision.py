@@ -78,7 +78,7 @@ def test_the_softmax_and_what_is_added_before_it_are_in_at_least_fp32(dtype, exa
     monkeypatch.setattr(torch.Tensor, "softmax", noted)
     q, k, v = (torch.randn(1, 2, 3, 5, 4, dtype=dtype) for _ in range(3))
     added = torch.randn(3, 5, 5, dtype=offset or dtype)
-    assert kernels.plain(q, k, v, added, 0.0).dtype == dtype
+    assert kernels.attend_plainly(q, k, v, added, 0.0).dtype == dtype
     ((scores, weights),) = seen
     assert weights == exact
     assert scores == torch.promote_types(dtype, offset or dtype)
@@ -91,7 +91,9 @@ def test_a_bias_in_fp32_is_not_rounded_to_the_precision_of_the_scores():
     v = torch.tensor([0.0, 1.0], dtype=torch.bfloat16).view(1, 1, 1, 2, 1).expand(1, 1, 1, 2, 4)
     offset = torch.tensor([[[16.0, 16.05]]])
     expected = torch.tensor(0.05).sigmoid()
-    assert kernels.plain(q, k, v, offset, 0.0)[..., 0].item() == pytest.approx(expected.item(), abs=2e-3)
+    assert kernels.attend_plainly(q, k, v, offset, 0.0)[..., 0].item() == pytest.approx(
+        expected.item(), abs=2e-3
+    )
     assert torch.tensor(16.05).bfloat16() == 16.0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinkit.viz.confusion import blended, coloured, confusion_matrix
+from swinkit.viz.confusion import blend, colour_cells, draw_confusion_matrix
 from swinkit.viz.overlays import ACCENT, DARKER, OTHER
 
 
@@ -12,7 +12,7 @@ def draw(counts: torch.Tensor, names: dict[int, str] | None = None) -> np.ndarra
     """Return the picture as an array."""
     called = names or {i: f"class {i}" for i in range(len(counts))}
     totals = counts.sum(1)
-    return np.asarray(confusion_matrix(counts, totals, called, title="top-1 50%", subtitle="8 pictures"))
+    return np.asarray(draw_confusion_matrix(counts, totals, called, title="top-1 50%", subtitle="8 pictures"))
 
 
 def has(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
@@ -36,8 +36,8 @@ def test_every_cell_has_the_same_place_and_the_colour_of_its_share(classes: int)
 def test_rows_are_the_true_class_and_columns_the_prediction():
     counts = torch.tensor([[5, 5], [0, 10]])
     picture = draw(counts)
-    half = [blended(colour, 0.5) for colour in (OTHER, ACCENT)]
-    places = [np.argwhere((picture == colour).all(-1)).mean(0) for colour in (*half, blended(OTHER, 1))]
+    half = [blend(colour, 0.5) for colour in (OTHER, ACCENT)]
+    places = [np.argwhere((picture == colour).all(-1)).mean(0) for colour in (*half, blend(OTHER, 1))]
     (right_row, right_column), (wrong_row, wrong_column), (sure_row, sure_column) = places
     assert right_row == pytest.approx(wrong_row, abs=3)
     assert wrong_column == pytest.approx(sure_column, abs=3)
@@ -46,10 +46,10 @@ def test_rows_are_the_true_class_and_columns_the_prediction():
 
 
 def test_a_larger_share_is_brighter_and_an_empty_cell_dark():
-    shades = [sum(blended(ACCENT, share)) for share in (0, 0.001, 0.01, 0.1, 1)]
+    shades = [sum(blend(ACCENT, share)) for share in (0, 0.001, 0.01, 0.1, 1)]
     assert shades == sorted(set(shades))
     assert shades[0] > sum(DARKER)
-    cells = coloured(torch.tensor([[3, 0], [4, 0]]), torch.tensor([3, 4]))
+    cells = colour_cells(torch.tensor([[3, 0], [4, 0]]), torch.tensor([3, 4]))
     assert cells.tolist() == [[list(OTHER), list(DARKER)], [list(ACCENT), list(DARKER)]]
 
 

@@ -5,12 +5,22 @@ import math
 import numpy as np
 import pytest
 
-from swinkit.viz.curves import ACCENT, BROKEN, HEAD, PANEL, WHITE, Curve, curves, latest, span
+from swinkit.viz.curves import (
+    ACCENT,
+    BROKEN,
+    HEAD,
+    PANEL,
+    WHITE,
+    Curve,
+    draw_curves,
+    latest_values,
+    value_range,
+)
 
 
 def pixels(curve, **options):
     """Return a picture of one curve, (h, w, 3)."""
-    return np.asarray(curves([curve], title="a run", **options))
+    return np.asarray(draw_curves([curve], title="a run", **options))
 
 
 def of_colour(image, colour):
@@ -57,18 +67,18 @@ def test_whatever_the_numbers_are_a_picture_of_one_size_comes(points):
 
 
 def test_five_panels_stand_in_two_rows():
-    image = curves([Curve("x", [(1, 1.0)])] * 5, title="$a run$", unit="iteration", resumed=[0.5])
+    image = draw_curves([Curve("x", [(1, 1.0)])] * 5, title="$a run$", unit="iteration", resumed=[0.5])
     assert image.size == (3 * PANEL[0], HEAD + 2 * PANEL[1])
 
 
 def test_a_single_outlier_behind_does_not_flatten_the_rest():
     behind = [(i / 100, 1.0) for i in range(99)] + [(1.0, 1e6)]
-    assert span(Curve("loss", [(1, 1.0), (2, 2.0)], behind))[1] < 3
+    assert value_range(Curve("loss", [(1, 1.0), (2, 2.0)], behind))[1] < 3
 
 
 @pytest.mark.parametrize("values", [(0.5, 1.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)])
 def test_an_axis_of_shares_ends_where_shares_do(values):
-    least, most = span(Curve("top1", list(enumerate(values, start=1))))
+    least, most = value_range(Curve("top1", list(enumerate(values, start=1))))
     assert 0 <= least < most <= 1
 
 
@@ -81,6 +91,6 @@ def test_the_best_epoch_is_marked_where_held_out_pictures_decide_it():
 
 
 def test_the_latest_values_are_short():
-    assert latest(Curve("x", [(1, 0.77921)])) == "0.7792"
-    assert latest(Curve("x", [(1, 1e-6)], beside=[(1, math.nan)])) == "training 1e-06   held out nan"
-    assert latest(Curve("x", [])) == ""
+    assert latest_values(Curve("x", [(1, 0.77921)])) == "0.7792"
+    assert latest_values(Curve("x", [(1, 1e-6)], beside=[(1, math.nan)])) == "training 1e-06   held out nan"
+    assert latest_values(Curve("x", [])) == ""

@@ -11,7 +11,7 @@ from swinkit.errors import EnvironmentProblem
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.plots import draw_results
 from swinkit.viz import figure
-from swinkit.viz.figure import can_draw, fit, render
+from swinkit.viz.figure import can_draw, fit_line, render
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ def test_nothing_is_imported_before_a_figure_is_drawn_and_pyplot_never():
 
 
 def test_text_of_any_length_and_script_fits():
-    assert fit("a  b\nc", 10) == "a b c"
-    assert fit("x" * 3000, 10) == "xxxxxxx..."
-    assert fit("猫", 10) == "?"
+    assert fit_line("a  b\nc", 10) == "a b c"
+    assert fit_line("x" * 3000, 10) == "xxxxxxx..."
+    assert fit_line("猫", 10) == "?"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from swinkit.viz.gallery import COLUMNS, GAP, HEAD, RIGHT, SIDE, WORDS, Tile, gallery
+from swinkit.viz.gallery import COLUMNS, GAP, HEAD, RIGHT, SIDE, WORDS, Tile, draw_gallery
 from swinkit.viz.overlays import ACCENT
-from swinkit.viz.text import readable
+from swinkit.viz.text import readable_name
 
 
 def tile(value: int = 200, size: tuple[int, int] = (32, 32), *, right: bool = False, name: str = "a") -> Tile:
@@ -18,7 +18,7 @@ def tile(value: int = 200, size: tuple[int, int] = (32, 32), *, right: bool = Fa
 
 def draw(tiles: list[Tile]) -> np.ndarray:
     """Return the picture as an array."""
-    return np.asarray(gallery(tiles, title="The worst", subtitle="of all"))
+    return np.asarray(draw_gallery(tiles, title="The worst", subtitle="of all"))
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 7, 24])
@@ -61,6 +61,6 @@ def test_names_of_any_length_and_script_stay_on_their_tile():
 
 
 def test_a_name_that_cannot_be_drawn_is_told_by_its_number():
-    assert readable("naïve", 3) == "naive"
-    assert readable("猫", 3) == "#3 ?"
-    assert readable("cat?", 3) == "cat?"
+    assert readable_name("naïve", 3) == "naive"
+    assert readable_name("猫", 3) == "#3 ?"
+    assert readable_name("cat?", 3) == "cat?"

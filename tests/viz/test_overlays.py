@@ -5,14 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.viz.overlays import ACCENT, DARK, FRAME, HEIGHT, MARGIN, PANEL, TRACK, card, sheet
+from swinkit.viz.overlays import ACCENT, DARK, FRAME, HEIGHT, MARGIN, PANEL, TRACK, draw_card, draw_sheet
 from swinkit.viz.text import font, shorten
 
 LABELS, SCORES = ("cat", "dog"), (0.75, 0.25)
 
 
 def draw(image, labels=LABELS, scores=SCORES, title="cat.jpg"):
-    return card(image, labels, scores, title=title, subtitle="45x30 pixels")
+    return draw_card(image, labels, scores, title=title, subtitle="45x30 pixels")
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_shortening():
 
 def test_a_sheet_holds_every_card_once_and_in_order():
     cards = [Image.new("RGB", (300 + 40 * i, 100), (10 * i + 20, 0, 0)) for i in range(7)]
-    picture = sheet(cards, width=1000, height=100, gap=10)
+    picture = draw_sheet(cards, width=1000, height=100, gap=10)
     pixels = np.asarray(picture)[..., 0]
     counts = [(np.asarray(picture) == (10 * i + 20, 0, 0)).all(-1).sum() for i in range(7)]
     assert counts == [one.width * one.height for one in cards]
     assert picture.width <= 1000 + 10
     first = [np.argwhere(pixels == 10 * i + 20)[0].tolist() for i in range(7)]
     assert first == sorted(first)
-    assert sheet(cards[:1], width=50, height=100).height > 100  # one that is too wide still gets its row
+    assert draw_sheet(cards[:1], width=50, height=100).height > 100  # one that is too wide still gets its row

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from swinkit.viz.overlays import HEIGHT
-from swinkit.viz.reconstructions import GAP, HIDDEN, STRIP, reconstruction_card
+from swinkit.viz.reconstructions import GAP, HIDDEN, STRIP, draw_reconstruction
 
 
 def draw(size: tuple[int, int], title: str = "cat.jpg") -> np.ndarray:
@@ -14,7 +14,7 @@ def draw(size: tuple[int, int], title: str = "cat.jpg") -> np.ndarray:
     mask = torch.zeros(size, dtype=torch.bool)
     mask[: size[0] // 2] = True
     made = torch.where(mask, torch.tensor(200, dtype=torch.uint8), image)
-    card = reconstruction_card(image, mask, made, title=title, subtitle="50% hidden, off by 0.48")
+    card = draw_reconstruction(image, mask, made, title=title, subtitle="50% hidden, off by 0.48")
     assert card.mode == "RGB"
     return np.asarray(card)
 

@@ -24,9 +24,16 @@ from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 from swinkit.weights.load import export_weights
 from swinkit.zoo import cache
-from swinkit.zoo.cache import DownloadRecord, address_of, entries, fetch, locked, remove
-from swinkit.zoo.checkpoints import Checkpoint, published
-from swinkit.zoo.paths import is_cached, place
+from swinkit.zoo.cache import (
+    DownloadRecord,
+    address_of,
+    fetch_checkpoint,
+    list_cached_files,
+    lock,
+    remove_cached_file,
+)
+from swinkit.zoo.checkpoints import Checkpoint, published_checkpoints
+from swinkit.zoo.paths import cached_path, is_cached
 
 from .server import Behaviour, serving
 
@@ -59,7 +66,7 @@ def row(behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("SWINKIT_OFFLINE")
     with serving(behaviour) as address:
         monkeypatch.setenv("SWINKIT_MIRROR", address)
-        yield published()[NAME]
+        yield published_checkpoints()[NAME]
 
 
 def names(folder: Path) -> set[str]:
@@ -69,9 +76,9 @@ def names(folder: Path) -> set[str]:
 
 def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) -> None:
     assert not is_cached(row)
-    path = fetch(row, quiet)
+    path = fetch_checkpoint(row, quiet)
     assert path.read_bytes() == CONTENT
-    assert fetch(row, quiet) == path
+    assert fetch_checkpoint(row, quiet) == path
     assert is_cached(row)
     assert len(behaviour.seen) == 1
     assert behaviour.seen[0][0] == "/SwinTransformer/storage/releases/download/v1.0.0/" + path.name
@@ -79,7 +86,7 @@ def test_a_checkpoint_is_downloaded_once(row: Checkpoint, behaviour: Behaviour) 
 
 
 def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
-    record = DownloadRecord.read(fetch(row, quiet))
+    record = DownloadRecord.read(fetch_checkpoint(row, quiet))
     assert record is not None
     assert (record.name, record.address, record.size) == (NAME, row.address, len(CONTENT))
     assert record.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -88,29 +95,29 @@ def test_what_is_known_of_a_download_lies_beside_it(row: Checkpoint) -> None:
 
 def test_a_published_hash_is_compared(row: Checkpoint) -> None:
     right = replace(row, sha256=hashlib.sha256(CONTENT).hexdigest()[:8])
-    record = DownloadRecord.read(fetch(right, quiet))
+    record = DownloadRecord.read(fetch_checkpoint(right, quiet))
     assert record is not None
     assert record.compared
 
 
 def test_a_file_of_another_hash_is_refused_and_not_kept(row: Checkpoint) -> None:
     with pytest.raises(DataError, match=r"its SHA-256 is [0-9a-f]{64}, but 12345678\.\.\. was published"):
-        fetch(replace(row, sha256="12345678"), quiet)
+        fetch_checkpoint(replace(row, sha256="12345678"), quiet)
     assert not names(cache_root())
 
 
 def test_a_file_that_changed_since_is_refused(row: Checkpoint) -> None:
-    path = fetch(row, quiet)
+    path = fetch_checkpoint(row, quiet)
     path.write_bytes(CONTENT[:-1] + b"?")
     with pytest.raises(
         DataError, match=r"is not what was downloaded .*swinkit cache clear swin-t/imagenet-1k"
     ):
-        fetch(row, quiet)
+        fetch_checkpoint(row, quiet)
 
 
 def test_a_file_that_was_only_touched_is_taken(row: Checkpoint, behaviour: Behaviour) -> None:
-    os.utime(fetch(row, quiet), (0, 0))
-    fetch(row, quiet)
+    os.utime(fetch_checkpoint(row, quiet), (0, 0))
+    fetch_checkpoint(row, quiet)
     assert len(behaviour.seen) == 1
 
 
@@ -118,19 +125,19 @@ def test_a_file_put_there_by_hand_is_taken_without_network(
     row: Checkpoint, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
-    place(row).parent.mkdir(parents=True)
-    place(row).write_bytes(CONTENT)
-    path = fetch(row, quiet)
+    cached_path(row).parent.mkdir(parents=True)
+    cached_path(row).write_bytes(CONTENT)
+    path = fetch_checkpoint(row, quiet)
     assert DownloadRecord.read(path) is not None
     assert not behaviour.seen
 
 
 def test_a_wrong_file_put_there_by_hand_is_refused_and_left(row: Checkpoint) -> None:
-    place(row).parent.mkdir(parents=True)
-    place(row).write_bytes(CONTENT[:-100])
+    cached_path(row).parent.mkdir(parents=True)
+    cached_path(row).write_bytes(CONTENT[:-100])
     with pytest.raises(DataError, match="was not received whole"):
-        fetch(row, quiet)
-    assert place(row).exists()
+        fetch_checkpoint(row, quiet)
+    assert cached_path(row).exists()
 
 
 @pytest.mark.parametrize(
@@ -149,20 +156,20 @@ def test_what_is_no_whole_file_of_weights_is_refused(
 ) -> None:
     behaviour.content = content
     with pytest.raises(DataError, match=message) as caught:
-        fetch(row, quiet)
+        fetch_checkpoint(row, quiet)
     assert str(caught.value).startswith(f"{row.name}: {address_of(row)}: ")  # the mirror's, which gave it
-    assert f"fetch {row.address} elsewhere and put the file at {place(row)}" in str(caught.value)
+    assert f"fetch {row.address} elsewhere and put the file at {cached_path(row)}" in str(caught.value)
     assert not is_cached(row)
 
 
 def test_safetensors_and_the_older_format_of_torch_are_taken(row: Checkpoint, behaviour: Behaviour) -> None:
     behaviour.content = save({"weight": torch.ones(100)})
-    assert fetch(row, quiet).read_bytes() == behaviour.content
-    remove(entries()[0])
+    assert fetch_checkpoint(row, quiet).read_bytes() == behaviour.content
+    remove_cached_file(list_cached_files()[0])
     file = io.BytesIO()
     torch.save({"weight": torch.ones(100)}, file, _use_new_zipfile_serialization=False)
     behaviour.content = file.getvalue()
-    assert fetch(row, quiet).read_bytes() == behaviour.content
+    assert fetch_checkpoint(row, quiet).read_bytes() == behaviour.content
 
 
 @pytest.mark.parametrize("value", ["1", "true"])
@@ -174,7 +181,7 @@ def test_offline_nothing_is_asked_for_and_the_way_by_hand_is_told(
         EnvironmentProblem,
         match=r"not in the cache, and the network is forbidden \(--offline, .* By hand: fetch",
     ):
-        fetch(row, quiet)
+        fetch_checkpoint(row, quiet)
     assert not behaviour.seen
 
 
@@ -183,7 +190,7 @@ def test_a_refusal_names_the_checkpoint(row: Checkpoint, behaviour: Behaviour) -
     with pytest.raises(
         DataError, match=r"^swin-t/imagenet-1k: http.*no such file any more \(404\)\. By hand"
     ):
-        fetch(row, quiet)
+        fetch_checkpoint(row, quiet)
 
 
 def test_where_things_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,24 +204,24 @@ def test_where_things_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_google_drive_is_asked_for_the_file_behind_its_page() -> None:
-    row = published()["swin-b/imagenet-1k-simmim"]
+    row = published_checkpoints()["swin-b/imagenet-1k-simmim"]
     assert address_of(row) == (
         "https://drive.usercontent.google.com/download?"
         "id=1xEKyfMTsdh6TfnYhk5vbw0Yz7a-viZ0w&export=download&confirm=t"
     )
-    assert place(row).name == "simmim_finetune__swin_base__img224_window7__800ep.pth"
+    assert cached_path(row).name == "simmim_finetune__swin_base__img224_window7__800ep.pth"
 
 
 def test_no_two_checkpoints_share_a_place() -> None:
-    places = [place(row) for row in published().values()]
+    places = [cached_path(row) for row in published_checkpoints().values()]
     assert len(set(places)) == len(places)
 
 
 FETCH = """
 import sys
-from swinkit.zoo.cache import fetch
-from swinkit.zoo.checkpoints import published
-fetch(published()[sys.argv[1]], lambda have, total: print(have, flush=True))
+from swinkit.zoo.cache import fetch_checkpoint
+from swinkit.zoo.checkpoints import published_checkpoints
+fetch_checkpoint(published_checkpoints()[sys.argv[1]], lambda have, total: print(have, flush=True))
 """
 
 
@@ -230,7 +237,7 @@ def test_two_processes_at_once_download_once(row: Checkpoint, behaviour: Behavio
     for process in processes:
         process.communicate()
     assert len(behaviour.seen) == 1
-    assert place(row).read_bytes() == CONTENT
+    assert cached_path(row).read_bytes() == CONTENT
 
 
 def test_a_process_that_is_killed_leaves_a_part_to_go_on_with_and_no_lock(
@@ -244,56 +251,56 @@ def test_a_process_that_is_killed_leaves_a_part_to_go_on_with_and_no_lock(
     process.send_signal(signal.SIGKILL)
     process.wait(5)
     process.communicate()
-    partial = cache.beside(place(row), ".partial")
+    partial = cache.companion_path(cached_path(row), ".partial")
     size = partial.stat().st_size
     assert size > 0
     behaviour.drip = 0
-    assert [(entry.name, entry.record) for entry in entries()] == [(NAME, None)]
+    assert [(entry.name, entry.record) for entry in list_cached_files()] == [(NAME, None)]
     began = time.monotonic()
-    assert fetch(row, quiet).read_bytes() == CONTENT
+    assert fetch_checkpoint(row, quiet).read_bytes() == CONTENT
     assert time.monotonic() - began < 5
     assert behaviour.seen[-1][1] == f"bytes={size}-"
     assert not partial.exists()
 
 
 def test_the_list_tells_what_is_there_and_removing_takes_only_that(row: Checkpoint, tmp_path: Path) -> None:
-    assert entries() == []
-    path = fetch(row, quiet)
+    assert list_cached_files() == []
+    path = fetch_checkpoint(row, quiet)
     stranger = path.with_name("notes.txt")
     stranger.write_text("mine")
-    (entry,) = entries()
+    (entry,) = list_cached_files()
     assert (entry.name, entry.path, entry.size) == (NAME, path, len(CONTENT))
-    remove(entry)
+    remove_cached_file(entry)
     assert names(cache_root()) == {"notes.txt"}
     stranger.unlink()
-    fetch(row, quiet)
-    remove(entries()[0])
+    fetch_checkpoint(row, quiet)
+    remove_cached_file(list_cached_files()[0])
     assert [path.name for path in cache_root().iterdir()] == [".locks"]
 
 
 def test_what_another_process_downloads_is_not_removed(row: Checkpoint) -> None:
-    path = fetch(row, quiet)
-    with locked(path), pytest.raises(EnvironmentProblem, match="being downloaded by another process"):
-        remove(entries()[0])
+    path = fetch_checkpoint(row, quiet)
+    with lock(path), pytest.raises(EnvironmentProblem, match="being downloaded by another process"):
+        remove_cached_file(list_cached_files()[0])
     assert path.exists()
 
 
 def test_who_waits_for_a_lock_holds_it_next(row: Checkpoint) -> None:
-    path = place(row)
+    path = cached_path(row)
     entered, leave = threading.Event(), threading.Event()
 
     def other() -> None:
-        with locked(path):
+        with lock(path):
             entered.set()
             leave.wait(5)
 
-    with locked(path):
+    with lock(path):
         thread = threading.Thread(target=other)
         thread.start()
         time.sleep(0.1)
         assert not entered.is_set()
     assert entered.wait(5)
-    with pytest.raises(EnvironmentProblem, match="by another process"), locked(path, wait=False):
+    with pytest.raises(EnvironmentProblem, match="by another process"), lock(path, wait=False):
         pass
     leave.set()
     thread.join()
@@ -305,7 +312,7 @@ def test_a_cache_that_cannot_be_written_is_told(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(EnvironmentProblem, match=r"cannot be written .*SWINKIT_CACHE"):
-        fetch(row, quiet)
+        fetch_checkpoint(row, quiet)
 
 
 def test_a_published_checkpoint_loads_by_name_with_what_is_known_of_it(
@@ -318,7 +325,7 @@ def test_a_published_checkpoint_loads_by_name_with_what_is_known_of_it(
     small = replace(
         row, name="swin-pico/test", preprocess=fit, reported={"top1": 12.5}, note="made for a test"
     )
-    monkeypatch.setitem(published(), small.name, small)
+    monkeypatch.setitem(published_checkpoints(), small.name, small)
     model = swinkit.load("swin-pico/test")
     assert isinstance(model, Classifier)
     assert (model.preprocess.resize, model.preprocess.std) == (36, (0.2, 0.2, 0.2))

@@ -19,7 +19,7 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.dialect_table import DIALECTS
 from swinkit.weights.load import canonical
-from swinkit.zoo.checkpoints import Checkpoint, aliases, locate, published
+from swinkit.zoo.checkpoints import Checkpoint, aliases, find_checkpoint, published_checkpoints
 
 REPORTED = {  # as the reference facts name them: as we do
     "top1": "top1",
@@ -40,7 +40,7 @@ TASKS = {
     "semantic_segmentation": "segmentation",
     "video_classification": "video-classification",
 }
-ROWS = list(published().values())
+ROWS = list(published_checkpoints().values())
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_timms_weights_are_there_as_it_has_them(facts: dict[str, Any]) -> None:
         assert fit.crop == tuple(told["input_size"][1:])
         assert fit.resize == int(fit.crop[0] / told["crop_pct"])
         assert row.classes == told["num_classes"]
-        assert locate(key) == row
+        assert find_checkpoint(key) == row
         assert told["source_url"] in by_address()
 
 
@@ -177,7 +177,7 @@ def test_no_hash_is_there_that_nobody_published() -> None:
 def test_no_alias_is_a_name_or_given_twice() -> None:
     given = [alias for row in ROWS for alias in row.aliases]
     assert len(given) == len(set(given)) == len(aliases())
-    assert not set(given) & set(published())
+    assert not set(given) & set(published_checkpoints())
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_no_alias_is_a_name_or_given_twice() -> None:
     ],
 )
 def test_a_checkpoint_is_found_by_any_of_its_names(name: str, found: str) -> None:
-    assert locate(name).name == found
+    assert find_checkpoint(name).name == found
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_checkpoint_is_found_by_any_of_its_names(name: str, found: str) -> Non
 )
 def test_what_is_not_there_is_explained(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        locate(name)
+        find_checkpoint(name)
 
 
 def test_checkpoints_are_listed_by_model() -> None:

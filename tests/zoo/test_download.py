@@ -17,7 +17,7 @@ import pytest
 
 from swinkit.errors import DataError, EnvironmentProblem
 from swinkit.zoo import download as module
-from swinkit.zoo.download import Mark, Patience, Redirects, download
+from swinkit.zoo.download import HttpsRedirectHandler, Patience, ResumeMark, download
 
 from .server import TAG, Behaviour, serving
 
@@ -52,7 +52,7 @@ def test_redirects_are_followed(tmp_path: Path) -> None:
 def test_https_is_not_left(target: str) -> None:
     request = urllib.request.Request("https://first.test/file")
     with pytest.raises(DataError, match="without https"):
-        Redirects().redirect_request(request, None, 302, "Found", None, target)
+        HttpsRedirectHandler().redirect_request(request, None, 302, "Found", None, target)
 
 
 def test_a_cut_connection_is_taken_up_where_it_ended(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_another_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> No
     with serving(behaviour) as address:
         partial = tmp_path / "file.partial"
         partial.write_bytes(CONTENT[:50_000])
-        Mark(f"{address}/file.pth", TAG, len(CONTENT)).write(partial)
+        ResumeMark(f"{address}/file.pth", TAG, len(CONTENT)).write(partial)
         download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
     assert partial.read_bytes() == CONTENT
     assert behaviour.seen == [("/file.pth", "bytes=50000-")]
@@ -86,7 +86,7 @@ def test_another_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> No
 def test_a_part_that_is_already_whole_is_not_asked_for(tmp_path: Path) -> None:
     partial = tmp_path / "file.partial"
     partial.write_bytes(CONTENT)
-    Mark("http://nowhere.test/file", TAG, len(CONTENT)).write(partial)
+    ResumeMark("http://nowhere.test/file", TAG, len(CONTENT)).write(partial)
     download("http://nowhere.test/file", partial, lambda *_: None, QUICK)  # which nobody could answer
     assert partial.read_bytes() == CONTENT
 
@@ -96,7 +96,7 @@ def test_a_part_that_cannot_be_gone_on_with_begins_anew(behaviour: dict[str, obj
     with serving(Behaviour(CONTENT, **behaviour)) as address:
         partial = tmp_path / "file.partial"
         partial.write_bytes(b"other bytes" * 100)
-        Mark(f"{address}/file.pth", TAG, None).write(partial)
+        ResumeMark(f"{address}/file.pth", TAG, None).write(partial)
         download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
     assert partial.read_bytes() == CONTENT
 
@@ -106,7 +106,7 @@ def test_a_part_longer_than_the_file_begins_anew(tmp_path: Path) -> None:
     with serving(behaviour) as address:
         partial = tmp_path / "file.partial"
         partial.write_bytes(CONTENT * 2)
-        Mark(f"{address}/file.pth", TAG, None).write(partial)
+        ResumeMark(f"{address}/file.pth", TAG, None).write(partial)
         download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
     assert partial.read_bytes() == CONTENT
     assert [part for _, part in behaviour.seen] == ["bytes=204800-", None]

@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.weights.load import canonical
-from swinkit.zoo.hub import Repository, fetch, open_repository
+from swinkit.zoo.hub import Repository, fetch_repository, open_repository
 from swinkit.zoo.hub_configs import Facts
 
 from ..weights.models import classifier
@@ -32,7 +32,7 @@ def as_json(values: object) -> bytes:
 def test_weights_and_settings_are_read_and_nothing_else(hub: Hub, weights: bytes):
     files = {"config.json": as_json(TIMM), "model.safetensors": weights, "pytorch_model.bin": b"\x80\x04"}
     hub.put(NAME, {**files, "modeling_swin.py": b"print('run')", "README.md": b"# a card"})
-    path, facts = fetch(f"hf:{NAME}")
+    path, facts = fetch_repository(f"hf:{NAME}")
     assert path.read_bytes() == weights
     assert facts.spec is not None
     read = {line.split("/")[-1] for line in hub.asked if "resolve" in line}
@@ -41,15 +41,15 @@ def test_weights_and_settings_are_read_and_nothing_else(hub: Hub, weights: bytes
 
 def test_what_was_downloaded_is_not_downloaded_again(hub: Hub, weights: bytes):
     hub.put(NAME, {"model.safetensors": weights})
-    first = fetch(NAME)
+    first = fetch_repository(NAME)
     hub.asked.clear()
-    assert fetch(NAME) == first
+    assert fetch_repository(NAME) == first
     assert not [line for line in hub.asked if line.startswith("GET large")]
 
 
 def test_a_repository_without_a_config_leaves_all_to_the_tensors(hub: Hub):
     hub.put(NAME, {"pytorch_model.bin": b"some torch file"})
-    path, facts = fetch(f"hf:{NAME}")
+    path, facts = fetch_repository(f"hf:{NAME}")
     assert (path.name, facts) == ("pytorch_model.bin", Facts())
 
 
@@ -58,12 +58,12 @@ def test_a_revision_is_a_branch_or_a_commit(hub: Hub):
     hub.put(NAME, {"model.safetensors": b"second"})
     hub.put(NAME, {"model.safetensors": b"third"}, branch="new/heads")
     read = {
-        revision: fetch(f"hf:{NAME}{revision}")[0].read_bytes()
+        revision: fetch_repository(f"hf:{NAME}{revision}")[0].read_bytes()
         for revision in ("", f"@{first}", "@new/heads")
     }
     assert read == {"": b"second", f"@{first}": b"first", "@new/heads": b"third"}
     with pytest.raises(DataError, match=r"hf:me/swin@old: the repository has no such revision"):
-        fetch(f"hf:{NAME}@old")
+        fetch_repository(f"hf:{NAME}@old")
 
 
 @pytest.mark.parametrize("name", ["hf:swin", "hf:a/b/c", "hf:a b/c", "hf:", "hf:a/b@", "hf:../..@x y"])
@@ -75,7 +75,7 @@ def test_what_is_no_name_is_refused_before_anything_is_asked(hub: Hub, name: str
 
 def test_a_name_that_the_hub_cannot_have_is_refused(hub: Hub):
     with pytest.raises(UsageError, match="hf:me/swin--t"):
-        fetch("hf:me/swin--t")
+        fetch_repository("hf:me/swin--t")
 
 
 @pytest.mark.parametrize("token", ["", "mine"])
@@ -84,19 +84,19 @@ def test_a_repository_that_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(
         DataError, match=r"hf:me/swin: no such repository .* or a private one; .*`hf auth login`"
     ):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_a_gated_repository_needs_a_person(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     hub.put(NAME, {"model.safetensors": b"weights"}, gated=True)
     monkeypatch.setenv("HF_TOKEN", "")
     with pytest.raises(EnvironmentProblem, match=r"hf:me/swin: its owners grant access one by one"):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_a_private_repository_is_read_with_a_token_that_the_store_of_files_never_sees(hub: Hub):
     hub.put(NAME, {"model.safetensors": b"weights"}, private=True)
-    assert fetch(f"hf:{NAME}")[0].read_bytes() == b"weights"
+    assert fetch_repository(f"hf:{NAME}")[0].read_bytes() == b"weights"
     assert hub.told_to_store == set()
 
 
@@ -113,7 +113,7 @@ def test_a_refusal_says_what_to_do(hub: Hub, status: int, said: str):
     hub.put(NAME, {"model.safetensors": b"weights"})
     hub.fail("api/models", status=status)
     with pytest.raises((EnvironmentProblem, DataError), match=said):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_a_broken_connection_is_taken_up_where_it_broke(hub: Hub, monkeypatch: pytest.MonkeyPatch):
@@ -121,7 +121,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(hub: Hub, monkeypatch: p
     content = bytes(range(256)) * 4096
     hub.put(NAME, {"model.safetensors": content})
     hub.fail("large", cut_at=300_000, times=2)
-    assert fetch(f"hf:{NAME}")[0].read_bytes() == content
+    assert fetch_repository(f"hf:{NAME}")[0].read_bytes() == content
     assert hub.begun == [0, 300_000, 600_000]
 
 
@@ -131,13 +131,13 @@ def test_a_connection_that_always_breaks_is_told(hub: Hub):
     with pytest.raises(
         EnvironmentProblem, match=r"model.safetensors: the hub cannot be reached .*try again later"
     ):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_no_connection(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(EnvironmentProblem, match=r"hf:me/swin: the hub cannot be reached") as told:
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
     way = r"By hand: from http://127.0.0.1:9/me/swin/tree/main fetch the .json files and model.safetensors .*"
     assert re.search(way + "give that folder to swinkit.load$", str(told.value))
 
@@ -146,9 +146,9 @@ def test_without_a_connection_the_cache_is_used_and_that_is_said(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     hub.put(NAME, {"config.json": as_json(TIMM), "model.safetensors": b"weights"})
-    before = fetch(f"hf:{NAME}")
+    before = fetch_repository(f"hf:{NAME}")
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    assert fetch(f"hf:{NAME}") == before
+    assert fetch_repository(f"hf:{NAME}") == before
     assert "cannot be reached" in caplog.text
     assert "what was downloaded before is used" in caplog.text
 
@@ -156,18 +156,18 @@ def test_without_a_connection_the_cache_is_used_and_that_is_said(
 @pytest.mark.parametrize("switch", ["swinkit", "huggingface_hub"])
 def test_offline_only_the_cache_is_read(hub: Hub, monkeypatch: pytest.MonkeyPatch, switch: str):
     hub.put(NAME, {"config.json": as_json(TIMM), "model.safetensors": b"weights"})
-    before = fetch(f"hf:{NAME}")
+    before = fetch_repository(f"hf:{NAME}")
     hub.asked.clear()
     if switch == "swinkit":
         monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     else:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch(f"hf:{NAME}") == before
+    assert fetch_repository(f"hf:{NAME}") == before
     with pytest.raises(
         EnvironmentProblem,
         match=r"other@v2: model.safetensors was not downloaded before, and the network is forbidden .*--off",
     ) as told:
-        fetch("hf:me/other@v2")
+        fetch_repository("hf:me/other@v2")
     assert "/me/other/tree/v2 fetch" in str(told.value)
     assert hub.asked == []
 
@@ -179,17 +179,17 @@ def test_a_file_with_another_hash_is_refused_and_fetched_anew(hub: Hub):
     with pytest.raises(
         DataError, match=r"model.safetensors has SHA-256 .*, not .* as on the hub; .* load it again"
     ):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
     hub.large[known] = b"right"
-    assert fetch(f"hf:{NAME}")[0].read_bytes() == b"right"
+    assert fetch_repository(f"hf:{NAME}")[0].read_bytes() == b"right"
 
 
 def test_a_file_damaged_in_the_cache_is_refused_offline_too(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     hub.put(NAME, {"model.safetensors": b"right"})
-    fetch(f"hf:{NAME}")[0].resolve().write_bytes(b"wrong")
+    fetch_repository(f"hf:{NAME}")[0].resolve().write_bytes(b"wrong")
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     with pytest.raises(DataError, match="the damaged copy was deleted"):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_a_full_disk_names_the_place(hub: Hub, monkeypatch: pytest.MonkeyPatch):
@@ -202,13 +202,13 @@ def test_a_full_disk_names_the_place(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(
         EnvironmentProblem, match=rf"no space left for it in {constants.HF_HUB_CACHE}.*\$HF_HOME"
     ):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_weights_in_several_files_are_told(hub: Hub):
     hub.put(NAME, {"config.json": as_json(TIMM), "model.safetensors.index.json": b"{}"})
     with pytest.raises(DataError, match="has its weights in several files"):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 @pytest.mark.parametrize(
@@ -224,13 +224,13 @@ def test_weights_in_several_files_are_told(hub: Hub):
 def test_what_is_no_model(hub: Hub, files: dict[str, bytes], said: str):
     hub.put(NAME, files)
     with pytest.raises(DataError, match=said):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
 
 
 def test_settings_too_large_to_be_any_are_not_even_downloaded(hub: Hub):
     hub.put(NAME, {"config.json": b"[" * (2**24 + 1), "model.safetensors": b"weights"})
     with pytest.raises(DataError, match=r"config.json has 16777217 bytes, too many for settings"):
-        fetch(f"hf:{NAME}")
+        fetch_repository(f"hf:{NAME}")
     assert not [line for line in hub.asked if "resolve" in line]
 
 

@@ -20,7 +20,7 @@ from types import NoneType
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..errors import UsageError
-from ..models.catalogue import nearest
+from ..models.catalogue import find_nearest
 
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 NULL = "null"
@@ -133,8 +133,8 @@ def require_known_options(parser: Parser, words: Sequence[str]) -> None:
 def suggestion(name: str, known: Sequence[str]) -> str:
     """Return ", did you mean 'a.b'?" for the nearest known name, of which `b` alone may be given; or ""."""
     by_end = {full.rpartition(".")[2]: full for full in reversed(known)}
-    whole = None if name in by_end else nearest(name, list(known))
-    near = whole or by_end.get(nearest(name.rpartition(".")[2], list(by_end)) or "")
+    whole = None if name in by_end else find_nearest(name, list(known))
+    near = whole or by_end.get(find_nearest(name.rpartition(".")[2], list(by_end)) or "")
     return f", did you mean {near!r}?" if near else ""
 
 

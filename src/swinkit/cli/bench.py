@@ -8,8 +8,8 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import EnvironmentProblem, UsageError
-from ..models.catalogue import alike, canonical
-from ..zoo.checkpoints import require_known
+from ..models.catalogue import canonical_name, variant_of
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, table
 
@@ -27,7 +27,7 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     import torch
 
-    from ..engine.benchmark import COMPILED, TOLERANCE, benchmark, engines
+    from ..engine.benchmark import COMPILED, TOLERANCE, benchmark, list_engines
     from ..tasks.task import exact_convolutions
 
     devices = present_devices(options.device)
@@ -38,7 +38,7 @@ def command(arguments: Sequence[str]) -> int:
     torch.set_num_threads(options.threads or before)
     try:
         with exact_convolutions(), status_line() as notify:
-            candidates = engines(devices, compiled=options.compile)
+            candidates = list_engines(devices, compiled=options.compile)
             measured, reasons = benchmark(model, shape, dtype, candidates, notify)
         facts = {
             "model": options.model,
@@ -96,8 +96,8 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     for name, value in (("--batch", options.batch), ("--threads", options.threads)):
         if value is not None and value < 1:
             raise UsageError(f"{name}: expected a number of at least 1, got {value}")
-    if canonical(options.model) != options.model:
-        require_known(options.model)
+    if canonical_name(options.model) != options.model:
+        require_known_name(options.model)
     return options
 
 
@@ -125,10 +125,10 @@ def load(options: Namespace) -> tuple[Any, tuple[int, ...]]:
     """
     from .. import api
 
-    by_name = canonical(options.model) == options.model
+    by_name = canonical_name(options.model) == options.model
     model: Any = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = getattr(model, "backbone", model)
-    variant = alike(backbone.spec)
+    variant = variant_of(backbone.spec)
     own = model.preprocess.crop if hasattr(model, "preprocess") else variant and variant.size
     size = parsed_size(options.size, len(backbone.spec.patch)) if options.size else own
     if size is None:

@@ -7,10 +7,10 @@ from typing import Any
 from ..data.paths import cache_root
 from ..errors import DataError, UsageError
 from ..files.structure import sha256_of
-from ..models.catalogue import did_you_mean
-from ..zoo.cache import CachedFile, entries, remove
-from ..zoo.checkpoints import locate
-from ..zoo.download import megabytes
+from ..models.catalogue import suggest
+from ..zoo.cache import CachedFile, list_cached_files, remove_cached_file
+from ..zoo.checkpoints import find_checkpoint
+from ..zoo.download import format_megabytes
 from .arguments import Parser, parse
 from .console import complain, note, table
 
@@ -27,21 +27,21 @@ def command(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     options = parse(parser, arguments, intermixed=True)
     if options.action not in ACTIONS:
-        hint = did_you_mean(options.action, list(ACTIONS))
+        hint = suggest(options.action, list(ACTIONS))
         raise UsageError(f"unknown action {options.action!r}{hint} (known: {', '.join(ACTIONS)})")
     if options.check and options.action != "list":
         raise UsageError("--check is for `swinkit cache list`")
-    wanted = None if options.name is None else locate(options.name).name
-    found = [entry for entry in entries() if wanted in (None, entry.name)]
+    wanted = None if options.name is None else find_checkpoint(options.name).name
+    found = [entry for entry in list_cached_files() if wanted in (None, entry.name)]
     rows = [facts(entry, check=options.check) for entry in found]
     if options.action == "clear":
         for entry in found:
-            remove(entry)
+            remove_cached_file(entry)
     if options.json:
         print(json.dumps(rows, indent=1))
     elif options.action == "list" and rows:
         print(table(HEAD, [cells(row) for row in rows], right=("size",)))
-    total = megabytes(sum(row["size"] for row in rows))
+    total = format_megabytes(sum(row["size"] for row in rows))
     verb = "deleted" if options.action == "clear" else "downloaded"
     note(f"{len(rows)} {'file' if len(rows) == 1 else 'files'} {verb}, {total}, in {cache_root()}")
     damaged = [row["name"] for row in rows if row["intact"] is False]
@@ -69,7 +69,12 @@ def facts(entry: CachedFile, *, check: bool) -> dict[str, Any]:
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Return one file's row of the table."""
     if not row["whole"]:
-        return row["name"], megabytes(row["size"]), "not ended", "-"
+        return row["name"], format_megabytes(row["size"]), "not ended", "-"
     origin = "as published" if row["published_sha256"] else "of the first download"
     checked = {True: ", compared", False: ", NOT what it was", None: ""}[row["intact"]]
-    return row["name"], megabytes(row["size"]), row["date"][:10], f"{row['sha256'][:8]}, {origin}{checked}"
+    return (
+        row["name"],
+        format_megabytes(row["size"]),
+        row["date"][:10],
+        f"{row['sha256'][:8]}, {origin}{checked}",
+    )

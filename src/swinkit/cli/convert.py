@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exporting.formats import TARGETS
-from ..zoo.checkpoints import require_known
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import line, note
 
@@ -41,7 +41,7 @@ def command(arguments: Sequence[str]) -> int:
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
     options = parse(parser, arguments)
-    require_known(options.source)
+    require_known_name(options.source)
     from .. import api
 
     done = api.convert(

@@ -9,8 +9,8 @@ from ..data.check import Report, find_splits, make_report
 from ..data.scan import scan
 from ..data.size_stats import ranges, shapes, sides
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
-from ..models.catalogue import did_you_mean
-from ..viz.data_page import page
+from ..models.catalogue import suggest
+from ..viz.data_page import render_page
 from ..zoo.hub_data import locate_data
 from .arguments import Parser, Value, parse
 from .console import block, note, progress, table
@@ -32,7 +32,7 @@ def command(arguments: Sequence[str]) -> int:
     if words and words[0] in ACTIONS:
         words.pop(0)
     elif not helped:
-        wrong = f"unknown action {words[0]!r}{did_you_mean(words[0], ACTIONS)}" if words else "say what to do"
+        wrong = f"unknown action {words[0]!r}{suggest(words[0], ACTIONS)}" if words else "say what to do"
         raise UsageError(f"{wrong}; for example `swinkit data check PATH`")
     parser = Parser("data check", "Read every picture of a data set and report what is wrong with it.")
     parser.add_argument(
@@ -60,7 +60,7 @@ def command(arguments: Sequence[str]) -> int:
             found += [reading for _, reading in zip(names, scan(samples, options.workers), strict=True)]
     report = make_report(path, splits, found, problems)
     if options.html:
-        write_page(options.html, page(report, splits))
+        write_page(options.html, render_page(report, splits))
     block(json.dumps(report.to_json()) if options.json else report_text(report))
     return DataError.exit_code if report.blocking else 0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..zoo.checkpoints import require_known
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, progress, table
 
@@ -22,7 +22,7 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     for name in (options.model, options.compare):
         if name is not None:
-            require_known(name)
+            require_known_name(name)
     from .. import api
     from ..tasks.evaluation import refuse_output
     from ..tasks.registry import evaluation_files
@@ -90,7 +90,7 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
     model = require_task(model, name)
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
-        fused.attach(model)
+        fused.attach_kernels(model)
     return api.evaluate(
         model,
         options.data,

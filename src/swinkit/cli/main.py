@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import EnvironmentProblem, SwinkitError, UsageError
-from ..models.catalogue import did_you_mean
+from ..models.catalogue import suggest
 from ..version import __version__
 from .console import INTERRUPTED, complain, discard_output, note
 
@@ -68,7 +68,7 @@ def run(words: list[str]) -> int:
         return 0
     verb, arguments = words[0], words[1:]
     if verb not in VERBS:
-        raise UsageError(f"unknown command {verb!r}{did_you_mean(verb, list(VERBS))}; see `swinkit --help`")
+        raise UsageError(f"unknown command {verb!r}{suggest(verb, list(VERBS))}; see `swinkit --help`")
     return importlib.import_module(f".{verb}", __package__).command(arguments)
 
 

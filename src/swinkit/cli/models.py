@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import UsageError
-from ..models.catalogue import canonical, find
+from ..models.catalogue import canonical_name, find_variant
 from ..models.counts import num_macs, num_parameters
 from ..models.specs import VARIANTS, Variant
-from ..zoo.checkpoints import Checkpoint, locate, of_variant
+from ..zoo.checkpoints import Checkpoint, checkpoints_of, find_checkpoint
 from ..zoo.paths import is_cached
 from .arguments import Parser, Value, parse
 from .console import table
@@ -86,8 +86,11 @@ def checkpoint_text(name: str, *, as_json: bool) -> str:
     Raises:
         UsageError: neither has this name.
     """
-    alone = "/" in name and canonical(name) is None
-    files = [checkpoint_json(row) for row in ([locate(name)] if alone else of_variant(find(name)[0]))]
+    alone = "/" in name and canonical_name(name) is None
+    files = [
+        checkpoint_json(row)
+        for row in ([find_checkpoint(name)] if alone else checkpoints_of(find_variant(name)[0]))
+    ]
     if as_json:
         return json.dumps(files, indent=1)
     return checkpoint_page(files[0]) if alone else checkpoint_table(files)
@@ -108,7 +111,7 @@ def variant_json(name: str, variant: Variant) -> dict[str, Any]:
         "macs": num_macs(variant.spec, variant.size, variant.num_classes),
         "input": list(variant.size),
         "num_classes": variant.num_classes,
-        "weights": [checkpoint_json(checkpoint) for checkpoint in of_variant(name)],
+        "weights": [checkpoint_json(checkpoint) for checkpoint in checkpoints_of(name)],
         "source": variant.source,
         "aliases": list(variant.aliases),
     }

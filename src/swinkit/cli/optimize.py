@@ -6,8 +6,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentProblem, UsageError
-from ..models.catalogue import canonical
-from ..zoo.checkpoints import require_known
+from ..models.catalogue import canonical_name
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import line
 
@@ -30,9 +30,9 @@ def command(arguments: Sequence[str]) -> int:
     options = parse(parser, arguments)
     if options.batch_size < 1:
         raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
-    by_name = canonical(options.model) == options.model
+    by_name = canonical_name(options.model) == options.model
     if not by_name:
-        require_known(options.model)
+        require_known_name(options.model)
     from .. import api
     from ..core.backbone import Swin
     from ..engine.cpu.build import build, find_library

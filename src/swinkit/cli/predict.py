@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from ..errors import DataError, UsageError
 from ..tasks.options import PredictOptions, options_of
 from ..tasks.registry import task_type_of, task_types
-from ..zoo.checkpoints import require_known
+from ..zoo.checkpoints import require_known_name
 from .arguments import (
     MODEL,
     Parser,
@@ -35,7 +35,7 @@ def command(arguments: Sequence[str]) -> int:
     """Print a line for each picture; return exit code 3 if one could not be read, after the others."""
     options = read_options(arguments)
     if options.model is not None:
-        require_known(options.model)
+        require_known_name(options.model)
     found = find_inputs(options.paths, options.save)
     if not any(inputs.paths for inputs in found.values()):
         next(iter(found.values())).complain()
@@ -44,7 +44,6 @@ def command(arguments: Sequence[str]) -> int:
     inputs = found[task_type_of(model).find_inputs]
     inputs.complain()
     paths = inputs.paths
-    answered = 0
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as remaining:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..zoo.checkpoints import require_known
+from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(arguments: Sequence[str]) -> int:
     """Publish a model, unless it is a dry run, and print its address and files."""
     options = read_options(arguments)
-    require_known(options.model)
+    require_known_name(options.model)
     from .. import api
     from ..tasks.task import require_task
     from ..zoo.hub import require_writable

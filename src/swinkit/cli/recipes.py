@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import UsageError
-from ..models.catalogue import did_you_mean
+from ..models.catalogue import suggest
 from ..recipes.catalogue import RECIPES, Entry, entry
 from ..recipes.hours import hours_of, told
 from ..settings.recipe import Recipe
-from ..zoo.checkpoints import published
+from ..zoo.checkpoints import published_checkpoints
 from .arguments import Parser, parse, text_of
 from .console import table
 from .recipe_options import add_fields, chosen, leaves
@@ -50,7 +50,7 @@ def hint(word: str) -> str:
     """Return the action or recipe that a wrong word may mean, and the known actions."""
     if word in RECIPES:
         return f", did you mean `swinkit recipes show {word}`?"
-    return f"{did_you_mean(word, list(ACTIONS))} (known: {', '.join(ACTIONS)})"
+    return f"{suggest(word, list(ACTIONS))} (known: {', '.join(ACTIONS)})"
 
 
 def show(name: str, words: Sequence[str]) -> int:
@@ -73,7 +73,7 @@ def show(name: str, words: Sequence[str]) -> int:
 def recipe_json(name: str, known: Entry) -> dict[str, Any]:
     """Return the most important facts about a recipe as JSON."""
     recipe = known()
-    reported = published()[known.checkpoint].reported if known.checkpoint else {}
+    reported = published_checkpoints()[known.checkpoint].reported if known.checkpoint else {}
     hours = hours_of(known.make, recipe)
     return {
         "name": name,

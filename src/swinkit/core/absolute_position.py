@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .fast import forwards as fast
 from .spec import Size
+from .tiles import grid_of
 
 
 class AbsolutePosition(nn.Module):
@@ -30,14 +31,14 @@ class AbsolutePosition(nn.Module):
     @fast.twin(fast.absolute_position)
     def forward(self, x: Tensor) -> Tensor:
         """Add the embedding, resized to the grid: (B, *S, C) -> (B, *S, C)."""
-        return x + self.resized(tuple(x.shape[1:-1])).to(x.dtype)
+        return x + self.resize(grid_of(x)).to(x.dtype)
 
-    def resized(self, size: Size) -> Tensor:
+    def resize(self, size: Size) -> Tensor:
         """Return the embedding on a grid of `size`, (*size, C)."""
-        return resize(self.embedding, size)
+        return resize_grid(self.embedding, size)
 
 
-def resize(grid: Tensor, size: Size) -> Tensor:
+def resize_grid(grid: Tensor, size: Size) -> Tensor:
     """Resize bicubically, one axis after the other: (*S, C) -> (*size, C).
 
     As `align_corners=False` without antialiasing, in at least fp32. A grid of that size is returned as it is.
@@ -48,8 +49,8 @@ def resize(grid: Tensor, size: Size) -> Tensor:
     grid = grid.to(torch.promote_types(dtype, torch.float32))
     for axis, new in enumerate(size):
         if grid.shape[axis] != new:
-            rows = grid.movedim(axis, -1)
+            rows = grid.transpose(axis, -1)
             flat = rows.reshape(1, 1, -1, rows.shape[-1])
             flat = F.interpolate(flat, size=(flat.shape[2], new), mode="bicubic", align_corners=False)
-            grid = flat.reshape(*rows.shape[:-1], new).movedim(-1, axis)
+            grid = flat.reshape(*rows.shape[:-1], new).transpose(-1, axis)
     return grid.to(dtype)

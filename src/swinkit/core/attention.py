@@ -19,6 +19,7 @@ from .fast import forwards as fast
 from .fast.kernels import attend
 from .position import RelativeBias
 from .spec import BlockSpec
+from .tiles import grid_of
 from .windows import RolledLayout
 
 
@@ -49,7 +50,7 @@ class WindowAttention(nn.Module):
     @fast.twin(fast.window_attention)
     def forward(self, x: Tensor) -> Tensor:
         """Attend within windows: (B, *S, C) -> (B, *S, C)."""
-        layout = self.border(x.shape[1:-1], self.window, self.shift)
+        layout = self.border(grid_of(x), self.window, self.shift)
         return self.dropout(self.proj(layout.merge(self.attend(layout.partition(x), layout))))
 
     def attend(self, x: Tensor, layout: RolledLayout) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .borders import MixingBorder
 from .spec import BlockSpec
+from .tiles import grid_of
 
 
 class WindowMixing(nn.Module):
@@ -32,7 +33,7 @@ class WindowMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens within windows: (B, *S, C) -> (B, *S, C)."""
-        layout = self.border(x.shape[1:-1], self.window, self.shift)
+        layout = self.border(grid_of(x), self.window, self.shift)
         return layout.merge(self.mix(layout.partition(x)))
 
     def mix(self, x: Tensor) -> Tensor:

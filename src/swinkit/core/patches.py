@@ -8,7 +8,7 @@ import math
 from torch import Tensor, nn
 
 from .spec import Size
-from .tiles import pad_to, round_up, tile
+from .tiles import channels_first, channels_last, grid_of, pad_to, round_up, tile
 
 CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -28,9 +28,9 @@ class PatchEmbed(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed patches: (B, in_channels, *P) -> (B, *S, C)."""
-        x = pixels.movedim(1, -1)
-        x = pad_to(x, round_up(x.shape[1:-1], self.patch))
-        return self.norm(self.proj(x.movedim(-1, 1)).movedim(1, -1))
+        x = channels_last(pixels)
+        x = pad_to(x, round_up(grid_of(x), self.patch))
+        return self.norm(channels_last(self.proj(channels_first(x))))
 
 
 def fold(x: Tensor, factor: Size) -> Tensor:
@@ -39,7 +39,7 @@ def fold(x: Tensor, factor: Size) -> Tensor:
     The tokens of a tile go into channels with the first axis fastest, as in the published weights.
     """
     n = len(factor)
-    x = tile(pad_to(x, round_up(x.shape[1:-1], factor)), factor)
+    x = tile(pad_to(x, round_up(grid_of(x), factor)), factor)
     return x.permute(*range(n + 1), *range(2 * n, n, -1), 2 * n + 1).flatten(n + 1)
 
 

@@ -28,7 +28,9 @@ def pairs(rows: Tensor) -> Tensor:
     rows = rows.flip(axes)  # so that, for one query, the keys' rows ascend
     for axis in axes:
         rows = rows.unfold(axis, (rows.shape[axis] + 1) // 2, 1)
-    return rows.flip(axes).movedim(n, 0).flatten(n + 1).flatten(1, n)  # from (*query, H, *key)
+    return (
+        rows.flip(axes).permute(n, *range(n), *range(n + 1, 2 * n + 1)).flatten(n + 1).flatten(1, n)
+    )  # from (*query, H, *key)
 
 
 class RelativeBias(nn.Module, ABC):
@@ -41,7 +43,7 @@ class RelativeBias(nn.Module, ABC):
         """Return the score added to each pair of tokens of a window, (H, N, N)."""
 
 
-def middle(table: Tensor, full: Size, window: Size) -> Tensor:
+def take_middle(table: Tensor, full: Size, window: Size) -> Tensor:
     """Take the middle of the table, where a smaller window has its offsets: (R, H) -> (H, N, N)."""
     rows = table.unflatten(0, tuple(2 * w - 1 for w in full))
     for axis, (f, w) in enumerate(zip(full, window, strict=True)):
@@ -49,17 +51,20 @@ def middle(table: Tensor, full: Size, window: Size) -> Tensor:
     return pairs(rows)
 
 
-def leading(table: Tensor, full: Size, window: Size) -> Tensor:
+def take_leading(table: Tensor, full: Size, window: Size) -> Tensor:
     """Take the biases of the first N tokens of the full window: (R, H) -> (H, N, N).
 
     This is the rule of Video Swin and torchvision 3-D. It is right only if time alone is clipped; otherwise
     pairs get the bias of another offset. It is here to answer as the published code does (docs/parity.md).
     """
     tokens = math.prod(window)
-    return middle(table, full, full)[:, :tokens, :tokens]
+    return take_middle(table, full, full)[:, :tokens, :tokens]
 
 
-CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {"middle": middle, "leading": leading}
+CLIPPED_BIAS: dict[str, Callable[[Tensor, Size, Size], Tensor]] = {
+    "middle": take_middle,
+    "leading": take_leading,
+}
 
 
 class LearnedBias(RelativeBias):
@@ -68,7 +73,7 @@ class LearnedBias(RelativeBias):
     parameter_roles: ClassVar[Mapping[str, str]] = {"table": "table"}
 
     def __init__(
-        self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = middle
+        self, window: Size, num_heads: int, clipped: Callable[[Tensor, Size, Size], Tensor] = take_middle
     ):
         super().__init__()
         self.window = window
@@ -110,7 +115,7 @@ class ContinuousBias(MLPBias):
 
     def rows(self, window: Size) -> Tensor:
         """Return the score of every offset, (*(2 * w - 1), H)."""
-        rows = rows_of_mlp(self.mlp, partial(log_offsets, window, self.reference))
+        rows = compute_rows(self.mlp, partial(log_offsets, window, self.reference))
         return rows if self.bound is None else self.bound * rows.sigmoid()
 
 
@@ -128,10 +133,10 @@ class PrintedBias(MLPBias):
 
     def rows(self, window: Size) -> Tensor:
         """Return the score of every offset, (*(2 * w - 1), H)."""
-        return rows_of_mlp(self.mlp, partial(printed_offsets, window), self.dropout)
+        return compute_rows(self.mlp, partial(printed_offsets, window), self.dropout)
 
 
-def rows_of_mlp(
+def compute_rows(
     mlp: nn.Sequential,
     offsets: Callable[[torch.device, torch.dtype], Tensor],
     dropout: Callable[[Tensor], Tensor] | None = None,
@@ -142,17 +147,17 @@ def rows_of_mlp(
     """
     first, last = cast("nn.Linear", mlp[0]), cast("nn.Linear", mlp[2])
     device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
-    with outside_autocast(device):
-        hidden = F.relu(linear(first, offsets(device, dtype)))
-        return linear(last, hidden if dropout is None else dropout(hidden))
+    with disable_autocast(device):
+        hidden = F.relu(apply_linear(first, offsets(device, dtype)))
+        return apply_linear(last, hidden if dropout is None else dropout(hidden))
 
 
-def linear(layer: nn.Linear, x: Tensor) -> Tensor:
+def apply_linear(layer: nn.Linear, x: Tensor) -> Tensor:
     """Apply `layer` with its weights in the precision of `x`: (..., C) -> (..., D)."""
     return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
 
 
-def outside_autocast(device: torch.device) -> AbstractContextManager[object]:
+def disable_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Return a context without autocast; the meta device has none to switch off."""
     known = torch.amp.is_autocast_available(device.type)
     return torch.autocast(device.type, enabled=False) if known else nullcontext()

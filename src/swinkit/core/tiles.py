@@ -1,4 +1,4 @@
-"""Cut an n-dimensional grid of tokens into tiles, and glue the tiles back.
+"""Tiles of an n-dimensional grid: cutting a grid into tiles, and joining the tiles again.
 
 Swin cuts its grid into equal tiles again and again. Patches are tiles of pixels, windows are tiles of tokens,
 and merging folds each 2x2 tile of tokens into one token. All of them use these functions.
@@ -11,6 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .spec import Size
+
+
+def grid_of(x: Tensor) -> Size:
+    """Return the size of a grid: (B, *S, C) -> S.
+
+    `torch.jit.trace`, and so the older ONNX exporter, has tensors for sizes. They become numbers, because the
+    program is for this size alone.
+    """
+    return tuple(int(s) if isinstance(s, Tensor) else s for s in x.shape[1:-1])
 
 
 def tile(x: Tensor, size: Size) -> Tensor:
@@ -33,7 +42,18 @@ def untile(x: Tensor) -> Tensor:
 
 def round_up(size: Size, multiple: Size) -> Size:
     """Return the smallest size that is a multiple of `multiple` along every axis."""
-    return tuple(-(-s // m) * m for s, m in zip(size, multiple, strict=True))
+    # ONNX truncates a quotient where Python floors it, so nothing that is divided may be negative.
+    return tuple((s + m - 1) // m * m for s, m in zip(size, multiple, strict=True))
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Move the channels behind the grid: (B, C, *S) -> (B, *S, C)."""
+    return x.permute(0, *range(2, x.ndim), 1)  # the older ONNX exporter writes `movedim` wrongly
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """Move the channels before the grid: (B, *S, C) -> (B, C, *S)."""
+    return x.permute(0, x.ndim - 1, *range(1, x.ndim - 1))
 
 
 def pad(x: Tensor, before: Size, after: Size) -> Tensor:
@@ -44,7 +64,7 @@ def pad(x: Tensor, before: Size, after: Size) -> Tensor:
 
 def pad_to(x: Tensor, size: Size) -> Tensor:
     """Pad with zeros at the far end of each axis: (B, *S, C) -> (B, *size, C)."""
-    return pad(x, (0,) * len(size), tuple(b - a for a, b in zip(x.shape[1:-1], size, strict=True)))
+    return pad(x, (0,) * len(size), tuple(b - a for a, b in zip(grid_of(x), size, strict=True)))
 
 
 def crop(x: Tensor, size: Size, start: Size | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Run models by the engines where they can: by native code on a CPU, by fused attention on a GPU."""
+"""Attachment of the engines to a model: native code on a CPU, fused attention on a GPU."""
 
 import copy
 import logging
@@ -25,19 +25,19 @@ def copy_with_engines(model: Model) -> Model:
     model = copy.deepcopy(model, dict(shared))
     for module in model.modules():
         if isinstance(module, Swin):
-            attach(module)
-    fused.attach(model)
+            attach_native(module)
+    fused.attach_kernels(model)
     return model
 
 
-def attach(backbone: Swin) -> None:
+def attach_native(backbone: Swin) -> None:
     """Set the native forward of every part of `backbone` that native code can run."""
-    for part in (backbone.embed, *(stage.merge for stage in stages(backbone))):
+    for part in (backbone.embed, *(stage.merge for stage in stages_of(backbone))):
         if type(part) in (PatchEmbed, NormThenReduce, ReduceThenNorm):
             NativeReduction(cast("nn.Module", part)).attach()
         elif part is not None:
             logger.info("a %s runs without the engine: it is unknown to it", type(part).__name__)
-    for stage in stages(backbone):
+    for stage in stages_of(backbone):
         blocks = blocks_of(stage)
         refused = [reason for block in blocks if (reason := fallback.check_block(block))]
         if type(stage) is Stage and not refused:
@@ -54,6 +54,6 @@ def attach(backbone: Swin) -> None:
                 NativeBlocks(block).attach()
 
 
-def stages(backbone: Swin) -> Iterable[Stage]:
+def stages_of(backbone: Swin) -> Iterable[Stage]:
     """Return the stages of `backbone`, finest first."""
     return cast("Iterable[Stage]", backbone.stages)

@@ -85,12 +85,12 @@ class Measurement:
         return median_interval([theirs / ours for theirs, ours in pairs])
 
 
-class Run:
+class EngineRun:
     """A model that is ready on an engine."""
 
     def __init__(self, engine: Engine, model: nn.Module, pixels: Tensor, expected: list[Tensor] | None):
         self.engine, self.pixels = engine, pixels
-        with collected_log() as notes:
+        with collect_log() as notes:
             self.forward = engine.prepare(model, pixels.dtype)
             if engine.name == COMPILED:
                 self.call()  # so that memory for compiling does not count
@@ -121,7 +121,7 @@ class Run:
         self.measurement.seconds.append(median(seconds))
 
 
-def engines(devices: Sequence[str], *, compiled: bool) -> list[Engine]:
+def list_engines(devices: Sequence[str], *, compiled: bool) -> list[Engine]:
     """Return the engines of some devices, plain PyTorch first; `torch.compile` only if it is asked for."""
     names = {"cpu": (PYTORCH, NATIVE), "cuda": (PYTORCH, FUSED)}
     return [
@@ -146,7 +146,7 @@ def benchmark(
         UsageError: the model refuses pixels of this size.
         EnvironmentProblem: the memory is full.
     """
-    runs: list[Run] = []
+    runs: list[EngineRun] = []
     reasons: dict[Engine, str] = {}
     inputs: dict[str, tuple[nn.Module, Tensor]] = {}
     for engine in candidates:
@@ -157,9 +157,9 @@ def benchmark(
                 pixels = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
                 on_device = copy.deepcopy(model).to(engine.device, dtype)
                 inputs[engine.device] = on_device, pixels.to(engine.device, dtype)
-            runs.append(Run(engine, *inputs[engine.device], expected))
+            runs.append(EngineRun(engine, *inputs[engine.device], expected))
         except Exception as error:  # noqa: BLE001  the engines raise errors of many kinds
-            reasons[engine] = reason_of(error, engine, shape)
+            reasons[engine] = explain_failure(error, engine, shape)
     measure_rounds(runs, notify)
     return [run.measurement for run in runs], reasons
 
@@ -172,7 +172,7 @@ def has_compiler() -> bool:
         return False
 
 
-def measure_rounds(runs: list[Run], notify: Notify) -> None:
+def measure_rounds(runs: list[EngineRun], notify: Notify) -> None:
     """Measure all, round after round: six at least, then as many as fit into the budget."""
     begin, done = time.perf_counter(), 0
     while done < MIN_ROUNDS or (done < MAX_ROUNDS and time.perf_counter() - begin < BUDGET):
@@ -182,7 +182,7 @@ def measure_rounds(runs: list[Run], notify: Notify) -> None:
         done += 1
 
 
-def reason_of(error: Exception, engine: Engine, shape: Sequence[int]) -> str:
+def explain_failure(error: Exception, engine: Engine, shape: Sequence[int]) -> str:
     """Return in one line why an engine failed.
 
     Raises:
@@ -206,7 +206,7 @@ def relative_difference(output: Sequence[Tensor], expected: Sequence[Tensor]) ->
 
 
 @contextmanager
-def collected_log() -> Iterator[list[str]]:
+def collect_log() -> Iterator[list[str]]:
     """Yield a list that collects the messages of the engines' loggers."""
     messages: list[str] = []
     handler = logging.Handler(logging.INFO)

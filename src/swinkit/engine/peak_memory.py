@@ -38,14 +38,14 @@ class PeakMemory:
         if trim is not None:  # otherwise the workload would reuse free memory that is resident already
             trim(0)
         reset_peak()
-        self.before = resident("VmRSS")
+        self.before = resident_size("VmRSS")
 
     def stop(self) -> int:
         """Return the peak in bytes above the memory held at the start."""
         if self.device != "cpu":
             torch.cuda.synchronize()
             return torch.cuda.max_memory_allocated() - self.before
-        peak = resident("VmHWM")
+        peak = resident_size("VmHWM")
         set_mmap_threshold(DEFAULT)
         return max(0, peak - self.before)
 
@@ -66,7 +66,7 @@ def reset_peak() -> None:
         return
 
 
-def resident(entry: str) -> int:
+def resident_size(entry: str) -> int:
     """Return the resident size: `VmRSS` now, `VmHWM` at its peak; the peak for both outside Linux."""
     try:
         lines = STATUS.read_text(encoding="ascii").splitlines()

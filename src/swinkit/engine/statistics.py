@@ -24,11 +24,11 @@ def median_interval(values: Sequence[float]) -> Interval:
     The test assumes nothing about the distribution. Of fewer than `MIN_ROUNDS` values the interval holds all.
     """
     ordered = sorted(values)
-    outside = outside_interval(len(ordered))
+    outside = count_outside(len(ordered))
     return Interval(statistics.median(ordered), ordered[outside], ordered[-1 - outside])
 
 
-def outside_interval(count: int) -> int:
+def count_outside(count: int) -> int:
     """Return how many of `count` sorted values lie outside the interval at either end.
 
     A value falls below the true median with probability 1/2, so that their number is binomial.

@@ -1,4 +1,4 @@
-"""Convert a model to the layout of another library, and verify it before the output takes its name."""
+"""Conversion of a model to another library's layout, verified before the output takes its name."""
 
 import os
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from ..weights.configs import BARE, preprocessor_config, timm_config, transforme
 from ..weights.dialect_table import dialect_named
 from ..weights.ranks import write_ranks
 from ..weights.unsupported import text
-from .files import PROCESSOR, refuse_output, refuse_source, write_json, write_tensors
+from .files import PROCESSOR, check_output, check_source, write_json, write_tensors
 from .formats import require_form
 from .source import Source
-from .targets import Target, require_known, target_of
+from .targets import Target, require_known_target, target_of
 from .verify import Proof, proof_size, prove
 
 CUT_BY_SIZE = ("microsoft", "timm", "transformers")  # libraries that cut windows to the size of the pictures
@@ -55,11 +55,11 @@ def check_request(
     Raises:
         UsageError: `to` is unknown, or `out` may not be written, or not under this name.
     """
-    require_known(to)
+    require_known_target(to)
     require_form(out, to, ranks)
     if source is not None:
-        refuse_source(source, out)
-    refuse_output(out, force=force)
+        check_source(source, out)
+    check_output(out, force=force)
 
 
 def convert_model(
@@ -85,14 +85,14 @@ def convert_model(
     target = target_of(to, out, source, ranks)
     dialect = dialect_named(target.dialect)
     state = dialect.write(source.state, source.spec)
-    refuse_output(out, force=force)
+    check_output(out, force=force)
     one_window = target.dialect.startswith(ONE_WINDOW)
     cut = target.dialect.startswith(CUT_BY_SIZE)
     size = uncut_size(source.spec, source.size, one_window=one_window) if cut else source.size
     proof: Proof | str = "not checked: dry run" if dry_run else "not checked, as asked"
     if not dry_run:
         with atomic_write(out) as partial:
-            write(partial, target, source, state, size, out.name)
+            write_output(partial, target, source, state, size, out.name)
             if check:
                 with evaluating(model):
                     at = proof_size(source.spec, size, one_window=one_window)
@@ -105,12 +105,12 @@ def convert_model(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         size=size,
         proof=proof,
-        warnings=tuple(differences(source, target, size)),
+        warnings=tuple(list_differences(source, target, size)),
         written=not dry_run,
     )
 
 
-def write(path: Path, target: Target, source: Source, state: State, size: Size, name: str) -> None:
+def write_output(path: Path, target: Target, source: Source, state: State, size: Size, name: str) -> None:
     """Write the file, or the folder of weights and of the settings that the library needs beside them.
 
     `name` begins the names of ranks' files.
@@ -145,7 +145,7 @@ def require_proof(proof: Proof | str, out: Path) -> None:
         )
 
 
-def differences(source: Source, target: Target, size: Size) -> list[str]:
+def list_differences(source: Source, target: Target, size: Size) -> list[str]:
     """List where answers will differ, and which parts the output lacks."""
     dialect, spec, lines = dialect_named(target.dialect), source.spec, []
     if size != source.size:

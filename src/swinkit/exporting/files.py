@@ -1,4 +1,4 @@
-"""Output files in another library's layout: which files they may replace, and how they are written."""
+"""Output files in another library's layout: checks of their path, and writers."""
 
 import json
 import os
@@ -21,7 +21,7 @@ OURS = (WEIGHTS, CONFIG, PROCESSOR)  # what a folder may hold that is replaced
 METADATA = {"format": "pt"}  # transformers reads no safetensors file without it
 
 
-def refuse_output(out: Path, *, force: bool) -> None:
+def check_output(out: Path, *, force: bool) -> None:
     """Raise unless `out` may be written.
 
     Raises:
@@ -40,7 +40,7 @@ def refuse_output(out: Path, *, force: bool) -> None:
         refuse_to_replace(out, OURS, "model")
 
 
-def refuse_source(source: str | os.PathLike[str], out: Path) -> None:
+def check_source(source: str | os.PathLike[str], out: Path) -> None:
     """Raise unless `out` can be written without touching what is read.
 
     Raises:

@@ -44,7 +44,7 @@ class Library:
     load: Load
 
 
-def timm(source: Source, path: Path, size: Size) -> Answers:
+def load_timm(source: Source, path: Path, size: Size) -> Answers:
     """Load a folder with `timm.create_model`, or a file with `timm.models.load_checkpoint`."""
     import timm as library
     from timm.models.swin_transformer import SwinTransformer
@@ -70,7 +70,7 @@ def timm_answers(model: Any, kind: str, pixels: Tensor) -> list[Tensor]:
     return [model.forward_intermediates(pixels, intermediates_only=True)[-1].movedim(1, -1)]
 
 
-def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+def load_torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
     """Load a file into torchvision's `SwinTransformer`."""
     from torchvision.models import swin_transformer as pictures
 
@@ -81,7 +81,7 @@ def torchvision(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG
     return lambda pixels: [model(pixels) if source.kind == CLASSIFIER else model.features(pixels)]
 
 
-def torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
+def load_torchvision_3d(source: Source, path: Path, size: Size) -> Answers:  # noqa: ARG001  it takes any size
     """Load a file into torchvision's `SwinTransformer3d`."""
     from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
@@ -100,13 +100,13 @@ def load_into(model: nn.Module, path: Path, source: Source) -> nn.Module:
     return model.eval()
 
 
-def transformers(source: Source, path: Path, size: Size) -> Answers:
+def load_transformers(source: Source, path: Path, size: Size) -> Answers:
     """Load with `from_pretrained` of the class for the model's kind of answer."""
     import transformers as library
 
     name = TRANSFORMERS_NAMES[family_of(source.spec)]
     kind = getattr(library, f"{name}{source.kind}")
-    with quiet_logger("transformers"), without_bars(library):
+    with silence_logger("transformers"), hide_progress_bars(library):
         if path.is_dir():
             model, found = kind.from_pretrained(path, output_loading_info=True)
         else:
@@ -144,7 +144,7 @@ def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
 
 
 @contextmanager
-def quiet_logger(name: str) -> Iterator[None]:
+def silence_logger(name: str) -> Iterator[None]:
     """Suppress the messages of a library's logger, except errors, while the context lasts."""
     logger = logging.getLogger(name)
     before = logger.level
@@ -156,7 +156,7 @@ def quiet_logger(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def without_bars(library: Any) -> Iterator[None]:
+def hide_progress_bars(library: Any) -> Iterator[None]:
     """Hide transformers' progress bars while the context lasts."""
     bars = library.utils.logging
     shown = bars.is_progress_bar_enabled()
@@ -169,14 +169,14 @@ def without_bars(library: Any) -> Iterator[None]:
 
 
 LIBRARIES = {
-    "timm": Library("timm", timm),
-    "timm-cr": Library("timm", timm),
-    "torchvision": Library("torchvision", torchvision),
-    "torchvision-3d": Library("torchvision", torchvision_3d),
-    "transformers": Library("transformers", transformers),
-    "transformers-legacy": Library("transformers", transformers),
-    "transformers-v2": Library("transformers", transformers),
-    "transformers-backbone": Library("transformers", transformers),
-    "transformers-legacy-backbone": Library("transformers", transformers),
-    "transformers-v2-backbone": Library("transformers", transformers),
+    "timm": Library("timm", load_timm),
+    "timm-cr": Library("timm", load_timm),
+    "torchvision": Library("torchvision", load_torchvision),
+    "torchvision-3d": Library("torchvision", load_torchvision_3d),
+    "transformers": Library("transformers", load_transformers),
+    "transformers-legacy": Library("transformers", load_transformers),
+    "transformers-v2": Library("transformers", load_transformers),
+    "transformers-backbone": Library("transformers", load_transformers),
+    "transformers-legacy-backbone": Library("transformers", load_transformers),
+    "transformers-v2-backbone": Library("transformers", load_transformers),
 }

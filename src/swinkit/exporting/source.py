@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.spec import Size, Spec
 from ..files.contents import State
-from ..models.catalogue import alike
+from ..models.catalogue import variant_of
 from ..tasks.task import Task
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
 from ..weights.load import backbone_of, canonical
@@ -95,5 +95,5 @@ def usual_size(spec: Spec, crop: Size | None) -> Size:
     """Return the input size: the model's own, else its variant's, else the smallest that works."""
     if crop is not None and len(crop) == len(spec.patch):
         return crop
-    known = alike(spec)
+    known = variant_of(spec)
     return known.size if known else times(smallest_grid(spec.window_sizes, spec.merge), spec.patch)

@@ -1,10 +1,10 @@
-"""Targets of a conversion: `--to NAME` and the output's name decide on a dialect and a form."""
+"""Targets of a conversion: the dialect and the form for `--to NAME` and the output's name."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..models.catalogue import did_you_mean
+from ..models.catalogue import suggest
 from ..models.config import family_of
 from ..weights.configs import BACKBONE, CLASSIFIER, RECONSTRUCTION
 from ..weights.dialect_table import DIALECTS
@@ -61,43 +61,43 @@ def dialect_for(to: str, source: Source) -> str:
     Raises:
         UsageError: there is no such target.
     """
-    require_known(to)
+    require_known_target(to)
     return PICKED[to](source) if to in PICKED else DIALECTS[to].name
 
 
-def require_known(to: str) -> None:
+def require_known_target(to: str) -> None:
     """Raise UsageError unless `to` is a library or a dialect."""
     known = [*TARGETS, *(name for name in DIALECTS if name not in TARGETS)]
     if to not in known:
         targets = ", ".join(TARGETS)
         raise UsageError(
-            f"cannot convert to {to!r}{did_you_mean(to, known)} (known: {targets}; or a dialect such as "
+            f"cannot convert to {to!r}{suggest(to, known)} (known: {targets}; or a dialect such as "
             "openmmlab-fork, see docs/convert.md)"
         )
 
 
-def microsoft(source: Source) -> str:
+def choose_microsoft(source: Source) -> str:
     """Choose between the classification code and SimMIM."""
     return "microsoft-simmim" if source.kind == RECONSTRUCTION else "microsoft"
 
 
-def timm(source: Source) -> str:
+def choose_timm(source: Source) -> str:
     """Choose between `swin` or `swinv2` and `swinv2_cr`."""
     return "timm-cr" if family_of(source.spec) == "v2-cr" else "timm"
 
 
-def torchvision(source: Source) -> str:
+def choose_torchvision(source: Source) -> str:
     """Choose between images and clips."""
     return "torchvision-3d" if len(source.spec.patch) == 3 else "torchvision"
 
 
-def transformers(source: Source) -> str:
+def choose_transformers(source: Source) -> str:
     """Choose between V1 and V2, with a head or as a backbone."""
     version = "-v2" if family_of(source.spec) == "v2" else ""
     return f"transformers{version}{'-backbone' if source.kind == BACKBONE else ''}"
 
 
-def openmmlab(source: Source) -> str:
+def choose_openmmlab(source: Source) -> str:
     """Choose mmaction2 for clips, mmpretrain for classifiers, the dense libraries for backbones."""
     if len(source.spec.patch) == 3:
         return "mmaction2"
@@ -107,9 +107,9 @@ def openmmlab(source: Source) -> str:
 
 
 PICKED = {
-    "microsoft": microsoft,
-    "timm": timm,
-    "torchvision": torchvision,
-    "transformers": transformers,
-    "openmmlab": openmmlab,
+    "microsoft": choose_microsoft,
+    "timm": choose_timm,
+    "torchvision": choose_torchvision,
+    "transformers": choose_transformers,
+    "openmmlab": choose_openmmlab,
 }

@@ -1,4 +1,4 @@
-"""Verify that an output answers as the model does, in the library's own model where it is installed.
+"""Verification of an output: its answers beside the model's, in the library's own model if it is installed.
 
 The same random pixels go through both models. Ours runs under the borders of the target's library, because
 the weights are verified; where its borders make answers differ is reported separately (`weights.agreement`).
@@ -66,7 +66,7 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
     except importlib.metadata.PackageNotFoundError:
         return f"not checked: {library.package} is not installed"
     pixels, target = random_pixels(source.spec, size), dialect_named(dialect)
-    with with_borders(in_float(source.model), target.border, target.clipped_bias) as model:
+    with replace_borders(to_float(source.model), target.border, target.clipped_bias) as model:
         own = source.answers(model, pixels)
     try:
         theirs = library.load(source, path, size)
@@ -79,25 +79,25 @@ def prove(source: Source, dialect: str, path: Path, size: Size) -> Proof | str:
     except (RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{library.package} {version} cannot run the written file: {reason}") from None
-    return compare(f"{library.package} {version}", size, own, made)
+    return compare_answers(f"{library.package} {version}", size, own, made)
 
 
 def prove_by_reading(source: Source, dialect: str, path: Path, size: Size) -> Proof:
     """Read the file back into a model of ours, whose answers must be equal."""
-    pixels, model = random_pixels(source.spec, size), in_float(source.model)
+    pixels, model = random_pixels(source.spec, size), to_float(source.model)
     if is_ranked(path):
         again = copy.deepcopy(model)
         load_weights(again, read_ranks(path), dialect=dialect)
     elif path.is_dir():
-        again = in_float(read_model(path))
+        again = to_float(read_model(path))
     else:
         again = copy.deepcopy(model)
         load_weights(again, read_state(path), dialect=dialect)
     own, made = source.answers(model, pixels), source.answers(again, pixels)
-    return replace(compare("swinkit, read back", size, own, made), exact=True)
+    return replace(compare_answers("swinkit, read back", size, own, made), exact=True)
 
 
-def compare(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
+def compare_answers(against: str, size: Size, own: Sequence[Tensor], made: Sequence[Tensor]) -> Proof:
     """Compute the differences of several answers.
 
     Raises:
@@ -130,7 +130,7 @@ def random_pixels(spec: Spec, size: Size) -> Tensor:
 
 
 @contextmanager
-def with_borders(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
+def replace_borders(model: nn.Module, border: str, clipped_bias: str) -> Iterator[nn.Module]:
     """Run `model` under other borders while the context lasts; the weights are shared."""
     swin = backbone_of(model)
     with torch.device("meta"):
@@ -146,7 +146,7 @@ def with_borders(model: nn.Module, border: str, clipped_bias: str) -> Iterator[n
         model.backbone = swin
 
 
-def in_float(model: nn.Module) -> nn.Module:
+def to_float(model: nn.Module) -> nn.Module:
     """Return `model`, or a copy in fp32 if it has another precision."""
     whole = all(tensor.dtype == torch.float32 for tensor in model.parameters())
     return model if whole else copy.deepcopy(model).float()

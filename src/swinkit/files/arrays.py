@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, listed
-from .pickle_vm import Allowance, Machine, Made, Maker, Name
+from .pickle_vm import Allowance, Machine, Maker, Name, Placeholder
 
 DAMAGED = (ValueError, LookupError, TypeError, EOFError, OverflowError, struct.error, RuntimeError)
 
@@ -31,7 +31,7 @@ NUMBERS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 
 
 @dataclass
-class Type(Made):
+class ArrayType(Placeholder):
     """A numpy type by its code, such as `f4`, and the order of its bytes."""
 
     code: str
@@ -39,7 +39,7 @@ class Type(Made):
 
 
 @dataclass
-class Array(Made):
+class Array(Placeholder):
     """A numpy array."""
 
     tensor: Tensor | None = None
@@ -58,9 +58,9 @@ class ArrayMaker(Maker):
         if name in FROM_BUFFER:
             return Array(self.values(*arguments))
         if name == "numpy.dtype" and isinstance(arguments[0], str):
-            return Type(arguments[0])
+            return ArrayType(arguments[0])
         if name in NUMBERS:
-            return Made()
+            return Placeholder()
         if name == "_codecs.encode" and arguments[1:] in ((), ("latin1",)):
             self.allowance.take(len(arguments[0]))
             return arguments[0].encode("latin-1")
@@ -73,7 +73,7 @@ class ArrayMaker(Maker):
 
         An array's state is (version, shape, type, whether in Fortran's order, bytes).
         """
-        if isinstance(made, Type):
+        if isinstance(made, ArrayType):
             made.order = state[1]
         elif isinstance(made, Array):
             _, shape, kind, transposed, content = state
@@ -92,7 +92,7 @@ class ArrayMaker(Maker):
         self.allowance.take(len(content) + len(shape))
         if isinstance(content, str):
             content = content.encode("latin-1")  # as Python 2 wrote bytes
-        if not isinstance(kind, Type) or kind.code not in DTYPES or kind.order not in ("<", "|", "="):
+        if not isinstance(kind, ArrayType) or kind.code not in DTYPES or kind.order not in ("<", "|", "="):
             raise ValueError("an array of something else than little-endian numbers")
         dtype = DTYPES[kind.code]
         flat = torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.zeros(0, dtype=dtype)
@@ -108,7 +108,7 @@ def read_arrays(content: bytes, path: Path) -> Any:
         DataError: it is damaged, or holds anything else; naming the file, `path`.
     """
     try:
-        return with_tensors(Machine(ArrayMaker(len(content))).follow(BytesIO(content)))
+        return replace_arrays(Machine(ArrayMaker(len(content))).run(BytesIO(content)))
     except DataError as error:
         raise DataError(
             f"{path} is a pickle of more than arrays: {error}. It is refused, as loading it could run code "
@@ -121,10 +121,10 @@ def read_arrays(content: bytes, path: Path) -> Any:
         ) from None
 
 
-def with_tensors(loaded: Any, depth: int = 2) -> Any:
+def replace_arrays(loaded: Any, depth: int = 2) -> Any:
     """Replace arrays by tensors in dictionaries down to `depth`."""
     if isinstance(loaded, Array) and loaded.tensor is not None:
         return loaded.tensor
     if isinstance(loaded, dict) and depth >= 0:
-        return {key: with_tensors(value, depth - 1) for key, value in loaded.items()}
+        return {key: replace_arrays(value, depth - 1) for key, value in loaded.items()}
     return loaded

@@ -46,7 +46,7 @@ def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
     ignored: list[str] = []
     wanted = entry
     while isinstance(loaded, Mapping):
-        loaded = entries(loaded)
+        loaded = copy_entries(loaded)
         inner = next((name for name in (wanted, *WRAPPERS, *AVERAGED) if is_wrapper(loaded, name)), None)
         if inner is None:
             break
@@ -64,7 +64,7 @@ def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
         )
     if not isinstance(loaded, dict):
         raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
-    return Contents(require_tensors(loaded, path), tuple(wrappers), tuple(ignored))
+    return Contents(require_plain_tensors(loaded, path), tuple(wrappers), tuple(ignored))
 
 
 def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
@@ -72,12 +72,12 @@ def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
     return name is not None and isinstance(loaded.get(name), Mapping)
 
 
-def entries(loaded: Any) -> dict[Any, Any]:
+def copy_entries(loaded: Any) -> dict[Any, Any]:
     """Return a plain dictionary of the entries of `loaded`, whose own attributes a file can have replaced."""
     return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
 
 
-def require_tensors(loaded: dict[Any, Any], path: Path) -> State:
+def require_plain_tensors(loaded: dict[Any, Any], path: Path) -> State:
     """Return `loaded` if it holds names and plain tensors only.
 
     Raises:

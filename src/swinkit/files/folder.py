@@ -61,7 +61,7 @@ def write_folder(path: str | os.PathLike[str], saved: SavedModel) -> None:
     with atomic_write(path) as partial:
         partial.mkdir(parents=True)
         write_files(partial, saved)
-        compare(partial / WEIGHTS, saved.state)
+        check_written(partial / WEIGHTS, saved.state)
 
 
 def write_files(folder: Path, saved: SavedModel) -> None:
@@ -78,7 +78,7 @@ def write_files(folder: Path, saved: SavedModel) -> None:
     write_safetensors(folder / WEIGHTS, saved.state, metadata)
 
 
-def compare(path: Path, state: State) -> None:
+def check_written(path: Path, state: State) -> None:
     """Read the written weights again; every tensor must have its name, shape and type."""
     written = {name: (tensor.shape, tensor.dtype) for name, tensor in load_file(path).items()}
     if written != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:

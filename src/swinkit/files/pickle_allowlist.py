@@ -15,7 +15,7 @@ import torch
 
 from ..errors import DataError, listed
 from .pickle_stubs import MAPPINGS, OBJECTS
-from .pickle_vm import LONGEST_NAME, Allowance, Machine, Made, Maker, Name, check_key
+from .pickle_vm import LONGEST_NAME, Allowance, Machine, Maker, Name, Placeholder, check_key
 
 LEGACY_PICKLES = 5  # magic number, version, machine, values, the order of what follows: the storages
 MOST_AXES = 64
@@ -38,14 +38,14 @@ NO_ARRAYS = {  # real tensors, but none of a model of ours
 
 
 @dataclass(frozen=True)
-class Stored(Made):
+class StoragePlaceholder(Placeholder):
     """Placeholder for a storage: its type, and how many numbers of that type it has."""
 
     kind: str
     count: int
 
 
-class Array(Made):
+class TensorPlaceholder(Placeholder):
     """Placeholder for a tensor."""
 
 
@@ -55,18 +55,18 @@ Call = Callable[[tuple[Any, ...], Allowance], object]  # gives None for argument
 def check_tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check a tensor: a view that lies within its storage."""
     match arguments:
-        case (Stored() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
+        case (StoragePlaceholder() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
             len(size) == len(stride) <= MOST_AXES
             and all(type(number) is int and number >= 0 for number in (offset, *size, *stride))
-            and (not all(size) or offset + reach(size, stride) <= stored.count)
+            and (not all(size) or offset + extent(size, stride) <= stored.count)
         ):
             match rest:
                 case [] | [bool(), dict() | None] | [bool(), dict() | None, Name()]:
-                    return Array()
+                    return TensorPlaceholder()
     return None
 
 
-def reach(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
+def extent(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
     """Return the distance from the first number of a view to the last, plus one."""
     return 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
 
@@ -74,10 +74,10 @@ def reach(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
 def check_parameter(arguments: tuple[Any, ...], allowance: Allowance) -> object:
     """Check a parameter: a tensor, perhaps with attributes."""
     match arguments:
-        case (Array(), bool(), dict() | None):
-            return Array()
-        case (Array(), bool(), dict() | None, state) if copies_attributes(state, allowance):
-            return Array()
+        case (TensorPlaceholder(), bool(), dict() | None):
+            return TensorPlaceholder()
+        case (TensorPlaceholder(), bool(), dict() | None, state) if check_attributes(state, allowance):
+            return TensorPlaceholder()
     return None
 
 
@@ -85,11 +85,11 @@ def check_attributed(arguments: tuple[Any, ...], allowance: Allowance) -> object
     """Check a tensor with attributes: how it is made, its class, the arguments, and the attributes."""
     match arguments:
         case (Name(how), Name(kind), tuple(inner), state) if how in TENSORS and kind in CLASSES:
-            return TENSORS[how](inner, allowance) if copies_attributes(state, allowance) else None
+            return TENSORS[how](inner, allowance) if check_attributes(state, allowance) else None
     return None
 
 
-def copies_attributes(state: Any, allowance: Allowance) -> bool:
+def check_attributes(state: Any, allowance: Allowance) -> bool:
     """Return whether `state` can be an object's attributes: a dictionary or two, whose entries are copied."""
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     allowance.take(sum(len(part) for part in parts if isinstance(part, dict)))
@@ -117,7 +117,7 @@ def check_set(arguments: tuple[Any, ...], allowance: Allowance) -> object:
             allowance.take(len(members))
             for member in members:
                 check_key(member)
-            return Made()
+            return Placeholder()
     return None
 
 
@@ -134,7 +134,7 @@ def check_size(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check the shape of a tensor."""
     match arguments:
         case (tuple(lengths),) if len(lengths) <= MOST_AXES and all(type(x) is int for x in lengths):
-            return Made()
+            return Placeholder()
     return None
 
 
@@ -142,7 +142,7 @@ def check_device(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     """Check a device, such as `cuda` or `cuda`, 0."""
     match arguments:
         case (str(kind),) | (str(kind), int()) if len(kind) <= LONGEST_NAME:
-            return Made()
+            return Placeholder()
     return None
 
 
@@ -174,7 +174,7 @@ class Inspection(Maker):
     def __init__(self, length: int, size: int):
         self.allowance = Allowance(length)
         self.room = size
-        self.stored: dict[str, Stored] = {}
+        self.stored: dict[str, StoragePlaceholder] = {}
 
     def make(self, name: Name, arguments: tuple[Any, ...]) -> object:
         """Check a call, and return the placeholder for its result."""
@@ -182,7 +182,7 @@ class Inspection(Maker):
         if name in MAPPINGS:
             return {}
         if name in OBJECTS or name not in ALLOWED:  # what is not allowed is refused at the end, by all names
-            return Made()
+            return Placeholder()
         made = CALLS[name](arguments, self.allowance) if name in CALLS else None
         if made is None:
             raise DataError(f"it calls {listed([str(name)])} in a way that no file of weights needs")
@@ -190,7 +190,7 @@ class Inspection(Maker):
 
     def fill(self, made: Any, state: Any) -> None:
         """Check a state: a dictionary copies its attributes, a stub keeps nothing."""
-        if type(made) is not Made and not (isinstance(made, dict) and isinstance(state, dict)):
+        if type(made) is not Placeholder and not (isinstance(made, dict) and isinstance(state, dict)):
             raise DataError("it gives a state to an object that has none, which no file of weights needs")
         if isinstance(made, dict):
             self.allowance.take(len(state))
@@ -204,7 +204,7 @@ class Inspection(Maker):
             case ("storage", Name(kind), str(key), str(), int(count), *view) if (
                 kind in STORAGES and len(key) <= LONGEST_NAME and count >= 0
             ):
-                stored = Stored(str(kind), count)
+                stored = StoragePlaceholder(str(kind), count)
             case _:
                 raise DataError("it refers to an object that is no storage")
         if key not in self.stored:
@@ -216,7 +216,7 @@ class Inspection(Maker):
             case [] | [None]:
                 return stored
             case [(str(), int(begin), int(length))] if 0 <= begin <= begin + length <= count:
-                return Stored(str(kind), length)
+                return StoragePlaceholder(str(kind), length)
         raise DataError("it refers to a part of a storage that is none")
 
 
@@ -227,7 +227,7 @@ def inspect(content: bytes, size: int) -> None:
         DataError: it asks for something else.
         ValueError, LookupError, TypeError, EOFError: it is damaged.
     """
-    follow(BytesIO(content), Inspection(len(content), size))
+    interpret_next(BytesIO(content), Inspection(len(content), size))
 
 
 def inspect_legacy(content: bytes) -> None:
@@ -237,7 +237,7 @@ def inspect_legacy(content: bytes) -> None:
         DataError, ValueError, LookupError, TypeError, EOFError: as `inspect`.
     """
     stream, inspection = BytesIO(content), Inspection(len(content), len(content))
-    *_, order = [follow(stream, inspection) for _ in range(LEGACY_PICKLES)]
+    *_, order = [interpret_next(stream, inspection) for _ in range(LEGACY_PICKLES)]
     if not (
         isinstance(order, list)
         and all(type(key) is str and key in inspection.stored for key in order)
@@ -246,11 +246,11 @@ def inspect_legacy(content: bytes) -> None:
         raise DataError("its list of storages does not match its storages")
 
 
-def follow(stream: BytesIO, inspection: Inspection) -> object:
+def interpret_next(stream: BytesIO, inspection: Inspection) -> object:
     """Return the value of the next pickle. A name that is not allowed is reported before any other fault."""
     machine = Machine(inspection)
     try:
-        followed = machine.follow(stream)
+        followed = machine.run(stream)
     except DataError:
         refuse_others(machine.names)
         raise

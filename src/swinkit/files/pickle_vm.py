@@ -1,4 +1,4 @@
-"""Interpret a pickle as data: nothing that it names is imported, looked up or called.
+"""Interpreter of pickles as data: nothing that a pickle names is imported, looked up or called.
 
 The caller's `Maker` decides from names and arguments alone what the objects of a pickle become, so that a
 file can only ask for objects in a table of this package. The opcodes are decoded by `pickletools`.
@@ -26,7 +26,7 @@ class Name(str):
     __slots__ = ()
 
 
-class Made:
+class Placeholder:
     """Placeholder for an object of the pickle. It holds nothing unless a subclass says so."""
 
 
@@ -73,7 +73,7 @@ class Machine:
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
 
-    def follow(self, stream: BytesIO) -> Any:
+    def run(self, stream: BytesIO) -> Any:
         """Return the value of the next pickle of the stream, and move the stream behind it.
 
         Raises:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
+from ..core.tiles import channels_first
 
 
 class Pyramid(nn.Module):
@@ -35,4 +36,4 @@ class Pyramid(nn.Module):
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Compute feature maps, finest first: (B, in_channels, *P) -> [(B, C, *S), ...]."""
         features = self.backbone(pixels)
-        return [norm(features[int(i)]).movedim(-1, 1).contiguous() for i, norm in self.norms.items()]
+        return [channels_first(norm(features[int(i)])).contiguous() for i, norm in self.norms.items()]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.patches import CONV
 from ..core.spec import Size
-from ..core.tiles import untile
+from ..core.tiles import channels_first, channels_last, untile
 
 
 class ReconstructionHead(nn.Module):
@@ -31,6 +31,8 @@ class ReconstructionHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Predict pixels: (B, *S, C) -> (B, in_channels, *P)."""
-        x = self.decoder(self.norm(features).movedim(-1, 1)).movedim(1, -1)
-        tiles = x.unflatten(-1, (self.in_channels, *self.stride)).movedim(len(self.stride) + 1, -1)
-        return untile(tiles).movedim(-1, 1)
+        x = channels_last(self.decoder(channels_first(self.norm(features))))
+        n = len(self.stride)
+        tiles = x.unflatten(-1, (self.in_channels, *self.stride))  # (B, *S, in_channels, *stride)
+        tiles = tiles.permute(*range(n + 1), *range(n + 2, 2 * n + 2), n + 1)
+        return channels_first(untile(tiles))

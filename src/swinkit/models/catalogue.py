@@ -1,11 +1,11 @@
-"""Find a variant by our name, another library's name, or its numbers. Torch-free."""
+"""Catalogue of variants: search by our name, another library's name, or the numbers. Torch-free."""
 
 import difflib
 import re
 
 from ..core.spec import Size, Spec
 from ..errors import UsageError
-from .families import Continuous, SpecMoE
+from .families import SpecContinuous, SpecMoE
 from .specs import VARIANTS, Variant
 
 NOTE = re.compile(r" \(.*\)$")
@@ -23,7 +23,7 @@ TRAINING = re.compile(
 ALIASES: dict[str, str] = {alias: name for name, variant in VARIANTS.items() for alias in variant.aliases}
 
 
-def canonical(name: str) -> str | None:
+def canonical_name(name: str) -> str | None:
     """Return our name of a variant, given ours or another library's; None if it is unknown.
 
     Known are the stems of the official files, ids of the hub, and timm's and torchvision's names. The name of
@@ -40,53 +40,53 @@ def canonical(name: str) -> str | None:
     return ALIASES.get(stem) or ALIASES.get(with_patch)
 
 
-def find(name: str) -> tuple[str, Variant]:
+def find_variant(name: str) -> tuple[str, Variant]:
     """Return a variant and our name for it.
 
     Raises:
         UsageError: no variant has this name; the message suggests the nearest.
     """
-    found = canonical(name)
+    found = canonical_name(name)
     if found is None:
         raise UsageError(
-            f"unknown model {name!r}{did_you_mean(name, [*VARIANTS, *ALIASES])}; `swinkit models` lists all"
+            f"unknown model {name!r}{suggest(name, [*VARIANTS, *ALIASES])}; `swinkit models` lists all"
         )
     return found, VARIANTS[found]
 
 
 def outline(spec: Spec) -> tuple[object, ...]:
     """Return the numbers that differ between variants and can be read from weights."""
-    references = spec.reference_windows if isinstance(spec, Continuous) else None
+    references = spec.reference_windows if isinstance(spec, SpecContinuous) else None
     experts = (spec.moe_blocks, spec.num_experts, spec.router) if isinstance(spec, SpecMoE) else None
     numbers = spec.patch, spec.embed_dim, spec.depths, spec.num_heads, spec.window_sizes
     return type(spec), *numbers, references, experts
 
 
-def named(spec: Spec) -> str | None:
+def name_of(spec: Spec) -> str | None:
     """Return the name of the first variant with these numbers; None if there is none."""
     return next((name for name, v in VARIANTS.items() if outline(v.spec) == outline(spec)), None)
 
 
-def alike(spec: Spec) -> Variant | None:
+def variant_of(spec: Spec) -> Variant | None:
     """Return the first variant with these numbers; None if there is none."""
-    name = named(spec)
+    name = name_of(spec)
     return None if name is None else VARIANTS[name]
 
 
-def resembling(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int, ...]) -> list[str]:
+def find_similar(kind: type[Spec], patch: Size, embed_dim: int, depths: tuple[int, ...]) -> list[str]:
     """Return the names of the variants of one kind with these widths and depths, with any windows."""
     wanted = kind, patch, embed_dim, depths
     every = ((name, variant.spec) for name, variant in VARIANTS.items())
     return [name for name, s in every if (type(s), s.patch, s.embed_dim, s.depths) == wanted]
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
+def suggest(word: str, known: list[str]) -> str:
     """Return ", did you mean 'x'?" for the nearest known word; "" if none is near."""
-    near = nearest(word, known)
+    near = find_nearest(word, known)
     return "" if near is None else f", did you mean {near!r}?"
 
 
-def nearest(word: str, known: list[str]) -> str | None:
+def find_nearest(word: str, known: list[str]) -> str | None:
     """Return the known word nearest to `word`; None if none is near.
 
     The nearest is one with a typing error, then the longest that `word` begins with, then any similar one.

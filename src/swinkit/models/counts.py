@@ -1,4 +1,4 @@
-"""Count parameters and multiply-adds of a Swin from its numbers; tests compare with the built modules.
+"""Parameters and multiply-adds of a Swin, counted from its numbers; tests compare with the built modules.
 
 Torch-free. Multiply-adds are counted as the papers count "FLOPs": matrix products only (patch
 convolution, qkv, the two products of attention, projection, or Swin-MLP's mixing; MLP, or a token's router
@@ -9,7 +9,7 @@ out, and so are the MLPs that compute biases, which depend on the weights and no
 from math import prod
 
 from ..core.spec import BlockSpec, Size, Spec, block_specs
-from .families import Continuous, SpecCR, SpecMLP, SpecMoE, SpecV2
+from .families import SpecContinuous, SpecCR, SpecMLP, SpecMoE, SpecV2
 
 BIAS_HIDDEN = 512  # channels of the MLP that computes the bias, in V2 and Swin-MoE
 BIAS_HIDDEN_CR = 384  # the same in V2-CR
@@ -33,7 +33,7 @@ def block_parameters(spec: Spec, block: BlockSpec) -> int:
     """Count the parameters of one block."""
     norms = 4 * block.dim
     if isinstance(spec, SpecV2 | SpecCR):
-        norms += 2 * block.dim * spec.norms_main(block)
+        norms += 2 * block.dim * spec.has_main_norm(block)
     return token_mixer_parameters(spec, block) + channel_mixer_parameters(spec, block) + norms
 
 
@@ -52,7 +52,7 @@ def bias_parameters(spec: Spec, block: BlockSpec) -> int:
     axes, heads = len(block.window), block.num_heads
     if isinstance(spec, SpecCR):
         return (axes + 1) * BIAS_HIDDEN_CR + (BIAS_HIDDEN_CR + 1) * heads + heads
-    if isinstance(spec, Continuous):
+    if isinstance(spec, SpecContinuous):
         return (axes + 1) * BIAS_HIDDEN + BIAS_HIDDEN * heads + isinstance(spec, SpecV2) * heads
     return heads * prod(2 * w - 1 for w in block.window)
 
@@ -67,7 +67,7 @@ def channel_mixer_parameters(spec: Spec, block: BlockSpec) -> int:
         return unbiased + c * spec.mlp_output_bias
     temperature_and_bias = 1 + spec.router_dim
     router = router_macs(spec, c) + (temperature_and_bias if spec.router == "cosine" else 0)
-    return router + spec.num_experts * (unbiased + c * spec.biased_experts)
+    return router + spec.num_experts * (unbiased + c * spec.has_expert_bias)
 
 
 def router_macs(spec: SpecMoE, dim: int) -> int:
@@ -114,4 +114,4 @@ def channel_mixer_macs(spec: Spec, block: BlockSpec) -> int:
 
 def ceil_div(size: Size, by: Size) -> Size:
     """Divide sizes, rounding up."""
-    return tuple(-(-s // b) for s, b in zip(size, by, strict=True))
+    return tuple((s + b - 1) // b for s, b in zip(size, by, strict=True))

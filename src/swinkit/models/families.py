@@ -12,7 +12,7 @@ ROUTER_NAMES = ("linear", "cosine")  # parts in `core.moe.routers`
 BALANCE_NAMES = ("load-importance", "gshard")  # parts in `core.moe.balance`
 
 
-def refuse(spec: Spec, family: str, **fixed: object) -> None:
+def require_defaults(spec: Spec, family: str, **fixed: object) -> None:
     """Raise ValueError where a field that means nothing in `family` has another value than its fixed one."""
     for field, value in fixed.items():
         if getattr(spec, field) != value:
@@ -31,7 +31,7 @@ def is_last_of(period: int | None, block: BlockSpec) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Continuous(Spec):
+class SpecContinuous(Spec):
     """The numbers of a Swin whose bias is a function of offsets, in units of its windows of pre-training."""
 
     pretrained_window_sizes: tuple[Size, ...] | None = None  # None: the same as `window_sizes`
@@ -57,7 +57,7 @@ class Continuous(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpecV2(Continuous):
+class SpecV2(SpecContinuous):
     """The numbers of a V2; the largest norm their main branch after every `norm_every` blocks of a stage.
 
     V2 paper, section 3.2: "every 6 layers" in V2-H and V2-G.
@@ -72,10 +72,10 @@ class SpecV2(Continuous):
             ValueError: naming the field and what is wrong with it.
         """
         super().__post_init__()
-        refuse(self, "V2", qk_scale=None, clipped_bias="middle")
+        require_defaults(self, "V2", qk_scale=None, clipped_bias="middle")
         require_period(self.norm_every)
 
-    def norms_main(self, block: BlockSpec) -> bool:
+    def has_main_norm(self, block: BlockSpec) -> bool:
         """Return whether the main branch is normed after `block`.
 
         Blocks are counted within their stage, as timm counts them; the paper does not say how.
@@ -102,11 +102,11 @@ class SpecCR(Spec):
             ValueError: naming the field and what is wrong with it.
         """
         super().__post_init__()
-        refuse(self, "V2-CR", qk_scale=None, qkv_bias=True, clipped_bias="middle")
-        refuse(self, "V2-CR", patch_norm=True, absolute_grid=None)
+        require_defaults(self, "V2-CR", qk_scale=None, qkv_bias=True, clipped_bias="middle")
+        require_defaults(self, "V2-CR", patch_norm=True, absolute_grid=None)
         require_period(self.norm_every)
 
-    def norms_main(self, block: BlockSpec) -> bool:
+    def has_main_norm(self, block: BlockSpec) -> bool:
         """Return whether the main branch is normed after `block`, in the backbone."""
         ends_stage = block.index == self.depths[block.stage] - 1
         if ends_stage and block.stage == len(self.depths) - 1:
@@ -128,14 +128,16 @@ class SpecMLP(Spec):
             ValueError: naming the field and what is wrong with it.
         """
         super().__post_init__()
-        refuse(self, "Swin-MLP", qk_scale=None, qkv_bias=True, attention_dropout=0.0, clipped_bias="middle")
+        require_defaults(
+            self, "Swin-MLP", qk_scale=None, qkv_bias=True, attention_dropout=0.0, clipped_bias="middle"
+        )
         if self.border not in MIXING_BORDER_NAMES:
             known = ", ".join(MIXING_BORDER_NAMES)
             raise ValueError(f"border is {self.border!r}; a Swin-MLP keeps its windows, so it has {known}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpecMoE(Continuous):
+class SpecMoE(SpecContinuous):
     """The numbers of a Swin-MoE: V1 with V2's bias, unbounded, and experts instead of some MLPs.
 
     `moe_blocks` lists, for each stage, the blocks that have experts (Tutel paper, section 4.1: every
@@ -166,7 +168,7 @@ class SpecMoE(Continuous):
             ValueError: naming the field and what is wrong with it.
         """
         super().__post_init__()
-        refuse(self, "Swin-MoE", clipped_bias="middle")
+        require_defaults(self, "Swin-MoE", clipped_bias="middle")
         if len(self.moe_blocks) != len(self.depths):
             raise ValueError(
                 f"moe_blocks has {len(self.moe_blocks)} entries, but depths has {len(self.depths)} stages"
@@ -177,7 +179,7 @@ class SpecMoE(Continuous):
         self.require_routing()
 
     @property
-    def biased_experts(self) -> bool:
+    def has_expert_bias(self) -> bool:
         """True if the last layer of an expert has a bias."""
         return self.mlp_output_bias if self.expert_output_bias is None else self.expert_output_bias
 

@@ -57,7 +57,7 @@ def make_experts(spec: SpecMoE, block: BlockSpec) -> Experts:
         block.dim,
         block.hidden,
         dropout=spec.expert_dropout,
-        output_bias=spec.biased_experts,
+        output_bias=spec.has_expert_bias,
     )
     return Experts(make_router(spec, block.dim), mlps, policy, BALANCES[spec.balance])
 

@@ -37,7 +37,7 @@ def swin_v2(spec: SpecV2) -> Swin:
             attention,
             MLP(block.dim, block.hidden, spec.dropout),
             block.drop_path,
-            main_norm=nn.LayerNorm(block.dim) if spec.norms_main(block) else nn.Identity(),
+            main_norm=nn.LayerNorm(block.dim) if spec.has_main_norm(block) else nn.Identity(),
         )
 
     return assemble(spec, make_block, ReduceThenNorm)

@@ -34,7 +34,7 @@ def swin_v2_cr(spec: SpecCR) -> Swin:
             attention,
             MLP(block.dim, block.hidden, spec.dropout),
             block.drop_path,
-            main_norm=nn.LayerNorm(block.dim) if spec.norms_main(block) else nn.Identity(),
+            main_norm=nn.LayerNorm(block.dim) if spec.has_main_norm(block) else nn.Identity(),
         )
 
     return assemble(spec, make_block, NormThenReduce)

@@ -6,8 +6,8 @@ from inspect import cleandoc
 from typing import Any
 
 from ..errors import UsageError
-from ..models.catalogue import did_you_mean
-from ..models.catalogue import find as find_variant
+from ..models.catalogue import find_variant as find_variant
+from ..models.catalogue import suggest
 from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
@@ -121,7 +121,7 @@ def entry(name: str) -> Entry:
         UsageError: there is none of this name; the message suggests the nearest.
     """
     if name not in RECIPES:
-        hint = did_you_mean(name, list(RECIPES))
+        hint = suggest(name, list(RECIPES))
         raise UsageError(f"unknown recipe {name!r}{hint}; `swinkit recipes` lists all")
     return RECIPES[name]
 

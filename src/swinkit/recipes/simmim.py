@@ -7,8 +7,8 @@ stand as they are for the batch of the recipe.
 from dataclasses import replace
 
 from ..data.normalisation import MEAN, STD, resized
-from ..models.catalogue import find
-from ..settings.data import Data
+from ..models.catalogue import find_variant
+from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
 from ..settings.run import Run
 from ..settings.schedule import Schedule
@@ -53,7 +53,7 @@ def any_pretraining(variant: str) -> SimMIMRecipe:
     Not published, and not measured: as in the published 100 epochs, a cell has the size of one token of the
     last stage; in a batch a quarter as large, the rate is half as high.
     """
-    name, chosen = find(variant)
+    name, chosen = find_variant(variant)
     size = chosen.size
     recipe = masked(name, 0.0, 4e-4, replace(SHORT, warmup_lr=2e-6, final_lr=2e-5))
     side = max(size[-2:])
@@ -70,10 +70,10 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Sim
     return SimMIMRecipe(
         variant=variant,
         drop_path=drop_path,
-        data=Data(
+        data=CroppedData(
             size=(192, 192), resize=resized(192), mean=MEAN, std=STD, interpolation="bilinear", workers=8
         ),
-        masking=published_masking(find(variant)[1].spec),
+        masking=published_masking(find_variant(variant)[1].spec),
         optimiser=Optimiser(lr=lr, weight_decay=0.05, rule="simmim-pretrain"),
         schedule=schedule,
         run=Run(batch_size=2048, precision="fp16"),

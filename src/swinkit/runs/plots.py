@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..tasks.results import save_picture
 from ..tasks.task import HELD_OUT_LOSS
-from ..viz.curves import Curve, Point, curves
+from ..viz.curves import Curve, Point, draw_curves
 from ..viz.figure import can_draw
 from .folder import RunFolder, is_evaluation
 from .progress import counted
@@ -67,7 +67,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
         subtitle = f"{counted(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
         subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
-    return curves(
+    return draw_curves(
         panels,
         title=title,
         subtitle=subtitle,

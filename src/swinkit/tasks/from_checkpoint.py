@@ -12,9 +12,9 @@ from ..files.contents import State
 from ..files.tensors import Contents, read_contents
 from ..heads.pyramid import Pyramid
 from ..models.build import build
-from ..models.catalogue import alike, canonical, find, outline
+from ..models.catalogue import canonical_name, find_variant, outline, variant_of
 from ..models.config import family_of
-from ..models.families import Continuous, SpecMoE
+from ..models.families import SpecContinuous, SpecMoE
 from ..models.specs import VARIANTS
 from ..weights.dialect import Dialect, Translation
 from ..weights.dialect_table import detect, dialect_named
@@ -101,9 +101,9 @@ def model_of(
 def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
     """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file's name."""
     if facts.variant is not None:
-        name, chosen = find(facts.variant)
+        name, chosen = find_variant(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
-    stem = canonical(path.name)
+    stem = canonical_name(path.name)
     if facts.spec is not None:
         return facts.spec, usual_size(facts.spec, stem), "its configuration"
     try:
@@ -120,7 +120,7 @@ def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Sp
 
 def usual_size(spec: Spec, stem: str | None) -> Size:
     """Return the pixels per axis of the variant with these windows, else of the one in the file's name."""
-    known = alike(spec)
+    known = variant_of(spec)
     if known is not None:
         return known.size
     return VARIANTS[stem].size if stem else USUAL_SIZE
@@ -135,7 +135,7 @@ def note_windows(translation: Translation, spec: Spec) -> list[str]:
         own = infer(translation.state, translation.buffers)
     except (UsageError, DataError):  # it kept none
         return []
-    if not isinstance(own, Continuous) or not isinstance(spec, Continuous):
+    if not isinstance(own, SpecContinuous) or not isinstance(spec, SpecContinuous):
         return []
     kept, told = ((each.window_sizes, each.reference_windows) for each in (own, spec))
     if kept == told:

@@ -21,6 +21,7 @@ from .task import Task, require_task
 
 logger = logging.getLogger(__name__)
 
+PREPROCESSES: dict[int, type[Preprocess | Pipeline]] = {1: Preprocess, 2: Pipeline}  # by version of the file
 OWN = "swinkit"  # the dialect of our own names
 
 
@@ -85,7 +86,7 @@ def rebuild(saved: SavedModel, config: dict[str, Any]) -> Task:
         )
     with torch.device("meta"):
         task_type = TASKS[config["task"]]()
-        preprocess = preprocess_in(saved, spec, task_type.preprocess)
+        preprocess = preprocess_in(saved, spec, task_type.preprocess_version)
         model = task_type.restore(build(spec), preprocess, saved.labels, config)
     if dialect == OWN and fits(model, saved.state):
         model.load_state_dict(saved.state, strict=True, assign=True)
@@ -125,13 +126,13 @@ def warn_of_not_finite(state: State) -> None:
         logger.warning("NaN or infinity in %d tensors: %s", len(names), listed(names))
 
 
-def preprocess_in(saved: SavedModel, spec: Spec, kind: type[Preprocess | Pipeline]) -> Preprocess | Pipeline:
+def preprocess_in(saved: SavedModel, spec: Spec, version: int) -> Preprocess | Pipeline:
     """Return how a saved model of this spec takes its pictures or clips.
 
     Raises:
         DataError: it is damaged, or of a model of other channels or axes.
     """
-    fit = kind.from_json(saved.preprocess)
+    fit = PREPROCESSES[version].from_json(saved.preprocess)
     if fit.channels not in (3, spec.in_channels):  # three: what models of other channels were once saved with
         wanted = f"{spec.in_channels} channels"
         raise DataError(f"preprocess.json: mean and std are of {fit.channels}, and the model takes {wanted}")

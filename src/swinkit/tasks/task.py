@@ -37,7 +37,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
-    preprocess: Any  # a `data.preprocess` class with `to_json`, which `TaskType.preprocess` reads again
+    preprocess: Any  # a `data.preprocess` class, of `TaskType.preprocess_version`
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # the further keywords of `predict`
 
     @abstractmethod

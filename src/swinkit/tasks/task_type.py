@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..core.spec import Size
     from ..data.dataset import Dataset
     from ..data.loader import Prepare
-    from ..data.preprocess import Pipeline, Preprocess
     from ..data.sampler import Sampler
     from ..weights.dialect import Translation
     from ..weights.report import LoadReport
@@ -50,6 +49,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     recipe: type[Settings]  # its recipes, torch-free
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # those of its models, torch-free
     advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
+    preprocess_version: ClassVar[int] = 1  # of `preprocess.json`; 2 for a `Pipeline`
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
     claimed_scores: ClassVar[Mapping[str, str]] = {}  # fractions that `push` may report, with words for help
 
@@ -155,13 +155,6 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     find_inputs = staticmethod(find_images)
 
     # Save and load
-
-    @property
-    def preprocess(self) -> type[Preprocess | Pipeline]:
-        """Class that reads `preprocess.json`."""
-        from ..data.preprocess import Preprocess
-
-        return Preprocess
 
     def config(self, model: Model) -> dict[str, Any]:  # noqa: ARG002  for tasks without settings
         """Return the task's own fields of `config.json`; none by default."""

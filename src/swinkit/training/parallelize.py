@@ -32,7 +32,7 @@ def blocks(model: nn.Module) -> Iterator[Block]:
 
 def wrap_blocks(model: nn.Module, *, checkpointing: bool, compiling: bool) -> None:
     """Fuse, recompute in backward, compile, in this order; the names of weights stay as they are."""
-    fused.attach(model)
+    fused.attach_kernels(model)
     if compiling:
         # All blocks share one function, which torch gives up compiling after the eighth that differs: by its
         # own numbers, in training and evaluation, for whole and for last batches.
@@ -48,7 +48,7 @@ def wrap_blocks(model: nn.Module, *, checkpointing: bool, compiling: bool) -> No
 
 def unwrap_blocks(model: nn.Module) -> None:
     """Remove the wrappers of `wrap_blocks`."""
-    fused.detach(model)
+    fused.detach_kernels(model)
     for block in blocks(model):
         vars(block).pop("forward", None)
         block._compiled_call_impl = None  # noqa: SLF001  torch has no public way back

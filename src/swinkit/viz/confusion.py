@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .figure import Colour, add_heading, fit, render, rgb
+from .figure import Colour, add_heading, fit_line, render, rgb
 from .overlays import ACCENT, DARK, DARKER, GREY, OTHER, WHITE
-from .text import readable
+from .text import readable_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ SMALL = 15  # greatest size of letters
 BRIGHT = 0.55  # share of white from which numbers are dark
 
 
-def confusion_matrix(
+def draw_confusion_matrix(
     counts: Tensor, totals: Tensor, names: Mapping[int, str], *, title: str, subtitle: str
 ) -> Image.Image:
     """Draw (M, M) pictures of the i-th class predicted as the j-th, and (M,) pictures of each class.
@@ -38,14 +38,14 @@ def confusion_matrix(
     """
     cell = min(max(WIDE // len(names), CELL[0]), CELL[1])
     letters = min(SMALL, cell - 2)
-    shown = [fit(readable(name, number), LETTERS) for number, name in names.items()]
+    shown = [fit_line(readable_name(name, number), LETTERS) for number, name in names.items()]
     longest = int(0.65 * letters * max(map(len, shown))) + 20  # of a name, about
 
     def draw(figure: "Figure") -> None:
         reading = "blue: correct, orange: errors; the brighter, the larger the share of the row"
         add_heading(figure, title, subtitle, reading)
         axes = figure.add_subplot()
-        axes.imshow(coloured(counts, totals).numpy(), interpolation="nearest")
+        axes.imshow(colour_cells(counts, totals).numpy(), interpolation="nearest")
         axes.set_xticks(range(len(shown)), shown, rotation=90, fontsize=letters)
         axes.set_yticks(range(len(shown)), shown, fontsize=letters)
         axes.xaxis.tick_top()
@@ -64,14 +64,11 @@ def confusion_matrix(
     return render(draw, max(side + 150, LEAST), side + 160)
 
 
-def coloured(counts: Tensor, totals: Tensor) -> Tensor:
+def colour_cells(counts: Tensor, totals: Tensor) -> Tensor:
     """Colour the cells: (M, M) pictures, (M,) pictures of each class -> (M, M, 3) uint8."""
     shares = (counts / totals.clamp(min=1)[:, None]).tolist()
     cells = [
-        [
-            blended(OTHER if i == j else ACCENT, share) if counts[i, j] else DARKER
-            for j, share in enumerate(row)
-        ]
+        [blend(OTHER if i == j else ACCENT, share) if counts[i, j] else DARKER for j, share in enumerate(row)]
         for i, row in enumerate(shares)
     ]
     return torch.tensor(cells, dtype=torch.uint8)
@@ -79,7 +76,7 @@ def coloured(counts: Tensor, totals: Tensor) -> Tensor:
 
 def write_counts(axes: "Axes", counts: Tensor, totals: Tensor, cell: int) -> None:
     """Write the number of pictures into every cell that holds some and has room."""
-    dark = coloured(counts, totals).float().mean(-1) / 255 > BRIGHT
+    dark = colour_cells(counts, totals).float().mean(-1) / 255 > BRIGHT
     for row, column in counts.nonzero().tolist():
         text = f"{int(counts[row, column])}"
         size = min(SMALL, cell - 10, int(cell / (0.7 * len(text))))
@@ -98,7 +95,7 @@ def write_recall(axes: "Axes", correct: Tensor, totals: Tensor, letters: int) ->
     axes.annotate("recall", (1, 1), xycoords="axes fraction", va="bottom", **{**at, "xytext": (8, 8)})
 
 
-def blended(colour: Colour, share: float) -> Colour:
+def blend(colour: Colour, share: float) -> Colour:
     """Return a colour from the dark ground to `colour`; the root makes few pictures visible."""
     strength = 0.05 + 0.95 * min(1.0, share) ** 0.5
     red, green, blue = (

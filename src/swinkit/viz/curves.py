@@ -1,4 +1,4 @@
-"""Numbers that change over time as curves: one panel each, all of them over the same epochs or iterations.
+"""Training curves: a panel for each number, all over the same epochs or iterations.
 
 Takes plain numbers. Lengths in pixels of the picture.
 """
@@ -43,7 +43,7 @@ class Curve:
     beside: Sequence[Point] = ()
 
 
-def curves(
+def draw_curves(
     panels: Sequence[Curve],
     *,
     title: str,
@@ -65,7 +65,7 @@ def curves(
         add_heading(figure, title, subtitle)
         every = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, curve in zip(every, panels, strict=False):
-            draw_panel(axes, curve, last, best, resumed)
+            draw_curve(axes, curve, last, best, resumed)
             axes.set_xlabel(f"{unit}s")
         for axes in every[len(panels) :]:
             axes.set_visible(False)
@@ -81,13 +81,13 @@ def curves(
     return render(draw, columns * PANEL[0], HEAD + rows * PANEL[1])
 
 
-def draw_panel(axes: "Axes", curve: Curve, last: float, best: float | None, resumed: Sequence[float]) -> None:
+def draw_curve(axes: "Axes", curve: Curve, last: float, best: float | None, resumed: Sequence[float]) -> None:
     """Draw one curve with its name, its latest values and its axes."""
-    least, most = span(curve)
+    least, most = value_range(curve)
     margin = 0.05 * (most - least)
     axes.set(xlim=(0, last * 1.02), ylim=(least - margin, most + margin))
     axes.set_title(curve.name)
-    axes.set_title(latest(curve), loc="right", color=rgb(GREY))
+    axes.set_title(latest_values(curve), loc="right", color=rgb(GREY))
     axes.locator_params(axis="x", integer=True)
     axes.yaxis.set_major_formatter("{x:g}")
     kinds = (
@@ -97,11 +97,11 @@ def draw_panel(axes: "Axes", curve: Curve, last: float, best: float | None, resu
     )
     for points, colour, width, label in kinds:
         draw_line(axes, points, colour, width, label)
-    mark(axes, resumed, GREY, "resumed")
+    draw_strokes(axes, resumed, GREY, "resumed")
     values = (*curve.points, *curve.beside)
-    mark(axes, [epoch for epoch, value in values if not is_finite(value)], BROKEN, "not finite")
+    draw_strokes(axes, [epoch for epoch, value in values if not is_drawable(value)], BROKEN, "not finite")
     for epoch, value in curve.beside or curve.points:  # the held-out pictures decide which epoch is the best
-        if epoch == best and is_finite(value):
+        if epoch == best and is_drawable(value):
             axes.plot(epoch, value, "o", color=rgb(WHITE), markersize=10, linestyle="", label="best")
 
 
@@ -114,14 +114,14 @@ def draw_line(
         axes.plot(*zip(*part, strict=True), color=rgb(colour), linewidth=width, marker=marker, label=label)
 
 
-def mark(axes: "Axes", epochs: Sequence[float], colour: tuple[int, int, int], label: str) -> None:
+def draw_strokes(axes: "Axes", epochs: Sequence[float], colour: tuple[int, int, int], label: str) -> None:
     """Draw short strokes at the lower edge."""
     if epochs:
         edge = axes.get_xaxis_transform()
         axes.vlines(epochs, 0, 0.05, transform=edge, color=rgb(colour), linewidth=3, label=label)
 
 
-def latest(curve: Curve) -> str:
+def latest_values(curve: Curve) -> str:
     """Return the latest values."""
     series = [("", curve.points)]
     if curve.beside:
@@ -129,29 +129,29 @@ def latest(curve: Curve) -> str:
     return "   ".join(f"{name}{points[-1][1]:.4g}" for name, points in series if points)
 
 
-def is_finite(value: float) -> bool:
+def is_drawable(value: float) -> bool:
     """Return True for a number that can be drawn."""
     return abs(value) < LARGEST
 
 
 def finite_parts(points: Iterable[Point]) -> Iterator[list[Point]]:
     """Split the points where a value is not finite."""
-    for finite, part in groupby(points, lambda point: is_finite(point[1])):
+    for finite, part in groupby(points, lambda point: is_drawable(point[1])):
         if finite:
             yield list(part)
 
 
-def span(curve: Curve) -> tuple[float, float]:
+def value_range(curve: Curve) -> tuple[float, float]:
     """Return the least and greatest value of the panel: of all, but only nearly all of those behind."""
-    values = [value for _, value in (*curve.points, *curve.beside) if is_finite(value)]
-    behind = sorted(value for _, value in curve.behind if is_finite(value))
+    values = [value for _, value in (*curve.points, *curve.beside) if is_drawable(value)]
+    behind = sorted(value for _, value in curve.behind if is_drawable(value))
     if behind:
         cut = max(int(OUTLIERS * len(behind)), len(behind) > FEW)
         values += (behind[cut], behind[-1 - cut])
-    return apart(values)
+    return widen_range(values)
 
 
-def apart(values: Sequence[float]) -> tuple[float, float]:
+def widen_range(values: Sequence[float]) -> tuple[float, float]:
     """Return the least and greatest of these, never equal; shares stay in [0, 1]."""
     least, most = (min(values), max(values)) if values else (0.0, 1.0)
     if least < most:

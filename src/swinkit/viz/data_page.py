@@ -42,7 +42,7 @@ img { width: 96px; height: 96px; object-fit: contain; background: #f0f2f5; displ
 """
 
 
-def page(report: Report, splits: Sequence[ImageDataset]) -> str:
+def render_page(report: Report, splits: Sequence[ImageDataset]) -> str:
     """Return the page; names of files and classes are escaped, so that none becomes markup."""
     places = {name: (samples, i) for samples in splits for i, name in enumerate(samples.ids)}
     parts = [

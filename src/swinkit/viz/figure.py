@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import EnvironmentProblem
 from .overlays import DARK, DARKER, GREY, TRACK, WHITE
-from .text import plain
+from .text import to_ascii
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,7 +79,7 @@ def render(draw: "Callable[[Figure], None]", width: int, height: int) -> Image.I
     """
     if not has_matplotlib():
         raise EnvironmentProblem(INSTALL)
-    with silent_import():
+    with silence_matplotlib():
         from matplotlib import style
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -94,17 +94,17 @@ def render(draw: "Callable[[Figure], None]", width: int, height: int) -> Image.I
 def add_heading(figure: "Figure", title: str, *lines: str) -> None:
     """Write a title and smaller lines below it, at the left."""
     heading = {"x": 0.01, "ha": "left"}
-    figure.suptitle("\n".join(fit(line, 150) for line in (title, *lines)), fontsize=18, **heading)
+    figure.suptitle("\n".join(fit_line(line, 150) for line in (title, *lines)), fontsize=18, **heading)
 
 
-def fit(text: str, length: int) -> str:
+def fit_line(text: str, length: int) -> str:
     """Return `text` in one line of at most `length` letters that every font has."""
-    text = plain(" ".join(text.split()))
+    text = to_ascii(" ".join(text.split()))
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @contextmanager
-def silent_import() -> Iterator[None]:
+def silence_matplotlib() -> Iterator[None]:
     """Hide matplotlib's messages at its first import, such as about a cache of fonts."""
     logger = logging.getLogger("matplotlib")
     level = logger.level

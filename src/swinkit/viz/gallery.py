@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from .overlays import ACCENT, DARK, DARKER, GREY, WHITE
-from .text import font, readable, shorten
+from .text import font, readable_name, shorten
 
 SIDE = 224  # of the square that a picture stands in
 GAP = 16
@@ -32,7 +32,7 @@ class Tile:
     answer: tuple[int, str, float]
 
 
-def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
+def draw_gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
     """Draw a heading of two lines, then the tiles in their order."""
     columns = max(min(COLUMNS, len(tiles)), 3)  # wide enough for the head
     rows = -(-len(tiles) // columns)
@@ -50,7 +50,7 @@ def gallery(tiles: Sequence[Tile], *, title: str, subtitle: str) -> Image.Image:
 def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
     """Draw a picture, and below it prediction, true class and name; `place` is (left, top)."""
     left, top = place
-    canvas.paste(framed(tile.image), place)
+    canvas.paste(frame_in_square(tile.image), place)
     same = tile.truth[0] == tile.answer[0]
     lines = (
         (tile.answer, RIGHT if same else ACCENT, LABEL, 6),
@@ -60,13 +60,13 @@ def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
     for (number, name, score), colour, size, below in lines:
         percent, y = f"{score:.1%}", top + SIDE + below
         room = SIDE - font(size).getlength(percent) - 10
-        draw.text((left, y), shorten(readable(name, number), font(size), room), colour, font(size))
+        draw.text((left, y), shorten(readable_name(name, number), font(size), room), colour, font(size))
         draw.text((left + SIDE, y), percent, colour, font(size), anchor="ra")
     name = shorten(tile.name, font(SMALL), SIDE, keep_end=True)
     draw.text((left, top + SIDE + 56), name, GREY, font(SMALL))
 
 
-def framed(image: Tensor) -> Image.Image:
+def frame_in_square(image: Tensor) -> Image.Image:
     """Fit a picture (3, h, w) uint8 whole and undistorted into a dark square."""
     scale = SIDE / max(image.shape[1:])
     height, width = (max(1, round(side * scale)) for side in image.shape[1:])

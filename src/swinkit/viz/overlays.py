@@ -1,4 +1,4 @@
-"""Predictions drawn beside their picture: one card for each picture, and a sheet of cards.
+"""Predictions beside their picture: a card for each picture, and a sheet of cards.
 
 Takes plain tensors and names. Shapes: h, w pixels of the picture; K classes. Lengths in pixels of the card.
 """
@@ -29,23 +29,23 @@ ACCENT = (255, 176, 59)  # the best answer
 OTHER = (104, 137, 184)
 
 
-def card(
+def draw_card(
     image: Tensor | None, labels: Sequence[str], scores: Sequence[float], *, title: str, subtitle: str
 ) -> Image.Image:
     """Draw a picture (3, h, w) uint8, or none, and K labels with scores in [0, 1], best first.
 
     All cards have the same height.
     """
-    picture = None if image is None else framed(image)
+    picture = None if image is None else frame_picture(image)
     left = 0 if picture is None else picture.width
     canvas = Image.new("RGB", (left + PANEL, HEIGHT), DARK)
     if picture is not None:
         canvas.paste(picture)
-    draw_panel(canvas, left, list(zip(labels, scores, strict=True)), title, subtitle)
+    draw_answers(canvas, left, list(zip(labels, scores, strict=True)), title, subtitle)
     return canvas
 
 
-def framed(image: Tensor) -> Image.Image:
+def frame_picture(image: Tensor) -> Image.Image:
     """Fit a picture (3, h, w) uint8 whole and undistorted into a dark frame of the card's height."""
     height, width = image.shape[1:]
     scale = min(HEIGHT / height, FRAME[1] / width)
@@ -60,7 +60,7 @@ def framed(image: Tensor) -> Image.Image:
     return frame
 
 
-def draw_panel(
+def draw_answers(
     canvas: Image.Image, left: int, answers: Sequence[tuple[str, float]], title: str, subtitle: str
 ) -> None:
     """Draw the name and size of the picture, and a bar for each of the best predictions."""
@@ -86,7 +86,7 @@ def draw_answer(canvas: Image.Image, place: tuple[int, int], label: str, score: 
     room = width - font(LABEL).getlength(number) - 20
     draw.text((left, top), shorten(label, font(LABEL), room), colour, font(LABEL))
     draw.text((left + width, top), number, colour, font(LABEL), anchor="ra")
-    track = rounded(width, BAR)
+    track = draw_round_mask(width, BAR)
     canvas.paste(TRACK, (left, top + 38), track)
     filled = track.crop((0, 0, round(width * min(max(score, 0.0), 1.0)), BAR))
     if filled.width:
@@ -94,14 +94,14 @@ def draw_answer(canvas: Image.Image, place: tuple[int, int], label: str, score: 
 
 
 @lru_cache(maxsize=4)
-def rounded(width: int, height: int) -> Image.Image:
+def draw_round_mask(width: int, height: int) -> Image.Image:
     """Return a mask with round ends, smooth because it is drawn larger and scaled down."""
     large = Image.new("L", (4 * width, 4 * height))
     ImageDraw.Draw(large).rounded_rectangle((0, 0, 4 * width - 1, 4 * height - 1), 2 * height, 255)
     return large.resize((width, height), Image.Resampling.BOX)
 
 
-def sheet(
+def draw_sheet(
     cards: Sequence[Image.Image], *, width: int = 1840, height: int = 360, gap: int = 12
 ) -> Image.Image:
     """Scale cards to `height` and put them into rows of at most `width`."""

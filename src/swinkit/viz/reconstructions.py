@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .overlays import DARK, DARKER, GREY, HEIGHT, MARGIN, SMALL, TITLE, WHITE, framed
+from .overlays import DARK, DARKER, GREY, HEIGHT, MARGIN, SMALL, TITLE, WHITE, frame_picture
 from .text import font, shorten
 
 HIDDEN = (58, 62, 71)  # colour of masked pixels
@@ -16,11 +16,11 @@ GAP = 12
 CAPTIONS = ("picture", "seen", "reconstructed")
 
 
-def reconstruction_card(
+def draw_reconstruction(
     image: Tensor, mask: Tensor, completed: Tensor, *, title: str, subtitle: str
 ) -> Image.Image:
     """Draw a picture (3, h, w) uint8, its visible part by a mask (h, w), and the completed one."""
-    panels = [framed(picture) for picture in (image, covered(image, mask), completed)]
+    panels = [frame_picture(picture) for picture in (image, cover_masked(image, mask), completed)]
     each = panels[0].width
     canvas = Image.new("RGB", (len(panels) * (each + GAP) - GAP, STRIP + HEIGHT), DARK)
     draw = ImageDraw.Draw(canvas)
@@ -39,6 +39,6 @@ def reconstruction_card(
     return canvas
 
 
-def covered(image: Tensor, mask: Tensor) -> Tensor:
+def cover_masked(image: Tensor, mask: Tensor) -> Tensor:
     """Replace the masked pixels by one colour: (3, h, w), (h, w) bool -> (3, h, w)."""
     return torch.where(mask, torch.tensor(HIDDEN, dtype=torch.uint8).view(3, 1, 1), image)

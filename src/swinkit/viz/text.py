@@ -1,4 +1,4 @@
-"""Text that fits where it is drawn. Lengths in pixels."""
+"""Text of pictures: its font, and lines cut to a width. Lengths in pixels."""
 
 import unicodedata
 from bisect import bisect_right
@@ -17,21 +17,21 @@ def font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def plain(text: str) -> str:
+def to_ascii(text: str) -> str:
     """Return letters without their accents, and "?" for those that the font lacks."""
     bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in bare)
 
 
-def readable(name: str, number: int) -> str:
+def readable_name(name: str, number: int) -> str:
     """Return a class's name as the font can draw it, with its number first if letters are lost."""
-    drawn = plain(name)
+    drawn = to_ascii(name)
     return f"#{number} {drawn}" if "?" in drawn and "?" not in name else drawn
 
 
 def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
     """Cut `text` to one line of at most `width` with "...", which stands inside if `keep_end`."""
-    text = plain(" ".join(text.split()))
+    text = to_ascii(" ".join(text.split()))
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + text[-LONGEST // 2 :]  # measuring a line costs its length
     if face.getlength(text) <= width:

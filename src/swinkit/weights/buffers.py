@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core.spec import Size, Spec
-from ..models.families import Continuous
+from ..models.families import SpecContinuous
 from .rules import Move, Pattern, unchanged
 
 BLOCK = Pattern("backbone.stages.{i}.blocks.{j}.norm1.weight")
@@ -121,6 +121,6 @@ def flat_index(spec: Spec, stage: int) -> Tensor:
 
 def coordinates(spec: Spec, stage: int) -> Tensor | None:
     """Build the coordinates (1, *(2 * w - 1), n) of a V2 or Swin-MoE; None for others."""
-    if not isinstance(spec, Continuous):
+    if not isinstance(spec, SpecContinuous):
         return None
     return log_coordinates(spec.window_sizes[stage], spec.reference_windows[stage])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.spec import Size, Spec
 from ..errors import DataError, UsageError
-from ..models.catalogue import resembling
+from ..models.catalogue import find_similar
 from ..models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
 from .buffers import window_of_index, windows_of_coordinates
 from .rules import Pattern
@@ -139,7 +139,7 @@ def learned_spec(
 
 def ambiguous(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> UsageError:
     """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
-    names = resembling(kind, shared["patch"], shared["embed_dim"], shared["depths"])
+    names = find_similar(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
     return UsageError(f"{reason}; name the variant (--variant, or variant=){known}")
 

@@ -15,7 +15,7 @@ Shapes: H heads, *w a window, (h, w) a grid or window, (t, h, w) a window, T fra
 import torch
 from torch import Tensor
 
-from ..core.absolute_position import resize
+from ..core.absolute_position import resize_grid
 from ..core.spec import Size
 from ..errors import UsageError
 from .spline import geometric_places, spline_matrix
@@ -23,7 +23,7 @@ from .spline import geometric_places, spline_matrix
 
 def bicubic(rows: Tensor, new: Size) -> Tensor:
     """Resize the rows of a table: (*old, H) -> (*new, H)."""
-    return resize(rows, new)
+    return resize_grid(rows, new)
 
 
 def geometric(rows: Tensor, new: Size) -> Tensor:
@@ -79,7 +79,7 @@ def resize_absolute(embedding: Tensor, new: Size) -> Tensor:
         raise UsageError(
             f"an absolute embedding of shape {tuple(embedding.shape)} cannot be resized to the grid {new}"
         )
-    return resize(embedding, new).contiguous()
+    return resize_grid(embedding, new).contiguous()
 
 
 def inflate_embedding(weight: Tensor, frames: int) -> Tensor:

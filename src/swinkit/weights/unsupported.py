@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.spec import Size, Spec
 from ..models.config import family_of
-from ..models.families import Continuous
+from ..models.families import SpecContinuous
 
 Limit = Callable[[Spec], str | None]
 
@@ -75,7 +75,7 @@ def one_window(spec: Spec) -> str | None:
 
 def square_windows(spec: Spec) -> str | None:
     """Refuse windows that are not squares, those of pre-training too."""
-    references = spec.reference_windows if isinstance(spec, Continuous) else ()
+    references = spec.reference_windows if isinstance(spec, SpecContinuous) else ()
     oblong = [window for window in (*spec.window_sizes, *references) if len(set(window)) > 1]
     return f"its windows are squares, and this model has one of {text(oblong[0])}" if oblong else None
 
@@ -102,7 +102,7 @@ def windows_fit_positions(spec: Spec) -> str | None:
 
 def windows_of_pretraining(spec: Spec) -> str | None:
     """Refuse pre-training windows, because the library measures offsets in its own windows."""
-    if not isinstance(spec, Continuous) or spec.reference_windows == spec.window_sizes:
+    if not isinstance(spec, SpecContinuous) or spec.reference_windows == spec.window_sizes:
         return None
     references = window_text(spec.reference_windows)
     return f"it knows no window of pre-training, and this model measures its offsets in {references}"
@@ -110,7 +110,7 @@ def windows_of_pretraining(spec: Spec) -> str | None:
 
 def offsets_of_one_token(spec: Spec) -> str | None:
     """Refuse a window one token wide with a continuous bias: the library divides by zero there."""
-    if isinstance(spec, Continuous) and min(min(window) for window in spec.reference_windows) == 1:
+    if isinstance(spec, SpecContinuous) and min(min(window) for window in spec.reference_windows) == 1:
         return "its offsets in a window of one token are 0 / 0, and this model has one"
     return None
 

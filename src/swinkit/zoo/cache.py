@@ -18,9 +18,9 @@ from ..data.paths import cache_root
 from ..errors import DataError, EnvironmentProblem, SwinkitError
 from ..files.atomic import atomic_write, replace_file
 from ..files.structure import require_weights, sha256_of
-from .checkpoints import Checkpoint, published
-from .download import Mark, Watch, disk_errors, download, size_of
-from .paths import DRIVE, offline, place
+from .checkpoints import Checkpoint, published_checkpoints
+from .download import ResumeMark, Watch, disk_errors, download, file_size
+from .paths import DRIVE, cached_path, is_network_forbidden
 
 logger = logging.getLogger(__name__)
 
@@ -45,17 +45,17 @@ class DownloadRecord:
     def read(cls, path: Path) -> "DownloadRecord | None":
         """Return the record of the file `path`; None if there is none."""
         try:
-            return cls(**json.loads(beside(path, RECORD).read_text(encoding="utf-8")))
+            return cls(**json.loads(companion_path(path, RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
         """Write the record beside the file."""
-        with atomic_write(beside(path, RECORD), "choose another folder with SWINKIT_CACHE") as new:
+        with atomic_write(companion_path(path, RECORD), "choose another folder with SWINKIT_CACHE") as new:
             new.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
-def beside(path: Path, ending: str) -> Path:
+def companion_path(path: Path, ending: str) -> Path:
     """Return the path of a file that accompanies `path`."""
     return path.with_name(path.name + ending)
 
@@ -69,20 +69,20 @@ def address_of(checkpoint: Checkpoint) -> str:
     return DRIVE_FILES.format(parts.path.split("/")[3]) if parts.hostname == DRIVE else address
 
 
-def fetch(checkpoint: Checkpoint, watch: Watch) -> Path:
+def fetch_checkpoint(checkpoint: Checkpoint, watch: Watch) -> Path:
     """Return the file of a checkpoint, downloaded if it is not in the cache.
 
     Raises:
         DataError: it is not there any more, or is not what was published or downloaded first.
         EnvironmentProblem: no network, no space, or the network is forbidden.
     """
-    path = place(checkpoint)
+    path = cached_path(checkpoint)
     try:
         if is_intact(path):
             return path
-        with locked(path):
+        with lock(path):
             if not is_intact(path):  # which another process may have seen to in the meantime
-                obtain(checkpoint, path, watch)
+                download_checkpoint(checkpoint, path, watch)
     except SwinkitError as error:
         raise type(error)(
             f"{checkpoint.name}: {error}. By hand: fetch {checkpoint.address} elsewhere and "
@@ -91,13 +91,13 @@ def fetch(checkpoint: Checkpoint, watch: Watch) -> Path:
     return path
 
 
-def obtain(checkpoint: Checkpoint, path: Path, watch: Watch) -> None:
+def download_checkpoint(checkpoint: Checkpoint, path: Path, watch: Watch) -> None:
     """Download the file unless a user put it there, check it, and write its record."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    new = path if path.exists() else beside(path, PARTIAL)
+    new = path if path.exists() else companion_path(path, PARTIAL)
     if new != path:
-        if offline():
+        if is_network_forbidden():
             raise EnvironmentProblem(
                 "it is not in the cache, and the network is forbidden (--offline, or $SWINKIT_OFFLINE)"
             )
@@ -115,7 +115,7 @@ def obtain(checkpoint: Checkpoint, path: Path, watch: Watch) -> None:
     with disk_errors(path):
         state = new.stat()
         replace_file(new, path)
-    Mark.path(beside(path, PARTIAL)).unlink(missing_ok=True)
+    ResumeMark.path(companion_path(path, PARTIAL)).unlink(missing_ok=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     known = checkpoint.sha256 is not None
     DownloadRecord(
@@ -145,12 +145,12 @@ def is_intact(path: Path) -> bool:
 
 def remove_partial(partial: Path) -> None:
     """Remove a partial file and its mark."""
-    for path in (partial, Mark.path(partial)):
+    for path in (partial, ResumeMark.path(partial)):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def lock(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Keep other processes from fetching or removing the file; the lock of a killed process is released.
 
     Raises:
@@ -184,29 +184,31 @@ class CachedFile:
     record: DownloadRecord | None
 
 
-def entries() -> list[CachedFile]:
+def list_cached_files() -> list[CachedFile]:
     """List the files in the cache, whole or partial, sorted by name."""
     found = []
-    for path in (place(row) for row in published().values() if row.address.startswith("https:")):
+    for path in (
+        cached_path(row) for row in published_checkpoints().values() if row.address.startswith("https:")
+    ):
         name = f"{path.parent.parent.name}/{path.parent.name}"
-        record, partial = DownloadRecord.read(path), beside(path, PARTIAL)
+        record, partial = DownloadRecord.read(path), companion_path(path, PARTIAL)
         if record is not None and path.is_file():
-            found.append(CachedFile(path, name, size_of(path), record))
+            found.append(CachedFile(path, name, file_size(path), record))
         elif partial.is_file():
-            found.append(CachedFile(partial, name, size_of(partial), None))
+            found.append(CachedFile(partial, name, file_size(partial), None))
     return sorted(found, key=lambda entry: entry.name)
 
 
-def remove(entry: CachedFile) -> None:
+def remove_cached_file(entry: CachedFile) -> None:
     """Delete a file of the cache and the files that accompany it, and then folders that are empty.
 
     Raises:
         EnvironmentProblem: another process is downloading it, or it cannot be deleted.
     """
     path = entry.path.with_name(entry.path.name.removesuffix(PARTIAL))
-    with locked(path, wait=False), disk_errors(path):
+    with lock(path, wait=False), disk_errors(path):
         for ending in ("", RECORD, PARTIAL, PARTIAL + RECORD):
-            beside(path, ending).unlink(missing_ok=True)
+            companion_path(path, ending).unlink(missing_ok=True)
         for folder in (path.parent, path.parent.parent):
             if any(folder.iterdir()):
                 break

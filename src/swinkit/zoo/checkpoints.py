@@ -1,4 +1,4 @@
-"""Table of the published checkpoints, `checkpoints.json`, and what the name of a model means. Torch-free.
+"""Table of the published checkpoints, `checkpoints.json`, and search by name. Torch-free.
 
 A name is VARIANT/DATASET. A suffix of the data set distinguishes files of the same model on the same data: by
 publisher (`-torchvision`, `-timm`), length of training (`-1x`) or origin (`-simmim`).
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..models.catalogue import ALIASES, canonical, did_you_mean
+from ..models.catalogue import ALIASES, canonical_name, suggest
 from ..models.specs import VARIANTS
 
 TABLE = Path(__file__).with_name("checkpoints.json")
@@ -69,7 +69,7 @@ class Checkpoint:
 
 
 @cache
-def published() -> dict[str, Checkpoint]:
+def published_checkpoints() -> dict[str, Checkpoint]:
     """Return every checkpoint of the table by name."""
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     rows = (read_row(row, table["sources"], table["inputs"]) for row in table["checkpoints"])
@@ -88,7 +88,7 @@ def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any
         size=tuple(usual["size"]),
         classes=row["classes"],
         dialect=row["dialect"],
-        preprocess=tuples(usual["preprocess"]),
+        preprocess=convert_lists(usual["preprocess"]),
         reported=row["reported"],
         sha256=row.get("sha256"),
         aliases=tuple(row.get("aliases", ())),
@@ -96,7 +96,7 @@ def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any
     )
 
 
-def tuples(values: dict[str, Any] | None) -> dict[str, Any] | None:
+def convert_lists(values: dict[str, Any] | None) -> dict[str, Any] | None:
     """Convert lists to tuples, as a `Preprocess` takes them."""
     if values is None:
         return None
@@ -106,27 +106,27 @@ def tuples(values: dict[str, Any] | None) -> dict[str, Any] | None:
 @cache
 def aliases() -> dict[str, str]:
     """Return the names of files in other libraries, each with our name."""
-    return {alias: row.name for row in published().values() for alias in row.aliases}
+    return {alias: row.name for row in published_checkpoints().values() for alias in row.aliases}
 
 
-def of_variant(variant: str) -> list[Checkpoint]:
+def checkpoints_of(variant: str) -> list[Checkpoint]:
     """Return the checkpoints of one variant."""
-    return [row for row in published().values() if row.variant == variant]
+    return [row for row in published_checkpoints().values() if row.variant == variant]
 
 
-def locate(name: str) -> Checkpoint:
+def find_checkpoint(name: str) -> Checkpoint:
     """Find a checkpoint by `VARIANT/DATASET`, another library's name, or a variant that has just one.
 
     Raises:
         UsageError: no checkpoint has this name, or several could be meant; the message says what to do.
     """
-    rows = published()
+    rows = published_checkpoints()
     if name in rows:
         return rows[name]
     variant, _, dataset = name.partition("/")
     ours = aliases().get(name, name)
-    model = canonical(variant)
-    known = of_variant(model) if model is not None else []
+    model = canonical_name(variant)
+    known = checkpoints_of(model) if model is not None else []
     for candidate in (ours, f"{model}/{dataset}"):
         if candidate in rows:
             return rows[candidate]
@@ -134,18 +134,18 @@ def locate(name: str) -> Checkpoint:
         return known[0]
     if model is None or (known and dataset):
         models = [] if known else [*VARIANTS, *ALIASES]
-        hint = did_you_mean(name, [*rows, *aliases(), *models])
-        there = f" (of {model} there are {names_of(known)})" if known and not hint else ""
+        hint = suggest(name, [*rows, *aliases(), *models])
+        there = f" (of {model} there are {join_names(known)})" if known and not hint else ""
         raise UsageError(f"{name}: no such file, folder or checkpoint{hint}{there}")
     if known:
-        raise UsageError(f"{name}: several checkpoints are of {model}; name one: {names_of(known)}")
+        raise UsageError(f"{name}: several checkpoints are of {model}; name one: {join_names(known)}")
     raise UsageError(
         f"{name}: no published weights of {model} are known; give a file of weights "
         f"(`swinkit.load('file.pth')`), or build it untrained (`swinkit.backbone({model!r})`)"
     )
 
 
-def names_of(rows: list[Checkpoint]) -> str:
+def join_names(rows: list[Checkpoint]) -> str:
     """Join the names of the first few, for a message."""
     more = len(rows) - SHOWN
     rest = f" and {more} more, which swinkit.checkpoints({rows[0].variant!r}) lists" if more > 0 else ""
@@ -157,7 +157,7 @@ def is_path(path: Path) -> bool:
     return path.suffix in SUFFIXES or path.is_absolute()
 
 
-def require_known(name: str) -> None:
+def require_known_name(name: str) -> None:
     """Refuse a name that is no path, hub repository or checkpoint.
 
     Raises:
@@ -173,7 +173,7 @@ def require_known(name: str) -> None:
     if found:
         refuse_run(path)
     elif not is_path(path):
-        locate(path.as_posix())
+        find_checkpoint(path.as_posix())
 
 
 def refuse_run(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Download one file: resumed where it was cut, retried, within limits of time and size. Torch-free."""
+"""Download of one file: resumed, retried, within limits of time and size. Torch-free."""
 
 import email.utils
 import errno
@@ -49,7 +49,7 @@ class Patience:
 USUAL = Patience()
 
 
-class Interrupted(Exception):
+class TransferInterrupted(Exception):
     """Failure worth another attempt: after `pause` seconds if the server asks, `anew` if the file changed."""
 
     def __init__(self, reason: str, pause: float | None = None, *, anew: bool = False):
@@ -59,7 +59,7 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class Mark:
+class ResumeMark:
     """Data needed to resume a partial file; `validator` is the server's identifier of its content."""
 
     address: str
@@ -72,7 +72,7 @@ class Mark:
         return partial.with_name(f"{partial.name}.json")
 
     @classmethod
-    def read(cls, partial: Path) -> "Mark | None":
+    def read(cls, partial: Path) -> "ResumeMark | None":
         """Return the mark beside a partial file; None if there is none."""
         try:
             return cls(**json.loads(cls.path(partial).read_text(encoding="utf-8")))
@@ -94,11 +94,11 @@ def download(address: str, partial: Path, watch: Watch, patience: Patience = USU
     """
     failures = 0
     while True:
-        before = size_of(partial)
+        before = file_size(partial)
         try:
             return transfer(address, partial, patience, watch)
-        except Interrupted as stop:
-            failures = 1 if size_of(partial) - before >= PROGRESS else failures + 1
+        except TransferInterrupted as stop:
+            failures = 1 if file_size(partial) - before >= PROGRESS else failures + 1
             pause = patience.pause * 2 ** (failures - 1) if stop.pause is None else stop.pause
             if failures >= patience.attempts or pause > patience.longest_pause:
                 wait = f"; it asks to wait {pause:.0f} s" if stop.pause else ""
@@ -106,7 +106,7 @@ def download(address: str, partial: Path, watch: Watch, patience: Patience = USU
                     f"{address}: {stop}{wait}; what came so far is kept, so try again later"
                 ) from None
             if stop.anew:
-                Mark.path(partial).unlink(missing_ok=True)
+                ResumeMark.path(partial).unlink(missing_ok=True)
             logger.warning("%s: %s; again in %.1f s", address, stop, pause)
             time.sleep(pause)
 
@@ -117,30 +117,30 @@ def transfer(address: str, partial: Path, patience: Patience, watch: Watch) -> N
     Raises:
         Interrupted: it is worth another one.
     """
-    mark = Mark.read(partial)
-    have = size_of(partial) if mark is not None and mark.address == address else 0
+    mark = ResumeMark.read(partial)
+    have = file_size(partial) if mark is not None and mark.address == address else 0
     if mark is not None and have and have == mark.total:
         return
     wanted = {"Range": f"bytes={have}-", "If-Range": mark.validator} if mark is not None and have else {}
-    with answer(address, wanted, patience) as response:
-        begin, total = span(response, have)
-        refuse(response, address, total, patience)
+    with open_response(address, wanted, patience) as response:
+        begin, total = read_range(response, have)
+        check_headers(response, address, total, patience)
         if total is not None:
             require_space(partial, total - begin)
         validator = validator_of(response.headers)
         with disk_errors(partial), partial.open("r+b" if begin else "wb") as file:
             if validator:  # now that no bytes of another file are there; without, nothing is gone on with
-                Mark(address, validator, total).write(partial)
+                ResumeMark(address, validator, total).write(partial)
             else:
-                Mark.path(partial).unlink(missing_ok=True)
+                ResumeMark.path(partial).unlink(missing_ok=True)
             file.seek(begin)
-            arrived = copy(response, file, (begin, total), patience, watch)
+            arrived = write_body(response, file, (begin, total), patience, watch)
     if total is not None and arrived != total:
-        raise Interrupted(f"the connection ended after {arrived} of {total} bytes")
+        raise TransferInterrupted(f"the connection ended after {arrived} of {total} bytes")
 
 
 @contextmanager
-def answer(
+def open_response(
     address: str, headers: Mapping[str, str], patience: Patience
 ) -> Iterator[http.client.HTTPResponse]:
     """Yield the server's answer after redirects; HTTP and network errors become errors of this package."""
@@ -148,24 +148,26 @@ def answer(
         request = urllib.request.Request(
             address, headers={"User-Agent": "swinkit", "Accept-Encoding": "identity", **headers}
         )
-        with urllib.request.build_opener(Redirects).open(request, timeout=patience.silence) as response:
+        with urllib.request.build_opener(HttpsRedirectHandler).open(
+            request, timeout=patience.silence
+        ) as response:
             yield response
     except urllib.error.HTTPError as error:
         with error:
-            raise error_of(address, error) from None
+            raise explain_status(address, error) from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, socket.gaierror):
             raise EnvironmentProblem(f"{address}: no network, or no such server ({error.reason})") from None
-        raise Interrupted(f"no connection ({error.reason})") from None
+        raise TransferInterrupted(f"no connection ({error.reason})") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        raise Interrupted(connection_error(error)) from None
+        raise TransferInterrupted(describe_error(error)) from None
     except SwinkitError:  # a ValueError too
         raise
     except ValueError as error:  # from urllib's reading of an address, ours or one redirected to
         raise DataError(f"{address}: it, or where it leads, is no address of a file ({error})") from None
 
 
-class Redirects(urllib.request.HTTPRedirectHandler):
+class HttpsRedirectHandler(urllib.request.HTTPRedirectHandler):
     """Redirect handler that never leaves https."""
 
     def redirect_request(
@@ -181,12 +183,14 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def error_of(address: str, error: urllib.error.HTTPError) -> Exception:
+def explain_status(address: str, error: urllib.error.HTTPError) -> Exception:
     """Return the error for an answer with status 300 or above."""
     if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return Interrupted("the file is another one than the part that is here", 0.0, anew=True)
+        return TransferInterrupted("the file is another one than the part that is here", 0.0, anew=True)
     if error.code in BUSY:
-        return Interrupted(f"the server answers {error.code} ({error.reason})", retry_after(error.headers))
+        return TransferInterrupted(
+            f"the server answers {error.code} ({error.reason})", retry_after(error.headers)
+        )
     if error.code in GONE:
         return DataError(f"{address}: there is no such file any more ({error.code})")
     return DataError(f"{address}: the server refuses it ({error.code} {error.reason})")
@@ -209,7 +213,7 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def span(response: http.client.HTTPResponse, have: int) -> Span:
+def read_range(response: http.client.HTTPResponse, have: int) -> Span:
     """Return where in the file the answer begins, and the size of the whole file if it is known."""
     if response.status != http.client.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
@@ -220,7 +224,9 @@ def span(response: http.client.HTTPResponse, have: int) -> Span:
     return have, int(found["total"])
 
 
-def refuse(response: http.client.HTTPResponse, address: str, total: int | None, patience: Patience) -> None:
+def check_headers(
+    response: http.client.HTTPResponse, address: str, total: int | None, patience: Patience
+) -> None:
     """Raise DataError if the headers alone show that this is no file of weights."""
     if response.headers.get_content_type() == "text/html":
         raise DataError(f"{address}: the server answers with a page instead of the file")
@@ -234,7 +240,7 @@ def validator_of(headers: Message) -> str:
     return tag if tag.startswith('"') else headers.get("Last-Modified", "")
 
 
-def copy(
+def write_body(
     response: http.client.HTTPResponse, file: BinaryIO, span: Span, patience: Patience, watch: Watch
 ) -> int:
     """Write the body to `file` and return the number of bytes there; give up on a server that is too slow."""
@@ -251,7 +257,7 @@ def copy(
         elapsed = time.monotonic() - since
         if elapsed >= patience.window:
             if arrived - then < patience.slowest * elapsed:
-                raise Interrupted(f"it is too slow: {(arrived - then) / elapsed:.0f} bytes a second")
+                raise TransferInterrupted(f"it is too slow: {(arrived - then) / elapsed:.0f} bytes a second")
             since, then = time.monotonic(), arrived
     return arrived
 
@@ -262,15 +268,15 @@ def read_pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
         while piece := response.read1(CHUNK):
             yield piece
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(connection_error(error)) from None
+        raise TransferInterrupted(describe_error(error)) from None
 
 
-def connection_error(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Describe a network error for a message."""
     return f"the connection broke ({error or type(error).__name__})"
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Return the size of a file in bytes; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
@@ -280,8 +286,8 @@ def require_space(partial: Path, needed: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if free < needed:
         raise EnvironmentProblem(
-            f"{partial.parent}: {megabytes(needed)} are needed there and {megabytes(free)} are free; "
-            "make room, or set SWINKIT_CACHE to a folder on another disk"
+            f"{partial.parent}: {format_megabytes(needed)} are needed there and "
+            f"{format_megabytes(free)} are free; make room, or set SWINKIT_CACHE to a folder on another disk"
         )
 
 
@@ -294,10 +300,10 @@ def disk_errors(partial: Path) -> Iterator[None]:
         advice = (
             "make room and try again" if error.errno in FULL else "choose another folder with SWINKIT_CACHE"
         )
-        kept = f"; the {megabytes(size_of(partial))} that came are kept" if partial.exists() else ""
+        kept = f"; the {format_megabytes(file_size(partial))} that came are kept" if partial.exists() else ""
         raise EnvironmentProblem(f"{partial}: cannot be written ({error.strerror}){kept}; {advice}") from None
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """Format a number of bytes."""
     return f"{size / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""Hugging Face hub: download the weights and metadata of `hf:org/name`, and upload a folder.
+"""Hugging Face hub: download of the weights and metadata of `hf:org/name`, and upload of a folder.
 
 Files are downloaded, cached and shared with other libraries by huggingface_hub, which only this module and
 `hub_errors` import. Only weights and settings are requested; other files of a repository, code above all, are
@@ -21,8 +21,8 @@ from ..version import __version__
 from .checkpoints import HUB
 from .hub_configs import Facts
 from .hub_errors import LOG_IN, Unreachable, explain_errors
-from .paths import offline
-from .repo_files import OLD_WEIGHTS, is_ours, read_facts, settings_of, weights_in
+from .paths import is_network_forbidden
+from .repo_files import OLD_WEIGHTS, find_weights, is_ours, read_facts, settings_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -35,7 +35,7 @@ FORBIDDEN = "the network is forbidden (--offline, $SWINKIT_OFFLINE or $HF_HUB_OF
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """Size in bytes of a file on the hub, and for large files the SHA-256."""
 
     size: int | None
@@ -51,14 +51,14 @@ class Repository:
 
     name: str
     revision: str | None
-    files: Mapping[str, Remote] | None = None
+    files: Mapping[str, RemoteFile] | None = None
 
     def __str__(self) -> str:
         """Return the name as a user writes it."""
         return f"{HUB}{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
-def fetch(source: str) -> tuple[Path, Facts]:
+def fetch_repository(source: str) -> tuple[Path, Facts]:
     """Download the weights of `hf:org/name` or `hf:org/name@revision`, and return them with their facts.
 
     For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
@@ -72,12 +72,12 @@ def fetch(source: str) -> tuple[Path, Facts]:
     try:
         return fetch_files(open_repository(source))
     except Unreachable as problem:
-        raise EnvironmentProblem(f"{problem}. By hand: {by_hand(source)}") from None
+        raise EnvironmentProblem(f"{problem}. By hand: {manual_instructions(source)}") from None
 
 
 def fetch_files(repository: Repository) -> tuple[Path, Facts]:
     """Download the weights of an opened repository."""
-    find, where = partial(file_of, repository), f"{repository}: "
+    find, where = partial(find_file, repository), f"{repository}: "
     config = settings_of(find, CONFIG, where)
     if config is not None and is_ours(config):
         paths = [require_file(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
@@ -85,10 +85,10 @@ def fetch_files(repository: Repository) -> tuple[Path, Facts]:
             raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
         return paths[0].parent, Facts()
     facts = Facts() if config is None else read_facts(config, find, where)
-    return weights_in(find, str(repository)) or require_file(repository, WEIGHTS), facts
+    return find_weights(find, str(repository)) or require_file(repository, WEIGHTS), facts
 
 
-def by_hand(source: str) -> str:
+def manual_instructions(source: str) -> str:
     """Return the instructions for a machine that cannot reach the hub."""
     from huggingface_hub import constants
 
@@ -138,12 +138,12 @@ def open_repository(source: str) -> Repository:
         with explain_errors(str(repository)):
             info = client().model_info(repository.name, revision=repository.revision, files_metadata=True)
     except EnvironmentProblem as problem:
-        if file_of(repository, CONFIG) is None:
+        if find_file(repository, CONFIG) is None:
             raise
         logger.warning("%s; what was downloaded before is used", problem)
         return repository
     files = {
-        file.rfilename: Remote(file.size, file.lfs.sha256 if file.lfs else None)
+        file.rfilename: RemoteFile(file.size, file.lfs.sha256 if file.lfs else None)
         for file in info.siblings or ()
     }
     return replace(repository, files=files)
@@ -153,7 +153,7 @@ def is_offline() -> bool:
     """Return whether the user has forbidden the network, to swinkit or to huggingface_hub."""
     from huggingface_hub import constants
 
-    return offline() or constants.HF_HUB_OFFLINE
+    return is_network_forbidden() or constants.HF_HUB_OFFLINE
 
 
 def client() -> "HfApi":
@@ -170,7 +170,7 @@ def require_file(repository: Repository, name: str) -> Path:
         DataError: it has none of this name.
         EnvironmentProblem: the hub cannot be asked, and the cache has it not.
     """
-    path = file_of(repository, name)
+    path = find_file(repository, name)
     if path is not None:
         return path
     if repository.files is None:
@@ -180,7 +180,7 @@ def require_file(repository: Repository, name: str) -> Path:
     raise DataError(f"{repository} has no {name}{other}; it holds no model that swinkit can read")
 
 
-def file_of(repository: Repository, name: str) -> Path | None:
+def find_file(repository: Repository, name: str) -> Path | None:
     """Return a file of the repository, downloaded unless it is cached; None if there is none."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -199,11 +199,11 @@ def file_of(repository: Repository, name: str) -> Path | None:
             if cached_only:
                 return None
             raise
-    compare(Path(path), remote.sha256 if remote else None, f"{repository}: {name}")
+    check_hash(Path(path), remote.sha256 if remote else None, f"{repository}: {name}")
     return Path(path)
 
 
-def compare(path: Path, known: str | None, where: str) -> None:
+def check_hash(path: Path, known: str | None, where: str) -> None:
     """Compare a file with the SHA-256 that the hub knows, else with the one in its name in the cache."""
     kept = path.resolve().name
     expected = known or (kept if SHA256.fullmatch(kept) else None)

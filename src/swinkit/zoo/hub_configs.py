@@ -26,7 +26,7 @@ class Facts:
     labels: tuple[str, ...] | None = None  # the classes' names, in order
 
 
-def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
+def reference_windows(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:
     """Return the pre-training windows of V2, one a stage; the stage's own where they are 0 or absent.
 
     A list has one entry a stage, also for two stages; it is never (height, width) for all.
@@ -41,7 +41,7 @@ def references(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...
     return tuple(window if size == 0 else settings.pair(key, size) for size, window in pairs)
 
 
-def spec_with(make: Callable[[], Spec], name: str) -> Spec:
+def build_spec(make: Callable[[], Spec], name: str) -> Spec:
     """Return the spec of `make`; raise DataError naming the file `name` if no Swin can be built from it."""
     try:
         spec = make()
@@ -51,7 +51,7 @@ def spec_with(make: Callable[[], Spec], name: str) -> Spec:
     return spec
 
 
-def plain_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str, Any] | None:
+def check_preprocess(fields: dict[str, Any], known: bool, name: str) -> dict[str, Any] | None:
     """Return `fields` if they are `known` and fit a `Preprocess`; else log a warning and return None."""
     resize = fields["resize"]
     whole = resize is None or max(fields["crop"]) <= resize < 2**31

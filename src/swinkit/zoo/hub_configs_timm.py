@@ -1,4 +1,4 @@
-"""Read timm's config.json on the hub into facts. No name in it is looked up. Torch-free.
+"""Reader of timm's config.json on the hub. No name in it is looked up. Torch-free.
 
 `weights/configs.py` writes what this module reads.
 """
@@ -10,10 +10,10 @@ from typing import Any
 from ..core.spec import Size, Spec
 from ..errors import DataError
 from ..files.typed_json import MOST_CLASSES, Settings
-from ..models.catalogue import canonical
+from ..models.catalogue import canonical_name
 from ..models.families import SpecCR, SpecV2
 from ..models.specs import VARIANTS
-from .hub_configs import Facts, plain_preprocess, references, spec_with
+from .hub_configs import Facts, build_spec, check_preprocess, reference_windows
 
 LEFT_ALONE = {  # arguments of timm's constructors that change nothing in an evaluation
     *("num_classes", "drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"),
@@ -29,7 +29,7 @@ CR_RATIO = 8  # of timm's V2-CR: the grid of the first stage is so many windows 
 def from_timm(config: Settings) -> Facts:
     """Read the facts from timm's layout, also from the flat one of its first years."""
     architecture = config.text("architecture", "")
-    variant = canonical(architecture)
+    variant = canonical_name(architecture)
     if variant is None:
         raise DataError(f"{config.name}: {architecture!r} is no Swin of timm's that swinkit knows")
     arguments = config.part("model_args")
@@ -68,12 +68,12 @@ def timm_spec(base: Spec, usual: Size, arguments: Settings, size: Size) -> Spec:
         changes["window_sizes"] = timm_windows(base, arguments, size, patch, len(depths))
     if isinstance(base, SpecV2) and "pretrained_window_sizes" in arguments.values:
         windows = changes.get("window_sizes", base.window_sizes)
-        changes["pretrained_window_sizes"] = references(arguments, windows)
+        changes["pretrained_window_sizes"] = reference_windows(arguments, windows)
     if isinstance(base, SpecCR):
         period = arguments.integer("extra_norm_period", base.norm_every or 0, least=0)
         changes["norm_every"] = period or None
         changes["norm_stages"] = arguments.flag("extra_norm_stage", base.norm_stages)
-    return spec_with(lambda: replace(base, **changes), arguments.name)
+    return build_spec(lambda: replace(base, **changes), arguments.name)
 
 
 def timm_windows(base: Spec, arguments: Settings, size: Size, patch: Size, stages: int) -> tuple[Size, ...]:
@@ -83,10 +83,10 @@ def timm_windows(base: Spec, arguments: Settings, size: Size, patch: Size, stage
     if isinstance(base, SpecCR):
         largest = tuple(max(1, side // CR_RATIO) for side in grid)
     asked = arguments.sizes("window_size", largest, stages)
-    return cut(asked, grid)
+    return clip_windows(asked, grid)
 
 
-def cut(windows: list[Size], grid: Size) -> tuple[Size, ...]:
+def clip_windows(windows: list[Size], grid: Size) -> tuple[Size, ...]:
     """Limit each window to the grid of its stage; `grid` is that of the first."""
     found = []
     for window in windows:
@@ -121,4 +121,4 @@ def timm_preprocess(published: Settings, size: Size) -> dict[str, Any] | None:
         "std": published.colours("std", (0.229, 0.224, 0.225), above=0),
     }
     known = (mode == "squash" and fraction == 1) or (mode == "center" and size[0] == size[1])
-    return plain_preprocess(fields, known, published.name)
+    return check_preprocess(fields, known, published.name)

@@ -1,4 +1,4 @@
-"""Read transformers' config.json into facts. No name in it is looked up. Torch-free."""
+"""Reader of transformers' config.json. No name in it is looked up. Torch-free."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ from ..core.spec import Size, Spec
 from ..errors import DataError
 from ..files.typed_json import Settings
 from ..models.families import SpecV2
-from .hub_configs import RESAMPLING, Facts, plain_preprocess, references, spec_with
+from .hub_configs import RESAMPLING, Facts, build_spec, check_preprocess, reference_windows
 
 KINDS = {"swin": Spec, "donut-swin": Spec, "maskformer-swin": Spec, "swinv2": SpecV2}  # by `model_type`
 FRAMING = ("thumbnail", "pad", "align_long_axis")  # Donut's and MaskFormer's way with pages and scenes
@@ -49,8 +49,8 @@ def transformers_spec(kind: type[Spec], config: Settings) -> Spec:
     }
     if kind is SpecV2:
         windows = tuple((min(side, max(1, grid[0] >> stage)),) * 2 for stage in range(len(depths)))
-        fields["pretrained_window_sizes"] = references(config, windows)
-    return spec_with(lambda: kind(**fields, window_sizes=windows), config.name)
+        fields["pretrained_window_sizes"] = reference_windows(config, windows)
+    return build_spec(lambda: kind(**fields, window_sizes=windows), config.name)
 
 
 def transformers_preprocess(preprocessor: Settings) -> dict[str, Any] | None:
@@ -68,16 +68,16 @@ def transformers_preprocess(preprocessor: Settings) -> dict[str, Any] | None:
     normed = preprocessor.flag("do_normalize", True)
     number = preprocessor.integer("resample", 2, least=0)
     fields = {
-        "crop": sides(preprocessor, crop) if known else (1, 1),
+        "crop": read_size(preprocessor, crop) if known else (1, 1),
         "resize": Settings(preprocessor.name, size).integer("shortest_edge", 1) if shortest else None,
         "interpolation": RESAMPLING.get(number, str(number)),
         "mean": preprocessor.colours("image_mean", (0.485, 0.456, 0.406)) if normed else (0.0,) * 3,
         "std": preprocessor.colours("image_std", (0.229, 0.224, 0.225), above=0) if normed else (1.0,) * 3,
     }
-    return plain_preprocess(fields, known, preprocessor.name)
+    return check_preprocess(fields, known, preprocessor.name)
 
 
-def sides(preprocessor: Settings, value: Any) -> Size:
+def read_size(preprocessor: Settings, value: Any) -> Size:
     """Return (h, w) of a size in transformers' layout: {"height": h, "width": w}, or one number."""
     if isinstance(value, dict):
         value = [value.get("height"), value.get("width")]

@@ -1,4 +1,4 @@
-"""Errors of the Hugging Face hub as messages that name what failed, where, and the remedy."""
+"""Errors of the Hugging Face hub as messages of one line: failure, place and remedy."""
 
 import errno
 from collections.abc import Iterator
@@ -36,25 +36,28 @@ def explain_errors(where: str) -> Iterator[None]:
             f"{where}: the repository has no such revision; name a branch, tag or commit"
         ) from None
     except errors.HfHubHTTPError as error:
-        raise refusal(where, error.response.status_code) from None
+        raise explain_refusal(where, error.response.status_code) from None
     except errors.HFValidationError as error:
         raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
-        raise Unreachable(f"{where}: the hub cannot be reached ({reason(error)}); try again later") from None
+        raise Unreachable(
+            f"{where}: the hub cannot be reached ({first_line(error)}); try again later"
+        ) from None
     except OSError as error:
         if error.errno in FULL:
             raise EnvironmentProblem(
-                f"{where}: no space left for it in {cache()}; make room, or name another place in $HF_HOME"
+                f"{where}: no space left for it in {hub_cache()}; make room, "
+                "or name another place in $HF_HOME"
             ) from None
-        raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {reason(error)}") from None
+        raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {first_line(error)}") from None
     except (RuntimeError, ValueError) as error:  # raised by uploads and by the hub's own storage
         cause = error.__cause__ or error
         if isinstance(cause, errors.HfHubHTTPError):
-            raise refusal(where, cause.response.status_code) from None
-        raise EnvironmentProblem(f"{where}: the hub did not take or give it: {reason(cause)}") from None
+            raise explain_refusal(where, cause.response.status_code) from None
+        raise EnvironmentProblem(f"{where}: the hub did not take or give it: {first_line(cause)}") from None
 
 
-def refusal(where: str, status: int) -> EnvironmentProblem:
+def explain_refusal(where: str, status: int) -> EnvironmentProblem:
     """Return why the hub refused a request, by the status of its answer."""
     known = {
         401: f"the hub does not accept the token; {LOG_IN}",
@@ -65,13 +68,13 @@ def refusal(where: str, status: int) -> EnvironmentProblem:
     return EnvironmentProblem(f"{where}: {known.get(status, trouble)}")
 
 
-def reason(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type if it has none."""
     said = str(error).strip().splitlines()
     return said[0][:200] if said else type(error).__name__
 
 
-def cache() -> str:
+def hub_cache() -> str:
     """Return huggingface_hub's cache folder."""
     from huggingface_hub import constants
 

@@ -11,12 +11,12 @@ DRIVE = "drive.google.com"
 HUB_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
-def offline() -> bool:
+def is_network_forbidden() -> bool:
     """Return whether `$SWINKIT_OFFLINE` forbids the network."""
     return os.environ.get("SWINKIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def place(checkpoint: Checkpoint) -> Path:
+def cached_path(checkpoint: Checkpoint) -> Path:
     """Return the path of a checkpoint's file, downloaded or not."""
     name = Path(urlsplit(checkpoint.address).path).name
     if urlsplit(checkpoint.address).hostname == DRIVE:  # its addresses name no file
@@ -29,7 +29,7 @@ def is_cached(checkpoint: Checkpoint) -> bool:
     if checkpoint.repository is not None:
         snapshots = hub_folder(checkpoint.repository) / "snapshots"
         return any(path.name in HUB_WEIGHTS for path in snapshots.glob("*/*"))
-    return checkpoint.folder is not None or place(checkpoint).is_file()
+    return checkpoint.folder is not None or cached_path(checkpoint).is_file()
 
 
 def hub_folder(repository: str) -> Path:

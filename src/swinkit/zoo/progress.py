@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .download import Watch, megabytes
+from .download import Watch, format_megabytes
 
 SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is no terminal
 
@@ -16,7 +16,7 @@ SHARES = (25, 50, 75, 100)  # percent at which a line is written where there is 
 def progress_bar(title: str) -> Iterator[Watch]:
     """Yield a function that takes the bytes so far and in total, and shows them on stderr."""
     if not sys.stderr.isatty():
-        yield lines(title)
+        yield write_lines(title)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -32,7 +32,7 @@ def progress_bar(title: str) -> Iterator[Watch]:
         yield watch
 
 
-def lines(title: str) -> Watch:
+def write_lines(title: str) -> Watch:
     """Return the same function for pipes and files: it writes the size, then a line for each quarter."""
     written: list[int] = []
 
@@ -41,7 +41,7 @@ def lines(title: str) -> Watch:
             share, text = 0, f"{title}, of unknown size"
         else:
             share = max((part for part in SHARES if 100 * have >= part * total), default=0)
-            text = f"{title}: {share} % of {megabytes(total)}"
+            text = f"{title}: {share} % of {format_megabytes(total)}"
         if not written or share > written[-1]:
             written.append(share)
             sys.stderr.write(f"{text}\n")

@@ -1,4 +1,4 @@
-"""A model as another library saves it, on the hub or in a local folder, described by its config.json.
+"""Files of a model in another library's layout, on the hub or in a local folder, by their config.json.
 
 Beside config.json are the weights and, for transformers, `preprocessor_config.json`. No name in them is
 looked up.
@@ -21,7 +21,7 @@ PREPROCESSOR = "preprocessor_config.json"
 Find = Callable[[str], Path | None]  # a file of the repository or folder by name; None: it has none
 
 
-def finder_in(folder: Path) -> Find:
+def make_finder(folder: Path) -> Find:
     """Return a function that finds the files of a local folder."""
 
     def find(name: str) -> Path | None:
@@ -67,7 +67,7 @@ def read_facts(config: Settings, find: Find, where: str) -> Facts:
     )
 
 
-def weights_in(find: Find, where: str) -> Path | None:
+def find_weights(find: Find, where: str) -> Path | None:
     """Return the file of weights: safetensors, else a torch file; None if there is neither.
 
     Raises:

@@ -108,7 +108,7 @@ def test_fused_attention_takes_part_where_triton_is_installed(
     work: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row, attached = replace(V1, workload=work), []
-    monkeypatch.setattr("swinkit.engine.gpu.attach.attach", attached.append)
+    monkeypatch.setattr("swinkit.engine.gpu.attach.attach_kernels", attached.append)
     monkeypatch.setattr("swinkit.engine.gpu.fallback.has_triton", lambda: True)
     assert disagreement("swinkit-fused", row) < AGREED
     assert len(attached) == 1

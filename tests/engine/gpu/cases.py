@@ -20,9 +20,9 @@ from swinkit.core.attention import ScaledCosine, ScaledDot, WindowAttention
 from swinkit.core.spec import Size
 from swinkit.core.windows import PadThenRoll, RolledLayout, RollThenPad
 from swinkit.engine.gpu import attention, fallback, launch, operator, reference
-from swinkit.engine.gpu.attach import attach, detach
+from swinkit.engine.gpu.attach import attach_kernels, detach_kernels
 from swinkit.models.build import build
-from swinkit.models.catalogue import find
+from swinkit.models.catalogue import find_variant
 from tests.golden import case as golden
 from tests.golden import compare
 from tests.golden.reference import Reference
@@ -96,7 +96,7 @@ class Case:
         """Relative to the twin's float64: of the answer and of each gradient, each as one vector."""
         sources = [x.to(dtypes[0]).float() for x in self.sources()]
         weights = torch.randn(self.batch, *self.layout.grid, self.heads * self.width).to(dtypes[0])
-        expected = self.results(reference.attention, sources, weights, torch.float64, torch.float64)
+        expected = self.results(reference.attend_in_torch, sources, weights, torch.float64, torch.float64)
         found = self.results(answer, sources, weights, *dtypes)
         return [
             float((a - b).norm() / b.norm().clamp(min=1e-30)) for a, b in zip(found, expected, strict=True)
@@ -131,13 +131,13 @@ CASES = {
 def test_answer_and_gradients_equal_the_twins(case: Case):
     x = case.sources()[0].chunk(3, -1)[0]
     assert fallback.check_call(x, case.layout, case.heads, case.similarity()) is None
-    assert max(case.errors(attention.attention, torch.float32, torch.float32)) < PRECISION
+    assert max(case.errors(attention.attend_on_gpu, torch.float32, torch.float32)) < PRECISION
 
 
 def test_392_tokens_in_strips_of_256(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(launch, "LONGEST_STRIP", 256)
     case = Case(layout((8, 7, 9), (8, 7, 7), (0, 0, 3)), heads=1, batch=1)
-    assert max(case.errors(attention.attention, torch.float32, torch.float32)) < PRECISION
+    assert max(case.errors(attention.attend_on_gpu, torch.float32, torch.float32)) < PRECISION
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,8 @@ def test_392_tokens_in_strips_of_256(monkeypatch: pytest.MonkeyPatch):
 )
 def test_half_precision_loses_no_more_than_in_plain_torch(name: str, dtype: torch.dtype):
     kernel, plain = (
-        CASES[name].errors(f, dtype, torch.float32) for f in (attention.attention, reference.attention)
+        CASES[name].errors(f, dtype, torch.float32)
+        for f in (attention.attend_on_gpu, reference.attend_in_torch)
     )
     assert all(ours < 1.2 * theirs for ours, theirs in zip(kernel, plain, strict=True)), (kernel, plain)
 
@@ -165,28 +166,28 @@ def test_however_many_programs_share_the_windows_out(
 ):
     """Each has its own, or one has them all."""
     monkeypatch.setattr(launch, "multiprocessors", lambda _: multiprocessors)
-    assert max(CASES[name].errors(attention.attention, torch.float32, torch.float32)) < PRECISION
+    assert max(CASES[name].errors(attention.attend_on_gpu, torch.float32, torch.float32)) < PRECISION
 
 
 def test_a_temperature_at_its_bound_learns_no_more():
     case = CASES["v2"]
     similarity = case.similarity()
     nn.init.constant_(similarity.log_scale, 5.0)
-    attention.attention(*case.sources(), case.layout, case.heads, similarity).sum().backward()
+    attention.attend_on_gpu(*case.sources(), case.layout, case.heads, similarity).sum().backward()
     assert not similarity.log_scale.grad.any()
 
 
 def test_a_scale_of_its_own_is_taken():
     case = CASES["v1-small-window"]
     arguments = (*case.sources(), case.layout, case.heads, ScaledDot(0.7))
-    torch.testing.assert_close(attention.attention(*arguments), reference.attention(*arguments))
+    torch.testing.assert_close(attention.attend_on_gpu(*arguments), reference.attend_in_torch(*arguments))
 
 
 def test_without_a_vector_for_padding_it_is_zero():
     case = CASES["v1-padded"]
     qkv, _, bias = case.sources()
     arguments = (qkv, None, bias, case.layout, case.heads, case.similarity())
-    torch.testing.assert_close(attention.attention(*arguments), reference.attention(*arguments))
+    torch.testing.assert_close(attention.attend_on_gpu(*arguments), reference.attend_in_torch(*arguments))
 
 
 def test_memory_in_another_order_makes_no_difference():
@@ -195,7 +196,7 @@ def test_memory_in_another_order_makes_no_difference():
     found = []
     for x in (qkv, qkv.transpose(1, 2).contiguous().transpose(1, 2)):
         leaf = x.detach().requires_grad_()
-        y = attention.attention(leaf, padding, bias, case.layout, case.heads, case.similarity())
+        y = attention.attend_on_gpu(leaf, padding, bias, case.layout, case.heads, case.similarity())
         y.transpose(1, 2).square().sum().backward()
         found.append((y, leaf.grad))
     torch.testing.assert_close(*found, rtol=0, atol=0)
@@ -225,7 +226,7 @@ def test_the_same_gradients_come_again_to_the_bit(name: str):
     sources = case.sources()
     for _ in range(2):
         leaves = [x.clone().requires_grad_() for x in sources]
-        y = attention.attention(*leaves, case.layout, case.heads, case.similarity())
+        y = attention.attend_on_gpu(*leaves, case.layout, case.heads, case.similarity())
         y.square().sum().backward()
         found.append([y.detach(), *(leaf.grad for leaf in leaves)])
     torch.testing.assert_close(*found, rtol=0, atol=0)
@@ -248,7 +249,7 @@ class Mixer(nn.Module):
 
 def mixers(similarity: nn.Module) -> list[Mixer]:
     """With the kernels, and with their twin; the same parameters."""
-    ours, theirs = Mixer(attention.attention, similarity), Mixer(reference.attention, similarity)
+    ours, theirs = Mixer(attention.attend_on_gpu, similarity), Mixer(reference.attend_in_torch, similarity)
     theirs.load_state_dict(ours.state_dict())
     return [ours, theirs]
 
@@ -280,12 +281,12 @@ def test_exported_it_takes_other_sizes():
 @pytest.mark.parametrize("name", ["swin-pico", "swinv2-pico"])
 def test_a_model_answers_and_learns_alike_through_the_kernels(name: str):
     """Shifted, padded, and in windows that are clipped to the grid."""
-    model = build(find(name)[1].spec).eval()
+    model = build(find_variant(name)[1].spec).eval()
     x = torch.randn(1, 3, 12, 20)
     found = []
     for changed in (False, True):
         if changed:
-            attach(model)
+            attach_kernels(model)
         model.zero_grad()
         features = model(x)
         sum(y.square().sum() for y in features).backward()
@@ -306,7 +307,7 @@ def test_kernels_that_fail_are_given_up_with_a_warning(
     monkeypatch.setattr(attention, part, failing)
     mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
     expected = mixer(x)
-    attach(mixer)
+    attach_kernels(mixer)
     for _ in range(2):
         assert torch.equal(mixer(x), expected)
     (record,) = caplog.records
@@ -318,9 +319,9 @@ def test_too_little_memory_is_told_as_ever(monkeypatch: pytest.MonkeyPatch):
     def failing(*_: Any) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(attention, "attention", failing)
+    monkeypatch.setattr(attention, "attend_on_gpu", failing)
     mixer = one_block().eval()
-    attach(mixer)
+    attach_kernels(mixer)
     with torch.no_grad(), pytest.raises(torch.OutOfMemoryError):
         mixer(torch.randn(1, 8, 8, 48))
 
@@ -329,7 +330,7 @@ def test_too_little_memory_is_told_as_ever(monkeypatch: pytest.MonkeyPatch):
 def test_traced_and_transformed_it_takes_the_plain_way(kernels: "Counted"):
     mixer, x = one_block().eval().requires_grad_(False), torch.randn(1, 8, 8, 48)
     expected = mixer(x)
-    attach(mixer)
+    attach_kernels(mixer)
     torch.testing.assert_close(torch.jit.trace(mixer, x, check_trace=False)(x), expected)
     torch.testing.assert_close(torch.func.vmap(mixer)(x[None])[0], expected)
     assert kernels.calls == 0
@@ -351,21 +352,21 @@ class Counted:
 
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    counted = Counted(attention.attention)
-    monkeypatch.setattr(attention, "attention", counted)  # which `attach` looks up
+    counted = Counted(attention.attend_on_gpu)
+    monkeypatch.setattr(attention, "attend_on_gpu", counted)  # which `attach_kernels` looks up
     return counted
 
 
 def one_block(**changes: Any) -> WindowAttention:
     """Return the attention of a shifted block."""
     torch.manual_seed(0)
-    spec = replace(find("swinv2-pico")[1].spec, **changes)
+    spec = replace(find_variant("swinv2-pico")[1].spec, **changes)
     return [module for module in build(spec).modules() if isinstance(module, WindowAttention)][1]
 
 
 def test_a_copy_of_a_model_has_kernels_of_its_own_and_detached_it_has_none(kernels: Counted):
     plain, x = one_block().eval(), torch.randn(1, 8, 8, 48)
-    attach(plain)
+    attach_kernels(plain)
     copied = copy.deepcopy(plain)
     with torch.no_grad():
         copied.proj.weight.zero_()
@@ -373,7 +374,7 @@ def test_a_copy_of_a_model_has_kernels_of_its_own_and_detached_it_has_none(kerne
         assert copied(x).count_nonzero() == 0
         assert plain(x).count_nonzero() > 0
     assert kernels.calls == 2
-    detach(plain)
+    detach_kernels(plain)
     plain(x)
     assert kernels.calls == 2
 
@@ -383,7 +384,7 @@ def test_attention_that_drops_weights_takes_the_plain_way_and_says_so_once(
 ):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
     mixer, x = one_block(attention_dropout=0.5), torch.randn(1, 8, 8, 48)
-    attach(mixer)
+    attach_kernels(mixer)
     for _ in range(2):
         mixer.train()(x)
     assert [record.getMessage() for record in caplog.records] == [
@@ -404,7 +405,7 @@ def test_attention_of_another_class_keeps_its_own_way_and_is_told(
     caplog.set_level(logging.INFO, logger="swinkit.engine")
     mixer = one_block().eval()
     mixer.__class__ = Slanted
-    attach(mixer)
+    attach_kernels(mixer)
     mixer(torch.randn(1, 8, 8, 48))
     assert kernels.calls == 0
     assert caplog.messages == ["a Slanted runs without the fused kernels: it is unknown to them"]
@@ -413,7 +414,7 @@ def test_attention_of_another_class_keeps_its_own_way_and_is_told(
 def test_a_gpu_without_triton_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, logger="swinkit.engine")
     monkeypatch.setattr("swinkit.engine.gpu.attach.has_triton", lambda: False)
-    attach(one_block())
+    attach_kernels(one_block())
     assert caplog.messages == ["attention runs without the fused kernels: Triton is not installed"]
 
 
@@ -421,7 +422,7 @@ def test_the_continuous_bias_is_remembered_until_its_weights_change(kernels: Cou
     mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
     made = []
     mixer.bias.register_forward_hook(lambda *_: made.append(1))
-    attach(mixer)
+    attach_kernels(mixer)
     with torch.inference_mode():
         first = mixer(x)
         assert torch.equal(mixer(x), first)
@@ -437,7 +438,7 @@ def test_the_continuous_bias_is_remembered_until_its_weights_change(kernels: Cou
 
 def test_attached_attention_compiles_whole(kernels: Counted):
     mixer, x = one_block().eval(), torch.randn(1, 8, 8, 48)
-    attach(mixer)
+    attach_kernels(mixer)
     with torch.no_grad():
         expected = mixer(x)
         found = torch.compile(mixer, fullgraph=True, backend="aot_eager")(x)
@@ -447,7 +448,7 @@ def test_attached_attention_compiles_whole(kernels: Counted):
 def test_attached_attention_is_exported_with_its_operator(kernels: Counted):
     """For any batch, and any size of whole windows, as the plain path."""
     mixer = one_block().eval()
-    attach(mixer)
+    attach_kernels(mixer)
     sizes = [4 * torch.export.Dim(name, min=2, max=16) for name in ("rows", "columns")]
     shapes = ({0: torch.export.Dim("batch", min=1, max=64), 1: sizes[0], 2: sizes[1]},)
     program = torch.export.export(mixer, (torch.randn(2, 8, 12, 48),), dynamic_shapes=shapes)
@@ -472,7 +473,7 @@ def test_a_reference_is_met_through_the_kernels(
     plain = compare.answers
 
     def answers(case: golden.Case, reference: Reference) -> dict[str, Tensor]:
-        attach(reference.model)
+        attach_kernels(reference.model)
         return plain(case, reference)
 
     monkeypatch.setattr(compare, "answers", answers)

@@ -36,7 +36,7 @@ def test_the_twin_is_the_attention_of_the_models(border, grid, window, shift, co
     x = torch.randn(2, *grid, 8, dtype=torch.double)
     layout = attention.border(grid, window, shift)
     padding = attention.qkv(x.new_zeros(8))
-    answer = reference.attention(
+    answer = reference.attend_in_torch(
         attention.qkv(x), padding, attention.bias(layout.window), layout, 2, attention.similarity
     )
     torch.testing.assert_close(answer, attention(x))
@@ -116,4 +116,11 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
     """Those of one strip, and those of several."""
     output = run("tests.engine.gpu.compiling", "90", "v1-7", "v2-16", TRITON_CACHE_DIR=str(tmp_path))
     kernels = [line.split()[0] for line in output.splitlines() if "registers" in line]
-    assert kernels == ["attend", "whole", "attend", "queries", "keys", "biases"]
+    assert kernels == [
+        "attend",
+        "differentiate_window",
+        "attend",
+        "differentiate_queries",
+        "differentiate_keys",
+        "differentiate_bias",
+    ]

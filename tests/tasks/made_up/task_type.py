@@ -21,7 +21,7 @@ from .settings import BoxRecipe
 class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
-    preprocess = Pipeline
+    preprocess_version = 2
     advice = "look at {model}"
 
     def find(self, recipe, data):

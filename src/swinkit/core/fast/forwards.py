@@ -23,11 +23,11 @@ from ..spec import Size
 from ..windows import RolledLayout
 from .cache import LARGEST, cache_of
 from .chunked_attention import attend_in_chunks
-from .chunking import can_split_batch, in_chunks, in_token_chunks, in_token_chunks_with_gradients
+from .chunking import can_split_batch, run_in_chunks, run_in_token_chunks, run_in_token_chunks_with_gradients
 from .kernels import FUSED_FROM
 from .recompute import recompute
 from .torch_internals import is_eager
-from .window_gather import GatheredWindows, kinds_of
+from .window_gather import WindowGather, kinds_of
 
 Forward = TypeVar("Forward", bound=Callable[[Any, Tensor], Tensor])
 
@@ -55,7 +55,7 @@ def stage(module: Any, x: Tensor) -> Tensor:
             x = block(x)
         return x
 
-    return in_chunks(module, run, x)
+    return run_in_chunks(module, run, x)
 
 
 def pre_norm_block(block: Any, x: Tensor) -> Tensor:
@@ -66,10 +66,10 @@ def pre_norm_block(block: Any, x: Tensor) -> Tensor:
 
     def mix_channels(x: Tensor) -> Tensor:
         parts = block.norm2, block.channel_mixer
-        return x + block.drop_path(in_token_chunks_with_gradients(parts, branch, x))
+        return x + block.drop_path(run_in_token_chunks_with_gradients(parts, branch, x))
 
     x = x + block.drop_path(recompute(block.norm1, x, block.token_mixer))
-    return in_token_chunks(block, mix_channels, x)
+    return run_in_token_chunks(block, mix_channels, x)
 
 
 def post_norm_block(block: Any, x: Tensor) -> Tensor:
@@ -80,10 +80,10 @@ def post_norm_block(block: Any, x: Tensor) -> Tensor:
 
     def mix_channels(x: Tensor) -> Tensor:
         parts = block.channel_mixer, block.norm2
-        return block.main_norm(x + block.drop_path(in_token_chunks_with_gradients(parts, branch, x)))
+        return block.main_norm(x + block.drop_path(run_in_token_chunks_with_gradients(parts, branch, x)))
 
     x = x + block.drop_path(block.norm1(block.token_mixer(x)))
-    return in_token_chunks(block, mix_channels, x)
+    return run_in_token_chunks(block, mix_channels, x)
 
 
 def mlp(module: Any, x: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ def absolute_position(position: Any, x: Tensor) -> Tensor:
     """Run an `AbsolutePosition` whose resized embedding is cached."""
     size, embedding = tuple(x.shape[1:-1]), position.embedding
     if size != embedding.shape[:-1]:
-        embedding = cache_of(position).get(size, [embedding], partial(position.resized, size))
+        embedding = cache_of(position).get(size, [embedding], partial(position.resize, size))
     return x + embedding.to(x.dtype)
 
 
@@ -109,7 +109,7 @@ def window_attention(attention: Any, x: Tensor) -> Tensor:
     On a CPU and without gradients, long windows take a few at a time from tokens to tokens.
     """
     layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
-    windows = GatheredWindows(layout, attention.num_heads)
+    windows = WindowGather(layout, attention.num_heads)
     if math.prod(layout.window) >= FUSED_FROM and can_split_batch(attention, x):
         parts = attention.qkv, attention.similarity, attention.proj
         offsets = offsets_of(attention, windows, x.device)
@@ -136,17 +136,17 @@ def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayo
     return qkv(x.new_zeros(x.shape[-1])).to(dtype)
 
 
-def offsets_of(attention: Any, windows: GatheredWindows, device: torch.device) -> Tensor:
+def offsets_of(attention: Any, windows: WindowGather, device: torch.device) -> Tensor:
     """Return bias plus mask for the scores of each kind of window, (K, H, N, N)."""
     layout = windows.layout
 
     def count_kinds() -> int:
         return len(kinds_of(layout, device).counts)
 
-    return cached_bias(attention, layout.window, layout, count_kinds, windows.offsets)
+    return get_bias(attention, layout.window, layout, count_kinds, windows.offsets)
 
 
-def cached_bias(
+def get_bias(
     attention: Any,
     window: Size,
     key: Hashable,

@@ -20,16 +20,16 @@ FUSED_FROM = 128  # tokens per window
 
 def attend(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
     """Attend by the faster kernel: three (B, W, H, N, D) and an offset, ([W,] H, N, N) -> (B, W, H, N, D)."""
-    return (fused if q.shape[-2] >= FUSED_FROM else plain)(q, k, v, offset, dropout)
+    return (attend_fused if q.shape[-2] >= FUSED_FROM else attend_plainly)(q, k, v, offset, dropout)
 
 
-def plain(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
+def attend_plainly(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
     """Attend by products and a softmax in at least fp32; the offset keeps its own precision."""
     scores = q @ k.transpose(-2, -1) + offset  # an offset in fp32, as under autocast, raises scores in bf16
     return weigh(scores, v, dropout)
 
 
-def fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
+def attend_fused(q: Tensor, k: Tensor, v: Tensor, offset: Tensor, dropout: float) -> Tensor:
     """Attend by torch's scaled_dot_product_attention."""
     shared = offset.ndim == 3
     first = 0 if shared else 1  # windows join the batch, or the heads
@@ -54,15 +54,15 @@ def attend_by_kind(
     The first offset belongs to the first `counts[0]` windows, and so on.
     """
     if q.shape[-2] >= FUSED_FROM:
-        return fused_by_kind(q, k, v, scale, offsets, counts, dropout)
+        return attend_fused_by_kind(q, k, v, scale, offsets, counts, dropout)
     if q.dtype == offsets.dtype:  # a product in place cannot raise one to the other
-        scores = spread(offsets, counts, q.shape[1]).flatten(0, 2)
+        scores = expand_offsets(offsets, counts, q.shape[1]).flatten(0, 2)
         scores = scores.baddbmm_(q.flatten(0, 2), k.flatten(0, 2).transpose(1, 2), alpha=scale)
         return weigh(scores, v.flatten(0, 2), dropout).view_as(q)
-    return plain(q * scale, k, v, spread(offsets, counts, 1), dropout)
+    return attend_plainly(q * scale, k, v, expand_offsets(offsets, counts, 1), dropout)
 
 
-def fused_by_kind(
+def attend_fused_by_kind(
     q: Tensor, k: Tensor, v: Tensor, scale: float, offsets: Tensor, counts: tuple[int, ...], dropout: float
 ) -> Tensor:
     """Attend as `attend_by_kind`, by torch's scaled_dot_product_attention, once for each kind."""
@@ -74,6 +74,6 @@ def fused_by_kind(
     return (answers[0] if len(answers) == 1 else torch.cat(answers)).view_as(q)
 
 
-def spread(offsets: Tensor, counts: tuple[int, ...], batch: int) -> Tensor:
+def expand_offsets(offsets: Tensor, counts: tuple[int, ...], batch: int) -> Tensor:
     """Copy the offset of each window: (K, H, N, N) -> (W, B, H, N, N)."""
     return torch.cat([x.expand(n, batch, *x.shape) for x, n in zip(offsets, counts, strict=True)])

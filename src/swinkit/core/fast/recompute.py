@@ -1,4 +1,4 @@
-"""Recompute cheap activations in the backward pass instead of saving them.
+"""Recomputation of cheap activations in the backward pass, in place of saved ones.
 
 The outputs of norms and activations are as large as their inputs and cheap to compute from them. Saved, they
 are more than a third of the memory that training a Swin takes for its graph.
@@ -16,7 +16,7 @@ from .torch_internals import has_hooks, is_eager, saved_tensor_hooks, version_of
 
 
 @dataclass(frozen=True)
-class Recomputed:
+class RecomputeNode:
     """Node of the graph for an output that backward computes again, from `source`, in this shape."""
 
     source: Any
@@ -29,7 +29,7 @@ def recompute(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor
     `make` must draw nothing at random. A `make` with hooks is called once, and its output is saved.
     """
     made = make(x)
-    if not torch.is_grad_enabled() or not made.is_contiguous() or not may_call_twice(make, x):
+    if not torch.is_grad_enabled() or not made.is_contiguous() or not can_call_twice(make, x):
         return use(made)
     hooks, version = saved_tensor_hooks((save_with_version, check_version)), version_of(made)
     if hooks is None or version is None:
@@ -47,11 +47,11 @@ def recompute(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor
     def pack(tensor: Tensor) -> Any:
         unchanged = version_of(tensor) == version
         if unchanged and tensor.is_contiguous() and storage_of(tensor) == identity:
-            return Recomputed(save(*source), tensor.shape)
+            return RecomputeNode(save(*source), tensor.shape)
         return save(tensor)
 
     def unpack(saved: Any) -> Tensor:
-        if not isinstance(saved, Recomputed):
+        if not isinstance(saved, RecomputeNode):
             return load(saved)
         with torch.no_grad(), autocast:
             return make(load(saved.source)).view(saved.shape)
@@ -62,7 +62,7 @@ def recompute(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor
     return used
 
 
-def may_call_twice(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+def can_call_twice(make: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     """Return whether a second call of `make` goes unnoticed."""
     return is_eager(x) and not (isinstance(make, nn.Module) and has_hooks(make))
 

@@ -1,4 +1,4 @@
-"""Questions to torch about what it is doing, with all the private names of torch that answering them needs.
+"""All private names of torch that the fast paths need, behind functions that ask for torch's current state.
 
 Torch may rename or change any of these. Then the function concerned gives its cautious answer, with one line
 in the log: the fast paths that depend on it are off, and the plain path computes instead.
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 Hooks = tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]  # of a saved tensor: pack, unpack
 
 
-def guarded(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
+def guard(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
     """Answer `cautious` where this torch lacks a private name that the function uses."""
 
     def decorate(ask: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -61,33 +61,33 @@ def is_eager(x: Tensor) -> bool:
     )
 
 
-@guarded(cautious=True)
+@guard(cautious=True)
 def is_transforming() -> bool:
     """Return whether `torch.func` or forward-mode differentiation transforms operations now."""
     stack = torch._C._functorch.peek_interpreter_stack()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
     return stack is not None or forward_ad._current_level >= 0  # noqa: SLF001
 
 
-@guarded(cautious=True)
+@guard(cautious=True)
 def is_dispatch_watched() -> bool:
     """Return whether a `TorchDispatchMode` sees every operation now."""
     return python_dispatch._get_current_dispatch_mode() is not None  # noqa: SLF001
 
 
-@guarded(cautious=True)
+@guard(cautious=True)
 def has_hooks(module: nn.Module) -> bool:
     """Return whether a hook sees the calls of `module`, so that it must get its whole input in one call."""
     return bool(module._forward_hooks or module._forward_pre_hooks) or has_global_hooks()  # noqa: SLF001
 
 
-@guarded(cautious=True)
+@guard(cautious=True)
 def has_global_hooks() -> bool:
     """Return whether a hook sees the calls of all modules."""
     hooks = module_globals._global_forward_hooks, module_globals._global_forward_pre_hooks  # noqa: SLF001
     return any(hooks)
 
 
-@guarded(cautious=None)
+@guard(cautious=None)
 def saved_tensor_hooks(default: Hooks) -> Hooks | None:
     """Return the active hooks of saved tensors, e.g. a checkpoint's; `default` if none, None if forbidden."""
     autograd: Any = torch._C._autograd  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
@@ -96,7 +96,7 @@ def saved_tensor_hooks(default: Hooks) -> Hooks | None:
     return autograd._top_saved_tensors_default_hooks(False) or default  # noqa: SLF001
 
 
-@guarded(cautious=None)
+@guard(cautious=None)
 def version_of(tensor: Tensor) -> int | None:
     """Return the number of writes to a tensor that torch counted; None if torch does not expose it."""
     return tensor._version  # noqa: SLF001

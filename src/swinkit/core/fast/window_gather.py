@@ -121,7 +121,7 @@ class JoinWindows(Function):
 
 
 @dataclass(frozen=True)
-class GatheredWindows:
+class WindowGather:
     """The windows of `layout`, cut and joined by one gather each."""
 
     layout: RolledLayout

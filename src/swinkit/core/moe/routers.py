@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..position import linear, outside_autocast
+from ..position import apply_linear, disable_autocast
 
 
 class Router(nn.Module, ABC):
@@ -34,7 +34,7 @@ class Router(nn.Module, ABC):
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Compute logits without and with noise: (N, C) -> two (N, E)."""
-        with outside_autocast(tokens.device):
+        with disable_autocast(tokens.device):
             plain = self.compare(tokens.to(torch.promote_types(tokens.dtype, torch.float32)))
         if not self.training or self.spread == 0.0:
             return plain, plain
@@ -50,7 +50,7 @@ class LinearRouter(Router):
 
     def compare(self, tokens: Tensor) -> Tensor:
         """Compute logits: (N, C) -> (N, E)."""
-        return linear(self.gate, tokens)
+        return apply_linear(self.gate, tokens)
 
 
 class CosineRouter(Router):
@@ -70,5 +70,5 @@ class CosineRouter(Router):
     def compare(self, tokens: Tensor) -> Tensor:
         """Compute logits: (N, C) -> (N, E)."""
         dtype = tokens.dtype
-        cosine = F.normalize(linear(self.proj, tokens), dim=1) @ F.normalize(self.keys.to(dtype), dim=0)
+        cosine = F.normalize(apply_linear(self.proj, tokens), dim=1) @ F.normalize(self.keys.to(dtype), dim=0)
         return cosine * self.log_scale.to(dtype).clamp(max=math.log(100)).exp()

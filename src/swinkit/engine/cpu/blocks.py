@@ -1,4 +1,4 @@
-"""Blocks in native code.
+"""The native forward of blocks: packed weights, and structures for each grid size.
 
 Shapes: B batch, *S grid size, C channels.
 """
@@ -15,15 +15,15 @@ from ...core.block import Block
 from ...core.spec import Size
 from . import fallback, library
 from .huge_pages import HugePages
-from .library import Library
+from .library import NativeLibrary
 from .native import NativeForward
 from .packed_module import GRIDS, PackedModule
 from .packing import PackedTensors, pack_bias, pack_block
-from .windows import WindowTables, tables_of
+from .windows import WindowTables, window_tables
 
 
 @dataclass(frozen=True)
-class Prepared:
+class BlockStructures:
     """The structures of blocks on one grid, and the tensors that they point to."""
 
     blocks: "ctypes.Array[library.Block]"
@@ -51,7 +51,7 @@ class PackedBlocks(PackedModule):
             for block in self.blocks
         )
 
-    def prepare(self, engine: Library, grid: Size) -> Prepared:
+    def prepare(self, engine: NativeLibrary, grid: Size) -> BlockStructures:
         """Build the structures of all blocks on this grid."""
         if self.weights is None:
             pages = HugePages()
@@ -63,14 +63,14 @@ class PackedBlocks(PackedModule):
         for i, (block, (packed, weights)) in enumerate(zip(self.blocks, self.weights, strict=True)):
             attention = attention_of(block)
             layout = attention.border(grid, attention.window, attention.shift)
-            table, bias = tables_of(layout, engine.shape.lanes), self.offsets.get((i, layout.window))
+            table, bias = window_tables(layout, engine.shape.lanes), self.offsets.get((i, layout.window))
             if bias is None:
                 bias = self.offsets[i, layout.window] = pack_bias(attention, layout.window, engine.shape)
             structures[i] = packed
             structures[i].layout = table.structure
             structures[i].attention.offsets = bias.data_ptr()
             tensors += [weights, table, bias]
-        return Prepared(structures, tensors)
+        return BlockStructures(structures, tensors)
 
 
 def blocks_of(twin: nn.Module) -> list[Block]:
@@ -91,7 +91,7 @@ class NativeBlocks(NativeForward[PackedBlocks]):
         """Pack the blocks as they are now."""
         return PackedBlocks(self.module)
 
-    def run(self, engine: Library, packed: PackedBlocks, x: Tensor) -> Tensor:
+    def run(self, engine: NativeLibrary, packed: PackedBlocks, x: Tensor) -> Tensor:
         """Run the blocks: (B, *S, C) -> (B, *S, C)."""
         prepared = packed.get_prepared(engine, tuple(x.shape[1:-1]))  # held until native code is done with it
         return engine.run(prepared.blocks, x)

@@ -1,4 +1,4 @@
-"""Compile the C++ of `cpp/` to a library for this machine, kept in swinkit's cache.
+"""Compilation of the C++ in `cpp/` to a library for this machine, in swinkit's cache.
 
 The file's name holds everything that the library depends on: swinkit's version, a hash of the sources and
 flags, and the instruction set. It is compiled in a folder aside and then moved to its name, so that two
@@ -23,7 +23,7 @@ from ...data.paths import cache_root
 from ...errors import EnvironmentProblem
 from ...files.atomic import replace_file
 from ...version import __version__
-from .library import Library
+from .library import NativeLibrary
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,9 @@ INSTRUCTION_SETS = {
 COMPILERS = ("c++", "g++", "clang++")
 TIMEOUT = 300  # seconds that a compiler may take
 
-LOADED: dict[Path, Library | None] = {}  # in this process, each once; even if its file is removed meanwhile
+LOADED: dict[
+    Path, NativeLibrary | None
+] = {}  # in this process, each once; even if its file is removed meanwhile
 
 
 def instruction_set() -> str | None:
@@ -63,26 +65,26 @@ def library_path(instructions: str) -> Path:
     return cache_root() / "engine" / f"swinkit-{__version__}-{hash_sources(instructions)}-{instructions}.so"
 
 
-def find_library() -> Library | None:
+def find_library() -> NativeLibrary | None:
     """Return the engine if it is built for this machine; compile nothing."""
     instructions = instruction_set()
     return None if instructions is None else load_library(library_path(instructions))
 
 
-def load_library(path: Path) -> Library | None:
+def load_library(path: Path) -> NativeLibrary | None:
     """Load a library; None if it is not built, or cannot be loaded, which is logged."""
     if path not in LOADED:
         try:
             if not path.is_file():
                 return None
-            LOADED[path] = Library(path)
+            LOADED[path] = NativeLibrary(path)
         except (OSError, AttributeError) as error:
             logger.warning("the engine cannot be loaded, so models run as they are: %s", error)
             LOADED[path] = None
     return LOADED[path]
 
 
-def build() -> Library:
+def build() -> NativeLibrary:
     """Return the engine for this machine, and compile it if it is not built.
 
     Raises:

@@ -107,7 +107,7 @@ class Shape:
     panel: int
 
 
-class Library:
+class NativeLibrary:
     """An engine that was built for this machine.
 
     Raises:

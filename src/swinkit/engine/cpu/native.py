@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..forward import EngineForward
 from . import fallback
 from .build import find_library
-from .library import Library
+from .library import NativeLibrary
 from .packed_module import PackedModule
 
 logger = logging.getLogger(__name__)
@@ -61,5 +61,5 @@ class NativeForward(EngineForward, Generic[Packed]):
         """Pack the module as it is now."""
 
     @abstractmethod
-    def run(self, engine: Library, packed: Packed, x: Tensor) -> Tensor:
+    def run(self, engine: NativeLibrary, packed: Packed, x: Tensor) -> Tensor:
         """Compute the forward natively; `x` is contiguous."""

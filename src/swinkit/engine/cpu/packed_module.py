@@ -1,4 +1,4 @@
-"""Modules as they were when native code packed them, and structures built from them.
+"""State of modules at the time of packing, and the native structures built from it.
 
 A packed module is never changed. If the modules have changed since, a new one is packed, so that several
 Python threads may call one model and each keeps its own structures until its call is over.
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...core.fast.torch_internals import version_of
 from ...core.spec import Size
 from . import fallback
-from .library import Library
+from .library import NativeLibrary
 
 GRIDS = 8  # sizes of input whose structures are cached
 
@@ -56,7 +56,7 @@ class PackedModule(ABC):
             or (None if self.can_take(x) else f"it is given a tensor of shape {tuple(x.shape)}")
         )
 
-    def get_prepared(self, engine: Library, grid: Size) -> Any:
+    def get_prepared(self, engine: NativeLibrary, grid: Size) -> Any:
         """Return the structures for this grid, prepared anew unless they are among the most recent."""
         made = self.grids.pop(grid, None) or self.prepare(engine, grid)
         self.grids[grid] = made
@@ -70,7 +70,7 @@ class PackedModule(ABC):
         """Return whether the modules take a tensor of this shape."""
 
     @abstractmethod
-    def prepare(self, engine: Library, grid: Size) -> Any:
+    def prepare(self, engine: NativeLibrary, grid: Size) -> Any:
         """Build the structures for inputs of this size, with all tensors that they point to."""
 
 

@@ -1,4 +1,4 @@
-"""Pack the weights of a block for native code: in panels, with constant factors folded in.
+"""Packed weights of a block for native code: panels, with constant factors folded in.
 
 Folded are the affine parts of V1's norms, into the product behind them (W (g * x + b) = (W g) x + W b), and
 the scale of the dot product, into the queries. This is computed in float64 and rounded once.
@@ -91,14 +91,14 @@ def pack_linear(
     """Pack a product, (O, K) and (O), with rows of zeros up to `depth`."""
     if depth is not None:
         weight = widen(weight, depth, 0.0)
-    data, columns = to_panels(weight, shape), round_up(len(weight), shape.lanes)
+    data, columns = cut_panels(weight, shape), ceil_to_multiple(len(weight), shape.lanes)
     return library.Linear(
         library.Panels(tensors.address(data), weight.shape[1], columns),
         tensors.address(widen(bias, shape.lanes, 0.0)),
     )
 
 
-def to_panels(weight: Tensor, shape: Shape) -> Tensor:
+def cut_panels(weight: Tensor, shape: Shape) -> Tensor:
     """Cut (O, K) into panels of neighbouring columns, the last as narrow as whole vectors allow; flat."""
     columns = widen(weight.T.float(), shape.lanes, 0.0)  # K, O
     return torch.cat([part.flatten() for part in columns.split(shape.panel, dim=1)])
@@ -124,11 +124,11 @@ def pack_heads(
     def grouped(rows: Tensor) -> list[Tensor]:
         parts = rows.unflatten(0, (3, number, width)).split(group, dim=1)
         parts = [part.flatten(0, 2) for part in parts]  # the last group may have fewer heads
-        full = round_up(3 * group * width, shape.lanes)
+        full = ceil_to_multiple(3 * group * width, shape.lanes)
         return [fill_sections(part, 3, group * width, full) for part in parts]
 
     return library.Attention(
-        weight=tensors.address(torch.cat([to_panels(part, shape) for part in grouped(weight)])),
+        weight=tensors.address(torch.cat([cut_panels(part, shape) for part in grouped(weight)])),
         bias=tensors.address(torch.cat(grouped(bias))),
         padding=tensors.address(torch.cat(grouped(plain))),
         scale=scale,
@@ -148,7 +148,7 @@ def fill_sections(rows: Tensor, sections: int, section: int, full: int) -> Tenso
 def group_size(number: int, width: int, lanes: int) -> int:
     """Return the number of heads whose q, k and v are computed together: the least wasteful of vectors."""
     sizes = range(1, min(number, 8) + 1)
-    return min(sizes, key=lambda n: round_up(3 * n * width, lanes) * -(-number // n))
+    return min(sizes, key=lambda n: ceil_to_multiple(3 * n * width, lanes) * -(-number // n))
 
 
 @torch.no_grad()
@@ -173,6 +173,6 @@ def pack_reduction(
     return native, tensors
 
 
-def round_up(number: int, multiple: int) -> int:
+def ceil_to_multiple(number: int, multiple: int) -> int:
     """Return the smallest multiple of `multiple` that is no less than `number`."""
     return -(-number // multiple) * multiple

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
 from ...core.spec import Size
-from ...core.tiles import pad_to, round_up
+from ...core.tiles import channels_first, channels_last, pad_to, round_up
 from . import fallback, library
-from .library import Library
+from .library import NativeLibrary
 from .native import NativeForward
 from .packed_module import PackedModule
 from .packing import pack_reduction
@@ -45,7 +45,7 @@ def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ReductionStructure:
     """The structure of a reduction for one input size, and the tensors that it points to."""
 
     reduction: library.Reduction
@@ -71,7 +71,7 @@ class PackedReduction(PackedModule):
             x.shape[-1] * math.prod(twin.factor) == twin.reduction.in_features
         )
 
-    def prepare(self, engine: Library, grid: Size) -> Prepared:
+    def prepare(self, engine: NativeLibrary, grid: Size) -> ReductionStructure:
         """Build the structure for inputs of this size: weights, and the rows that become one."""
         twin = self.twin
         if isinstance(twin, PatchEmbed):
@@ -85,7 +85,7 @@ class PackedReduction(PackedModule):
             parts, channels = (first, twin.reduction, last), twin.reduction.in_features // table.shape[1]
         reduction, tensors = pack_reduction(*parts, engine.shape)
         reduction.table, reduction.parts, reduction.channels = table.data_ptr(), table.shape[1], channels
-        return Prepared(reduction, size, [table, tensors])
+        return ReductionStructure(reduction, size, [table, tensors])
 
 
 class NativeReduction(NativeForward[PackedReduction]):
@@ -95,13 +95,13 @@ class NativeReduction(NativeForward[PackedReduction]):
         """Pack the module as it is now."""
         return PackedReduction(self.module)
 
-    def run(self, engine: Library, packed: PackedReduction, x: Tensor) -> Tensor:
+    def run(self, engine: NativeLibrary, packed: PackedReduction, x: Tensor) -> Tensor:
         """Run the reduction: (B, in_channels, *P) or (B, *S, C) -> the module's output."""
         module = self.module
         if isinstance(module, PatchEmbed):
-            pixels = x.movedim(1, -1)
+            pixels = channels_last(x)
             padded = pad_to(pixels, round_up(tuple(pixels.shape[1:-1]), module.patch))
-            x = padded.movedim(-1, 1).contiguous()
+            x = channels_first(padded).contiguous()
             grid, columns = tuple(x.shape[2:]), module.proj.out_channels
         else:
             assert isinstance(module, NormThenReduce | ReduceThenNorm)

@@ -37,7 +37,7 @@ class WindowTables:
 
 
 @lru_cache(LAYOUTS)
-def tables_of(layout: RolledLayout, lanes: int) -> WindowTables:
+def window_tables(layout: RolledLayout, lanes: int) -> WindowTables:
     """Return the tables of `layout`, with masks as wide as whole vectors of `lanes` numbers."""
     kinds = kinds_of(layout, torch.device("cpu"))
     numbers = torch.arange(len(kinds.masks), dtype=torch.int32, device="cpu")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.attention import WindowAttention
-from ...core.fast.forwards import cached_bias, padding_of
+from ...core.fast.forwards import get_bias, padding_of
 from ...core.fast.torch_internals import is_eager
 from ...core.windows import RolledLayout
 from .. import forward
@@ -62,16 +62,16 @@ class FusedAttention(EngineForward):
             kernels.log_once(reason)
             return self.plain(x)
         if torch.compiler.is_compiling():
-            return self.fused(x, layout)
+            return self.attend(x, layout)
         try:
-            return self.fused(x, layout)
+            return self.attend(x, layout)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # noqa: BLE001  whatever Triton, a compiler or a driver may raise
             kernels.give_up(error)
             return self.plain(x)
 
-    def fused(self, x: Tensor, layout: RolledLayout) -> Tensor:
+    def attend(self, x: Tensor, layout: RolledLayout) -> Tensor:
         """Attend by the kernels; those of the gradient are tried before the first gradient is wanted."""
         attention, qkv = self.module, self.module.qkv(x)
         padding = padding_of(attention, x, qkv.dtype, layout)
@@ -86,37 +86,37 @@ class FusedAttention(EngineForward):
         window = layout.window
         if not is_eager(x):
             return self.module.bias(window).contiguous()
-        return cached_bias(self.module, window, window, lambda: 1, Tensor.contiguous)
+        return get_bias(self.module, window, window, lambda: 1, Tensor.contiguous)
 
 
-def attach(model: nn.Module) -> None:
+def attach_kernels(model: nn.Module) -> None:
     """Let every window attention of `model` use the kernels, if this machine has any."""
     if not (torch.cuda.is_available() or is_interpreted()):
         return
     if not has_triton():
         logger.info("attention runs without the fused kernels: Triton is not installed")
         return
-    from .attention import attention, rehearse  # imports Triton
+    from .attention import attend_on_gpu, rehearse  # imports Triton
 
-    kernels = Kernels(attention, rehearse)
-    for each in attentions(model):
+    kernels = Kernels(attend_on_gpu, rehearse)
+    for each in known_attentions(model):
         FusedAttention(each, kernels).attach()
-    for kind in sorted({type(each).__name__ for each in unknown(model)}):
+    for kind in sorted({type(each).__name__ for each in unknown_attentions(model)}):
         logger.info("a %s runs without the fused kernels: it is unknown to them", kind)
 
 
-def detach(model: nn.Module) -> None:
-    """Remove the kernels that `attach` set."""
-    for each in attentions(model):
+def detach_kernels(model: nn.Module) -> None:
+    """Remove the kernels that `attach_kernels` set."""
+    for each in known_attentions(model):
         forward.detach(each)
 
 
-def attentions(model: nn.Module) -> Iterator[WindowAttention]:
+def known_attentions(model: nn.Module) -> Iterator[WindowAttention]:
     """Yield the attentions that the kernels can compute."""
     return (each for each in model.modules() if type(each) is WindowAttention)
 
 
-def unknown(model: nn.Module) -> Iterator[WindowAttention]:
+def unknown_attentions(model: nn.Module) -> Iterator[WindowAttention]:
     """Yield attentions of other classes, which may attend otherwise."""
-    known = set(attentions(model))
+    known = set(known_attentions(model))
     return (each for each in model.modules() if isinstance(each, WindowAttention) and each not in known)

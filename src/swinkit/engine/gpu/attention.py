@@ -15,20 +15,20 @@ from ...core.windows import RolledLayout, RollThenPad
 from .operator import window_attention, window_attention_backward
 
 
-def attention(*given: Any) -> Tensor:
-    """Compute `reference.attention` by the kernels."""
-    return window_attention(*arguments(*given))[0]
+def attend_on_gpu(*given: Any) -> Tensor:
+    """Compute `reference.attend_in_torch` by the kernels."""
+    return window_attention(*operator_arguments(*given))[0]
 
 
 @torch.no_grad()
 def rehearse(qkv: Tensor, *others: Any) -> None:
-    """Run forward and backward for the first image of `attention`'s input, to compile all kernels."""
-    given = arguments(qkv[:1], *others)
+    """Run forward and backward for the first image of `attend_on_gpu`'s input, to compile all kernels."""
+    given = operator_arguments(qkv[:1], *others)
     out, logsum = window_attention(*given)
     window_attention_backward(out, out, logsum, *given)
 
 
-def arguments(
+def operator_arguments(
     qkv: Tensor,
     padding: Tensor | None,
     bias: Tensor,
@@ -36,7 +36,7 @@ def arguments(
     num_heads: int,
     similarity: ScaledDot | ScaledCosine,
 ) -> tuple[Any, ...]:
-    """Turn `attention`'s arguments into the operator's."""
+    """Turn `attend_on_gpu`'s arguments into the operator's."""
     padding = qkv.new_zeros(qkv.shape[-1]) if padding is None else padding.to(qkv.dtype)
     temperature, scale = None, 1.0
     if isinstance(similarity, ScaledCosine):

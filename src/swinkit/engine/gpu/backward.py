@@ -1,7 +1,7 @@
 """The backward kernels, which recompute the scores from one number per query that the forward saved.
 
-If one strip holds a window, `whole` computes all gradients in one pass over it. Longer windows take three
-passes: strip by strip of queries, then of keys, then of both for the bias.
+If one strip holds a window, `differentiate_window` computes all gradients in one pass over it. Longer windows
+take three passes: strip by strip of queries, then of keys, then of both for the bias.
 
 Each program sums the gradients of bias, padding and temperature over its own windows, and torch sums over the
 programs. There are no atomics, so the bits are the same every time.
@@ -17,16 +17,16 @@ import triton.language as tl
 
 from .tiles import (
     address_pairs,
-    compare,
+    compute_scores,
+    find_rows,
     find_window,
-    locate,
     multiply,
     normalize,
     normalize_backward,
-    read,
     read_bias,
     read_qkv,
-    write,
+    read_tokens,
+    write_tokens,
 )
 
 
@@ -52,19 +52,21 @@ def read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, confi
         q,
         inverse,
         known,
-        read(d_out + first_row * (config.heads * config.width), rows, 0, 1, head, config),
+        read_tokens(d_out + first_row * (config.heads * config.width), rows, 0, 1, head, config),
     )
 
 
 @triton.jit
-def recall(q, k, v, known, d_out, scale, bias, window, first, key_first, grid, config: tl.constexpr):
+def recompute_weights(
+    q, k, v, known, d_out, scale, bias, window, first, key_first, grid, config: tl.constexpr
+):
     """Recompute the forward's weights, (T, T), and their gradient from `d_out`, (T, T)."""
-    scores = compare(q.to(v.dtype), k.to(v.dtype), scale, bias, window, first, key_first, grid, config)
+    scores = compute_scores(q.to(v.dtype), k.to(v.dtype), scale, bias, window, first, key_first, grid, config)
     return tl.exp(scores - known[:, None]), multiply(d_out, tl.trans(v))
 
 
 @triton.jit
-def of_padding(gradient, rows):
+def sum_padding(gradient, rows):
     """Sum over tokens of padding: (T, L) -> (L,). Beyond the window `gradient` is zero."""
     return tl.sum(tl.where((rows < 0)[:, None], gradient, 0.0), 0)
 
@@ -79,7 +81,7 @@ def write_padding(d_padding, d_k, d_v, program, head, config: tl.constexpr):
 
 
 @triton.jit
-def whole(
+def differentiate_window(
     qkv,  # (B, S, 3 * C), and so on as in `forward.attend`
     padding,
     bias,
@@ -106,12 +108,12 @@ def whole(
     sum_temperature = tl.full([config.strip], 0.0, tl.float32)
     for number in range(program, windows, tl.num_programs(1)):
         first_row, size, window = find_window(number, grid, config)
-        rows = locate(window, 0, grid, config)
+        rows = find_rows(window, 0, grid, config)
         q, q_inverse, known, d = read_queries(
             qkv, padding, logsum, d_out, first_row, size, rows, head, config
         )
         k, k_inverse, v = read_keys(qkv, padding, first_row, rows, head, config)
-        weights, asked = recall(q, k, v, known, d, scale, offset, window, 0, 0, grid, config)
+        weights, asked = recompute_weights(q, k, v, known, d, scale, offset, window, 0, 0, grid, config)
         d_scores = weights * (asked - tl.sum(weights * asked, 1)[:, None])
         sum_bias += d_scores
         low = d_scores.to(v.dtype)
@@ -122,12 +124,12 @@ def whole(
             sum_temperature += tl.sum(q * d_q, 1)
         d_k = normalize_backward(d_k, k, k_inverse, config)
         if config.padded:
-            sum_k += of_padding(d_k, rows)
-            sum_v += of_padding(d_v, rows)
+            sum_k += sum_padding(d_k, rows)
+            sum_v += sum_padding(d_v, rows)
         target = d_qkv + first_row * (3 * config.heads * config.width)
-        write(target, normalize_backward(d_q * scale, q, q_inverse, config), rows, 0, 3, head, config)
-        write(target, d_k, rows, 1, 3, head, config)
-        write(target, d_v, rows, 2, 3, head, config)
+        write_tokens(target, normalize_backward(d_q * scale, q, q_inverse, config), rows, 0, 3, head, config)
+        write_tokens(target, d_k, rows, 1, 3, head, config)
+        write_tokens(target, d_v, rows, 2, 3, head, config)
     where, there = address_pairs(head, 0, 0, config)
     tl.store(d_bias + program * (config.heads * config.tokens * config.tokens) + where, sum_bias, mask=there)
     if config.padded:
@@ -137,7 +139,7 @@ def whole(
 
 
 @triton.jit
-def queries(
+def differentiate_queries(
     qkv,
     padding,
     bias,
@@ -160,30 +162,32 @@ def queries(
     sum_temperature = tl.full([config.strip], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
         first_row, size, window = find_window(number, grid, config)
-        rows = locate(window, first, grid, config)
+        rows = find_rows(window, first, grid, config)
         q, inverse, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
-        o = read(out + first_row * (config.heads * config.width), rows, 0, 1, head, config)
+        o = read_tokens(out + first_row * (config.heads * config.width), rows, 0, 1, head, config)
         mean = tl.sum(o.to(tl.float32) * d.to(tl.float32), 1)
         tl.store(means + first_row * config.heads + head * size + rows, mean, mask=rows >= 0)
         d_q = tl.full([config.strip, config.lanes], 0.0, tl.float32)
         for key_first in range(0, config.tokens, config.strip):
-            key_rows = locate(window, key_first, grid, config)
+            key_rows = find_rows(window, key_first, grid, config)
             k, _, v = read_keys(qkv, padding, first_row, key_rows, head, config)
             offset = read_bias(bias, head, first, key_first, config)
-            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
+            weights, asked = recompute_weights(
+                q, k, v, known, d, scale, offset, window, first, key_first, grid, config
+            )
             low = (weights * (asked - mean[:, None])).to(v.dtype)
             d_q += multiply(low, k.to(v.dtype))
         if config.cosine:
             sum_temperature += tl.sum(q * d_q, 1)
         target = d_qkv + first_row * (3 * config.heads * config.width)
-        write(target, normalize_backward(d_q * scale, q, inverse, config), rows, 0, 3, head, config)
+        write_tokens(target, normalize_backward(d_q * scale, q, inverse, config), rows, 0, 3, head, config)
     if config.cosine:
         program = tl.program_id(1) * config.strips + tl.program_id(0) % config.strips
         tl.store(d_temperature + program * config.heads + head, tl.sum(sum_temperature, 0))
 
 
 @triton.jit
-def keys(
+def differentiate_keys(
     qkv,
     padding,
     bias,
@@ -206,33 +210,35 @@ def keys(
     sum_v = tl.full([config.lanes], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
         first_row, size, window = find_window(number, grid, config)
-        key_rows = locate(window, key_first, grid, config)
+        key_rows = find_rows(window, key_first, grid, config)
         k, inverse, v = read_keys(qkv, padding, first_row, key_rows, head, config)
         d_k = tl.full([config.strip, config.lanes], 0.0, tl.float32)
         d_v = tl.full([config.strip, config.lanes], 0.0, tl.float32)
         for first in range(0, config.tokens, config.strip):
-            rows = locate(window, first, grid, config)
+            rows = find_rows(window, first, grid, config)
             q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
             mean = tl.load(means + first_row * config.heads + head * size + rows, mask=rows >= 0, other=0.0)
             offset = read_bias(bias, head, first, key_first, config)
-            weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
+            weights, asked = recompute_weights(
+                q, k, v, known, d, scale, offset, window, first, key_first, grid, config
+            )
             low = (weights * (asked - mean[:, None])).to(v.dtype)
             d_k += multiply(tl.trans(low), q.to(v.dtype))
             d_v += multiply(tl.trans(weights.to(v.dtype)), d)
         d_k = normalize_backward(d_k * scale, k, inverse, config)
         if config.padded:
-            sum_k += of_padding(d_k, key_rows)
-            sum_v += of_padding(d_v, key_rows)
+            sum_k += sum_padding(d_k, key_rows)
+            sum_v += sum_padding(d_v, key_rows)
         target = d_qkv + first_row * (3 * config.heads * config.width)
-        write(target, d_k, key_rows, 1, 3, head, config)
-        write(target, d_v, key_rows, 2, 3, head, config)
+        write_tokens(target, d_k, key_rows, 1, 3, head, config)
+        write_tokens(target, d_v, key_rows, 2, 3, head, config)
     if config.padded:
         program = tl.program_id(1) * config.strips + tl.program_id(0) % config.strips
         write_padding(d_padding, sum_k, sum_v, program, head, config)
 
 
 @triton.jit
-def biases(
+def differentiate_bias(
     qkv,
     padding,
     bias,
@@ -258,12 +264,14 @@ def biases(
     sum_bias = tl.full([config.strip, config.strip], 0.0, tl.float32)
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
         first_row, size, window = find_window(number, grid, config)
-        rows = locate(window, first, grid, config)
-        key_rows = locate(window, key_first, grid, config)
+        rows = find_rows(window, first, grid, config)
+        key_rows = find_rows(window, key_first, grid, config)
         q, _, known, d = read_queries(qkv, padding, logsum, d_out, first_row, size, rows, head, config)
         k, _, v = read_keys(qkv, padding, first_row, key_rows, head, config)
         mean = tl.load(means + first_row * config.heads + head * size + rows, mask=rows >= 0, other=0.0)
-        weights, asked = recall(q, k, v, known, d, scale, offset, window, first, key_first, grid, config)
+        weights, asked = recompute_weights(
+            q, k, v, known, d, scale, offset, window, first, key_first, grid, config
+        )
         sum_bias += weights * (asked - mean[:, None])
     where, there = address_pairs(head, first, key_first, config)
     target = d_bias + tl.program_id(1) * (config.heads * config.tokens * config.tokens)

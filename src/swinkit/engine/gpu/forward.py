@@ -13,7 +13,16 @@ D channels per head, C = H * D.
 import triton
 import triton.language as tl
 
-from .tiles import compare, find_window, locate, multiply, normalize, read_bias, read_qkv, write
+from .tiles import (
+    compute_scores,
+    find_rows,
+    find_window,
+    multiply,
+    normalize,
+    read_bias,
+    read_qkv,
+    write_tokens,
+)
 
 
 @triton.jit
@@ -38,17 +47,17 @@ def attend(
     for number in range(tl.program_id(1), windows, tl.num_programs(1)):
         first_row, size, window = find_window(number, grid, config)
         source = qkv + first_row * (3 * config.heads * config.width)
-        rows = locate(window, first, grid, config)
+        rows = find_rows(window, first, grid, config)
         q, _ = normalize(read_qkv(source, padding, rows, 0, head, config), config)
         highest = tl.full([config.strip], float("-inf"), tl.float32)
         total = tl.full([config.strip], 0.0, tl.float32)
         mixed = tl.full([config.strip, config.lanes], 0.0, tl.float32)
         for key_first in range(0, config.tokens, config.strip):
-            key_rows = locate(window, key_first, grid, config)
+            key_rows = find_rows(window, key_first, grid, config)
             k, _ = normalize(read_qkv(source, padding, key_rows, 1, head, config), config)
             v = read_qkv(source, padding, key_rows, 2, head, config)
             offset = kept if config.strips == 1 else read_bias(bias, head, first, key_first, config)
-            scores = compare(
+            scores = compute_scores(
                 q.to(v.dtype), k.to(v.dtype), scale, offset, window, first, key_first, grid, config
             )
             higher = tl.maximum(highest, tl.max(scores, 1))
@@ -58,6 +67,6 @@ def attend(
             mixed = mixed * shrink[:, None] + multiply(weights.to(v.dtype), v)
             highest = higher
         target = out + first_row * (config.heads * config.width)
-        write(target, mixed / total[:, None], rows, 0, 1, head, config)
+        write_tokens(target, mixed / total[:, None], rows, 0, 1, head, config)
         target = logsum + first_row * config.heads + head * size
         tl.store(target + rows, highest + tl.log(total), mask=rows >= 0)

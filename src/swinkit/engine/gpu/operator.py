@@ -41,7 +41,7 @@ def window_attention(
 
 
 @window_attention.register_fake
-def answers(*inputs: Any) -> tuple[Tensor, Tensor]:
+def fake_outputs(*inputs: Any) -> tuple[Tensor, Tensor]:
     """Return outputs of the right shapes, not filled."""
     qkv, _, bias = inputs[:3]
     return new_outputs(qkv, bias)
@@ -84,7 +84,7 @@ def window_attention_backward(
 
 
 @window_attention_backward.register_fake
-def gradients(*inputs: Any) -> tuple[Tensor, ...]:
+def fake_gradients(*inputs: Any) -> tuple[Tensor, ...]:
     """Return gradients of the right shapes, not filled."""
     logsum, *sources = inputs[2:7]
     return tuple(logsum.new_empty(0) if x is None else x.new_empty(x.shape) for x in sources)
@@ -97,9 +97,9 @@ def differentiate_whole(
 
     They are (P, 2, H, D) of keys and values in the padding, (G, H, N, N) of the bias, (P, H) of temperatures.
     """
-    programs = launch.programs("whole", 1)
+    programs = launch.programs("differentiate_window", 1)
     sums = launch.sums(programs, programs, programs)
-    launch.run(backward.whole, 1, logsum, d_out, d_qkv, *sums)
+    launch.run(backward.differentiate_window, 1, logsum, d_out, d_qkv, *sums)
     return sums
 
 
@@ -109,28 +109,28 @@ def differentiate_strips(
     """Do the same as `differentiate_whole` if a window has several strips."""
     strips = launch.config.strips
     d_padding, d_bias, d_temperature = sums = launch.sums(
-        launch.programs("keys", strips) * strips,
-        launch.programs("biases", strips**2),
-        launch.programs("queries", strips) * strips,
+        launch.programs("differentiate_keys", strips) * strips,
+        launch.programs("differentiate_bias", strips**2),
+        launch.programs("differentiate_queries", strips) * strips,
     )
     means = torch.empty_like(logsum)
-    launch.run(backward.queries, strips, logsum, out, d_out, d_qkv, means, d_temperature)
-    launch.run(backward.keys, strips, logsum, means, d_out, d_qkv, d_padding)
-    launch.run(backward.biases, strips**2, logsum, means, d_out, d_bias)
+    launch.run(backward.differentiate_queries, strips, logsum, out, d_out, d_qkv, means, d_temperature)
+    launch.run(backward.differentiate_keys, strips, logsum, means, d_out, d_qkv, d_padding)
+    launch.run(backward.differentiate_bias, strips**2, logsum, means, d_out, d_bias)
     return sums
 
 
-def remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+def save_inputs(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     """Save for backward the inputs, the answer, and one number for each of its tokens and heads."""
     ctx.save_for_backward(*output, *inputs[:4])
     ctx.settings = inputs[4:]
     ctx.set_materialize_grads(False)
 
 
-def gradient(ctx: Any, d_out: Tensor, _: None) -> tuple[Tensor | None, ...]:
+def compute_gradients(ctx: Any, d_out: Tensor, _: None) -> tuple[Tensor | None, ...]:
     """Return the gradient of every input of the operator; None for its settings."""
     *others, d_temperature = window_attention_backward(d_out, *ctx.saved_tensors, *ctx.settings)
     return (*others, d_temperature if d_temperature.numel() else None, *(None for _ in ctx.settings))
 
 
-window_attention.register_autograd(gradient, setup_context=remember)
+window_attention.register_autograd(compute_gradients, setup_context=save_inputs)

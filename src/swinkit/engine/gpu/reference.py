@@ -8,11 +8,11 @@ Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C chan
 import torch
 from torch import Tensor, nn
 
-from ...core.fast.kernels import plain
+from ...core.fast.kernels import attend_plainly
 from ...core.windows import RolledLayout
 
 
-def attention(
+def attend_in_torch(
     qkv: Tensor,
     padding: Tensor | None,
     bias: Tensor,
@@ -31,5 +31,5 @@ def attention(
     q, k, v = windows.permute(3, 0, 1, 4, 2, 5)  # each B, W, H, N, D
     q, k, scale = similarity(q, k)
     mask = layout.mask(qkv.device)
-    x = plain(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
+    x = attend_plainly(q * scale, k, v, bias if mask is None else bias + mask[:, None], 0.0)
     return layout.merge(x.transpose(2, 3).flatten(3))

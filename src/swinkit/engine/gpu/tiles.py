@@ -1,4 +1,4 @@
-"""Functions of kernels that find the tokens of a window, read them, and compute scores.
+"""Device functions of the kernels: the tokens of a window, reading and writing them, and their scores.
 
 The grid is not copied: a strip of a window's tokens is read from, and written to, its rows of the grid, which
 follow by the arithmetic of `core/windows.py`. So shift and padding cost a few integers per token.
@@ -37,7 +37,7 @@ def place_tokens(first, config: tl.constexpr):
 
 
 @triton.jit
-def find_source(coordinate, size, window: tl.constexpr, shift: tl.constexpr, roll_first: tl.constexpr):
+def find_source_token(coordinate, size, window: tl.constexpr, shift: tl.constexpr, roll_first: tl.constexpr):
     """Return, along one axis, the place in the grid of a token of the arranged grid, and if it exists."""
     rolled = size if roll_first else tl.cdiv(size, window) * window
     source = coordinate + shift
@@ -46,17 +46,17 @@ def find_source(coordinate, size, window: tl.constexpr, shift: tl.constexpr, rol
 
 
 @triton.jit
-def locate(window, first, grid, config: tl.constexpr):
+def find_rows(window, first, grid, config: tl.constexpr):
     """Return the rows of the grid, (T,), of tokens `first` to `first + T` of a window; -1 for padding."""
     t, y, x = place_tokens(first, config)
     present = t < config.window[0]
-    t, t_there = find_source(
+    t, t_there = find_source_token(
         window[0] * config.window[0] + t, grid[0], config.window[0], config.shift[0], config.roll_first
     )
-    y, y_there = find_source(
+    y, y_there = find_source_token(
         window[1] * config.window[1] + y, grid[1], config.window[1], config.shift[1], config.roll_first
     )
-    x, x_there = find_source(
+    x, x_there = find_source_token(
         window[2] * config.window[2] + x, grid[2], config.window[2], config.shift[2], config.roll_first
     )
     return tl.where(present & t_there & y_there & x_there, (t * grid[1] + y) * grid[2] + x, -1)
@@ -89,7 +89,7 @@ def address_tokens(rows, part, parts: tl.constexpr, head, config: tl.constexpr):
 
 
 @triton.jit
-def read(x, rows, part, parts: tl.constexpr, head, config: tl.constexpr):
+def read_tokens(x, rows, part, parts: tl.constexpr, head, config: tl.constexpr):
     """Read a part of the tokens at `rows`, of one head: (S, parts, H, D) -> (T, L); zeros for padding."""
     where, there = address_tokens(rows, part, parts, head, config)
     return tl.load(x + where, mask=there, other=0.0)
@@ -98,7 +98,7 @@ def read(x, rows, part, parts: tl.constexpr, head, config: tl.constexpr):
 @triton.jit
 def read_qkv(qkv, padding, rows, part, head, config: tl.constexpr):
     """Read queries, keys or values of one head: (S, 3, H, D) -> (T, L); those of padding for padding."""
-    x = read(qkv, rows, part, 3, head, config)
+    x = read_tokens(qkv, rows, part, 3, head, config)
     if config.padded:
         lane = tl.arange(0, config.lanes)
         start = (part * config.heads + head) * config.width
@@ -108,8 +108,8 @@ def read_qkv(qkv, padding, rows, part, head, config: tl.constexpr):
 
 
 @triton.jit
-def write(target, x, rows, part, parts: tl.constexpr, head, config: tl.constexpr):
-    """Write as the inverse of `read`; padding is dropped."""
+def write_tokens(target, x, rows, part, parts: tl.constexpr, head, config: tl.constexpr):
+    """Write as the inverse of `read_tokens`; padding is dropped."""
     where, there = address_tokens(rows, part, parts, head, config)
     tl.store(target + where, x.to(target.dtype.element_ty), mask=there)
 
@@ -140,7 +140,7 @@ def multiply(a, b):
 
 
 @triton.jit
-def compare(q, k, scale, bias, window, first, key_first, grid, config: tl.constexpr):
+def compute_scores(q, k, scale, bias, window, first, key_first, grid, config: tl.constexpr):
     """Compute the scores of a strip of queries with one of keys, (T, T), in fp32."""
     scores = multiply(q, tl.trans(k)) * scale + bias
     if config.shifted:

@@ -22,10 +22,10 @@ class Tuning:
 
 HALF = {
     "attend": Tuning(4, 2, 8),
-    "whole": Tuning(4, 1, 6),
-    "queries": Tuning(4, 2, 8),
-    "keys": Tuning(4, 1, 8),
-    "biases": Tuning(4, 1, 4),
+    "differentiate_window": Tuning(4, 1, 6),
+    "differentiate_queries": Tuning(4, 2, 8),
+    "differentiate_keys": Tuning(4, 1, 8),
+    "differentiate_bias": Tuning(4, 1, 4),
 }
 SINGLE = {name: Tuning(8, 1, half.programs) for name, half in HALF.items()}  # more numbers in registers
 

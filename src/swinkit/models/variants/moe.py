@@ -30,7 +30,7 @@ def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1
     )
     routed = "cosine_router_" if router == "cosine" else ""
     best = f"_top{top_k}" if top_k > 1 else ""
-    return published(spec, letter, f"{routed}{num_experts}expert{best}")
+    return make_variant(spec, letter, f"{routed}{num_experts}expert{best}")
 
 
 def dense(letter: str) -> Variant:
@@ -47,10 +47,10 @@ def dense(letter: str) -> Variant:
         num_experts=1,
         mlp_output_bias=False,
     )
-    return published(spec, letter, "densebaseline")
+    return make_variant(spec, letter, "densebaseline")
 
 
-def published(spec: SpecMoE, letter: str, ending: str) -> Variant:
+def make_variant(spec: SpecMoE, letter: str, ending: str) -> Variant:
     """Return the variant, with the stem of Microsoft's file as its alias."""
     alias = f"swin_moe_{WORDS[letter]}_patch4_window12_192_{ending}"
     return Variant(spec, (192, 192), 21841, TUTEL, (alias,))

@@ -39,7 +39,7 @@ def v2(
     return Variant(spec, (size, size), 1000, source, aliases)
 
 
-def of_simmim(variant: Variant, alias: str, **changes: object) -> Variant:
+def simmim(variant: Variant, alias: str, **changes: object) -> Variant:
     """Return the variant as SimMIM's authors pre-trained it, without norms on the main branch."""
     spec = replace(variant.spec, **{"norm_every": None, **changes})
     return replace(variant, spec=spec, source=SCALING, aliases=(alias,))
@@ -92,14 +92,14 @@ VARIANTS: dict[str, Variant] = {
     "swinv2-h-w16-512-from12": v2(  # its window is not printed; 16 divides every grid
         "h", 16, 512, SIMMIM, "simmim_swinv2_huge_512", pretrained=True
     ),
-    "swinv2-h-simmim": of_simmim(H, "simmim_swinv2_huge_data_scaling"),
-    "swinv2-h-simmim-w14-224-from12": of_simmim(H14, "finetune_swinv2_huge"),
+    "swinv2-h-simmim": simmim(H, "simmim_swinv2_huge_data_scaling"),
+    "swinv2-h-simmim-w14-224-from12": simmim(H14, "finetune_swinv2_huge"),
     "swinv2-g": v2("g", W12, 192, PAPER, "swinv2_giant"),
     "swinv2-g-w40-640-from12": v2("g", W40, 640, PAPER, pretrained=True),
-    "swinv2-g-simmim": of_simmim(  # "giant" there, of 1.06 billion parameters
+    "swinv2-g-simmim": simmim(  # "giant" there, of 1.06 billion parameters
         H, "simmim_swinv2_giant_data_scaling", embed_dim=448, num_heads=(14, 28, 56, 112)
     ),
-    "swinv2-g-simmim-w14-224-from12": of_simmim(
+    "swinv2-g-simmim-w14-224-from12": simmim(
         H14, "finetune_swinv2_giant", embed_dim=448, num_heads=(14, 28, 56, 112)
     ),
 }

@@ -28,7 +28,7 @@ def build_classifier(
     Raises:
         DataError: `initial` does not fit the recipe's variant.
     """
-    preprocess = preprocess_of(recipe)
+    preprocess = preprocess_of(recipe.data)
     if initial is None:
         model = Classifier(build(spec_of(recipe)), classes, preprocess)
         notes = random_weights(recipe)

@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from ...data.dataset import ImageDataset
-from ...viz.confusion import ALL, SOME, confusion_matrix
+from ...viz.confusion import ALL, SOME, draw_confusion_matrix
 from ...viz.figure import can_draw
-from ...viz.gallery import Tile, gallery
+from ...viz.gallery import Tile, draw_gallery
 from ..results import save_picture
 from .metrics import Accuracy
 from .predictions import Answers
@@ -41,7 +41,7 @@ def confusion_of(counts: Accuracy, labels: Sequence[str], *, title: str) -> Imag
     every = len(labels) <= ALL
     chosen = list(range(len(labels))) if every else counts.most_confused(SOME)
     part = "" if every else f", the {len(chosen)} of them that are confused most often"
-    return confusion_matrix(
+    return draw_confusion_matrix(
         counts.among(chosen),
         counts.totals[chosen],
         {i: labels[i] for i in chosen},
@@ -66,7 +66,7 @@ def worst_of(answers: Answers, samples: ImageDataset, labels: Sequence[str]) -> 
         truth, answer = shown(label, math.exp(-loss)), shown(first, score)
         tiles.append(Tile(image=samples[i].image, name=samples.ids[i], truth=truth, answer=answer))
     wrong = int((~answers.right).sum())
-    return gallery(
+    return draw_gallery(
         tiles,
         title=f"The {len(tiles)} of {len(samples)} pictures with the highest loss",
         subtitle=f"{wrong} of all are answered wrongly. Below each: the answer, what is right, the file",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...data.images import extent
 from ...errors import require
-from ...viz.overlays import card
+from ...viz.overlays import draw_card
 from ..results import Result
 
 
@@ -46,7 +46,9 @@ class Classification(Result):
     def plot(self) -> Image.Image:
         """Draw the picture, if it was kept, beside its answers: RGB, 600 pixels high."""
         name = PurePath(self.name).name
-        return card(self.image, self.labels, self.scores, title=name, subtitle=f"{extent(self.size)} pixels")
+        return draw_card(
+            self.image, self.labels, self.scores, title=name, subtitle=f"{extent(self.size)} pixels"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON of `swinkit predict --json`, whose keys are stable.

@@ -37,8 +37,9 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
 
     def require_trainable(self, recipe: ClassificationRecipe) -> None:
         """Raise UsageError unless the recipe is for RGB pictures."""
-        from ..from_recipe import axes_of
+        from ..from_recipe import axes_of, require_axes
 
+        require_axes(recipe.variant, recipe.data)
         if axes_of(recipe.variant) != 2:
             raise UsageError(
                 f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"

@@ -12,7 +12,7 @@ from ...data.imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows
 from ...data.preprocess import Preprocess
 from ...errors import listed
 from ...models.build import build
-from ...models.catalogue import find
+from ...models.catalogue import find_variant
 from ...weights.load import load_weights
 from ...weights.report import LoadReport
 from ..from_recipe import published_preprocess
@@ -65,7 +65,7 @@ def start_from(
     """
     if variant is None:
         return classifier_from(model, labels, tables=tables)
-    _, chosen = find(variant)
+    _, chosen = find_variant(variant)
     old, fit = model.backbone.spec, model.preprocess
     spec = replace(chosen.spec, in_channels=old.in_channels, border=old.border, clipped_bias=old.clipped_bias)
     seen = replace(published_preprocess(chosen.size), mean=fit.mean, std=fit.std)

@@ -5,8 +5,8 @@ from pathlib import Path
 from PIL import Image
 
 from ...data.dataset import ImageDataset
-from ...viz.overlays import sheet
-from ...viz.reconstructions import reconstruction_card
+from ...viz.overlays import draw_sheet
+from ...viz.reconstructions import draw_reconstruction
 from ..results import save_picture
 from .model import SimMIM
 
@@ -31,7 +31,7 @@ def draw_reconstructions(model: SimMIM, samples: ImageDataset, count: int = SHOW
     chosen = [i * len(samples) // count for i in range(count)]
     results = model.answer([samples[i] for i in chosen])
     cards = [  # by their whole names, as the last parts of them repeat from class to class
-        reconstruction_card(made.image, made.mask, made.completed, title=made.name, subtitle=made.summary)
+        draw_reconstruction(made.image, made.mask, made.completed, title=made.name, subtitle=made.summary)
         for made in results
     ]
-    return sheet(cards, height=HEIGHT)
+    return draw_sheet(cards, height=HEIGHT)

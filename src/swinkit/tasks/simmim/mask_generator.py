@@ -29,7 +29,7 @@ def masks_of(orders: Tensor, masking: Masking, size: Size, patch: Size) -> Tenso
     mask = mask.unflatten(1, masking.cells(size))
     for axis, side in enumerate(patch[-PLANE:], start=1):
         mask = mask.repeat_interleave(masking.patch // side, axis)
-    grid = tuple(-(-side // p) for side, p in zip(size, patch, strict=True))
+    grid = tuple((side + p - 1) // p for side, p in zip(size, patch, strict=True))
     frames, plane = grid[:-PLANE], grid[-PLANE:]
     mask = crop(mask.unsqueeze(-1), plane).reshape(len(mask), *(1 for _ in frames), *plane)
     return mask.expand(len(mask), *grid)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...core.backbone import Swin
 from ...core.init import STD
-from ...core.tiles import crop
+from ...core.tiles import channels_first, channels_last, crop
 from ...data.normalisation import resized
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
@@ -63,7 +63,7 @@ class SimMIM(Task[Reconstruction]):
         patches = self.backbone.embed(pixels)
         patches = torch.where(mask.bool().unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
         whole = self.head(self.backbone.encode(patches)[-1])
-        return crop(whole.movedim(1, -1), tuple(pixels.shape[2:])).movedim(-1, 1)
+        return channels_first(crop(channels_last(whole), tuple(pixels.shape[2:])))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the error of the masked pixels of one training batch."""
@@ -82,7 +82,7 @@ class SimMIM(Task[Reconstruction]):
         """Spread a mask of patches (B, *S) to pixels (B, 1, *P), in the type of `pixels`."""
         for axis, size in enumerate(self.backbone.spec.patch, start=1):
             mask = mask.repeat_interleave(size, axis)
-        return crop(mask.unsqueeze(-1), tuple(pixels.shape[2:])).movedim(-1, 1).to(pixels.dtype)
+        return channels_first(crop(mask.unsqueeze(-1), tuple(pixels.shape[2:]))).to(pixels.dtype)
 
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...data.images import extent
-from ...viz.reconstructions import reconstruction_card
+from ...viz.reconstructions import draw_reconstruction
 from ..results import Result
 
 
@@ -58,7 +58,7 @@ class Reconstruction(Result):
     def plot(self) -> Image.Image:
         """Draw the picture, its visible part and the completed picture side by side."""
         name = PurePath(self.name).name
-        return reconstruction_card(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
+        return draw_reconstruction(self.image, self.mask, self.completed, title=name, subtitle=self.summary)
 
     def to_json(self) -> dict[str, Any]:
         """Return `name`; `image` with `width` and `height`; `hidden` and `error`, both in [0, 1]."""

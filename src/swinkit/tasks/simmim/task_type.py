@@ -33,13 +33,19 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
     advice = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
     evaluation_files = ("metrics.json", "reconstructions.png")
 
+    def require_trainable(self, recipe: SimMIMRecipe) -> None:
+        """Raise UsageError unless `data.size` has as many axes as the variant takes."""
+        from ..from_recipe import require_axes
+
+        require_axes(recipe.variant, recipe.data)
+
     def find(self, recipe: SimMIMRecipe, data: Path) -> "tuple[ImageDataset, ImageDataset]":
         """Return the inputs of two splits; if no split is named, all of them for both."""
         from ...data.dataset import ALL, HELD_OUT, TRAIN
         from ...data.find_dataset import find_inputs
         from ..from_recipe import preprocess_of
 
-        preprocess = preprocess_of(recipe)
+        preprocess = preprocess_of(recipe.data)
         training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
         if training.split == ALL != held_out.split:  # all, those of `held_out` included
             raise DataError(
@@ -60,7 +66,7 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
         from ..from_recipe import given_weights, preprocess_of, random_weights, spec_of
         from .model import SimMIM
 
-        model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe))
+        model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe.data))
         if initial is None:
             return model, random_weights(recipe)
         report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")

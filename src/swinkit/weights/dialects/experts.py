@@ -38,14 +38,14 @@ def experts(prefix: str) -> tuple[Rule, ...]:
         Together((f"{fc1}_w", f"{prefix}_num_global_experts"), (our_fc1,), drop_count, add_count),
         Rename(f"{fc1}_w", our_fc1),
         Reshape(f"{fc1}_bias", f"{our_fc1}_bias", lambda x, _: x.flatten(1), lambda x: x),
-        SwitchedOff((f"{fc2}_w", f"{fc2}_bias"), our_fc2),
+        UnlearnedBias((f"{fc2}_w", f"{fc2}_bias"), our_fc2),
         Rename(f"{fc2}_w", our_fc2),
         Reshape(f"{fc2}_bias", f"{our_fc2}_bias", lambda x, _: x.flatten(1), lambda x: x),
     )
 
 
 @dataclass(frozen=True)
-class SwitchedOff(Rule):
+class UnlearnedBias(Rule):
     """Rule for a weight with a bias that is not learned: ours is the weight, and the bias unless it is zero.
 
     In models whose MLPs have no second bias. The dense blocks of a file show whether it is of such a model;
@@ -95,7 +95,7 @@ def drop_zeros(tensors: Sequence[Tensor], spec: Spec | None) -> Sequence[Tensor 
     A model that has the biases (`spec`) needs them even if they are zero.
     """
     weight, bias = tensors
-    needed = bias.any() or (isinstance(spec, SpecMoE) and spec.biased_experts)
+    needed = bias.any() or (isinstance(spec, SpecMoE) and spec.has_expert_bias)
     return [weight, bias.flatten(1) if needed else None]
 
 

@@ -32,7 +32,7 @@ from .experts import experts
 BLOCKS = "layers.{i}.blocks.{j}."
 
 
-def by_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def split_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Split a grouped convolution by heads: [(H * N, N, 1), (H * N)] -> [(H, N, N), (H, N)].
 
     Raises:
@@ -48,7 +48,7 @@ def by_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     return weight.reshape(-1, tokens, tokens), bias.reshape(-1, tokens)
 
 
-def as_convolution(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
+def join_heads(tensors: Sequence[Tensor], _spec: Spec | None) -> Sequence[Tensor]:
     """Join heads to a grouped convolution: [(H, N, N), (H, N)] -> [(H * N, N, 1), (H * N)]."""
     weight, bias = tensors
     return weight.reshape(-1, weight.shape[2], 1), bias.reshape(-1)
@@ -65,8 +65,8 @@ BACKBONE: tuple[Rule, ...] = (
     Together(
         (f"{BLOCKS}spatial_mlp.weight", f"{BLOCKS}spatial_mlp.bias"),
         (f"{MIXER}weight", f"{MIXER}bias"),
-        by_heads,
-        as_convolution,
+        split_heads,
+        join_heads,
     ),
     *merges("layers.{i}.downsample."),
 )

@@ -51,12 +51,12 @@ def to_published_order(x: Tensor) -> Tensor:
     return x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).transpose(-3, -1).flatten(-3).contiguous()
 
 
-def unfolding(theirs: str, ours: str) -> Rule:
+def unfold_rule(theirs: str, ours: str) -> Rule:
     """Return the rule for a tensor whose last axis is the four merged tokens."""
     return Reshape(theirs, ours, lambda x, _: to_published_order(x), to_unfold_order)
 
 
-def upstream(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def upstream_rules(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """Return the rules of upstream's picture models, with the rules of their merges."""
     return (
         Rename("patch_embed.projection.*", "backbone.embed.proj.*"),
@@ -67,25 +67,25 @@ def upstream(merge: tuple[Rule, ...]) -> tuple[Rule, ...]:
     )
 
 
-V1 = upstream(
+V1 = upstream_rules(
     (
-        unfolding("stages.{i}.downsample.norm.*", f"{MERGE}norm.*"),
-        unfolding("stages.{i}.downsample.reduction.*", f"{MERGE}reduction.*"),
+        unfold_rule("stages.{i}.downsample.norm.*", f"{MERGE}norm.*"),
+        unfold_rule("stages.{i}.downsample.reduction.*", f"{MERGE}reduction.*"),
     )
 )
 V2 = (
     *own_biases(STAGES, attention=ATTENTION),
-    *upstream(
+    *upstream_rules(
         (
             Rename("stages.{i+1}.downsample.norm.*", f"{MERGE}norm.*"),
-            unfolding("stages.{i+1}.downsample.reduction.*", f"{MERGE}reduction.*"),
+            unfold_rule("stages.{i+1}.downsample.reduction.*", f"{MERGE}reduction.*"),
         )
     ),
     Rename(f"{STAGES}norm3.*", f"{BLOCK}main_norm.*"),
 )
 
 
-def last_norm(theirs_blocks: str) -> Rule:
+def last_norm_rule(theirs_blocks: str) -> Rule:
     """Return the rule of a classifier's norm; it must come first, because it counts the stages."""
     return LastStage("norm{i}.*", "head.norm.*", f"{theirs_blocks}**", f"{BLOCK}**")
 
@@ -98,7 +98,7 @@ CLASSIFIER: tuple[Rule, ...] = (
 
 OPENMMLAB = Dialect(
     "openmmlab",
-    (last_norm(STAGES), *V1, *CLASSIFIER),
+    (last_norm_rule(STAGES), *V1, *CLASSIFIER),
     buffers=(
         *window_buffers(STAGES, square_index, attention=ATTENTION),
         Buffer(f"{STAGES}attn.attn_mask", f"{BLOCK}mask"),  # in mmclassification's first files
@@ -112,7 +112,7 @@ OPENMMLAB = Dialect(
 )
 OPENMMLAB_V2 = Dialect(
     "openmmlab-v2",
-    (last_norm(STAGES), *V2, *CLASSIFIER),
+    (last_norm_rule(STAGES), *V2, *CLASSIFIER),
     buffers=window_buffers(STAGES, square_index, coordinates, attention=ATTENTION),
     axes=(2,),
     border="square",
@@ -148,7 +148,7 @@ OPENMMLAB_FORK = Dialect(
 )
 
 
-def video(name: str, norms: tuple[Rule, ...], prefix: str) -> Dialect:
+def video_dialect(name: str, norms: tuple[Rule, ...], prefix: str) -> Dialect:
     """Return the rules of Video Swin; `norms` are those of the last norm, which is our head's."""
     return Dialect(
         name,
@@ -169,6 +169,6 @@ def video(name: str, norms: tuple[Rule, ...], prefix: str) -> Dialect:
 
 
 FORK_NORM = (Rename("norm.*", "head.norm.*"),)
-OPENMMLAB_VIDEO = video("openmmlab-video", FORK_NORM, prefix="backbone.")
-OPENMMLAB_VIDEO_BACKBONE = video("openmmlab-video-backbone", FORK_NORM, prefix="")
-MMACTION2 = video("mmaction2", (last_norm(BLOCKS),), prefix="backbone.")
+OPENMMLAB_VIDEO = video_dialect("openmmlab-video", FORK_NORM, prefix="backbone.")
+OPENMMLAB_VIDEO_BACKBONE = video_dialect("openmmlab-video-backbone", FORK_NORM, prefix="")
+MMACTION2 = video_dialect("mmaction2", (last_norm_rule(BLOCKS),), prefix="backbone.")

@@ -67,7 +67,7 @@ class LastNorm(Rule):
         return [(f"{last}{self.norm}.{part}", f"{self.ours}.{part}") for part in ("weight", "bias")]
 
 
-def per_head(into: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Spec | None], Tensor]:
+def reshape_heads(into: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Spec | None], Tensor]:
     """Return a function from their (H) to our (H, 1, 1) that applies `into`."""
     return lambda x, _: into(x).reshape(-1, 1, 1)
 
@@ -82,13 +82,13 @@ TIMM_CR = Dialect(
         Reshape(
             f"{CR_BLOCKS}attn.logit_scale",
             f"{MIXER}similarity.log_scale",
-            per_head(lambda x: x),
+            reshape_heads(lambda x: x),
             lambda x: x.reshape(-1),
         ),
         Reshape(  # the same temperature: one is at most 100, the other at least 0.01
             f"{CR_BLOCKS}attn.tau",
             f"{MIXER}similarity.log_scale",
-            per_head(lambda x: -x.clamp(min=0.01).log()),
+            reshape_heads(lambda x: -x.clamp(min=0.01).log()),
             lambda x: x.clamp(max=math.log(100)).neg().exp().reshape(-1),
         ),
         *merges("stages.{i+1}.downsample."),
