@@ -1,4 +1,4 @@
-"""How near to the memory's speed is the attention on a GPU? `python -m benchmarks.gpu_attention`.
+"""Speed of the attention on a GPU, as a share of the memory's: `python -m benchmarks.gpu_attention`.
 
 The attention of each stage of a model, shifted, in bf16, forward and backward: by the kernels of
 `swinkit.engine.gpu`, by their plain twin, by the twin through `torch.compile`, and by torch's
@@ -113,7 +113,7 @@ def floors(chosen: Sequence[Stage]) -> str:
     return "\n".join(lines)
 
 
-def by_sdpa(
+def attend_by_sdpa(
     qkv: Tensor, _: Tensor, bias: Tensor, layout: RolledLayout, num_heads: int, similarity: nn.Module
 ) -> Tensor:
     """Compute `reference.attend_in_torch` without padding by torch's scaled_dot_product_attention."""
@@ -133,7 +133,7 @@ def candidates() -> dict[str, Attention]:
         "kernels": attend_on_gpu,
         "twin": reference.attend_in_torch,
         "twin-compiled": compiled,
-        "sdpa": by_sdpa,
+        "sdpa": attend_by_sdpa,
     }
 
 
@@ -163,9 +163,9 @@ def median(call: Callable[[], object]) -> float:
     return found
 
 
-def measured(chosen: Sequence[Stage]) -> Iterator[str]:
+def measure_stages(chosen: Sequence[Stage]) -> Iterator[str]:
     """Yield a line for each stage and candidate: times, and their share of the copying speed."""
-    rate = copying()
+    rate = measure_copy_rate()
     yield f"{torch.cuda.get_device_name()}, torch {torch.__version__}: copies {rate / 1e12:.2f} TB/s"
     for stage in chosen:
         moved = (stage.forward_bytes, stage.backward_bytes)
@@ -176,14 +176,14 @@ def measured(chosen: Sequence[Stage]) -> Iterator[str]:
             yield f"{stage.model:>12} stage {stage.number} {name:>14}: {'  '.join(told)}"
 
 
-def copying() -> float:
+def measure_copy_rate() -> float:
     """Return the bytes that a long copy reads and writes in a second."""
     source = torch.randn(2**29, device="cuda")  # 2 GiB
     target = torch.empty_like(source)
     return 2 * source.nbytes / (median(lambda: target.copy_(source)) / 1e3)
 
 
-def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
+def tune_stages(chosen: Sequence[Stage]) -> Iterator[str]:
     """Yield a line for each stage and kernel: the five fastest of many launch configurations."""
     from swinkit.engine.gpu.attention import attend_on_gpu
 
@@ -206,7 +206,7 @@ def tuned(chosen: Sequence[Stage]) -> Iterator[str]:
             yield f"{stage.model:>12} stage {stage.number} {kernel:>21}: {best}"
 
 
-def reader() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.gpu_attention", description=__doc__)
     options.add_argument("--models", nargs="+", default=list(MODELS), metavar="MODEL")
@@ -219,7 +219,7 @@ def reader() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is asked for."""
-    options = reader().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         chosen = [
             stage
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise EnvironmentProblem("measuring needs a GPU, and torch finds none here; --floors needs none")
         if not fallback.has_triton():
             raise EnvironmentProblem("measuring needs Triton: pip install triton")
-        for line in tuned(chosen) if options.tune else measured(chosen):
+        for line in tune_stages(chosen) if options.tune else measure_stages(chosen):
             print(line, flush=True)
     except SwinkitError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Does our Swin learn as timm's of the same shape? `python -m benchmarks.learning_curves cifar10.zip OUT`.
+"""Learning curves of our Swin and of timm's: `python -m benchmarks.learning_curves cifar10.zip OUT`.
 
 One loop trains both, by one recipe: the same pictures, changed alike and in the same order, the same rates,
 the same parameters without weight decay. What differs is the code of the model, and the first weights, which
@@ -23,7 +23,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, spread, table
+from benchmarks.peers.report import markdown_table
+from benchmarks.seeds import Curve, hours, new_parser, row, run_command, run_in_turn, spread, train_to_end
 from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.recipe import Recipe
@@ -46,35 +47,31 @@ Curves = dict[str, list[Curve]]  # of each model: a curve for each seed that is 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train all models, and write the page and the plot."""
-    options = reader().parse_args(arguments)
-    return ended(partial(compared, options))
+    options = build_parser().parse_args(arguments)
+    return run_command(partial(compare, options))
 
 
-def compared(options: argparse.Namespace) -> str:
+def compare(options: argparse.Namespace) -> str:
     """Train all models; return the page about all runs, which is written anew after each."""
 
     def run(name: str, seed: int) -> Curve:
-        recipe = shortened(find(RECIPE.format(ours(name))), options.epochs)
+        recipe = shorten(find(RECIPE.format(shape_of(name))), options.epochs)
         recipe = replace(recipe, run=replace(recipe.run, seed=seed, precision=options.precision))
         job = job_for(name, recipe, options.data, same_start=options.same_start)
-        return finished(job, recipe, options.out / f"{name}-{seed}")
+        return train_to_end(job, recipe, options.out / f"{name}-{seed}")
 
     def tell(curves: Curves) -> None:
         (options.out / "curves.md").write_text(page(curves), encoding="utf-8")
         plot(curves).save(options.out / "curves.png")
 
-    in_turn(options.seeds, options.models, run, tell)
+    run_in_turn(options.seeds, options.models, run, tell)
     return (options.out / "curves.md").read_text(encoding="utf-8")
 
 
-def reader() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
-    made.add_argument("out", type=Path, help="folder for everything that is made")
-    made.add_argument("--seeds", type=int, default=3)
+    made = new_parser(__doc__)
     made.add_argument("--epochs", type=int, default=10, help="of each run")
-    made.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     made.add_argument("--models", type=names, default=MODELS[:2], help=f"of {','.join(MODELS)}")
     made.add_argument("--same-start", action="store_true", help="timm's models begin with our weights")
     return made
@@ -89,12 +86,12 @@ def names(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def ours(name: str) -> str:
+def shape_of(name: str) -> str:
     """Return the variant that a model is, or whose shape it has."""
     return name.removeprefix(THEIRS)
 
 
-def shortened(recipe: Recipe, epochs: int) -> Recipe:
+def shorten(recipe: Recipe, epochs: int) -> Recipe:
     """Return the recipe with all counts of epochs cut by one factor."""
     share = epochs / recipe.schedule.epochs
     schedule = replace(recipe.schedule, epochs=epochs, warmup_epochs=share * recipe.schedule.warmup_epochs)
@@ -125,14 +122,14 @@ def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) 
         return job
     task = job.task
     assert isinstance(task, Classifier)
-    model = timms(task, recipe, same_start=same_start)
+    model = build_timm(task, recipe, same_start=same_start)
     task.add_module("backbone", Control(model))
     task.add_module("head", nn.Identity())
     config = {**job.config, "library": "timm", "same start": same_start}
     return replace(job, title=f"timm's {job.title}", config=config, save=lambda _folder, _scores: None)
 
 
-def timms(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
+def build_timm(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
     """Build timm's model of the shape of ours, drawn from the same seed, or with the weights of ours."""
     from timm.models.swin_transformer import SwinTransformer
     from timm.models.swin_transformer_v2 import SwinTransformerV2
@@ -160,10 +157,10 @@ def page(curves: Curves) -> str:
     done = {name: found for name, found in curves.items() if found}
     rows = [row(name, [curve[-1]["top1"] for curve in found]) for name, found in done.items()]
     parts = [
-        table(("model", "top-1, mean", "spread", "of each seed"), rows),
+        markdown_table(("model", "top-1, mean", "spread", "of each seed"), rows),
         "Percent of the held-out pictures after the last epoch; the spread is the sample standard deviation.",
         *(difference(name, done) for name in PAIRS if {name, THEIRS + name} <= set(done)),
-        table(("epoch", *done), epoch_rows(done)),
+        markdown_table(("epoch", *done), epoch_rows(done)),
         "The means of top-1 over the seeds. " + hours(list(chain(*done.values()))),
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""Does pre-training help where labels are few? `python -m benchmarks.pretraining_helps cifar10.zip OUT`.
+"""Gain of pre-training with few labels: `python -m benchmarks.pretraining_helps cifar10.zip OUT`.
 
 swin-pico is pre-trained once on all training pictures, without labels. Then, for each of three seeds, 5 % of
 the training pictures keep their labels, drawn anew, and a classifier is trained on these by one recipe, for
@@ -26,7 +26,8 @@ import torch
 from PIL import Image
 
 import swinkit
-from benchmarks.seeds import Curve, ended, finished, hours, in_turn, row, table
+from benchmarks.peers.report import markdown_table
+from benchmarks.seeds import Curve, hours, new_parser, row, run_command, run_in_turn, train_to_end
 from swinkit.api import prepared
 from swinkit.data.find_dataset import find_samples
 from swinkit.recipes.catalogue import find, find_pretraining
@@ -44,7 +45,7 @@ SCRATCH, PRETRAINED = "from scratch", "pre-trained"
 
 
 @dataclass
-class Tried:
+class Trial:
     """The learning rates of one way of beginning, and what each came to with the first seed."""
 
     watched: dict[float, float] = field(default_factory=dict)  # top-1 in the best epoch
@@ -61,29 +62,25 @@ class Tried:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train all, and write a table."""
-    options = reader().parse_args(arguments)
-    return ended(partial(compared, options))
+    options = build_parser().parse_args(arguments)
+    return run_command(partial(compare, options))
 
 
-def reader() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
-    made.add_argument("out", type=Path, help="folder for everything that is made")
+    made = new_parser(__doc__)
     made.add_argument("--pretraining-epochs", type=int, default=10)
     made.add_argument("--epochs", type=int, default=30, help="of each classifier")
     made.add_argument("--batch-size", type=int, default=64, help="of each classifier")
-    made.add_argument("--seeds", type=int, default=3)
-    made.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     return made
 
 
-def compared(options: argparse.Namespace) -> str:
+def compare(options: argparse.Namespace) -> str:
     """Train all classifiers; return the table of both ways, which is written anew after each."""
     out: Path = options.out
     starts = {SCRATCH: None, PRETRAINED: out / "pretrained" / LAST}
-    tried = {way: Tried() for way in starts}
-    curves = [trained(pretraining(options), options.data, out / "pretrained")]
+    tried = {way: Trial() for way in starts}
+    curves = [train(pretraining(options), options.data, out / "pretrained")]
 
     def run(way: str, seed: int) -> float:
         few = out / f"few-{seed}"
@@ -91,7 +88,7 @@ def compared(options: argparse.Namespace) -> str:
         name = f"{way.replace(' ', '-')}-{{:g}}-{seed}"
         for rate in tried[way].next:
             recipe = finetuning(options, seed, starts[way], rate)
-            curves.append(trained(recipe, few, out / name.format(rate)))
+            curves.append(train(recipe, few, out / name.format(rate)))
             if seed == 0:
                 tried[way].watched[rate] = max(epoch["top1"] for epoch in curves[-1])
         return top1(out / name.format(*tried[way].next), options.data)
@@ -99,13 +96,13 @@ def compared(options: argparse.Namespace) -> str:
     def tell(results: dict[str, list[float]]) -> None:
         (out / "results.md").write_text(page(results, tried, curves), encoding="utf-8")
 
-    in_turn(options.seeds, list(starts), run, tell)
+    run_in_turn(options.seeds, list(starts), run, tell)
     return (out / "results.md").read_text(encoding="utf-8")
 
 
-def trained(recipe: Recipe, data: Path, folder: Path) -> Curve:
+def train(recipe: Recipe, data: Path, folder: Path) -> Curve:
     """Train one run."""
-    return finished(prepared(recipe, data, folder), recipe, folder)
+    return train_to_end(prepared(recipe, data, folder), recipe, folder)
 
 
 def top1(folder: Path, data: Path) -> float:
@@ -168,13 +165,13 @@ def keep_few_labels(data: Path, out: Path, seed: int) -> None:
     unfinished.rename(out)
 
 
-def page(results: dict[str, list[float]], tried: dict[str, Tried], curves: Sequence[Curve]) -> str:
+def page(results: dict[str, list[float]], tried: dict[str, Trial], curves: Sequence[Curve]) -> str:
     """Return a Markdown table: each way's mean over the seeds, spread, seeds, and the rates tried."""
     head = ("start", "top-1, mean", "spread", "of each seed", "rate: top-1 watched")
     done = {way: found for way, found in results.items() if found}
     rows = [(*row(way, found), str(tried[way])) for way, found in done.items()]
     words = "Percent of the test pictures; the spread is the sample standard deviation. "
-    return f"{table(head, rows)}\n\n{words}{hours(curves)}\n"
+    return f"{markdown_table(head, rows)}\n\n{words}{hours(curves)}\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many bytes of memory does a sample of each layout take? `python -m benchmarks.sample_memory OUT`.
+"""Memory of a sample in each layout: `python -m benchmarks.sample_memory OUT`.
 
 Data sets of many samples, called as ImageNet-22k's are, without a picture in them: files of no bytes, lists
 of files that are not there. Each layout is found in a process of its own, which then says what it holds, and
@@ -29,21 +29,21 @@ STATUS = Path("/proc/self/status")
 
 def main() -> int:
     """Make, measure and remove one data set after another."""
-    options = reader().parse_args()
+    options = build_parser().parse_args()
     print("| layout | bytes a sample | at most, while they are found |\n|---|---|---|")
     for layout in options.layouts:
         few, many = (options.out / f"{layout}-{count}" for count in (FEW, options.samples))
-        made(layout, few, FEW)
-        made(layout, many, options.samples)
+        make_data(layout, few, FEW)
+        make_data(layout, many, options.samples)
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
-            held, most = process.submit(measured, few, many).result()
+            held, most = process.submit(measure, few, many).result()
         print(f"| {layout} | {held / options.samples:.0f} | {most / options.samples:.0f} |", flush=True)
         shutil.rmtree(few)
         shutil.rmtree(many)
     return 0
 
 
-def reader() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -54,20 +54,20 @@ def reader() -> argparse.ArgumentParser:
     return parser
 
 
-def measured(few: Path, many: Path) -> tuple[int, int]:
+def measure(few: Path, many: Path) -> tuple[int, int]:
     """Return the bytes that the samples of `many` take, and the peak while they were found."""
     find_samples(few / "set", "train")
-    before = settled("RssAnon")
+    before = settled_memory("RssAnon")
     Path("/proc/self/clear_refs").write_text("5")  # the highest so far is now
     start = memory("VmHWM")
     samples = find_samples(many / "set", "train")
     most = memory("VmHWM") - start
-    held = settled("RssAnon") - before
+    held = settled_memory("RssAnon") - before
     assert samples.ids
     return held, most
 
 
-def settled(name: str) -> int:
+def settled_memory(name: str) -> int:
     """Return the resident bytes after free memory was returned to the system."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
@@ -83,7 +83,7 @@ def memory(name: str) -> int:
 # ---- Data sets without pictures --------------------------------------------------------------------------
 
 
-def made(layout: str, out: Path, count: int) -> None:
+def make_data(layout: str, out: Path, count: int) -> None:
     """Make a data set of `count` samples in `out/set`."""
     if out.exists():
         shutil.rmtree(out)

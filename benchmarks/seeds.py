@@ -1,9 +1,9 @@
-"""Trainings that are compared over seeds, for hours or days: one after another, and nothing twice.
+"""Comparison of trainings over seeds, for hours or days: one after another, and none twice.
 
-Each run goes on where it was stopped, by whatever it was: the same command does it. After each, what there is
-so far is told anew, with the hours that it took.
+The same command resumes a stopped run. After each run the results so far are written anew, with the hours.
 """
 
+import argparse
 import csv
 import statistics
 import sys
@@ -21,17 +21,29 @@ from swinkit.training.loop import train
 
 INTERRUPTED = 130  # as shells have it
 
-Curve = list[dict[str, float]]  # of one run: what `metrics.csv` tells after each epoch
+Curve = list[dict[str, float]]  # the rows of a run's `metrics.csv`, one for each epoch
 Result = TypeVar("Result")
 
 
-def in_turn(
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options that all comparisons have."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder or zip of train/CLASS/picture and test/CLASS/picture")
+    parser.add_argument("out", type=Path, help="folder for everything that is made")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    return parser
+
+
+def run_in_turn(
     seeds: int,
     names: Sequence[str],
     run: Callable[[str, int], Result],
     tell: Callable[[dict[str, list[Result]]], None],
 ) -> None:
-    """`run` each name with the first seed, then with the next, and `tell` the results by name after each."""
+    """Run all names with the first seed, then with the next; `tell` the results by name after each."""
     results: dict[str, list[Result]] = {name: [] for name in names}
     for seed in range(seeds):
         for name in names:
@@ -39,8 +51,8 @@ def in_turn(
             tell(results)
 
 
-def finished(job: Job, recipe: Recipe, folder: Path) -> Curve:
-    """Train to the end, from wherever the run's folder left off."""
+def train_to_end(job: Job, recipe: Recipe, folder: Path) -> Curve:
+    """Train to the end, resuming from the run's folder, and return the curve."""
     line(f"{folder}:")
     with Meter() as meter:
         train(job, recipe, RunFolder(folder), reporting=meter.show)
@@ -48,7 +60,7 @@ def finished(job: Job, recipe: Recipe, folder: Path) -> Curve:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def ended(work: Callable[[], str]) -> int:
+def run_command(work: Callable[[], str]) -> int:
     """Do the work of a command and print its result; return the exit code."""
     try:
         print(work().rstrip())
@@ -61,7 +73,7 @@ def ended(work: Callable[[], str]) -> int:
     return 0
 
 
-# ---- Telling ---------------------------------------------------------------------------------------------
+# ---- Report ----------------------------------------------------------------------------------------------
 
 
 def hours(curves: Sequence[Curve]) -> str:
@@ -81,8 +93,3 @@ def row(name: str, shares: Sequence[float]) -> tuple[str, str, str, str]:
 def spread(values: Sequence[float]) -> str:
     """Return the sample standard deviation of two or more values."""
     return f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

@@ -1,4 +1,4 @@
-"""Compare two source trees side by side: `python -m benchmarks.two_trees OLD/src NEW/src`.
+"""Comparison of two source trees, side by side: `python -m benchmarks.two_trees OLD/src NEW/src`.
 
 For each row a process per tree builds the same model. Rounds alternate between the trees, and the tree that
 goes first alternates too, so that a machine that becomes slower does so for both. A table shows the median

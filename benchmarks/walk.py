@@ -1,4 +1,4 @@
-"""Count the files that a prediction and a tiny training enter: `python -m benchmarks.walk PICTURE DATA`.
+"""Number of files that a prediction and a tiny training enter: `python -m benchmarks.walk PICTURE DATA`.
 
 A file is entered when one of its functions is called, and crossed to when the caller is in another file.
 What runs while a module is imported is not counted. PICTURE is any picture, DATA a folder with a few of them
@@ -55,7 +55,7 @@ def callers(frame: FrameType | None) -> Iterator[CodeType]:
 
 
 @contextmanager
-def walked() -> Iterator[Walk]:
+def trace_files() -> Iterator[Walk]:
     """Profile the block; yield its walk."""
     walk = Walk()
     sys.setprofile(walk.note)
@@ -67,12 +67,12 @@ def walked() -> Iterator[Walk]:
 
 def report(picture: str, data: str) -> None:
     """Walk through both commands and print the counts, and the files of the prediction."""
-    with walked() as walk:
+    with trace_files() as walk:
         main(["predict", picture])
     print(f"predict: {walk}", *(Path(path).relative_to(PACKAGE) for path in walk.files), sep="\n  ")
     with TemporaryDirectory() as out:
         tiny = ["run.batch_size=8", "schedule.epochs=1", "schedule.warmup_epochs=0"]
-        with walked() as walk:
+        with trace_files() as walk:
             main(["train", "cifar10-swin-pico", f"data={data}", f"out={out}/run", *tiny])
     print(f"train: {walk}")
 

@@ -10,27 +10,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from swinkit.cli.bench import status_line
 from swinkit.cli.console import table
 from swinkit.data.paths import cache_root
 from swinkit.errors import EnvironmentProblem, SwinkitError, UsageError
 
+from . import report
 from .candidates import candidates_for, require_candidates
 from .cases import cases_for, require_cases
 from .machine import machine, versions
-from .process import ROOFLINE, Failed, Process
+from .process import ROOFLINE, Process, ProcessFailure
 from .record import FILE, CaseRecord, Record
-from .report import (
-    GROWTH_HEAD,
-    HEAD,
-    LEGEND,
-    NUMBERS,
-    cells,
-    duration,
-    growth_rows,
-    machine_lines,
-    reasons,
-    verdicts,
-)
 from .runner import Budget, Notify, Settings, measure
 
 QUICK, FULL = 12.0, 90.0  # seconds for the rounds of a case after the first six
@@ -47,13 +37,13 @@ installed is left out with a line that says so; `pip install ".[bench]"` install
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return 0 if done, 130 or 143 if interrupted or terminated, else an error's code."""
     try:
-        return run(parsed_options(arguments), arguments)
+        return run(parse_options(arguments), arguments)
     except SwinkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def parsed_options(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse and check the options.
 
     Raises:
@@ -87,12 +77,12 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         notify("measuring the machine's roofline")
         record = new_record(roofline, shlex.join(["python", "-m", "benchmarks.peers", *arguments]))
         record.write(options.out / FILE)
-        print("\n".join([*machine_lines(record), "", LEGEND]), flush=True)
+        print("\n".join([*report.machine_lines(record), "", report.LEGEND]), flush=True)
         try:
-            with sigterm_raises():
+            with raise_on_sigterm():
                 measure_cases(record, roofline, options, notify)
             code = 0
-        except (KeyboardInterrupt, Terminated) as end:
+        except (KeyboardInterrupt, Termination) as end:
             print("stopped; what was measured until then is kept", file=sys.stderr)
             code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else TERMINATED
     finish(record, options.out)
@@ -107,7 +97,7 @@ def new_record(roofline: Process, command: str) -> Record:
     """
     try:
         facts, rates = roofline.receive(ROOFLINE_LIMIT), roofline.ask({}, ROOFLINE_LIMIT)
-    except Failed as failure:
+    except ProcessFailure as failure:
         raise EnvironmentProblem(f"the machine cannot be measured: {failure}") from None
     date = datetime.now(UTC).isoformat(timespec="seconds")
     return Record(command, date, {**machine(), **facts}, versions(), rates)
@@ -123,7 +113,7 @@ def measure_cases(record: Record, roofline: Process, options: argparse.Namespace
         record.cases.append(each)
         try:
             measure(each, candidates_for(case, options.peers, quick=quick), settings, notify)
-            with suppress(Failed):
+            with suppress(ProcessFailure):
                 record.raise_roofline(roofline.ask({}, ROOFLINE_LIMIT))
         finally:
             record.seconds = time.monotonic() - start
@@ -133,53 +123,42 @@ def measure_cases(record: Record, roofline: Process, options: argparse.Namespace
 
 def case_text(record: Record, each: CaseRecord) -> str:
     """Return a case's table, the reasons why candidates are missing, and the verdicts."""
-    lines = [cells(each, result, record.roofline["products"]) for result in each.results if result.is_valid]
+    lines = [
+        report.cells(each, result, record.roofline["products"]) for result in each.results if result.is_valid
+    ]
     parts = [f"{each.case.name}: {each.case.title}"]
     if lines:
-        parts.append(table(HEAD, lines, right=NUMBERS))
-    return "\n".join([*parts, *reasons(each), *verdicts(each)])
+        parts.append(table(report.HEAD, lines, right=report.NUMBERS))
+    return "\n".join([*parts, *report.reasons(each), *report.verdicts(each)])
 
 
 def finish(record: Record, out: Path) -> None:
     """Print the table of growth if there is one, and draw the plots."""
     from .plots import save_plots
 
-    rows = growth_rows(record)
+    rows = report.growth_rows(record)
     if rows:
-        print(f"\n{table(GROWTH_HEAD, rows, right=GROWTH_HEAD[1:])}")
+        print(f"\n{table(report.GROWTH_HEAD, rows, right=report.GROWTH_HEAD[1:])}")
     save_plots(record, out)
-    print(f"wrote {out}{duration(record)}", file=sys.stderr)
+    print(f"wrote {out}{report.duration(record)}", file=sys.stderr)
 
 
-class Terminated(BaseException):
+class Termination(BaseException):
     """SIGTERM reached this process, as from `timeout` or a queue."""
 
 
 @contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM, so that child processes are ended and results are kept."""
+def raise_on_sigterm() -> Iterator[None]:
+    """Raise `Termination` on SIGTERM, so that child processes are ended and results are kept."""
 
     def end(*_: object) -> None:
-        raise Terminated
+        raise Termination
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def status_line() -> Iterator[Notify]:
-    """Yield a function that shows the current step in one line of a terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("", refresh_per_second=2) as status:
-        yield status.update
 
 
 if __name__ == "__main__":

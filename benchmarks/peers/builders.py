@@ -1,4 +1,4 @@
-"""One function for each candidate that builds its workload for a case, under the names of `candidates`."""
+"""Builders: for each candidate, by name, a function that builds its workload for a case."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltCandidate:
     """The call that is timed, and the dialect whose border policy it follows if it is not ours.
 
     `comparable` is False for another kind of model.
@@ -38,33 +38,33 @@ class Built:
     comparable: bool = True
 
 
-Builder = Callable[[Case, Environment], Built]
+Builder = Callable[[Case, Environment], BuiltCandidate]
 
 
-def plain(case: Case, _: Environment) -> Built:
+def plain(case: Case, _: Environment) -> BuiltCandidate:
     """Build our model as it is."""
-    return Built(workload_of(with_checkpointing(build_classifier(case), case), case))
+    return BuiltCandidate(workload_of(add_checkpointing(build_classifier(case), case), case))
 
 
-def fused(case: Case, _: Environment) -> Built:
+def fused(case: Case, _: Environment) -> BuiltCandidate:
     """Build our model with the fused attention kernels.
 
     Raises:
         EnvironmentProblem: Triton is not installed.
     """
-    return Built(workload_of(with_kernels(with_checkpointing(build_classifier(case), case)), case))
+    return BuiltCandidate(workload_of(add_kernels(add_checkpointing(build_classifier(case), case)), case))
 
 
-def fused_compiled(case: Case, _: Environment) -> Built:
+def fused_compiled(case: Case, _: Environment) -> BuiltCandidate:
     """Build our model with the fused attention kernels, through `torch.compile`.
 
     Raises:
         EnvironmentProblem: Triton is not installed.
     """
-    return Built(compiled_workload(with_kernels(build_classifier(case)), case))
+    return BuiltCandidate(compiled_workload(add_kernels(build_classifier(case)), case))
 
 
-def with_checkpointing(model: BareClassifier, case: Case) -> BareClassifier:
+def add_checkpointing(model: BareClassifier, case: Case) -> BareClassifier:
     """Return the model; its blocks are recomputed in the backward pass if the case is about that."""
     if case.workload == CHECKPOINTED:
         for stage in model.backbone.stages:
@@ -73,7 +73,7 @@ def with_checkpointing(model: BareClassifier, case: Case) -> BareClassifier:
     return model
 
 
-def with_kernels(model: BareClassifier) -> BareClassifier:
+def add_kernels(model: BareClassifier) -> BareClassifier:
     """Attach the fused attention kernels.
 
     Raises:
@@ -88,7 +88,7 @@ def with_kernels(model: BareClassifier) -> BareClassifier:
     return model
 
 
-def engine(case: Case, _: Environment) -> Built:
+def engine(case: Case, _: Environment) -> BuiltCandidate:
     """Build our model with its blocks in native code.
 
     Raises:
@@ -99,24 +99,24 @@ def engine(case: Case, _: Environment) -> Built:
 
     if find_library() is None:
         raise EnvironmentProblem("not built: swinkit optimize")
-    return Built(workload_of(copy_with_engines(build_classifier(case).eval()), case))
+    return BuiltCandidate(workload_of(copy_with_engines(build_classifier(case).eval()), case))
 
 
-def compiled(case: Case, _: Environment) -> Built:
+def compiled(case: Case, _: Environment) -> BuiltCandidate:
     """Build our model through `torch.compile`."""
-    return Built(compiled_workload(build_classifier(case), case))
+    return BuiltCandidate(compiled_workload(build_classifier(case), case))
 
 
-def peer(library: str, case: Case, _: Environment) -> Built:
+def peer(library: str, case: Case, _: Environment) -> BuiltCandidate:
     """Build another library's model as it is."""
     model, dialect = LIBRARIES[library](case)
-    return Built(workload_of(model, case), dialect.name)
+    return BuiltCandidate(workload_of(model, case), dialect.name)
 
 
-def peer_compiled(library: str, case: Case, _: Environment) -> Built:
+def peer_compiled(library: str, case: Case, _: Environment) -> BuiltCandidate:
     """Build another library's model through `torch.compile`."""
     model, dialect = LIBRARIES[library](case)
-    return Built(compiled_workload(model, case), dialect.name)
+    return BuiltCandidate(compiled_workload(model, case), dialect.name)
 
 
 def compiled_workload(model: nn.Module, case: Case) -> Call:
@@ -132,16 +132,16 @@ def compiled_workload(model: nn.Module, case: Case) -> Call:
 
 def peer_runtime(
     open_session: Callable[[Path, int], runtimes.Session], case: Case, environment: Environment
-) -> Built:
+) -> BuiltCandidate:
     """Build timm's model in a runtime outside PyTorch."""
     model, dialect = libraries.timm(case)
     path = runtimes.export_onnx(model, case, environment.cache / "onnx")
-    return Built(runtimes.SessionCall(open_session(path, environment.threads), case), dialect.name)
+    return BuiltCandidate(runtimes.SessionCall(open_session(path, environment.threads), case), dialect.name)
 
 
-def vit(case: Case, _: Environment) -> Built:
+def vit(case: Case, _: Environment) -> BuiltCandidate:
     """Build a ViT, which attends to the whole picture."""
-    return Built(workload_of(libraries.vit(case), case), comparable=False)
+    return BuiltCandidate(workload_of(libraries.vit(case), case), comparable=False)
 
 
 LIBRARIES = {

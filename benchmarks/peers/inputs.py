@@ -1,4 +1,4 @@
-"""The weights, pixels and targets that every candidate is given, drawn anew in each process from one seed.
+"""The weights, pixels and targets of all candidates, drawn anew in each process from one seed.
 
 Shapes: B batch, P pixels, K classes.
 """

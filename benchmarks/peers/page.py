@@ -1,4 +1,4 @@
-"""docs/performance.md, written from what was measured: `python -m benchmarks.peers.page [FOLDER...]`.
+"""Writer of docs/performance.md from the records of runs: `python -m benchmarks.peers.page [FOLDER...]`.
 
 Each FOLDER is one that `python -m benchmarks.peers` has filled. Its record and plots are copied into
 docs/performance/, one of a CPU and one of a GPU. Without a folder the page is written again from those.
@@ -6,22 +6,12 @@ docs/performance/, one of a CPU and one of a GPU. Without a folder the page is w
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from . import report
 from .cases import GROWTH
 from .record import FILE, CaseRecord, Record
-from .report import (
-    GROWTH_HEAD,
-    HEAD,
-    NUMBERS,
-    cells,
-    duration,
-    growth_rows,
-    machine_lines,
-    reasons,
-    verdicts,
-)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
@@ -46,36 +36,30 @@ def page(stored: Path = STORED) -> str:
 def section(folder: Path) -> Iterator[str]:
     """Yield the parts of a run: the machine, the plots, every case."""
     record = Record.read(folder / FILE)
-    yield f"By `{record.command}` on {record.date[:10]}{duration(record)}:"
-    yield "\n".join(f"* {line}" for line in machine_lines(record))
+    yield f"By `{record.command}` on {record.date[:10]}{report.duration(record)}:"
+    yield "\n".join(f"* {line}" for line in report.machine_lines(record))
     for name, words in PLOTS.items():
         if (folder / name).is_file():
             yield f"![{words}](performance/{folder.name}/{name})"
     for case in record.cases:
         if case.case.workload != GROWTH:
             yield from case_section(case, record.roofline["products"])
-    rows = growth_rows(record)
+    rows = report.growth_rows(record)
     if rows:
         yield "### Growth: swin-t and ViT-B/16, batch 1"
-        yield table(GROWTH_HEAD, rows, GROWTH_HEAD[1:])
+        yield report.markdown_table(report.GROWTH_HEAD, rows, report.GROWTH_HEAD[1:])
 
 
 def case_section(record: CaseRecord, peak: float) -> Iterator[str]:
     """Yield the parts of a case: title, table, reasons and verdicts."""
     yield f"### {record.case.title}"
-    lines = [cells(record, result, peak) for result in record.results if result.is_valid]
+    lines = [report.cells(record, result, peak) for result in record.results if result.is_valid]
     if lines:
-        yield table(HEAD, lines, NUMBERS)
-    if reasons(record):
-        yield "\n".join(f"* {reason}" for reason in reasons(record))
-    if verdicts(record):
-        yield "\n".join(f"* {line}." for line in verdicts(record))
-
-
-def table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[str]) -> str:
-    """Return a Markdown table; the columns `right` hold numbers."""
-    marks = ["---:" if name in right else "---" for name in head]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *lines))
+        yield report.markdown_table(report.HEAD, lines, report.NUMBERS)
+    if report.reasons(record):
+        yield "\n".join(f"* {reason}" for reason in report.reasons(record))
+    if report.verdicts(record):
+        yield "\n".join(f"* {line}." for line in report.verdicts(record))
 
 
 def store(folder: Path, stored: Path = STORED) -> None:

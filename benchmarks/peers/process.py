@@ -22,11 +22,11 @@ from .ipc import LONGEST, receive, send
 WORKER, ROOFLINE = "benchmarks.peers.worker", "benchmarks.peers.roofline"
 
 
-class Failed(Exception):
+class ProcessFailure(Exception):
     """A process gave no answer. The message is one line; the process has ended."""
 
 
-class Missing(Failed):
+class MissingPackage(ProcessFailure):
     """Something that a process needs is not installed. The message is one line; the process has ended."""
 
 
@@ -63,7 +63,7 @@ class Process:
             Failed: there is none.
         """
         if self.child.returncode is not None:
-            raise Failed("it has ended")
+            raise ProcessFailure("it has ended")
         self.signal(signal.SIGCONT)
         with suppress(BrokenPipeError, ConnectionResetError):  # `receive` raises the error of a dead process
             send(self.pipe, request)
@@ -78,11 +78,11 @@ class Process:
         try:
             if not self.pipe.poll(limit):
                 self.end()
-                raise Failed(f"no answer within {limit:.0f} s")
+                raise ProcessFailure(f"no answer within {limit:.0f} s")
             answer = receive(self.pipe)
         except (EOFError, ConnectionResetError):
-            raise Failed(self.cause_of_death()) from None
-        for key, error in (("missing", Missing), ("error", Failed)):
+            raise ProcessFailure(self.cause_of_death()) from None
+        for key, error in (("missing", MissingPackage), ("error", ProcessFailure)):
             if key in answer:
                 self.end()
                 raise error(answer[key])

@@ -1,5 +1,7 @@
 """A record as tables and sentences, for the terminal and for the page. Torch-free."""
 
+from collections.abc import Collection, Sequence
+
 from .candidates import OURS
 from .cases import GROWTH, VIT
 from .record import MEASURED, STOPPED, CaseRecord, Record, Result, growth
@@ -141,3 +143,9 @@ def growth_rows(record: Record) -> list[tuple[str, ...]]:
                 )
             )
     return rows
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
+    """Return a Markdown table; the columns `right` hold numbers."""
+    marks = ["---:" if name in right else "---" for name in head]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))

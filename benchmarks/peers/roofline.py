@@ -1,4 +1,4 @@
-"""The roofline of the machine: a process that measures matrix products and copies whenever it is asked.
+"""The roofline of the machine: a process that measures matrix products and copies on request.
 
 No model is faster than its operations at the rate of the products, nor than its reads and writes at that of
 the copies. The fastest call counts, because this is a bound. It is measured again after each case, because

@@ -16,7 +16,7 @@ from swinkit.engine.statistics import MIN_ROUNDS
 
 from .candidates import Candidate
 from .cases import Case
-from .process import WORKER, Failed, Missing, Process, child_environment
+from .process import WORKER, MissingPackage, Process, ProcessFailure, child_environment
 from .record import FAILED, MEASURED, MISSING, CaseRecord, Result
 
 MAX_ROUNDS = 40
@@ -67,14 +67,16 @@ class Contender:
         answer = self.process.ask({"verify": True}, max(budget.start, self.limit))
         difference = self.result.difference = answer["difference"]
         if difference is not None and not difference <= self.tolerance:
-            raise Failed(f"computes something else: it differs by {difference:.0e} of the largest value")
+            raise ProcessFailure(
+                f"computes something else: it differs by {difference:.0e} of the largest value"
+            )
         self.result.state = MEASURED
 
     def attempt(self, step: Callable[[Budget], None], budget: Budget) -> bool:
         """Run a step; return False if it fails, and write the reason into the result."""
         try:
             step(budget)
-        except Failed as failure:
+        except ProcessFailure as failure:
             self.result.state, self.result.reason = FAILED, str(failure)
             return False
         return True
@@ -113,8 +115,8 @@ def start(result: Result, candidate: Candidate, case: Case, settings: Settings) 
     process = Process(WORKER, request, child_environment(settings.threads, settings.cache))
     try:
         answer = process.receive(settings.budget.start if candidate.quick else settings.budget.compiling)
-    except Failed as failure:
-        result.state = MISSING if isinstance(failure, Missing) else FAILED
+    except ProcessFailure as failure:
+        result.state = MISSING if isinstance(failure, MissingPackage) else FAILED
         result.reason = str(failure)
         return None
     except BaseException:  # after Ctrl-C nothing else would end the process

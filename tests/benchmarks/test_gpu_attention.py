@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks import gpu_attention
-from benchmarks.gpu_attention import Stage, by_sdpa, floors, main, stages
+from benchmarks.gpu_attention import Stage, attend_by_sdpa, floors, main, stages
 from swinkit.core.windows import PadThenRoll
 from swinkit.engine.gpu import reference, tuning
 
@@ -30,7 +30,7 @@ def test_the_last_stage_has_no_shift_where_one_window_covers_it() -> None:
 def test_torchs_attention_answers_as_the_twin() -> None:
     qkv, padding, bias = (x.double() for x in SMALL.sources("cpu"))
     arguments = (qkv, padding, bias, SMALL.layout, SMALL.heads, SMALL.similarity().double())
-    torch.testing.assert_close(by_sdpa(*arguments), reference.attend_in_torch(*arguments))
+    torch.testing.assert_close(attend_by_sdpa(*arguments), reference.attend_in_torch(*arguments))
 
 
 def test_without_a_gpu_one_line_says_so(
@@ -52,7 +52,7 @@ def test_tuning_tries_each_kernel_and_changes_nothing(
         return 0.1, 0.2
 
     monkeypatch.setattr(gpu_attention, "milliseconds", milliseconds)
-    lines = list(gpu_attention.tuned([SMALL]))
+    lines = list(gpu_attention.tune_stages([SMALL]))
     assert ["attend" in lines[0], "differentiate_window" in lines[1], len(lines)] == [True, True, 2]
     assert {name for names in tried for name in names} == {"attend", "differentiate_window"}
     assert before == tuning.HALF

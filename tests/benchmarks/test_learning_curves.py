@@ -10,7 +10,7 @@ from PIL import Image
 from timm.layers import DropPath as TheirDropPath
 from torch import Tensor, nn
 
-from benchmarks.learning_curves import PAIRS, RECIPE, THEIRS, job_for, main, page, shortened
+from benchmarks.learning_curves import PAIRS, RECIPE, THEIRS, job_for, main, page, shorten
 from swinkit.core.block import DropPath
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe_of(name: str, **run: object) -> Recipe:
-    recipe = shortened(find(RECIPE.format(name)), 1)
+    recipe = shorten(find(RECIPE.format(name)), 1)
     return replace(recipe, run=replace(recipe.run, **run))
 
 
@@ -142,7 +142,7 @@ def test_epochs_are_cut_by_one_factor() -> None:
     whole = find("cifar10-swin-pico")
     mixed = replace(whole.augmentation, cutmix=1.0, mixing_epochs=10)
     whole = replace(whole, augmentation=mixed)
-    short = shortened(whole, whole.schedule.epochs // 2)
+    short = shorten(whole, whole.schedule.epochs // 2)
     assert short.schedule.warmup_epochs == whole.schedule.warmup_epochs / 2
     assert short.augmentation == replace(mixed, mixing_epochs=5)
 

@@ -8,12 +8,12 @@ import pytest
 from benchmarks.pretraining_helps import (
     PRETRAINED,
     SCRATCH,
-    Tried,
+    Trial,
+    build_parser,
     finetuning,
     keep_few_labels,
     main,
     page,
-    reader,
 )
 from tests.data.pictures import of_two_greys
 
@@ -41,7 +41,7 @@ def test_few_labels_are_kept_of_each_class_and_others_are_watched(tmp_path):
 
 def test_the_page_tells_mean_spread_each_seed_the_rates_tried_and_the_hours():
     results = {SCRATCH: [0.5, 0.6], PRETRAINED: [0.7], "not yet": []}
-    tried = {SCRATCH: Tried({0.1: 0.3, 0.2: 0.4}), PRETRAINED: Tried({0.1: 0.5})}
+    tried = {SCRATCH: Trial({0.1: 0.3, 0.2: 0.4}), PRETRAINED: Trial({0.1: 0.5})}
     told = page(results, tried, [[{"seconds": 1800.0}], [{"seconds": 5.0}, {"seconds": 360.0}]])
     assert "| from scratch | 55.00 | 7.07 | 50.00, 60.00 | 0.1: 30.00, 0.2: 40.00 |\n" in told
     assert "| pre-trained | 70.00 | - | 70.00 | 0.1: 50.00 |\n" in told
@@ -50,14 +50,14 @@ def test_the_page_tells_mean_spread_each_seed_the_rates_tried_and_the_hours():
 
 
 def test_the_rate_that_did_best_is_kept():
-    tried = Tried()
+    tried = Trial()
     assert len(tried.next) == 2
     tried.watched = {0.1: 0.3, 0.2: 0.4, 0.3: 0.4}
     assert tried.next == [0.2]
 
 
 def test_both_ways_differ_in_the_start_alone():
-    options = reader().parse_args(["data", "out"])
+    options = build_parser().parse_args(["data", "out"])
     scratch, trained = (finetuning(options, 1, start, 1e-3) for start in (None, Path("start")))
     assert replace(scratch, init="start") == trained
 

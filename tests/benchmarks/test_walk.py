@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.walk import PACKAGE, walked
+from benchmarks.walk import PACKAGE, trace_files
 from swinkit.cli.main import main
 from tests.data.pictures import picture
 
@@ -14,7 +14,7 @@ def test_a_prediction_enters_at_most_forty_files(
 ) -> None:
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "cache"))  # no engine is built there
     (tmp_path / "a.png").write_bytes(picture(0))
-    with walked() as walk:
+    with trace_files() as walk:
         assert main(["predict", str(tmp_path / "a.png")]) == 0
     capsys.readouterr()
     files = [str(Path(file).relative_to(PACKAGE)) for file in walk.files]

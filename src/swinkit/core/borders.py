@@ -1,4 +1,4 @@
-"""Border policies: how windows are cut where the grid is smaller than a window or no multiple of it.
+"""Border policies for grids that are smaller than a window or no multiple of it.
 
 All policies agree on grids that divide evenly and are larger than the window. At the borders the published
 libraries differ, and a checkpoint answers right only under the policy it was trained with.

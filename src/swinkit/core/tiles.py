@@ -1,4 +1,4 @@
-"""Cut an n-dimensional grid of tokens into tiles, and glue the tiles back.
+"""Tiles of an n-dimensional grid: cutting a grid into tiles, and joining the tiles again.
 
 Swin cuts its grid into equal tiles again and again. Patches are tiles of pixels, windows are tiles of tokens,
 and merging folds each 2x2 tile of tokens into one token. All of them use these functions.

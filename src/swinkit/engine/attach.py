@@ -1,4 +1,4 @@
-"""Run models by the engines where they can: by native code on a CPU, by fused attention on a GPU."""
+"""Attachment of the engines to a model: native code on a CPU, fused attention on a GPU."""
 
 import copy
 import logging

@@ -1,4 +1,4 @@
-"""Convert a model to the layout of another library, and verify it before the output takes its name."""
+"""Conversion of a model to another library's layout, verified before the output takes its name."""
 
 import os
 from dataclasses import dataclass

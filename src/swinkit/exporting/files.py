@@ -1,4 +1,4 @@
-"""Output files in another library's layout: which files they may replace, and how they are written."""
+"""Output files in another library's layout: checks of their path, and writers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Targets of a conversion: `--to NAME` and the output's name decide on a dialect and a form."""
+"""Targets of a conversion: the dialect and the form for `--to NAME` and the output's name."""
 
 from dataclasses import dataclass
 from pathlib import Path

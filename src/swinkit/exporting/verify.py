@@ -1,4 +1,4 @@
-"""Verify that an output answers as the model does, in the library's own model where it is installed.
+"""Verification of an output: its answers beside the model's, in the library's own model if it is installed.
 
 The same random pixels go through both models. Ours runs under the borders of the target's library, because
 the weights are verified; where its borders make answers differ is reported separately (`weights.agreement`).

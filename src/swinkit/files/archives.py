@@ -1,4 +1,4 @@
-"""The zip file that torch writes, checked so that torch's own reader finds the same pickle as Python's.
+"""Check of the zip file that torch writes: torch's own reader must find the same pickle as Python's.
 
 Torch reads zip files by a library of its own, which ignores the case of names. Anything that the two readers
 could understand differently is refused: two names that differ in case only, or a list of contents in an

@@ -1,4 +1,4 @@
-"""Interpret a pickle as data: nothing that it names is imported, looked up or called.
+"""Interpreter of pickles as data: nothing that a pickle names is imported, looked up or called.
 
 The caller's `Maker` decides from names and arguments alone what the objects of a pickle become, so that a
 file can only ask for objects in a table of this package. The opcodes are decoded by `pickletools`.

@@ -1,4 +1,4 @@
-"""Read and write files that can hold data only: text, JSON and safetensors."""
+"""Readers and writers of files that can hold data only: text, JSON and safetensors."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Distinguish a file of weights from a web page or a truncated file, and identify it. Torch-free."""
+"""Checks of a downloaded file: whole, of a kind that holds weights, and its SHA-256. Torch-free."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Read and write files of tensors. Reading never runs code from a file."""
+"""Readers and writers of files of tensors. Reading never runs code from a file."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Read JSON that others wrote, with the type and the size of every value checked. Torch-free."""
+"""Reader of JSON from strangers, which checks the type and the size of every value. Torch-free."""
 
 import json
 import math

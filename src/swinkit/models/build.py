@@ -1,4 +1,4 @@
-"""Build a backbone with its published initialisation from the numbers of a variant."""
+"""Builder of a backbone from the numbers of a variant, with its published initialisation."""
 
 from collections.abc import Callable
 

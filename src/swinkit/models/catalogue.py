@@ -1,4 +1,4 @@
-"""Find a variant by our name, another library's name, or its numbers. Torch-free."""
+"""Catalogue of variants: search by our name, another library's name, or the numbers. Torch-free."""
 
 import difflib
 import re

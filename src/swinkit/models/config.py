@@ -1,4 +1,4 @@
-"""Write a spec as JSON and read it back, for saved models. Torch-free; nothing named in the JSON is run.
+"""JSON form of a spec, for saved models. Torch-free; nothing named in the JSON is run.
 
 Its numbers have limits: a file from a stranger can name any, and building a model of a thousand million
 blocks takes hours.

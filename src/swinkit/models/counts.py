@@ -1,4 +1,4 @@
-"""Count parameters and multiply-adds of a Swin from its numbers; tests compare with the built modules.
+"""Parameters and multiply-adds of a Swin, counted from its numbers; tests compare with the built modules.
 
 Torch-free. Multiply-adds are counted as the papers count "FLOPs": matrix products only (patch
 convolution, qkv, the two products of attention, projection, or Swin-MLP's mixing; MLP, or a token's router

@@ -15,7 +15,6 @@ from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
 from ..runs.step_report import spelled
 from ..settings.recipe import Recipe
-from ..tasks.from_recipe import require_axes
 from ..tasks.observed import Observed
 from ..tasks.registry import TASKS
 from ..tasks.serialization import read_model, write_model
@@ -56,7 +55,6 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
     task_type = TASKS[recipe.task]()
-    require_axes(recipe)
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
     data = locate_data(data)

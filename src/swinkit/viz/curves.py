@@ -1,4 +1,4 @@
-"""Numbers that change over time as curves: one panel each, all of them over the same epochs or iterations.
+"""Training curves: a panel for each number, all over the same epochs or iterations.
 
 Takes plain numbers. Lengths in pixels of the picture.
 """

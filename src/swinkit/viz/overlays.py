@@ -1,4 +1,4 @@
-"""Predictions drawn beside their picture: one card for each picture, and a sheet of cards.
+"""Predictions beside their picture: a card for each picture, and a sheet of cards.
 
 Takes plain tensors and names. Shapes: h, w pixels of the picture; K classes. Lengths in pixels of the card.
 """

@@ -1,4 +1,4 @@
-"""Text that fits where it is drawn. Lengths in pixels."""
+"""Text of pictures: its font, and lines cut to a width. Lengths in pixels."""
 
 import unicodedata
 from bisect import bisect_right

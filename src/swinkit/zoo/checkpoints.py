@@ -1,4 +1,4 @@
-"""Table of the published checkpoints, `checkpoints.json`, and what the name of a model means. Torch-free.
+"""Table of the published checkpoints, `checkpoints.json`, and search by name. Torch-free.
 
 A name is VARIANT/DATASET. A suffix of the data set distinguishes files of the same model on the same data: by
 publisher (`-torchvision`, `-timm`), length of training (`-1x`) or origin (`-simmim`).

@@ -1,4 +1,4 @@
-"""Download one file: resumed where it was cut, retried, within limits of time and size. Torch-free."""
+"""Download of one file: resumed, retried, within limits of time and size. Torch-free."""
 
 import email.utils
 import errno

@@ -1,4 +1,4 @@
-"""Hugging Face hub: download the weights and metadata of `hf:org/name`, and upload a folder.
+"""Hugging Face hub: download of the weights and metadata of `hf:org/name`, and upload of a folder.
 
 Files are downloaded, cached and shared with other libraries by huggingface_hub, which only this module and
 `hub_errors` import. Only weights and settings are requested; other files of a repository, code above all, are

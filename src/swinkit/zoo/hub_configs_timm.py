@@ -1,4 +1,4 @@
-"""Read timm's config.json on the hub into facts. No name in it is looked up. Torch-free.
+"""Reader of timm's config.json on the hub. No name in it is looked up. Torch-free.
 
 `weights/configs.py` writes what this module reads.
 """

@@ -1,4 +1,4 @@
-"""Read transformers' config.json into facts. No name in it is looked up. Torch-free."""
+"""Reader of transformers' config.json. No name in it is looked up. Torch-free."""
 
 import math
 from typing import Any

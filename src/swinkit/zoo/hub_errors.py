@@ -1,4 +1,4 @@
-"""Errors of the Hugging Face hub as messages that name what failed, where, and the remedy."""
+"""Errors of the Hugging Face hub as messages of one line: failure, place and remedy."""
 
 import errno
 from collections.abc import Iterator

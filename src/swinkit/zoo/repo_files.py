@@ -1,4 +1,4 @@
-"""A model as another library saves it, on the hub or in a local folder, described by its config.json.
+"""Files of a model in another library's layout, on the hub or in a local folder, by their config.json.
 
 Beside config.json are the weights and, for transformers, `preprocessor_config.json`. No name in them is
 looked up.

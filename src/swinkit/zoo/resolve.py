@@ -1,4 +1,4 @@
-"""Resolve a user's name for a model to a file or folder on this machine, and its facts.
+"""Resolution of a user's name for a model to a file or folder on this machine, with its facts.
 
 What downloads, and what reads files of ranks, is imported where it is used: a model on this machine waits for
 neither.

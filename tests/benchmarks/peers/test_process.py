@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.process import Failed, Process, child_environment
+from benchmarks.peers.process import Process, ProcessFailure, child_environment
 
 MODULE = "tests.benchmarks.peers.stand_in"
 JUDGE = """
@@ -65,7 +65,7 @@ def test_it_answers_and_rests_until_it_is_asked_again(process) -> None:
 def test_one_that_hangs_is_ended(process) -> None:
     vit = process("vit-b-16")
     vit.receive(60)
-    with pytest.raises(Failed, match=r"^no answer within 0 s$"):
+    with pytest.raises(ProcessFailure, match=r"^no answer within 0 s$"):
         vit.ask({"calls": 1}, 0.2)
     assert state(vit.child.pid) == ""
 
@@ -74,14 +74,14 @@ def test_one_that_was_killed_while_it_rested_is_told_so(process) -> None:
     timm = process("timm")
     timm.receive(60)
     timm.signal(signal.SIGKILL)
-    with pytest.raises(Failed, match=r"^killed by SIGKILL"):
+    with pytest.raises(ProcessFailure, match=r"^killed by SIGKILL"):
         timm.ask({"calls": 1}, 60)
 
 
 def test_one_that_has_ended_is_asked_nothing(process) -> None:
     timm = process("timm")
     timm.end()
-    with pytest.raises(Failed, match="it has ended"):
+    with pytest.raises(ProcessFailure, match="it has ended"):
         timm.ask({"calls": 1}, 60)
 
 

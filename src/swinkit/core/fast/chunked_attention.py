@@ -1,4 +1,4 @@
-"""Attention for a few windows at a time, from tokens to tokens, for long windows on a CPU.
+"""Chunked attention: few windows at a time, from tokens to tokens, for long windows on a CPU.
 
 The tokens themselves are gathered, before the product that makes queries, keys and values of them. So
 everything between the grid and the answer fits in the CPU's cache, and only tokens are copied.

@@ -1,4 +1,4 @@
-"""Run a module on a few images or tokens at a time, so that intermediates fit in the CPU's cache.
+"""Chunked execution: few images or tokens at a time, so that intermediates fit the CPU cache.
 
 This is faster on a CPU only, and without gradients only, since then nothing outlives the next operation. With
 gradients it saves memory: intermediates of the backward pass, and of what a checkpoint recomputes, exist for

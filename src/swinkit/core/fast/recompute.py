@@ -1,4 +1,4 @@
-"""Recompute cheap activations in the backward pass instead of saving them.
+"""Recomputation of cheap activations in the backward pass, in place of saved ones.
 
 The outputs of norms and activations are as large as their inputs and cheap to compute from them. Saved, they
 are more than a third of the memory that training a Swin takes for its graph.

@@ -1,4 +1,4 @@
-"""Questions to torch about what it is doing, with all the private names of torch that answering them needs.
+"""All private names of torch that the fast paths need, behind functions that ask for torch's current state.
 
 Torch may rename or change any of these. Then the function concerned gives its cautious answer, with one line
 in the log: the fast paths that depend on it are off, and the plain path computes instead.

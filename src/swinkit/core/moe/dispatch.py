@@ -1,4 +1,4 @@
-"""Dispatch of tokens to experts, with a limited number of slots per expert, and back.
+"""Dispatch of tokens to experts, each with a limited number of slots, and back.
 
 Slots are counted within one process. If experts are spread over several, the (E, S, C) of `gather` is
 exchanged between processes, and comes back before `scatter`; nothing else here depends on that.

@@ -1,4 +1,4 @@
-"""Blocks in native code.
+"""The native forward of blocks: packed weights, and structures for each grid size.
 
 Shapes: B batch, *S grid size, C channels.
 """

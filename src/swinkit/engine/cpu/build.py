@@ -1,4 +1,4 @@
-"""Compile the C++ of `cpp/` to a library for this machine, kept in swinkit's cache.
+"""Compilation of the C++ in `cpp/` to a library for this machine, in swinkit's cache.
 
 The file's name holds everything that the library depends on: swinkit's version, a hash of the sources and
 flags, and the instruction set. It is compiled in a folder aside and then moved to its name, so that two

@@ -1,4 +1,4 @@
-"""Reasons for the plain path. Each check returns one, in a few words for the log; None if there is none."""
+"""Reasons for the plain path. Each check returns a short reason for the log; None if there is none."""
 
 from collections.abc import Iterable, Sequence
 

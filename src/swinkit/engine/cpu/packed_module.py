@@ -1,4 +1,4 @@
-"""Modules as they were when native code packed them, and structures built from them.
+"""State of modules at the time of packing, and the native structures built from it.
 
 A packed module is never changed. If the modules have changed since, a new one is packed, so that several
 Python threads may call one model and each keeps its own structures until its call is over.

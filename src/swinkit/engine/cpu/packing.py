@@ -1,4 +1,4 @@
-"""Pack the weights of a block for native code: in panels, with constant factors folded in.
+"""Packed weights of a block for native code: panels, with constant factors folded in.
 
 Folded are the affine parts of V1's norms, into the product behind them (W (g * x + b) = (W g) x + W b), and
 the scale of the dot product, into the queries. This is computed in float64 and rounded once.

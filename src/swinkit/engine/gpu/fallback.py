@@ -1,4 +1,4 @@
-"""Reasons for the plain path: the check returns one, in a few words for the log. It needs no Triton."""
+"""Reasons for the plain path, as short texts for the log. They need no Triton."""
 
 import math
 import os

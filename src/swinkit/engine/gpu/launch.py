@@ -1,4 +1,4 @@
-"""Launch kernels on tensors: the constants that they are compiled for, and the number of programs.
+"""Launches of kernels on tensors: their constants, and the number of programs.
 
 Shapes: B batch, *S grid size, H heads, D channels per head, C = H * D, G programs that share the windows.
 """

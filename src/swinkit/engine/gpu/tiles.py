@@ -1,4 +1,4 @@
-"""Functions of kernels that find the tokens of a window, read them, and compute scores.
+"""Device functions of the kernels: the tokens of a window, reading and writing them, and their scores.
 
 The grid is not copied: a strip of a window's tokens is read from, and written to, its rows of the grid, which
 follow by the arithmetic of `core/windows.py`. So shift and padding cost a few integers per token.

@@ -12,7 +12,7 @@ from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
-from ..from_recipe import axes_of, given_weights, preprocess_of, random_weights, spec_of
+from ..from_recipe import axes_of, given_weights, preprocess_of, random_weights, require_axes, spec_of
 from ..task_type import TaskType
 from .model import Classifier
 from .settings import ClassificationRecipe
@@ -41,6 +41,7 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
 
     def require_trainable(self, recipe: ClassificationRecipe) -> None:
         """Raise UsageError unless the recipe is for RGB pictures."""
+        require_axes(recipe.variant, recipe.data)
         if axes_of(recipe.variant) != 2:
             raise UsageError(
                 f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
@@ -69,7 +70,7 @@ class ClassificationType(TaskType[ClassificationRecipe, ImageDataset, Classifier
         """Return a classifier of as many classes as `training` has, and notes about its weights."""
         from .transfer import classifier_from, match_head
 
-        preprocess = preprocess_of(recipe)
+        preprocess = preprocess_of(recipe.data)
         if initial is None:
             model = Classifier(build(spec_of(recipe)), training.classes, preprocess)
             notes = random_weights(recipe)

@@ -7,6 +7,7 @@ Shapes: *P size in pixels.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -14,10 +15,12 @@ from ...core.spec import Size, Spec
 from ...errors import require
 from ...models.families import SpecV2
 from ...settings.augmentation import ImageAugmentation
+from ...settings.data import CroppedData
 from ...settings.recipe import Recipe
 from ...type_check import require_kinds
 
-VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0, erase=0.0)  # of a picture in training, as published
+VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0)  # of a picture in training, as published
+LABELS = ("augmentation.mixup", "augmentation.cutmix", "augmentation.smoothing")  # a classifier's fields
 PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 
@@ -42,7 +45,7 @@ class Masking:
         require(0 < self.ratio <= 1, "masking.ratio", self.ratio, "above 0 and at most 1")
         window = self.target_window
         odd = window is None or (window > 1 and window % 2 == 1)
-        require(odd, "masking.target_window", window, "None, or an odd number of pixels above 1")
+        require(odd, "masking.target_window", window, "null, or an odd number of pixels above 1")
 
     def cells(self, size: Size) -> Size:
         """Return the number of cells that cover each of the last two axes of *P."""
@@ -76,9 +79,17 @@ class SimMIMRecipe(Recipe):
     """
 
     task: Annotated[Literal["simmim"], "what is learned"] = "simmim"
+    data: CroppedData
     augmentation: ImageAugmentation = VIEW
     masking: Masking
-    essential: ClassVar[tuple[str, ...]] = (*Recipe.essential, "masking.patch", "masking.ratio")
+    essential: ClassVar[tuple[str, ...]] = (
+        *Recipe.essential,
+        *("data.size", "masking.patch", "masking.ratio"),
+    )
+    inapplicable: ClassVar[Mapping[str, str]] = {
+        "augmentation.erase": "it would change what is reconstructed",
+        **dict.fromkeys(LABELS, "pre-training has no labels"),
+    }
 
     def __post_init__(self) -> None:
         """Check every field, and that the augmentation does without labels."""

@@ -11,7 +11,7 @@ from ...data.dataset import ImageDataset
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
-from ..from_recipe import given_weights, preprocess_of, random_weights, spec_of
+from ..from_recipe import given_weights, preprocess_of, random_weights, require_axes, spec_of
 from ..task_type import TaskType
 from .model import SimMIM
 from .settings import Masking, SimMIMRecipe, published_masking
@@ -36,12 +36,16 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
     evaluation_files = ("metrics.json", "reconstructions.png")
     predict_options = ("seed",)
 
+    def require_trainable(self, recipe: SimMIMRecipe) -> None:
+        """Raise UsageError unless `data.size` has as many axes as the variant takes."""
+        require_axes(recipe.variant, recipe.data)
+
     def find(self, recipe: SimMIMRecipe, data: Path) -> tuple[ImageDataset, ImageDataset]:
         """Return the inputs of two splits; if no split is named, all of them for both."""
         from ...data.dataset import ALL, HELD_OUT, TRAIN
         from ...data.find_dataset import find_inputs
 
-        preprocess = preprocess_of(recipe)
+        preprocess = preprocess_of(recipe.data)
         training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
         if training.split == ALL != held_out.split:  # all, those of `held_out` included
             raise DataError(
@@ -59,7 +63,7 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         """Return a model of the recipe's variant and masking, and notes about its weights."""
         from ...weights.load import load_weights
 
-        model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe))
+        model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe.data))
         if initial is None:
             return model, random_weights(recipe)
         report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
