@@ -57,7 +57,7 @@ def test_the_header_says_what_wrote_it(tmp_path: Path, saved: SavedModel):
 def test_equal_models_are_equal_files(tmp_path: Path, saved: SavedModel):
     """Also under a name that JSON must escape, and where the tensors come in another order."""
     strange = replace(saved, config={"family": "v1", "note": '"a\\b\n猫'})
-    strange.state["head.\"é\n"] = torch.ones(3)
+    strange.state['head."é\n'] = torch.ones(3)
     turned = replace(strange, state=dict(reversed(strange.state.items())))
     for number, each in enumerate([strange, turned] * 8):
         write_folder(tmp_path / str(number), each)
