@@ -1,4 +1,4 @@
-"""Two caches: of tables that follow from sizes alone, and of tensors that are computed from weights.
+"""Two caches: tables that depend on sizes alone, and tensors that are computed from weights.
 
 Tables are dropped by the memory that they take, the least recently used first. A tensor computed from weights
 is valid for as long as the weights stay the same, and serves answers without gradients. Where a gradient
@@ -18,13 +18,12 @@ from .torch_internals import version_of
 CAPACITY = 2**28  # bytes of one kind of table: enough for batches of 8 images of 800 x 1333, for example
 OVERHEAD = 2**12  # bytes of a table beside its numbers
 ENTRIES = 8  # tensors of one module, at most
-LARGEST = (
-    2**20
-)  # numbers of such a tensor; larger ones take long to compute, but using them takes much longer
+# Numbers of a cached tensor. Larger ones take long to compute, but using them takes much longer.
+LARGEST = 2**20
 
 
 class Sized(Protocol):
-    """A table that knows its size."""
+    """A table with its size in bytes."""
 
     @property
     def nbytes(self) -> int:

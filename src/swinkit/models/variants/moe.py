@@ -6,7 +6,7 @@ from .variant import W12, Variant, spec_of, squares
 TUTEL = "Hwang et al. 2022 (Tutel, https://arxiv.org/abs/2206.03382), table 11"
 EVERY_SECOND = ((), (), tuple(range(1, 18, 2)), (1,))  # of the last two stages
 NOWHERE = ((), (), (), ())
-PROCESSES = 32  # of the published trainings; fewer experts are cut into slices
+PROCESSES = 32  # of the published trainings; fewer experts than these are cut into slices
 DROP_PATH = {"s": 0.2, "b": 0.3}
 WORDS = {"s": "small", "b": "base"}
 
