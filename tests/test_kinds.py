@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from swinkit.errors import UsageError
-from swinkit.settings.augmentation import Augmentation
-from swinkit.settings.data import Data
+from swinkit.settings.data import CroppedData
 from swinkit.settings.optimiser import Optimiser
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
+from swinkit.tasks.classification.settings import Augmentation
 from swinkit.tasks.simmim.settings import Masking
 from swinkit.type_check import require_kinds
 
@@ -82,13 +82,13 @@ def test_another_is_refused_in_words(field: dict[str, Any], message: str):
         (Masking, "masking.patch", 16.0),
         (Optimiser, "optimiser.lr", "1e-3"),
         (Schedule, "schedule.epochs", 2.5),
-        (Data, "data.interpolation", "nearest"),
+        (CroppedData, "data.interpolation", "nearest"),
         (Run, "run.precision", "int8"),
     ],
 )
 def test_every_part_of_a_recipe_checks_its_own(kind: Any, name: str, value: object):
     needed: dict[Any, dict[str, Any]] = {
-        Data: {"size": (32, 32), "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+        CroppedData: {"size": (32, 32), "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
         Schedule: {"epochs": 5},
     }
     with pytest.raises(UsageError, match=f"^{name} is "):

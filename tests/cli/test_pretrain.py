@@ -215,6 +215,17 @@ def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
             "unknown option 'masking.raito', did",
         ),
         (["pretrain", "swin-pico", "data=x", "out=y", "masking.ratio=2"], 2, "masking.ratio is 2.0"),
+        (
+            ["pretrain", "swin-pico", "data=x", "out=y", "augmentation.mixup=1"],
+            2,
+            "augmentation.mixup is 1; it must be 0, because pre-training has no labels",
+        ),
+        (
+            ["pretrain", "swin-pico", "data=x", "out=y", "augmentation.erase=0.25"],
+            2,
+            "augmentation.erase is 0.25; it must be 0, because it would change what is reconstructed",
+        ),
+        (["pretrain", "swin-pico", "data=nowhere", "out=y", "augmentation.mixup=0"], 3, "nowhere"),
         (["pretrain", "swin-pico", "data=nowhere", "out=y"], 3, "nowhere"),
         (
             ["pretrain", "video-swin-t", "data=x", "out=y", "data.size=[32,32]"],

@@ -15,7 +15,7 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.data.rng import draws
 from swinkit.data.sample import Sample
 from swinkit.errors import UsageError
-from swinkit.settings.augmentation import Augmentation
+from swinkit.tasks.classification.settings import Augmentation
 
 DRAWN = 400
 NOTHING = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0}

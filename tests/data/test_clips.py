@@ -13,7 +13,7 @@ from swinkit.data.images import ImageError
 from swinkit.data.preprocess import Preprocess
 from swinkit.data.sample import Sample
 from swinkit.errors import DataError
-from swinkit.settings.augmentation import Augmentation
+from swinkit.tasks.classification.settings import Augmentation
 
 from .layouts import zipped
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinkit.data.mixup import UNMIXED, Mix, cutmix_box, draw_mix
-from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.classification.losses import cross_entropy
+from swinkit.tasks.classification.mixup import UNMIXED, Mix, cutmix_box, draw_mix
+from swinkit.tasks.classification.settings import Augmentation
 
 SIZE = (12, 20)
 

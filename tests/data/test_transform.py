@@ -16,7 +16,7 @@ from swinkit.data.randaugment import OPERATIONS, Style, apply_operation, rand_au
 from swinkit.data.rng import draws
 from swinkit.data.sample import Sample
 from swinkit.data.transform import IGNORED, remove_invisible, seeded, warp_sample
-from swinkit.settings.augmentation import Augmentation
+from swinkit.tasks.classification.settings import Augmentation
 
 PLAIN = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
 GEOMETRIC = ("rotate", "shear-x", "shear-y", "translate-x", "translate-y")

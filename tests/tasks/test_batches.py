@@ -7,8 +7,8 @@ from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.settings.augmentation import Augmentation
 from swinkit.tasks.classification.data import PrepareEvaluation, PrepareTraining
+from swinkit.tasks.classification.settings import Augmentation
 
 from ..data.pictures import numbered
 

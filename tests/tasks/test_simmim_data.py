@@ -12,7 +12,7 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.data.sample import Sample
 from swinkit.errors import UsageError
 from swinkit.recipes.catalogue import find
-from swinkit.settings.augmentation import Augmentation
+from swinkit.tasks.classification.settings import Augmentation
 from swinkit.tasks.simmim.data import Hiding
 from swinkit.tasks.simmim.settings import VIEW, Masking
 from tests.data.pictures import numbered
@@ -84,9 +84,6 @@ def test_validation_hides_the_same_of_a_picture_every_time(samples):
 
 
 def test_what_only_classifiers_have_is_refused():
-    erasing = replace(VIEW, erase=0.25)
-    with pytest.raises(UsageError, match=r"augmentation.erase is 0.25; it must be 0, since it would change"):
-        Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=0, augmentation=erasing)
     with pytest.raises(UsageError, match=r"augmentation is 'Augmentation'; it must be an ImageAugmentation"):
         replace(find("simmim-swin-b-w6-192"), augmentation=Augmentation(mixup=0))
 

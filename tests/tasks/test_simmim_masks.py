@@ -110,7 +110,7 @@ def test_the_same_stream_gives_the_same_mask_and_another_another():
         ({"patch": 0}, "masking.patch is 0; it must be 1 pixel or more"),
         ({"ratio": 0.0}, "masking.ratio is 0.0"),
         ({"ratio": 1.1}, "masking.ratio is 1.1"),
-        ({"target_window": 46}, "masking.target_window is 46; it must be None, or an odd number"),
+        ({"target_window": 46}, "masking.target_window is 46; it must be null, or an odd number"),
         ({"target_window": 1}, "masking.target_window is 1"),
     ],
 )

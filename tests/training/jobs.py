@@ -27,15 +27,14 @@ from swinkit.errors import DataError, SwinkitError
 from swinkit.models.build import build
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
-from swinkit.settings.augmentation import Augmentation
-from swinkit.settings.data import Data
+from swinkit.settings.data import CroppedData
 from swinkit.settings.optimiser import Optimiser
 from swinkit.settings.recipe import Recipe
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.classification.settings import ClassificationRecipe
+from swinkit.tasks.classification.settings import Augmentation, ClassificationRecipe
 from swinkit.tasks.serialization import write_model
 from swinkit.training.job import Job
 from swinkit.training.loop import train
@@ -85,7 +84,7 @@ def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationR
     return ClassificationRecipe(
         variant="swin-t",
         drop_path=dropout,
-        data=Data(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),
+        data=CroppedData(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),
         augmentation=Augmentation(),
         # A small eps would let noise move the keys' biases, which do nothing; every gradient is clipped.
         optimiser=Optimiser(lr=1e-2, eps=1e-3, clip_norm=0.5),

@@ -15,9 +15,9 @@ import swinkit
 from swinkit.recipes.catalogue import find
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
-from swinkit.settings.augmentation import Augmentation
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
+from swinkit.tasks.classification.settings import Augmentation
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop
 from swinkit.training.job import draw_nothing, job_of

@@ -31,6 +31,7 @@ def test_what_earlier_versions_recorded_is_the_same_recipe(name):
     earlier = json.loads(json.dumps(asdict(recipe)))
     earlier.setdefault("masking", None)  # every task had it
     mixing = {
+        "erase": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
         "mixing": 1.0,
@@ -88,7 +89,7 @@ def test_settings_of_another_swinkit_are_named(values, message):
         (lambda: replace(PICO, drop_path=1.0), "drop_path is 1.0"),
         (lambda: replace(PICO, task="chess"), "task is 'chess'; it must be classification"),
         (lambda: replace(PICO.data, size=(0, 4)), "data.size is"),
-        (lambda: replace(PICO.data, resize=8), "data.resize is 8; it must be None or at least 32"),
+        (lambda: replace(PICO.data, resize=8), "data.resize is 8; it must be null or at least 32"),
         (lambda: replace(PICO.data, std=(0.0, 1.0, 1.0)), "data.std is"),
         (lambda: replace(PICO.data, workers=-1), "data.workers is -1"),
         (lambda: replace(PICO.data, max_bad_fraction=1.0), "data.max_bad_fraction is 1.0"),

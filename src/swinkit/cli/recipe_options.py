@@ -1,8 +1,8 @@
 """The fields of a recipe as options: `a.b=value` for each, of the type that the recipe gives it."""
 
-from argparse import SUPPRESS, Namespace
+from argparse import SUPPRESS, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 from ..settings.recipe import Recipe, descriptions
@@ -27,6 +27,25 @@ def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:
             metavar=placeholder(kind),
             help=words[name] if every or name in recipe.essential else SUPPRESS,
         )
+    for name, reason in recipe.inapplicable.items():
+        parser.add_argument(f"--{name}", type=Zero(reason), metavar="0", default=SUPPRESS, help=SUPPRESS)
+
+
+@dataclass(frozen=True)
+class Zero:
+    """The type of an option that is for other tasks: 0 is accepted, anything else refused for a `reason`."""
+
+    reason: str
+
+    def __call__(self, text: str) -> float:
+        """Return 0.
+
+        Raises:
+            ArgumentTypeError: it is not 0; argparse reports it with the option.
+        """
+        if Value(float)(text) != 0:
+            raise ArgumentTypeError(f"is {text}; it must be 0, because {self.reason}")
+        return 0.0
 
 
 def chosen(recipe: Recipe, options: Namespace) -> Recipe:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..models.catalogue import find_variant
 from ..models.counts import num_macs
+from ..settings.data import CroppedData
 from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
@@ -53,10 +54,11 @@ def hours_of(maker: Callable[..., Recipe], recipe: Recipe) -> float | None:
         UsageError: the recipe's variant is unknown.
     """
     scale, (_, variant) = SCALES.get(maker), find_variant(recipe.variant)
-    if scale is None or len(variant.size) != len(recipe.data.size):
+    data = recipe.data
+    if scale is None or not isinstance(data, CroppedData) or len(variant.size) != len(data.size):
         return None
     passes = FORWARD + BACKWARD + FORWARD * recipe.run.checkpointing
-    operations = 2 * num_macs(variant.spec, recipe.data.size)  # a multiply-add is two
+    operations = 2 * num_macs(variant.spec, data.size)  # a multiply-add is two
     iterations = recipe.schedule.iterations
     pictures = iterations * recipe.run.batch_size if iterations else scale.pictures * recipe.schedule.length
     total = passes * operations * pictures

@@ -7,7 +7,7 @@ cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothi
 
 from ..data.normalisation import MEAN, STD, resized
 from ..models.specs import VARIANTS
-from ..settings.data import Data
+from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
 from ..settings.run import Run
 from ..settings.schedule import Schedule
@@ -117,10 +117,10 @@ def experts_on_22k(variant: str) -> ClassificationRecipe:
     )
 
 
-def pictures(variant: str) -> Data:
+def pictures(variant: str) -> CroppedData:
     """Return settings of pictures at the variant's published size, cut as Microsoft evaluates."""
     height, width = VARIANTS[variant].size
-    return Data(size=(height, width), resize=resized(height), mean=MEAN, std=STD, workers=8)
+    return CroppedData(size=(height, width), resize=resized(height), mean=MEAN, std=STD, workers=8)
 
 
 def size_of(variant: str) -> str:

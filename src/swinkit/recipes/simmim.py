@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..data.normalisation import MEAN, STD, resized
 from ..models.catalogue import find_variant
-from ..settings.data import Data
+from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
 from ..settings.run import Run
 from ..settings.schedule import Schedule
@@ -70,7 +70,7 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Sim
     return SimMIMRecipe(
         variant=variant,
         drop_path=drop_path,
-        data=Data(
+        data=CroppedData(
             size=(192, 192), resize=resized(192), mean=MEAN, std=STD, interpolation="bilinear", workers=8
         ),
         masking=published_masking(find_variant(variant)[1].spec),

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from ..settings.augmentation import Augmentation
-from ..settings.data import Data
+from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
 from ..settings.run import Run
 from ..settings.schedule import Schedule
-from ..tasks.classification.settings import ClassificationRecipe
+from ..tasks.classification.settings import Augmentation, ClassificationRecipe
 
-SEEN = Data(
+SEEN = CroppedData(
     size=(32, 32),
     resize=32,
     mean=(0.4914, 0.4822, 0.4465),  # of CIFAR-10's training images

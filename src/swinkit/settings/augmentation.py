@@ -1,4 +1,4 @@
-"""Settings of augmentation: `data.augment` and `data.mixup`. Torch-free."""
+"""Settings of `data.augment`, the augmentation of single pictures. Torch-free."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LARGEST = 10  # magnitude of RandAugment
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAugmentation:
-    """Changes of single pictures. The defaults are those that the papers' classifiers are trained with.
+    """Crop, flip and colours of single pictures; by default as the papers train classifiers.
 
     Raises:
         UsageError: a field is out of range.
@@ -33,13 +33,12 @@ class ImageAugmentation:
     colour: Annotated[
         float, "jitter of brightness, contrast and saturation, in [0, 1]; instead of RandAugment"
     ] = 0.0
-    erase: Annotated[float, "probability that a rectangle of a picture is replaced by noise"] = 0.25
 
     def __post_init__(self) -> None:
         """Check every field."""
         require_kinds(self, "augmentation.")
         self._require_crop()
-        for name in ("flip", "erase", "colour"):
+        for name in ("flip", "colour"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
         for name in ("operations", "magnitude_std"):
@@ -54,41 +53,8 @@ class ImageAugmentation:
         """Check the fields of the crop."""
         if self.scale is not None:
             right = 0 < self.scale[0] <= self.scale[1] <= 1
-            require(right, "augmentation.scale", self.scale, "None, or two rising shares in (0, 1]")
+            require(right, "augmentation.scale", self.scale, "null, or two rising shares in (0, 1]")
         right = 0 < self.ratio[0] <= self.ratio[1]
         require(right, "augmentation.ratio", self.ratio, "two rising numbers above 0")
         right = self.shift >= 0 and not (self.shift and self.scale)
-        require(right, "augmentation.shift", self.shift, "0 or more, and 0 unless augmentation.scale is None")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation(ImageAugmentation):
-    """Changes of single pictures, and of batches with one label a picture, which are mixed too.
-
-    Raises:
-        UsageError: a field is out of range.
-    """
-
-    mixup: Annotated[float, "alpha of the Beta distribution of mixup; 0: none"] = 0.8
-    cutmix: Annotated[float, "alpha of the Beta distribution of CutMix; 0: none"] = 1.0
-    mixing: Annotated[float, "probability that a batch is mixed at all"] = 1.0
-    switch: Annotated[float, "probability of CutMix, where both are on"] = 0.5
-    mixing_epochs: Annotated[int | None, "epochs from the first in which batches are mixed; null: all"] = None
-    smoothing: Annotated[float, "label smoothing, in [0, 1]"] = 0.1
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        super().__post_init__()
-        for name in ("mixing", "switch", "smoothing"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"augmentation.{name}", value, "in [0, 1]")
-        for name in ("mixup", "cutmix"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, f"augmentation.{name}", value, "0 or more")
-        epochs = self.mixing_epochs
-        require(epochs is None or epochs >= 0, "augmentation.mixing_epochs", epochs, "None, or 0 or more")
-
-    def mixes(self, epoch: int) -> bool:
-        """Return whether batches of an epoch, counted from 0, may be mixed."""
-        early = self.mixing_epochs is None or epoch < self.mixing_epochs
-        return early and bool(self.mixing and (self.mixup or self.cutmix))
+        require(right, "augmentation.shift", self.shift, "0 or more, and 0 unless augmentation.scale is null")

@@ -39,6 +39,6 @@ class Optimiser:
         require(all(0 <= beta < 1 for beta in self.betas), "optimiser.betas", self.betas, "in [0, 1)")
         require(self.eps > 0, "optimiser.eps", self.eps, "above 0")
         bounded = self.clip_norm is None or self.clip_norm > 0
-        require(bounded, "optimiser.clip_norm", self.clip_norm, "above 0, or None")
+        require(bounded, "optimiser.clip_norm", self.clip_norm, "above 0, or null")
         decay = self.layer_decay
         require(decay is None or 0 < decay <= 1, "optimiser.layer_decay", decay, "above 0 and at most 1")

@@ -4,13 +4,12 @@ Each task has a subclass with fields of its own, in its `settings.py`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 from ..errors import DataError, require
 from ..type_check import require_kinds
-from .augmentation import ImageAugmentation
 from .data import Data
 from .optimiser import Optimiser
 from .run import Run
@@ -19,7 +18,8 @@ from .schedule import Schedule
 Settings = TypeVar("Settings")
 # Fields that earlier versions recorded for every task, without effect where a task does not have them.
 FORMER = tuple(
-    f"augmentation.{name}" for name in ("mixup", "cutmix", "mixing", "switch", "mixing_epochs", "smoothing")
+    f"augmentation.{name}"
+    for name in ("erase", "mixup", "cutmix", "mixing", "switch", "mixing_epochs", "smoothing")
 )
 
 
@@ -38,17 +38,17 @@ class Recipe:
     ] = None
     drop_path: Annotated[float, "rate of stochastic depth in the last block, rising from 0 in the first"]
     data: Data
-    augmentation: ImageAugmentation = field(default_factory=ImageAugmentation)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
     run: Run = field(default_factory=Run)
     essential: ClassVar[tuple[str, ...]] = (  # fields that most trainings set, for a short help page
-        *("variant", "init", "drop_path", "data.size", "data.workers"),
+        *("variant", "init", "drop_path", "data.workers"),
         *("optimiser.lr", "optimiser.weight_decay", "optimiser.layer_decay"),
         *("schedule.epochs", "schedule.warmup_epochs"),
         *("run.batch_size", "run.micro_batch", "run.precision", "run.compile", "run.checkpointing"),
         *("run.ema", "run.seed", "run.patience", "run.hours", "run.trackers"),
     )
+    inapplicable: ClassVar[Mapping[str, str]] = {}  # fields of other tasks, and why they must be 0 here
 
     def __post_init__(self) -> None:
         """Check every field, and fields against each other."""

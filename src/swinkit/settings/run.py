@@ -66,7 +66,7 @@ class Run:
         require(0 <= self.seed < 2**32, "run.seed", self.seed, "in [0, 2^32)")
         require(self.save_every >= 1, "run.save_every", self.save_every, "1 or more")
         every = self.evaluate_every
-        require(every is None or every >= 1, "run.evaluate_every", every, "None, or 1 or more")
+        require(every is None or every >= 1, "run.evaluate_every", every, "null, or 1 or more")
         require(self.patience is None or self.patience >= 1, "run.patience", self.patience, "1 or more")
         require(self.hours is None or self.hours > 0, "run.hours", self.hours, "above 0")
         require(self.bad_steps >= 1, "run.bad_steps", self.bad_steps, "1 or more")

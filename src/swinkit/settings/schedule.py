@@ -117,10 +117,10 @@ class Schedule:
             require(self.length >= 1, "schedule.iterations", self.iterations, "1 or more")
         else:
             require(self.epochs >= 1, "schedule.epochs", self.epochs, "1 or more")
-            rule = "None where schedule.epochs is given; schedule.epochs=null counts iterations instead"
+            rule = "null where schedule.epochs is given; schedule.epochs=null counts iterations instead"
             require(self.iterations is None, "schedule.iterations", self.iterations, rule)
         one = self.warmup_epochs is None or self.warmup_iterations is None
-        rule = "None where schedule.warmup_epochs is given"
+        rule = "null where schedule.warmup_epochs is given"
         require(one, "schedule.warmup_iterations", self.warmup_iterations, rule)
 
     def _require_warmup(self) -> None:

@@ -1,11 +1,13 @@
-"""Specs and notes from a recipe, for the builders of all tasks."""
+"""Specs, preprocessing and notes for the builders of all tasks, from a recipe or a published size."""
 
 from dataclasses import replace
 
-from ..core.spec import Spec
+from ..core.spec import Size, Spec
+from ..data.normalisation import resized
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
 from ..models.catalogue import find_variant
+from ..settings.data import CroppedData
 from ..settings.recipe import Recipe
 from ..weights.report import LoadReport
 from .task import Task
@@ -21,9 +23,8 @@ def spec_of(recipe: Recipe, initial: Task | None = None) -> Spec:
     return replace(spec, border=old.border, clipped_bias=old.clipped_bias)
 
 
-def preprocess_of(recipe: Recipe) -> Preprocess:
-    """Return how the trained model will see its inputs in use."""
-    data = recipe.data
+def preprocess_of(data: CroppedData) -> Preprocess:
+    """Return the preprocessing of the trained model."""
     return Preprocess(
         crop=data.size,
         resize=data.resize,
@@ -33,19 +34,25 @@ def preprocess_of(recipe: Recipe) -> Preprocess:
     )
 
 
+def published_preprocess(size: Size) -> Preprocess:
+    """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
+    crop = size[-2:]
+    return Preprocess(crop=crop, resize=resized(min(crop)))
+
+
 def axes_of(variant: str) -> int:
     """Return the number of axes of a variant's inputs: 2 of pictures, 3 of clips and volumes."""
     return len(find_variant(variant)[1].spec.patch)
 
 
-def require_axes(recipe: Recipe) -> None:
+def require_axes(variant: str, data: CroppedData) -> None:
     """Raise UsageError unless `data.size` has as many axes as the variant takes."""
-    axes, given = axes_of(recipe.variant), len(recipe.data.size)
+    axes, given = axes_of(variant), len(data.size)
     if axes != given:
         sizes = {2: "[height,width]", 3: "[frames,height,width]"}
         kinds = {2: "pictures", 3: "clips or volumes"}
         raise UsageError(
-            f"{recipe.variant} takes {kinds.get(axes, f'{axes} axes')}, and data.size is of {kinds[given]}; "
+            f"{variant} takes {kinds.get(axes, f'{axes} axes')}, and data.size is of {kinds[given]}; "
             f"give data.size={sizes.get(axes, 'of as many numbers')}"
         )
 

@@ -15,7 +15,7 @@ from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
 from ..runs.step_report import spelled
 from ..settings.recipe import Recipe
-from ..tasks.from_recipe import require_axes
+from ..tasks.card import Training
 from ..tasks.observed import Observed
 from ..tasks.registry import TASKS
 from ..tasks.serialization import read_model, write_model
@@ -56,7 +56,6 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
     task_type = TASKS[recipe.task]()
-    require_axes(recipe)
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
     data = locate_data(data)
@@ -73,15 +72,15 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
             seed=recipe.run.seed,
             workers=settings.workers,
             max_bad_fraction=settings.max_bad_fraction,
-            sampler=task_type.sampler(training),
-            pixels=task_type.pixels(training),
+            sampler=task_type.sampler(recipe, task, training),
+            pixels=task_type.pixels(recipe, task, training),
         )
 
     def validation(batch_size: int) -> InOrder[Any]:
         return InOrder(held_out, prepare_held_out, batch_size=batch_size, workers=settings.workers)
 
     def save(folder: Path, scores: dict[str, float]) -> None:
-        card = task_type.training_card(recipe, task, (training, held_out), scores)
+        card = task_type.card(task, Training(recipe, training, held_out, scores))
         stated = task_type.protocol(task, held_out)
         write_model(task, folder, card, {**stated, **spelled(scores), "pictures": len(held_out)})
 

@@ -26,7 +26,7 @@ from .task_type import BoxType
 RECIPE = BoxRecipe(
     variant="swin-pico",
     drop_path=0.1,
-    data=Data(size=(32, 32), resize=32, mean=(0.2,) * 3, std=(0.3,) * 3),
+    data=Data(mean=(0.2,) * 3, std=(0.3,) * 3),
     schedule=Schedule(iterations=9, warmup_iterations=2),
     run=Run(batch_size=4, micro_batch=2, save_every=2, evaluate_every=4),
 )

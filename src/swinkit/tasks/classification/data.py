@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data import batch
-from ...data.mixup import UNMIXED, draw_mix
 from ...data.preprocess import Preprocess
 from ...data.sample import LABEL, Sample
 from ...errors import DataError
-from ...settings.augmentation import Augmentation
+from .mixup import UNMIXED, draw_mix
+from .settings import Augmentation
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class Hiding:
     epoch only.
 
     Raises:
-        UsageError: on making it, the masking fits neither model nor pictures, or the augmentation is one that
-            only classifiers have.
+        UsageError: on making it, the masking fits neither model nor pictures, or the augmentation is for RGB
+            pictures, which these are not.
     """
 
     preprocess: Preprocess
@@ -54,8 +54,6 @@ class Hiding:
         self.masking.require_fits(self.preprocess.crop, self.patch)
         if self.augmentation is None:
             return
-        erase = self.augmentation.erase
-        require(erase == 0, "augmentation.erase", erase, "0, since it would change what is reconstructed")
         if (len(self.preprocess.crop), self.preprocess.channels) != (2, 3):
             for name in OF_RGB:
                 value = getattr(self.augmentation, name)

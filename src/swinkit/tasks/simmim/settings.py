@@ -1,4 +1,4 @@
-"""Settings of masked image modelling: share and size of the hidden cells. Torch-free.
+"""Settings of masked image modelling: share and size of the hidden cells, recipe, options. Torch-free.
 
 The last two axes are covered by square cells, from the near corner on; cells that reach beyond the far end
 count as any other, and what of them lies outside is cut off. A share of the cells is hidden.
@@ -7,6 +7,7 @@ Shapes: *P size in pixels.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -14,10 +15,13 @@ from ...core.spec import Size, Spec
 from ...errors import require
 from ...models.families import SpecV2
 from ...settings.augmentation import ImageAugmentation
+from ...settings.data import CroppedData
 from ...settings.recipe import Recipe
 from ...type_check import require_kinds
+from ..options import PredictOptions
 
-VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0, erase=0.0)  # of a picture in training, as published
+VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0)  # of a picture in training, as published
+LABELS = ("augmentation.mixup", "augmentation.cutmix", "augmentation.smoothing")  # a classifier's fields
 PLANE = 2  # axes over which cells are drawn; a signal has but one
 
 
@@ -42,7 +46,7 @@ class Masking:
         require(0 < self.ratio <= 1, "masking.ratio", self.ratio, "above 0 and at most 1")
         window = self.target_window
         odd = window is None or (window > 1 and window % 2 == 1)
-        require(odd, "masking.target_window", window, "None, or an odd number of pixels above 1")
+        require(odd, "masking.target_window", window, "null, or an odd number of pixels above 1")
 
     def cells(self, size: Size) -> Size:
         """Return the number of cells that cover each of the last two axes of *P."""
@@ -76,9 +80,17 @@ class SimMIMRecipe(Recipe):
     """
 
     task: Annotated[Literal["simmim"], "what is learned"] = "simmim"
+    data: CroppedData
     augmentation: ImageAugmentation = VIEW
     masking: Masking
-    essential: ClassVar[tuple[str, ...]] = (*Recipe.essential, "masking.patch", "masking.ratio")
+    essential: ClassVar[tuple[str, ...]] = (
+        *Recipe.essential,
+        *("data.size", "masking.patch", "masking.ratio"),
+    )
+    inapplicable: ClassVar[Mapping[str, str]] = {
+        "augmentation.erase": "it would change what is reconstructed",
+        **dict.fromkeys(LABELS, "pre-training has no labels"),
+    }
 
     def __post_init__(self) -> None:
         """Check every field, and that the augmentation does without labels."""
@@ -86,6 +98,13 @@ class SimMIMRecipe(Recipe):
         kind = type(self.augmentation)
         rule = "an ImageAugmentation, since mixing and smoothing are for labels"
         require(kind is ImageAugmentation, "augmentation", kind.__name__, rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimMIMOptions(PredictOptions):
+    """Options of a masked image model's prediction."""
+
+    seed: Annotated[int, "seed of the part that a pre-trained model hides of each picture"] = 0
 
 
 def published_masking(spec: Spec) -> Masking:

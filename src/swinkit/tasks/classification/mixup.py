@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.spec import Size
-from ..settings.augmentation import Augmentation
+from ...core.spec import Size
+from .settings import Augmentation
 
 
 @dataclass(frozen=True)
