@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .core.spec import Spec
     from .exporting.convert import Conversion
     from .heads.pyramid import Pyramid
+    from .models.given_windows import Sides
     from .models.specs import Variant
     from .runs.step_report import Reporting
     from .settings.recipe import Recipe
@@ -130,6 +131,8 @@ def load(
     source: str | os.PathLike[str] | None = None,
     *,
     variant: str | None = None,
+    window: Sides | None = None,
+    pretrained_window: Sides | None = None,
     labels: Sequence[str] | None = None,
     head: str = "same",
     tables: str | None = None,
@@ -155,6 +158,10 @@ def load(
     Args:
         source: where the model lies.
         variant: the architecture, where neither the file nor its name says it.
+        window: the side of the windows in tokens, for all stages or for each (timm cuts those that are wider
+            than the grid of their stage), where no tensor tells it, as in V2; in V1 the tables of biases are
+            resized to it.
+        pretrained_window: the same of the pre-training of a V2; None for its windows, or the variant's own.
         labels: the names of the classes.
         head: what to do with a head of other classes: "same" refuses it, "new" begins one for `labels`,
             "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k, "none" reads the backbone
@@ -180,15 +187,18 @@ def load(
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
+        if (window, pretrained_window) != (None, None):
+            raise UsageError("window and pretrained_window are for files; a saved model has its own")
         options = (variant, labels, head, tables, entry, dialect)
         return load_folder(found.path, *options, reporting=reporting)
     from dataclasses import replace
 
+    from .models.given_windows import GivenWindows
     from .tasks.from_checkpoint import load_file
 
-    facts = found.facts
+    facts = replace(found.facts, windows=GivenWindows(window, pretrained_window))
     if variant is not None:
-        facts = replace(facts, variant=variant, spec=None, preprocess=None)
+        facts = replace(facts, variant=variant, spec=None, preprocess=None, is_published=False)
     if labels is not None:
         facts = replace(facts, labels=tuple(labels))
     if dialect is not None:
@@ -252,6 +262,8 @@ def convert(
     *,
     to: str,
     variant: str | None = None,
+    window: Sides | None = None,
+    pretrained_window: Sides | None = None,
     head: str = "same",
     entry: str | None = None,
     dialect: str | None = None,
@@ -266,7 +278,7 @@ def convert(
     kept. Tensors are written in the precision of the source, and compared in fp32.
 
     Args:
-        source: as of `load`, like `variant`, `head`, `entry` and `dialect`.
+        source: as of `load`, like `variant`, `window`, `pretrained_window`, `head`, `entry` and `dialect`.
         out: a file that ends in .safetensors or .pth, or a folder (transformers, timm, swinkit).
         to: "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect.
         ranks: for how many processes a Swin-MoE is cut, into the folder `out`.
@@ -287,7 +299,16 @@ def convert(
     require_path(out, "out")
     require_kind(to, str, "to")
     check_request(source, Path(out), to, ranks=ranks, force=force)
-    model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
+    model = load(
+        source,
+        variant=variant,
+        window=window,
+        pretrained_window=pretrained_window,
+        head=head,
+        entry=entry,
+        dialect=dialect,
+        precision="file",
+    )
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 

@@ -14,13 +14,16 @@ from ..heads.pyramid import Pyramid
 from ..models.build import build
 from ..models.catalogue import canonical_name, find_variant, outline, variant_of
 from ..models.config import family_of
-from ..models.families import SpecContinuous, SpecMoE
+from ..models.families import SpecContinuous, SpecCR, SpecMoE
+from ..models.given_windows import NONE_GIVEN
 from ..models.specs import VARIANTS
+from ..weights.configs import times
 from ..weights.dialect import Dialect, Translation
 from ..weights.dialect_table import detect, dialect_named
 from ..weights.infer import infer
 from ..weights.load import load_weights
 from ..weights.rank_files import is_ranked, read_ranks
+from ..weights.unsupported import smallest_grid
 from ..zoo.hub_configs import Facts
 from .registry import task_types
 from .task import Task
@@ -86,7 +89,7 @@ def model_of(
     translation = dialect.read(contents.state)
     spec, size, source = architecture(translation, path, facts)
     notes = [*note_wrappers(contents), f"architecture: {family_of(spec)}, from {source}"]
-    notes += [*note_windows(translation, spec), *note_routing(spec, source)]
+    notes += [*note_windows(translation, spec, facts), *note_routing(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(note_border(dialect))
@@ -103,6 +106,17 @@ def model_of(
 
 def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
     """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file's name."""
+    spec, size, source = base_architecture(translation, path, facts)
+    if facts.windows == NONE_GIVEN:
+        return spec, size, source
+    changed = facts.windows.change(spec)
+    known = variant_of(changed)
+    uncut = times(smallest_grid(changed.window_sizes, changed.merge), changed.patch)
+    return changed, uncut if known is None else known.size, f"{source} and the windows given"
+
+
+def base_architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+    """Return the same, where the windows given decide only what nothing else does."""
     if facts.variant is not None:
         name, chosen = find_variant(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
@@ -110,7 +124,7 @@ def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Sp
     if facts.spec is not None:
         return facts.spec, usual_size(facts.spec, stem), "its configuration"
     try:
-        spec = infer(translation.state, translation.buffers)
+        spec = infer(translation.state, translation.buffers, facts.windows)
     except UsageError:
         if stem is None:
             raise
@@ -129,15 +143,22 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
     return VARIANTS[stem].size if stem else USUAL_SIZE
 
 
-def note_windows(translation: Translation, spec: Spec) -> list[str]:
-    """Return a note if coordinates in the file disagree with the model's windows.
+def note_windows(translation: Translation, spec: Spec, facts: Facts) -> list[str]:
+    """Return a note if coordinates in the file disagree with the model's windows, or nothing confirms these.
 
     No parameter depends on these, so nothing else would show it.
     """
     try:
         own = infer(translation.state, translation.buffers)
     except (UsageError, DataError):  # it kept none
-        return []
+        continuous = isinstance(spec, SpecContinuous | SpecCR)
+        if not continuous or facts.spec is not None or facts.is_published:
+            return []
+        references = spec.reference_windows if isinstance(spec, SpecContinuous) else spec.window_sizes
+        unconfirmed = "no tensor confirms them; timm and transformers cut each to the grid of its stage"
+        remedy = "window= and pretrained_window= give others"
+        windows = f"windows {spec.window_sizes}, pre-trained with {references}"
+        return [f"{windows}: {unconfirmed} ({remedy})"]
     if not isinstance(own, SpecContinuous) or not isinstance(spec, SpecContinuous):
         return []
     kept, told = ((each.window_sizes, each.reference_windows) for each in (own, spec))

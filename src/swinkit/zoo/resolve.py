@@ -125,7 +125,12 @@ def resolve_checkpoint(checkpoint: Checkpoint) -> ResolvedModel:
 
     with progress_bar(f"downloading {checkpoint.name}") as watch:
         path = cache.fetch_checkpoint(checkpoint, watch)
-    facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
+    facts = Facts(
+        variant=checkpoint.variant,
+        dialect=checkpoint.dialect,
+        preprocess=checkpoint.preprocess,
+        is_published=True,
+    )
     return ResolvedModel(path, facts, said)
 
 
