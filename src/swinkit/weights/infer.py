@@ -179,7 +179,7 @@ def ambiguous(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> Usage
     """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
     names = find_similar(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
-    window = "give it (--window, or window=), or " if kind in (SpecV2, SpecMoE, SpecCR) else ""
+    window = "give them (--window, or window=), or " if kind in (SpecV2, SpecMoE, SpecCR) else ""
     return UsageError(f"{reason}; {window}name the variant (--variant, or variant=){known}")
 
 
