@@ -27,7 +27,7 @@ class Batch(batch.Batch):
 
 
 @dataclass(frozen=True)
-class PrepareTraining:
+class TrainingCollate:
     """Maker of augmented batches of labelled images of `num_classes` classes.
 
     What happens to an image follows from (seed, epoch, id). How a batch is mixed follows from (seed, epoch)
@@ -67,7 +67,7 @@ class PrepareTraining:
 
 
 @dataclass(frozen=True)
-class PrepareEvaluation:
+class EvaluationCollate:
     """Makes batches of labelled images as the model sees them in use."""
 
     preprocess: Preprocess

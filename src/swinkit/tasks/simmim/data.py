@@ -32,7 +32,7 @@ class Batch(batch.Batch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hiding:
+class MaskingCollate:
     """Maker of batches for a model with patches of `patch` pixels.
 
     Without `augmentation`, as in validation, pictures are preprocessed as in prediction, and masks differ by
