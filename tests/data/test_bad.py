@@ -51,7 +51,7 @@ def test_a_bad_picture_gives_way_to_one_of_its_class_always_the_same(root, worke
 def test_plain_pictures_are_replaced_by_any_other(root):
     samples, bad = find_pictures(root), []
     index = list(samples.ids).index(BAD[0])
-    found = read_or_replace(samples, index, samples.__getitem__, seed=0, epoch=0, bad=bad)
+    found = read_or_replace(samples, index, samples.__getitem__, seed=0, epoch=0, corrupt=bad)
     assert (found.id, found.image.shape) == (BAD[0], (3, 8, 8))
     assert bad[0].id == BAD[0]
 

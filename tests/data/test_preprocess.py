@@ -144,9 +144,9 @@ def test_every_processor_gives_the_same_bytes(tmp_path):
     code = """
 import sys, torch
 from torchvision.transforms.v2.functional import resize
-from swinkit.data.fitting import resize
+from swinkit.data import fitting
 image = torch.load(sys.argv[1], weights_only=True)
-ours = [resize(image, (40, 120), how) for how in ("bicubic", "bilinear")]
+ours = [fitting.resize(image, (40, 120), how) for how in ("bicubic", "bilinear")]
 torch.save([*ours, resize(image, [40, 120], antialias=True)], sys.argv[2])
 """
     torch.save(image := torch.randint(0, 256, (3, 77, 91), dtype=torch.uint8), tmp_path / "image.pt")

@@ -175,7 +175,7 @@ class ImageCache:
 
 
 class TrainingFetcher(Generic[Batch]):
-    """Makes one micro-batch of training in a worker, and lists the samples that could not be read."""
+    """Reads and collates one micro-batch of training in a worker, and lists the samples that could not be read."""
 
     def __init__(self, samples: Samples, cache: ImageCache, collate: Collate[Batch], seed: int):
         self.samples, self.cache, self.collate, self.seed = samples, cache, collate, seed
@@ -196,7 +196,7 @@ class TrainingFetcher(Generic[Batch]):
 
 
 class EvaluationFetcher(Generic[Batch]):
-    """Makes one batch of an evaluation in a worker."""
+    """Reads and collates one batch of an evaluation in a worker."""
 
     def __init__(self, cache: ImageCache, collate: Collate[Batch]):
         self.cache, self.collate = cache, collate

@@ -5,7 +5,7 @@ Settings that all its trainings share are the defaults of `Optimiser` and `Augme
 cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothing.
 """
 
-from ..data.normalisation import MEAN, STD, side_before_crop
+from ..data.imagenet_preprocessing import MEAN, STD, side_before_crop
 from ..models.specs import VARIANTS
 from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser

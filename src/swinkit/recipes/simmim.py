@@ -6,7 +6,7 @@ stand as they are for the batch of the recipe.
 
 from dataclasses import replace
 
-from ..data.normalisation import MEAN, STD, side_before_crop
+from ..data.imagenet_preprocessing import MEAN, STD, side_before_crop
 from ..models.catalogue import find_variant
 from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser

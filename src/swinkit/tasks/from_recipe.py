@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..core.spec import Size, Spec
-from ..data.normalisation import side_before_crop
+from ..data.imagenet_preprocessing import side_before_crop
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
 from ..models.catalogue import find_variant

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...core.backbone import Swin
 from ...core.init import STD
 from ...core.tiles import channels_first, channels_last, crop
-from ...data.normalisation import side_before_crop
+from ...data.imagenet_preprocessing import side_before_crop
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
 from ...data.sample import Sample
