@@ -54,6 +54,19 @@ def test_the_header_says_what_wrote_it(tmp_path: Path, saved: SavedModel):
     assert metadata.keys() == {"format", "swinkit", "config_sha256"}
 
 
+def test_equal_models_are_equal_files(tmp_path: Path, saved: SavedModel):
+    """Also under a name that JSON must escape, and where the tensors come in another order."""
+    strange = replace(saved, config={"family": "v1", "note": '"a\\b\n猫'})
+    strange.state['head."é\n'] = torch.ones(3)
+    turned = replace(strange, state=dict(reversed(strange.state.items())))
+    for number, each in enumerate([strange, turned] * 8):
+        write_folder(tmp_path / str(number), each)
+    names = [path.name for path in (tmp_path / "0").iterdir()]
+    for name in names:
+        assert len({(tmp_path / str(number) / name).read_bytes() for number in range(16)}) == 1, name
+    assert_same(read_folder(tmp_path / "0"), strange)
+
+
 def test_a_saved_model_is_replaced(tmp_path: Path, saved: SavedModel):
     write_folder(tmp_path / "best", saved)
     newer = replace(saved, labels=["dog"], card="newer")
