@@ -308,7 +308,7 @@ def optimize(model: Model) -> Model:
     from torch import nn
 
     from .engine.attach import copy_with_engines
-    from .engine.cpu.build import build as build_engine
+    from .engine.cpu.build import build_engine as build_engine
 
     require_kind(model, nn.Module, "model")
     if all(weight.device.type == "cpu" for weight in model.parameters()):

@@ -12,7 +12,7 @@ from torch import Tensor
 from .overlays import ACCENT, DARK, GREY, WHITE, paste_centred
 from .text import font, readable_name, shorten
 
-SIDE = 224  # of the square that a picture stands in
+SIDE = 224  # pixels of the square around a picture
 GAP = 16
 WORDS = 82  # height of the words below a picture
 COLUMNS = 6
