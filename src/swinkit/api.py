@@ -157,7 +157,8 @@ def load(
         variant: the architecture, where neither the file nor its name says it.
         labels: the names of the classes.
         head: what to do with a head of other classes: "same" refuses it, "new" begins one for `labels`,
-            "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k. With "new" and `labels`, a
+            "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k, "none" reads the backbone
+            alone. With "new" and "none" the file may have a head of any kind. With "new" and `labels`, a
             saved model begins a classifier with its backbone.
         tables: how to resize bias tables of other windows: "bicubic", "geometric", or None for the way of
             the library.
