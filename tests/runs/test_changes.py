@@ -47,13 +47,15 @@ def test_another_model_cannot_go_on(field, fatal):
     assert (change.fatal, change.of_training) == (fatal, False)
 
 
-@pytest.mark.parametrize(("kind", "of_training"), [("training", True), ("held out", False)])
-def test_other_pictures_are_a_change(kind, of_training):
+@pytest.mark.parametrize(
+    ("kind", "split", "of_training"), [("training", "training", True), ("held out", "validation", False)]
+)
+def test_other_pictures_are_a_change(kind, split, of_training):
     before, now = (
         config() | {PICTURES: {kind: {"pictures": 3, "sha256": content}}} for content in ("one", "another")
     )
     (change,) = changes_of(before, now)
-    assert str(change) == f"the {kind} pictures differ: the same number, other content"
+    assert str(change) == f"the {split} pictures differ: the same number, other content"
     assert (change.fatal, change.of_training) == (False, of_training)
 
 

@@ -15,11 +15,11 @@ from swinkit.runs.folder import RunFolder
 from swinkit.runs.step_report import Report
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training.loop import train
-from swinkit.training.parallelize import compiler_explained
+from swinkit.training.parallelize import explain_compiler_failures
 from swinkit.training.step import Objective
 
 from ..runs.test_lock import locked
-from .jobs import Numbers, job, prepare, recipe
+from .jobs import Numbers, job, prepare, recipe, with_methods
 from .states import epochs, read_state
 
 pytestmark = pytest.mark.slow
@@ -150,7 +150,7 @@ def test_a_model_is_the_best_before_there_is_a_score_and_none_after(tmp_path, mo
     monkeypatch.setattr(Classifier, "scores", lambda self, observed: {"top1": next(scores)})
     stages = []
     chosen, made = recipe(epochs=3), job(recipe(epochs=3))
-    saving = replace(made, save=lambda path, found: (stages.append(path.name), made.save(path, found)))
+    saving = with_methods(made, save=lambda path, found: (stages.append(path.name), made.save(path, found)))
     trained(tmp_path, chosen, saving)
     assert stages == ["best", "last", "best", "last", "last"]
     assert read_state(tmp_path)["progress"]["best"] == 0.5
@@ -184,7 +184,9 @@ def test_an_evaluation_takes_no_more_at_a_time_than_is_known_to_fit(tmp_path, gi
     chosen, asked = recipe(micro_batch=given, epochs=1), []
     made = job(chosen)
     trained(
-        tmp_path, chosen, replace(made, validation=lambda size: asked.append(size) or made.validation(size))
+        tmp_path,
+        chosen,
+        with_methods(made, validation_loader=lambda size: asked.append(size) or made.validation_loader(size)),
     )
     assert asked == [evaluated]
 
@@ -327,5 +329,5 @@ def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     objective = Objective(job(recipe()).task)
     objective.compile()
     refused = pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler")
-    with refused, compiler_explained(True):
+    with refused, explain_compiler_failures(True):
         objective(prepare((Numbers(4)[i] for i in range(4)), 0))

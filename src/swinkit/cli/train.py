@@ -67,7 +67,7 @@ def describe(order: Order) -> int:
     from ..runs.progress import Length
     from ..runs.trackers import require_trackers
     from ..training.batch_plan import Plan
-    from ..training.summary import header
+    from ..training.summary import describe_training
 
     recipe = order.recipe
     require_trackers(recipe.run.trackers)
@@ -76,7 +76,7 @@ def describe(order: Order) -> int:
     steps = plan.steps(job.loader(plan.micro_batch))
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     line(f"{job.title}: {Length.of(recipe, steps)}")
-    for text in header(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
+    for text in describe_training(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
         line(text)
     block(settings(recipe))
     line("dry run, nothing was written")

@@ -22,7 +22,7 @@ from ..engine.gpu import attach as fused
 from ..errors import EnvironmentProblem
 from ..settings.run import Run
 from ..tasks.task import Task
-from .distributed import processes
+from .distributed import world_size
 
 
 def blocks(model: nn.Module) -> Iterator[Block]:
@@ -55,7 +55,7 @@ def unwrap_blocks(model: nn.Module) -> None:
 
 
 @contextmanager
-def compiler_explained(expected: bool) -> Iterator[None]:
+def explain_compiler_failures(expected: bool) -> Iterator[None]:
     """Turn a failure of the compiler, where one is `expected` to work inside, into one line.
 
     Raises:
@@ -98,7 +98,7 @@ def shard(task: Task, device: torch.device) -> None:
     from torch.distributed.device_mesh import init_device_mesh  # seconds, for those only who need them
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh(device.type, (processes(),))
+    mesh = init_device_mesh(device.type, (world_size(),))
     for module in (*blocks(task), task):
         fully_shard(module, mesh=mesh, reshard_after_forward=True)
 
@@ -106,10 +106,10 @@ def shard(task: Task, device: torch.device) -> None:
 def kept_here(task: Task) -> int:
     """Return how many numbers of the parameters this process holds: all, or its parts."""
     every: list[Any] = list(task.parameters())
-    return sum((each.to_local() if is_part(each) else each).numel() for each in every)
+    return sum((each.to_local() if is_shard(each) else each).numel() for each in every)
 
 
-def is_part(value: Any) -> bool:
+def is_shard(value: Any) -> bool:
     """Return whether it is a part of a tensor, without importing `DTensor`, which takes seconds."""
     return hasattr(value, "full_tensor")
 
@@ -124,15 +124,15 @@ def gathered(value: Any, *, kept: bool = True) -> Any:
         return {name: gathered(each, kept=kept) for name, each in value.items()}
     if isinstance(value, list):
         return [gathered(each, kept=kept) for each in value]
-    if not is_part(value):
+    if not is_shard(value):
         return value
     whole = value.full_tensor()
     return whole.cpu() if kept else None
 
 
-def part_like(value: Tensor, like: Tensor) -> Tensor:
+def shard_like(value: Tensor, like: Tensor) -> Tensor:
     """Return this process's part of a whole tensor if `like`, of the same shape, is one; else the tensor."""
-    if not is_part(like) or value.shape != like.shape:
+    if not is_shard(like) or value.shape != like.shape:
         return value
     from torch.distributed.tensor import distribute_tensor
 
@@ -142,7 +142,7 @@ def part_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def bring_home(task: Task, original: Task) -> None:
+def copy_weights_back(task: Task, original: Task) -> None:
     """Give `original` the weights and buffers of `task`, if that is a copy; all processes must call this."""
     if task is not original:
         ours, theirs = ([*each.parameters(), *persistent_buffers(each).values()] for each in (original, task))

@@ -11,7 +11,7 @@ from ..runs.progress import Progress
 from ..tasks.task import Task
 from .ema import Average
 from .muon import MATRICES
-from .parallelize import gathered, part_like
+from .parallelize import gathered, shard_like
 
 NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
@@ -57,7 +57,7 @@ class Trained:
         try:
             own = self.task.state_dict()
             self.task.load_state_dict(
-                {name: part_like(value, own.get(name, value)) for name, value in state["model"].items()}
+                {name: shard_like(value, own.get(name, value)) for name, value in state["model"].items()}
             )
             self.take_moments(state["optimizer"])
             if self.average is not None:  # begun without: from here on
@@ -93,7 +93,7 @@ class Trained:
             earlier = numbers.get(name, -1)
             if earlier in saved["state"] and before[earlier][1] == groups[number][1]:
                 moments = saved["state"][earlier].items()
-                taken[number] = {kind: part_like(value, parameters[name]) for kind, value in moments}
+                taken[number] = {kind: shard_like(value, parameters[name]) for kind, value in moments}
         self.optimiser.load_state_dict({**own, "state": taken})
 
 
