@@ -84,7 +84,7 @@ def test_a_push_that_cannot_be_meant_is_refused_before_anything_is_asked(
 
 
 def test_only_classifiers_are_pushed(hub: Hub):
-    with pytest.raises(UsageError, match="push publishes models of a task, such as classifiers, not a Swin"):
+    with pytest.raises(UsageError, match="model is a Swin, which has no task; give a model with the head"):
         swinkit.push(model_of("v1").backbone, NAME)  # pyright: ignore[reportArgumentType]
 
 

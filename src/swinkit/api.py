@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import EnvironmentProblem, UsageError, require
+from .type_check import require_kind, require_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .runs.step_report import Reporting
     from .settings.recipe import Recipe
     from .tasks.evaluation import Evaluation, Progress
+    from .tasks.publication import Publication
     from .tasks.task import Task
     from .training.job import Job
     from .zoo.checkpoints import Checkpoint
@@ -93,6 +95,7 @@ def backbone(name: str, **changes: Any) -> Swin:
     from .models.build import build
     from .models.catalogue import find_variant
 
+    require_kind(name, str, "name")
     _, variant = find_variant(name)
     return build(changed(variant.spec, changes))
 
@@ -171,6 +174,8 @@ def load(
     """
     from .zoo.resolve import resolve_model
 
+    if source is not None:
+        require_path(source, "source")
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
@@ -213,9 +218,9 @@ def load_folder(
 
     model = read_model(folder)
     if (head, entry, dialect) == ("new", None, None) and labels is not None:
-        from .tasks.registry import task_type_of
+        from .tasks.registry import TASKS, UNNAMED
 
-        model, report = task_type_of(model).with_labels(model, labels, variant=variant, tables=tables)
+        model, report = TASKS[UNNAMED]().start_from(model, labels, variant=variant, tables=tables)
         reporting(str(report))
     elif (variant, labels, head, tables, entry, dialect) != (None, None, "same", None, None, None):
         raise UsageError(
@@ -236,6 +241,7 @@ def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None
     """
     from .tasks.serialization import write_model
 
+    require_path(folder, "folder")
     write_model(model, Path(folder), card)
 
 
@@ -275,6 +281,10 @@ def convert(
     """
     from .exporting.convert import check_request, convert_model
 
+    if source is not None:
+        require_path(source, "source")
+    require_path(out, "out")
+    require_kind(to, str, "to")
     check_request(source, Path(out), to, ranks=ranks, force=force)
     model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
@@ -310,8 +320,8 @@ def push(
     revision: str | None = None,
     licence: str | None = None,
     dataset: str | None = None,
-    top1: float | None = None,
     card: str | None = None,
+    **scores: float | None,
 ) -> str:
     """Publish a classifier on the Hugging Face hub as `name` (org/name); return the commit's address.
 
@@ -324,29 +334,63 @@ def push(
         private: whether only you, or your organisation, can see it.
         revision: a branch other than main.
         licence: the hub's short name, such as "mit", for the card.
-        dataset: the data set of `top1`, for the card.
-        top1: the accuracy in [0, 1].
+        dataset: the data set of the scores, for the card.
         card: Markdown in place of the plain text below the card's metadata.
+        scores: in [0, 1], of those that the task names; of a classifier `top1`, the accuracy.
 
     Raises:
-        UsageError: the model is no classifier, the name none of a repository, or a result has no data set.
+        UsageError: the model is no classifier, the name none of a repository, or a score has no data set or
+            is unknown to the task.
+        EnvironmentProblem: there is no token, no permission or no connection.
+    """
+    publication = plan_publication(model, name, licence=licence, dataset=dataset, card=card, scores=scores)
+    return upload_publication(publication, name, private=private, revision=revision)
+
+
+def plan_publication(
+    model: object,
+    name: str,
+    *,
+    licence: str | None = None,
+    dataset: str | None = None,
+    card: str | None = None,
+    scores: Mapping[str, float | None],
+) -> Publication:
+    """Return the repository that `push` would write; nothing is written for it.
+
+    Raises:
+        UsageError: as `push`.
+    """
+    from .tasks.publication import Claims
+    from .tasks.registry import task_type_of
+    from .tasks.task import require_task
+
+    task_type = task_type_of(require_task(model, "model"))
+    require_kind(name, str, "name")
+    given = {key: score for key, score in scores.items() if score is not None}
+    for key in given:
+        if key not in task_type.claimed_scores:
+            expected = ", ".join(task_type.claimed_scores) or "none"
+            raise UsageError(f"push() got an unknown score {key!r}; expected {expected}")
+    claims = Claims(licence=licence, dataset=dataset, scores=given, card=card)
+    return task_type.publication(model, name, claims)
+
+
+def upload_publication(
+    publication: Publication, name: str, *, private: bool = False, revision: str | None = None
+) -> str:
+    """Write a publication as the repository `name` of the hub; return the commit's address.
+
+    Raises:
+        UsageError: the name is none of a repository.
         EnvironmentProblem: there is no token, no permission or no connection.
     """
     from tempfile import TemporaryDirectory
 
     from .files.folder import write_folder
-    from .tasks.publication import Claims
-    from .tasks.registry import task_type_of
-    from .tasks.task import Task
     from .version import __version__
     from .zoo.hub import upload
 
-    if not isinstance(model, Task):
-        raise UsageError(
-            f"push publishes models of a task, such as classifiers, not a {type(model).__name__}"
-        )
-    claims = Claims(licence=licence, dataset=dataset, top1=top1, card=card)
-    publication = task_type_of(model).publication(model, name, claims)
     with TemporaryDirectory() as place:
         folder = Path(place) / "model"
         write_folder(folder, publication.saved)
@@ -382,18 +426,22 @@ def evaluate(
         UsageError: the model has no task or does not take RGB pictures, or a number is too small.
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
-    from .tasks.registry import task_type_of
-    from .tasks.task import Task
+    from dataclasses import replace
+
+    from .tasks.registry import evaluation_files, task_type_of
+    from .tasks.task import require_task
     from .zoo.hub_data import locate_data
 
+    task_type = task_type_of(require_task(model, "model"))
+    require_path(data, "data")
+    require_kind(split, str, "split")
+    require_kind(batch_size, int, "batch_size")
+    require_kind(workers, int, "workers")
     require(batch_size >= 1, "batch_size", batch_size, "1 or more")
     require(workers >= 0, "workers", workers, "0 or more")
-    if not isinstance(model, Task):
-        kind = type(model).__name__
-        raise UsageError(f"a {kind} has no head to evaluate; give a classifier or a pre-trained model")
-    task_type = task_type_of(model)
     samples = task_type.samples(model, locate_data(data), split)
-    return task_type.evaluate(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+    found = task_type.evaluate(model, samples, batch_size=batch_size, workers=workers, progress=progress)
+    return replace(found, replaceable=evaluation_files())
 
 
 def train(
@@ -432,6 +480,8 @@ def train(
     from .tasks.serialization import read_model
     from .training.loop import train as run_loop
 
+    require_path(data, "data")
+    require_path(out, "out")
     if isinstance(recipe, str):
         recipe = find(recipe)
     if not isinstance(recipe, Recipe):
@@ -449,13 +499,11 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
-    from .tasks.task import Task
+    from .tasks.task import require_task
     from .training.job import job_of, model_so_far
 
-    initial: Any = None
+    initial = None
     if recipe.init is not None:
-        initial = model_so_far(recipe, out) or load(recipe.init, reporting=to_nowhere)
-    if not isinstance(initial, Task | None):
-        kind = type(initial).__name__
-        raise UsageError(f"init={recipe.init!r} holds a {kind}; give a classifier or a pre-trained SimMIM")
+        found = model_so_far(recipe, out) or load(recipe.init, reporting=to_nowhere)
+        initial = require_task(found, f"init={recipe.init}")
     return job_of(recipe, data, initial)

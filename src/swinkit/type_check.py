@@ -1,8 +1,9 @@
-"""Type check of settings given by people and files against their annotations. Torch-free."""
+"""Type check of settings and arguments, given by people and files. Torch-free."""
 
 from dataclasses import fields
 from itertools import cycle
 from numbers import Integral, Real
+from os import PathLike, fspath
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -27,7 +28,18 @@ def require_kinds(settings: Any, section: str = "") -> None:
     kinds = get_type_hints(type(settings))
     for name in (field.name for field in fields(settings)):
         value, kind = getattr(settings, name), kinds[name]
-        require(is_of(value, kind), f"{section}{name}", value, in_words(kind))
+        require_kind(value, kind, f"{section}{name}")
+
+
+def require_kind(value: object, kind: Any, name: str) -> None:
+    """Raise UsageError unless the annotation `kind` allows the value of the argument `name`."""
+    require(is_of(value, kind), name, value, in_words(kind))
+
+
+def require_path(value: object, name: str) -> None:
+    """Raise UsageError unless the argument `name` is a path, and not an empty one."""
+    holds = isinstance(value, str | PathLike) and bool(fspath(value))
+    require(holds, name, value, "a path: text that is not empty, or a Path")
 
 
 def is_of(value: Any, kind: Any) -> bool:

@@ -19,7 +19,7 @@ from swinkit.errors import escaped
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.results import Classification
+from swinkit.tasks.classification.results import Classification
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
 
@@ -215,7 +215,7 @@ def refuse_to_load(name):
     [
         ([], 2, "error: name a picture, a folder or a pattern"),
         (["--json"], 2, "error: name a picture"),
-        (["cat.png", "--top", "0"], 2, "error: --top: expected a number of at least 1, got 0"),
+        (["cat.png", "--top", "0"], 2, "error: --top is 0; it must be a number of at least 1"),
         (["cat.png", "--top", "x"], 2, "error: "),
         (["cat.png", "--top"], 2, "error: "),
         (
@@ -258,7 +258,7 @@ def test_an_unknown_model(monkeypatch, capsys, photos):
 def test_a_model_without_a_head(monkeypatch, capsys, classifier):
     monkeypatch.setattr(api, "load", lambda name, **_: classifier.backbone)
     assert predict("cat.png", "--model", "swin-pico") == 2
-    assert "error: swin-pico has no head to predict with" in capsys.readouterr().err
+    assert "error: swin-pico is a Swin, which has no task; " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", ["cat.png", "cat.png/out", "/proc/swinkit-test"])
@@ -424,5 +424,5 @@ def test_a_model_of_another_task_answers_in_its_own_way(photos, monkeypatch, cap
     assert (photos / "out" / "cat.jpg").is_file()
     assert predict("cat.png", "--model", "swin-pico", "--top", "3") == 2
     assert capsys.readouterr().err == (
-        "error: --top: swin-pico gives one answer for each picture; leave it out\n"
+        "error: --top: swin-pico is for simmim, which has no such option; leave it out\n"
     )

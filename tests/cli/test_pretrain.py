@@ -149,6 +149,33 @@ def test_other_channels_volumes_and_clips_are_pre_trained_and_measured(
     assert main(["train", "--resume", str(out), "schedule.epochs=2", "--allow-changes"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("split", "code", "told"),
+    [
+        ("train", 0, 'train/3.npy,"holds 12 NaN of 7680 numbers'),
+        ("val", 3, "val/3.npy: holds 12 NaN of 7680 numbers, the first in channel 0 at (2, 3)"),
+    ],
+)
+def test_one_array_with_a_block_of_nan_never_looks_like_divergence(
+    split: str, code: int, told: str, tmp_path: Path, capsys
+):
+    """In training another array replaces it, and the run lists it; in validation an error names it."""
+    data, generator = tmp_path / "data", np.random.default_rng(0)
+    for part in ("train", "val"):
+        (data / part).mkdir(parents=True)
+        for i in range(8):
+            array = generator.random((40, 48, 4), dtype=np.float32)
+            if (part, i) == (split, 3):
+                array[2:3, 3:6] = np.nan
+            np.save(data / part / f"{i}.npy", array)
+    fields = ["data.mean=[0.5,0.5,0.5,0.5]", "data.std=[0.3,0.3,0.3,0.3]", "data.max_bad_fraction=0.2"]
+    out = tmp_path / "run"
+    assert main(["pretrain", "swin-pico", f"data={data}", f"out={out}", *SHORT, *fields]) == code
+    console, listed = "".join(capsys.readouterr()), out / "bad_files.csv"
+    assert "diverged" not in console
+    assert told in (listed.read_text() if listed.exists() else console)
+
+
 def test_its_model_begins_a_classifier(run: Path, pictures: Path, tmp_path: Path):
     words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]
     assert main([*words, f"init={run / 'best'}", "optimiser.lr=1e-9", "optimiser.layer_decay=0.8"]) == 0

@@ -64,6 +64,33 @@ def test_other_types_become_floats_of_which_one_is_brightest(array, expected, tm
     assert pixels.flatten().tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, r"holds 2 NaN of 8 numbers, the first in channel 1 at \(0, 1\); replace them"),
+        (-np.inf, "holds 2 infinite of 8 numbers"),
+        (-3.4e38, r"holds -3.4e\+38 in channel 1, more than 65504 times data.std=0.25 from data.mean=0.5"),
+        (16992, "holds 16992 in channel 1"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_values_that_would_make_a_training_diverge_are_told(value, message, kind, tmp_path):
+    """Half precision holds 65504 standard deviations at most; in float16 the smallest value is infinite."""
+    array = np.full((2, 2, 2), 0.5, kind)
+    with np.errstate(over="ignore"):
+        array[0, 1, 1] = array[1, 0, 1] = value
+    np.save(tmp_path / "a.npy", array)
+    message = "holds 2 infinite" if np.isinf(array).any() else message
+    with pytest.raises(ImageError, match=rf"a\.npy: {message}"):
+        _ = find_inputs(tmp_path, wanting(2, 2, channels=2), "train")[0]
+
+
+@pytest.mark.parametrize("value", [16000.0, 0.0, -1.0])
+def test_large_negative_and_constant_values_are_read(value, tmp_path):
+    np.save(tmp_path / "a.npy", np.full((2, 2, 1), value, np.float32))
+    assert find_inputs(tmp_path, wanting(2, 2, channels=1), "train")[0].image.unique().tolist() == [value]
+
+
 @pytest.mark.parametrize("order", "CF")
 def test_an_array_comes_back_as_it_was_stored(order):
     array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5).copy(order)
@@ -91,6 +118,10 @@ def claiming(shape: tuple[int, ...]) -> bytes:
         (stored(np.zeros((9, 9), np.uint8))[:-1], "is cut short: 80 of 81 bytes are there"),
         (pickled(), "holds object; numbers must be uint8, uint16, float16, float32"),
         (stored(np.zeros(3)), "holds float64"),
+        (stored(np.zeros(3, complex)), "holds complex128"),
+        (stored(np.zeros(3, np.int16)), "holds int16"),
+        (stored(np.zeros(3, bool)), "holds bool"),
+        (stored(np.zeros(3, [("red", "u1")])), "holds void8"),
         (claiming((2**20, 2**20)), "between 1 and 2^30 numbers are read"),
         (claiming((0, 3)), r"holds an array of shape (0, 3)"),
         (claiming((-1, 3)), "holds an array of shape"),

@@ -19,10 +19,11 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from swinkit import api
 from swinkit.core.backbone import Stage, Swin
+from swinkit.core.fast import cache
 from swinkit.core.position import LearnedBias
 from swinkit.core.spec import Size
 from swinkit.engine.attach import copy_with_engines
-from swinkit.engine.cpu import packed_module, windows
+from swinkit.engine.cpu import packed_module
 from tests.models.small import PICTURE, small
 
 pytestmark = pytest.mark.slow
@@ -336,7 +337,7 @@ def test_what_is_no_number_stays_none(model, pixels):
 def test_the_default_precision_is_none_of_its_business(model, pixels, default):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)  # packed anew
-    windows.window_tables.cache_clear()
+    cache.TABLES.clear()
     torch.set_default_dtype(default)
     try:
         found = answer(model, pixels)
@@ -348,7 +349,7 @@ def test_the_default_precision_is_none_of_its_business(model, pixels, default):
 def test_the_default_device_is_none_of_its_business(model, pixels):
     expected = answer(model, pixels)
     model = copy.deepcopy(model)
-    windows.window_tables.cache_clear()
+    cache.TABLES.clear()
     with torch.device("meta"):
         assert torch.equal(answer(model, pixels), expected)
 

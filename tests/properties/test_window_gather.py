@@ -101,25 +101,22 @@ def test_a_gradient_of_a_gradient_flows():
 
 
 def test_what_is_remembered_is_bounded_in_bytes_and_used_again(monkeypatch):
-    rows_of.tables.clear()  # because earlier tests may have filled the caches, up to their own capacity
-    kinds_of.tables.clear()
+    cache.TABLES.clear()  # because earlier tests may have filled them, up to their own capacity
     monkeypatch.setattr(cache, "CAPACITY", 2**17)
     layouts = [BORDERS["clip"]((side, 8), (1, 1), (0, 0)) for side in range(1, 100)]
     for layout in layouts:
         found = rows_of(layout, CPU, 1, 3, 2)
         assert rows_of(layout, CPU, 1, 3, 2) is found
-        assert rows_of.nbytes <= 2**17
-        assert kinds_of.nbytes <= 2**17
-    assert found.nbytes == 2 * 4 * 99 * 8 * 3 * 2
-    assert len(rows_of.tables) > 1
+        assert sum(map(cache.bytes_of, cache.TABLES.values())) <= 2**17
+    assert cache.bytes_of(found) == cache.OVERHEAD + 2 * 4 * 99 * 8 * 3 * 2
+    assert len(cache.TABLES) > 1
     monkeypatch.setattr(cache, "CAPACITY", 0)
     assert rows_of(layouts[0], CPU, 1, 3, 2).cut.numel() == 8 * 3 * 2  # larger than the cache
-    assert len(rows_of.tables) == 1
+    assert len(cache.TABLES) == 1
 
 
 def test_tables_made_without_gradients_serve_a_forward_with_them():
-    rows_of.tables.clear()
-    kinds_of.tables.clear()
+    cache.TABLES.clear()
     windows = WindowGather(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     qkv, padding = torch.randn(1, 6, 6, 3), torch.randn(3)
     with torch.inference_mode():
@@ -130,8 +127,7 @@ def test_tables_made_without_gradients_serve_a_forward_with_them():
 
 
 def test_tables_are_made_on_the_cpu_whatever_the_default_device():
-    rows_of.tables.clear()
-    kinds_of.tables.clear()
+    cache.TABLES.clear()
     qkv = torch.randn(1, 6, 6, 3)
     windows = WindowGather(BORDERS["pad"]((6, 6), (4, 4), (2, 2)), 1)
     with torch.device("meta"):

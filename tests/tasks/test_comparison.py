@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinkit.tasks.classification.comparison import PairedComparison, bootstrapped, sign_test
+from swinkit.tasks.classification.comparison import PairedComparison, bootstrap, sign_test
 
 
 def answered(generator: np.random.Generator, pictures: int, alone: float, other: float):
@@ -44,14 +44,14 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says():
 
     generator, truth, draws = np.random.default_rng(3), 0.05, 400
     counts = generator.multinomial(500, (0.12, 0.07, 0.81), size=draws)
-    ends = [bootstrapped(500, int(alone), int(other), seed) for seed, (alone, other, _) in enumerate(counts)]
+    ends = [bootstrap(500, int(alone), int(other), seed) for seed, (alone, other, _) in enumerate(counts)]
     covered = sum(low <= truth <= high for low, high in ends)
     assert scipy.stats.binomtest(covered, draws, 0.95).pvalue > 0.001
     assert scipy.stats.binomtest(covered, draws, 0.90).pvalue < 0.001
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_nearly_the_same():
-    one, again, other = (bootstrapped(1000, 90, 60, seed) for seed in (0, 0, 1))
+    one, again, other = (bootstrap(1000, 90, 60, seed) for seed in (0, 0, 1))
     assert one == again
     assert one == pytest.approx(other, abs=0.002)
 

@@ -12,7 +12,7 @@ from swinkit.data.find_dataset import find_samples
 from swinkit.data.imagenet import ids
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.tasks.classification.evaluation import ClassifierEvaluation, pictures_for
+from swinkit.tasks.classification.evaluation import ClassifierEvaluation, find_pictures
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.predictions import Answers
 from swinkit.tasks.classification.task_type import ClassificationType
@@ -28,10 +28,10 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_imagenets_folders_are_known_to_models_that_name_its_classes(pictures: Path):
-    found = pictures_for(imagenet_1k_names(), pictures, "val")
+    found = find_pictures(imagenet_1k_names(), pictures, "val")
     assert [imagenet_1k_names()[i] for i in found.labels] == ["tench", "goldfish"]
     with pytest.raises(DataError, match="n01440764"):
-        pictures_for([f"class {i}" for i in range(1000)], pictures, "val")
+        find_pictures([f"class {i}" for i in range(1000)], pictures, "val")
 
 
 def test_a_model_goes_on_as_it_was_and_is_measured_without_its_dropout(

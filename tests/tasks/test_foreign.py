@@ -15,7 +15,8 @@ from swinkit.models.build import build
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.from_checkpoint import architecture, load_file, published_preprocess, routed, usual_size
+from swinkit.tasks.from_checkpoint import architecture, load_file, note_routing, usual_size
+from swinkit.tasks.from_recipe import published_preprocess
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.weights.buffers import coordinates
 from swinkit.weights.dialect import Translation
@@ -186,10 +187,10 @@ def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path:
     assert {name: spec.top_k for name, spec in chosen.items()}["swin-moe-b-32e-top2"] == 2
     assert all(spec == VARIANTS[name].spec for name, spec in chosen.items())
     unknown, _, told_by = architecture(moe_reading("swin-moe-s-8e"), tmp_path / "mine.pth", Facts())
-    (note,) = routed(unknown, told_by)
+    (note,) = note_routing(unknown, told_by)
     assert "top_k 1" in note
     assert "capacity_multiple 1" in note
-    assert routed(chosen["swin-moe-s-8e"], "the tensors and the file's name") == []
+    assert note_routing(chosen["swin-moe-s-8e"], "the tensors and the file's name") == []
 
 
 def moe_reading(name: str) -> Translation:

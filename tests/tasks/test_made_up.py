@@ -131,7 +131,7 @@ def test_batches_of_lists_move_and_count():
 
 def test_a_micro_batch_has_pictures_of_one_shape(data):
     samples = find_boxes(data, "train")
-    sampler = BoxType().sampler(samples)
+    sampler = BoxType().sampler(RECIPE, None, samples)
     order = sampler.order(0, 3, 2).tolist()
     assert len(order) == sampler.length(2)
     for first, second in zip(order[::2], order[1::2], strict=True):

@@ -15,7 +15,7 @@ from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.results import Classification
+from swinkit.tasks.classification.results import Classification
 
 from ..data.corpus import EXIF_ORIENTATION, ORIENTED, encode
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from swinkit.errors import EnvironmentProblem, UsageError
-from swinkit.tasks.results import Classification, best
+from swinkit.tasks.classification.results import Classification, best
 
 IMAGE = torch.randint(0, 256, (3, 30, 45), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 RESULT = Classification(
@@ -36,7 +36,7 @@ def test_top_keeps_the_best():
     assert (RESULT.top(2).labels, RESULT.top(2).scores) == (("cat", "dog"), (0.972, 0.0201))
     assert RESULT.top(9) == RESULT
     assert RESULT.top(1).image is IMAGE
-    with pytest.raises(UsageError, match="at least 1, got 0"):
+    with pytest.raises(UsageError, match="a number of answers of at least 1"):
         RESULT.top(0)
 
 

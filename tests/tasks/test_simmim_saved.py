@@ -111,7 +111,9 @@ def test_a_task_that_is_not_known_is_told(tmp_path: Path):
 
 
 def test_a_model_without_a_task_is_not_saved(tmp_path: Path):
-    with pytest.raises(UsageError, match="a Swin has no task; convert it to a file of weights"):
+    with pytest.raises(
+        UsageError, match="model is a Swin, which has no task; convert it to a file of weights"
+    ):
         swinkit.save(small(), tmp_path / "model")
 
 

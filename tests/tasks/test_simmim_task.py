@@ -9,12 +9,12 @@ import torch
 from swinkit.data.preprocess import Preprocess
 from swinkit.data.rng import draws
 from swinkit.errors import DataError, UsageError
-from swinkit.tasks.results import Reconstruction
 from swinkit.tasks.simmim.data import Batch
 from swinkit.tasks.simmim.losses import locally_normed, masked_l1
 from swinkit.tasks.simmim.mask_generator import draw_masks
 from swinkit.tasks.simmim.metrics import Errors
 from swinkit.tasks.simmim.model import SimMIM, spread_out
+from swinkit.tasks.simmim.results import Reconstruction
 from swinkit.tasks.simmim.settings import Masking
 from tests.models.small import PIXELS, pixels, small, stirred
 

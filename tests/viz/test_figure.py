@@ -63,7 +63,7 @@ def test_nothing_is_imported_before_a_figure_is_drawn_and_pyplot_never():
     code = (
         "import sys, swinkit.viz.curves as c, swinkit.viz.confusion, swinkit.runs.plots\n"
         "before = 'matplotlib' in sys.modules\n"
-        "c.curves([c.Curve('x', [(1, 1)])], title='t')\n"
+        "c.draw_curves([c.Curve('x', [(1, 1)])], title='t')\n"
         "sys.exit(before or 'matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, progress, table
@@ -26,9 +25,10 @@ def command(arguments: Sequence[str]) -> int:
             require_known_name(name)
     from .. import api
     from ..tasks.evaluation import refuse_output
+    from ..tasks.registry import evaluation_files
 
     if options.save is not None:
-        refuse_output(options.save)
+        refuse_output(options.save, evaluation_files())
     found = evaluation(api.load(options.model, **model_options(options)), options.model, options)
     comparison = None
     if options.compare is not None:
@@ -79,16 +79,15 @@ def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
     """Measure a model, on an accelerator if there is one.
 
     Raises:
-        UsageError: it has no head that could answer.
+        UsageError: it has no task.
     """
     import torch
 
     from .. import api
     from ..engine.gpu import attach as fused
-    from ..tasks.task import Task
+    from ..tasks.task import require_task
 
-    if not isinstance(model, Task):
-        raise UsageError(f"{name} has no head to evaluate; give a classifier or a pre-trained model")
+    model = require_task(model, name)
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
         fused.attach_kernels(model)

@@ -2,20 +2,33 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from ..data.paths import find_images
 from ..errors import DataError, UsageError
+from ..tasks.options import PredictOptions, options_of
+from ..tasks.registry import task_type_of, task_types
 from ..zoo.checkpoints import require_known_name
-from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
+from .arguments import (
+    MODEL,
+    Parser,
+    Value,
+    add_model_options,
+    model_options,
+    parse,
+    placeholder,
+    text_of,
+)
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
+
+Finder = Callable[[str], list[Path]]
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -23,15 +36,19 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     if options.model is not None:
         require_known_name(options.model)
-    paths, missing = find_pictures(options.paths, options.save)
-    if not paths:
+    found = find_inputs(options.paths, options.save)
+    if not any(inputs.paths for inputs in found.values()):
+        next(iter(found.values())).complain()
         return DataError.exit_code
-    model, how = prepared_model(options)
+    model, how = prepare_model(options)
+    inputs = found[task_type_of(model).find_inputs]
+    inputs.complain()
+    paths = inputs.paths
     answered = 0
     folder = nullcontext() if options.save is None else OutputFolder(options.save, paths)
     with folder as output, progress(paths) as remaining:
         for result in model.predict(iter(remaining), on_unreadable=complain, **how):
-            row = result.to_json() if output is None else output.add(result)
+            row = output.add(result) if output is not None else result.to_json() if options.json else None
             line(json.dumps(row) if options.json else f"{result}  {1000 * result.seconds:.1f} ms")
             answered += 1
     if options.save is not None:
@@ -39,7 +56,7 @@ def command(arguments: Sequence[str]) -> int:
     unread = len(paths) - answered
     if unread:
         note(f"{unread} of {len(paths)} could not be read")
-    return DataError.exit_code if unread or missing else 0
+    return DataError.exit_code if unread or inputs.errors else 0
 
 
 def read_options(arguments: Sequence[str]) -> Namespace:
@@ -55,7 +72,15 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add_model_options(add)
     add("--save", type=Value(Path), metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    add("--top", type=Value(int), metavar="N", help="how many answers for each picture; without it, 5")
+    kinds = options_by_name()
+    for name, (kind, *_) in kinds.items():
+        annotation, default = get_type_hints(kind, include_extras=True)[name], getattr(kind, name)
+        add(
+            f"--{name.replace('_', '-')}",
+            type=Value(annotation.__origin__),
+            metavar=placeholder(annotation.__origin__),
+            help=f"{annotation.__metadata__[0]}; without it, {text_of(default)}",
+        )
     batch = "how many pictures the model sees at a time"
     add("--batch-size", type=Value(int), metavar="N", default=8, help=batch)
     words = list(arguments)
@@ -64,31 +89,77 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     options.paths += words[end + 1 :]
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
-    for option, value in (("--top", options.top), ("--batch-size", options.batch_size)):
-        if value is not None and value < 1:
-            raise UsageError(f"{option}: expected a number of at least 1, got {value}")
+    if options.batch_size < 1:
+        raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
+    options.given = {name: value for name in kinds if (value := getattr(options, name)) is not None}
+    for name, value in options.given.items():
+        require_possible(kinds[name], name, value)
     return options
 
 
-def find_pictures(names: Sequence[str], save: Path | None) -> tuple[list[Path], int]:
-    """Return every picture that the names lead to, once, and how many names led to none.
+def options_by_name() -> dict[str, list[type[PredictOptions]]]:
+    """Return the options of the tasks, each with the types of options that have it."""
+    found: dict[str, list[type[PredictOptions]]] = {}
+    for task_type in task_types():
+        for field in fields(task_type.predict_options):
+            found.setdefault(field.name, []).append(task_type.predict_options)
+    return found
 
-    Pictures in `save`, the answers of an earlier run, are left out unless a name is inside that folder.
-    """
-    found: list[Path] = []
-    missing = 0
-    for name in names:
+
+def require_possible(kinds: Sequence[type[PredictOptions]], name: str, value: Any) -> None:
+    """Raise UsageError if no task allows the value of an option."""
+    problem: UsageError | None = None
+    for kind in kinds:
         try:
-            paths = find_images(name)
-            if save is not None and not is_below(Path(name), save):
-                paths = [path for path in paths if not is_below(path, save)]
-            if not paths:
-                raise DataError(f"{name}: no pictures but those in {save}")
-            found += paths
-        except DataError as error:
+            options_of(kind, {name: value})
+            return
+        except UsageError as error:
+            problem = problem or error
+    raise UsageError(f"--{problem}")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs that names lead to, each once, and an error for each name that leads to none."""
+
+    paths: list[Path]
+    errors: list[DataError]
+
+    def complain(self) -> None:
+        """Print the errors."""
+        for error in self.errors:
             complain(error)
-            missing += 1
-    return list(dict.fromkeys(found)), missing
+
+
+def find_inputs(names: Sequence[str], save: Path | None) -> dict[Finder, Inputs]:
+    """Return what the names lead to for each way in which tasks find inputs, before a model is loaded.
+
+    What lies in `save`, the answers of an earlier run, is left out unless a name is inside that folder.
+    """
+    found: dict[Finder, Inputs] = {}
+    for finder in dict.fromkeys(task_type.find_inputs for task_type in task_types()):
+        paths, errors = dict[Path, None](), list[DataError]()
+        for name in names:
+            try:
+                paths.update(dict.fromkeys(find_outside(finder, name, save)))
+            except DataError as error:
+                errors.append(error)
+        found[finder] = Inputs(list(paths), errors)
+    return found
+
+
+def find_outside(finder: Finder, name: str, save: Path | None) -> list[Path]:
+    """Return the inputs that a name leads to, without those in `save`.
+
+    Raises:
+        DataError: there are none.
+    """
+    paths = finder(name)
+    if save is not None and not is_below(Path(name), save):
+        paths = [path for path in paths if not is_below(path, save)]
+    if not paths:
+        raise DataError(f"{name}: no pictures but those in {save}")
+    return paths
 
 
 def is_below(path: Path, folder: Path) -> bool:
@@ -96,29 +167,29 @@ def is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def prepared_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
+def prepare_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     """Return the model, where and as it is fastest, and the keywords of its `predict`.
 
     Raises:
-        UsageError: it has no head, or its task does not know an option that was given.
+        UsageError: it has no task, or its task does not know an option that was given.
     """
     import torch
 
     from .. import api
     from ..engine.attach import copy_with_engines
     from ..engine.cpu.build import find_library
-    from ..tasks.registry import task_type_of
-    from ..tasks.task import Task
+    from ..tasks.task import require_task
 
-    model = api.load(options.model, **model_options(options))
-    if not isinstance(model, Task):
-        raise UsageError(f"{options.model} has no head to predict with; give a model of a task")
-    how = {"batch_size": options.batch_size}
-    if options.top is not None:
-        if "top" not in task_type_of(model).predict_options:
-            raise UsageError(f"--top: {options.model} gives one answer for each picture; leave it out")
-        how["top"] = options.top
+    source = options.model or "the model"
+    model = require_task(api.load(options.model, **model_options(options)), source)
+    for name in options.given:
+        if not hasattr(model.predict_options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: {source} is for {model.name}, which has no such option; leave it out")
     on_gpu = torch.accelerator.is_available()
     if on_gpu:
         model.to(torch.accelerator.current_accelerator())
-    return (copy_with_engines(model) if on_gpu or find_library() is not None else model), how
+    return (copy_with_engines(model) if on_gpu or find_library() is not None else model), {
+        "batch_size": options.batch_size,
+        **options.given,
+    }

@@ -3,11 +3,9 @@
 import json
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note
@@ -21,23 +19,23 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     require_known_name(options.model)
     from .. import api
-    from ..tasks.publication import Claims
-    from ..tasks.registry import task_type_of
-    from ..tasks.task import Task
+    from ..tasks.task import require_task
     from ..zoo.hub import require_writable
 
     require_writable(options.name)  # a dry run finds out too, and nobody waits for the model first
-    model = api.load(options.model, **model_options(options))
-    if not isinstance(model, Task):
-        raise UsageError(f"{options.model} has no head; push publishes models of a task, such as classifiers")
-    claims = Claims(
-        licence=options.licence, dataset=options.dataset, top1=options.top1, card=card_of(options.model)
+    model = require_task(api.load(options.model, **model_options(options)), options.model)
+    planned = api.plan_publication(
+        model,
+        options.name,
+        licence=options.licence,
+        dataset=options.dataset,
+        card=card_of(options.model),
+        scores={name: getattr(options, name) for name in claimed_scores()},
     )
-    planned = task_type_of(model).publication(model, options.name, claims)
     address = None
     if not options.dry_run:
         where = {"private": options.private, "revision": options.revision}
-        address = api.push(model, options.name, **where, **asdict(claims))
+        address = api.upload_publication(planned, options.name, **where)
     for text in planned.notes:
         note(text)
     facts = as_json(planned, options, address)
@@ -55,11 +53,21 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add("--private", action="store_true", help="only you, or your organisation, can see it")
     add("--revision", type=Value(str), metavar="BRANCH", help="the branch to write, instead of main")
     add("--licence", type=Value(str), metavar="NAME", help="the hub's short name of the licence, such as mit")
-    add("--dataset", type=Value(str), metavar="NAME", help="what --top1 was measured on")
-    add("--top1", type=Value(float), metavar="SHARE", help="the accuracy to report, from 0 to 1")
+    scores = claimed_scores()
+    measured = " or ".join(f"--{name}" for name in scores)
+    add("--dataset", type=Value(str), metavar="NAME", help=f"what {measured} was measured on")
+    for name, words in scores.items():
+        add(f"--{name}", type=Value(float), metavar="SHARE", help=words, dest=name)
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
     return parse(parser, arguments)
+
+
+def claimed_scores() -> dict[str, str]:
+    """Return the scores that a publisher may report, of any task, with words for the help."""
+    from ..tasks.registry import task_types
+
+    return {name: words for each in task_types() for name, words in each.claimed_scores.items()}
 
 
 def card_of(source: str) -> str | None:

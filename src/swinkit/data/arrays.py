@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .channels import Channels
 from .dataset import ImageDataset
 from .folders import is_hidden
 from .images import ImageError
@@ -33,23 +34,25 @@ class ArrayDataset(ImageDataset):
     """Arrays (*P, channels), or (*P) of one channel, for models of so many `axes`."""
 
     axes: int
-    channels: int
+    channels: Channels
 
     def read_image(self, index: int) -> Tensor:
         """Read one array: (C, *P), uint8 as stored, uint16 as float32 in [0, 1], floats as float32.
 
         Raises:
-            ImageError: the file cannot be read, or has another shape or type.
+            ImageError: the file cannot be read, has another shape or type, or values that are not usable.
         """
         name = self.content.place(index)
         array = read_array(self.content.read(index), name)
-        if self.channels == 1 and array.ndim == self.axes:
+        if self.channels.count == 1 and array.ndim == self.axes:
             array = array[..., None]
-        if array.ndim != self.axes + 1 or array.shape[-1] != self.channels:
-            wanted = f"{self.axes} axes and {self.channels} channels, the last axis,"
+        if array.ndim != self.axes + 1 or array.shape[-1] != self.channels.count:
+            wanted = f"{self.axes} axes and {self.channels.count} channels, the last axis,"
             raise ImageError(name, f"holds an array of shape {array.shape}; {wanted} were expected")
         pixels = torch.from_numpy(np.moveaxis(array, -1, 0).copy())
-        return pixels if array.dtype == np.uint8 else pixels.float() / LARGEST[array.dtype.name]
+        pixels = pixels if array.dtype == np.uint8 else pixels.float() / LARGEST[array.dtype.name]
+        self.channels.require_usable(pixels, name)
+        return pixels
 
 
 def read_array(source: Path | bytes, name: str) -> np.ndarray:

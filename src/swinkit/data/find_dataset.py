@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import DataError
 from . import folders
 from .arrays import ArrayDataset, is_array
+from .channels import Channels
 from .clips import clips_of
 from .dataset import HELD_OUT, TRAIN, ImageDataset
 from .folders import find_folders
@@ -129,7 +130,8 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDatase
     split, arrays = folders.files_of_split(splits, sorted(filter(is_array, folders.list_names(path))))
     if arrays:
         content = folders.content_of(path, arrays)
-        return ArrayDataset(path, split, content, axes=axes, channels=channels)
+        wanted = Channels(preprocess.mean, preprocess.std)
+        return ArrayDataset(path, split, content, axes=axes, channels=wanted)
     if channels != RGB:
         raise DataError(f"{path}: no arrays (.npy), as inputs of {channels} channels are")
     split, frames = folders.files_of_split(

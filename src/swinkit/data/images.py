@@ -119,6 +119,11 @@ def name_of(source: object, otherwise: str = "image") -> str:
     return str(getattr(source, "filename", "") or otherwise)  # PIL remembers the file
 
 
+def extent(size: tuple[int, int]) -> str:
+    """Return a size (height, width) in pixels as people write it, width first: 451x300."""
+    return f"{size[1]}x{size[0]}"
+
+
 def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
     """Copy a uint8 array (h, w, 3) or tensor (3, h, w) to (3, h, w).
 

@@ -16,15 +16,13 @@ import torch
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux's
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers of two parameters of its allocator
-SMALL, DEFAULT = (
-    2**20,
-    2**25,
-)  # bytes from which a block is mapped alone: while measuring; glibc's own maximum
+SMALL = 2**20  # bytes from which a block is mapped alone while memory is measured
+DEFAULT = 2**25  # the same afterwards: glibc's own maximum
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of `ru_maxrss`
 
 
 class PeakMemory:
-    """A measurement that begins when it is made and ends with `stop()`."""
+    """A measurement from its construction to `stop()`."""
 
     def __init__(self, device: str):
         self.device = device

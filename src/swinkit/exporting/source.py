@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core.spec import Size, Spec
 from ..files.contents import State
 from ..models.catalogue import variant_of
-from ..tasks.classification.model import Classifier
+from ..tasks.task import Task
 from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
 from ..weights.load import backbone_of, canonical
 from ..weights.unsupported import smallest_grid
@@ -43,15 +43,17 @@ class Source:
         """
         spec, state = backbone_of(model).spec, canonical(model)
         classifier = state.get("head.classifier.weight")
-        fits = model.preprocess if isinstance(model, Classifier) else None
+        kind = kind_of(state)
+        task = model if isinstance(model, Task) and kind == CLASSIFIER else None
+        fits = None if task is None else task.preprocess
         return cls(
             model=model,
             state=state,
             spec=spec,
-            kind=kind_of(state),
+            kind=kind,
             size=usual_size(spec, fits.crop if fits is not None else None),
             num_classes=0 if classifier is None else classifier.shape[0],
-            labels=model.labels if isinstance(model, Classifier) else (),
+            labels=() if task is None else tuple(task.labels),
             preprocess=fits.to_json() if fits is not None else None,
             outputs=tuple(sorted({int(name.split(".")[1]) for name in state if name.startswith("norms.")})),
         )

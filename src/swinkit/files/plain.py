@@ -49,6 +49,8 @@ def read_safetensors(path: Path) -> State:
 def write_safetensors(path: Path, state: State, metadata: dict[str, str]) -> None:
     """Write tensors to a .safetensors file with the permissions that any new file gets.
 
+    Equal tensors and metadata give equal bytes.
+
     Raises:
         OSError: it cannot be written.
     """
@@ -56,9 +58,23 @@ def write_safetensors(path: Path, state: State, metadata: dict[str, str]) -> Non
     mode = path.stat().st_mode & 0o777  # because safetensors would keep the file to its owner
     try:
         save_file(contiguous_copies(state), path, metadata)
+        sort_metadata(path)
     except SafetensorError as error:  # the library's error for a failed write
         raise OSError(" ".join(str(error).split())[:200]) from None
     path.chmod(mode)
+
+
+def sort_metadata(path: Path) -> None:
+    """Sort the metadata in the header of a .safetensors file, which safetensors writes in random order."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise OSError(f"{path.name} has a header that cannot be sorted in its place")
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def contiguous_copies(state: State) -> State:

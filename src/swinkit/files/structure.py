@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ..errors import DataError
 
-LEGACY = (
-    b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which torch began its files until 1.6
-)
+ZIP = b"PK\x03\x04"
+LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # magic number of torch's files before 1.6, after the protocol
 HEADER = 100_000_000  # bytes that safetensors allows a header
 
 
@@ -22,15 +21,15 @@ def require_weights(path: Path) -> None:
     with path.open("rb") as file:
         begin = file.read(512)
     if begin.lstrip()[:1] == b"<":
-        raise DataError("what came is a web page was received")
-    if begin.startswith(b"PK\x03\x04"):
-        whole = zipfile.is_zipfile(path)  # whether the list of contents is there, which is at the end
-    elif begin.startswith(LEGACY):
+        raise DataError("a web page was received instead of the file")
+    if begin.startswith(ZIP):
+        whole = zipfile.is_zipfile(path)  # because a zip file ends with its list of contents
+    elif begin.startswith(b"\x80\x02" + LEGACY):
         whole = True  # because such a file does not hold its length
     else:
         whole = is_safetensors(path, int.from_bytes(begin[:8], "little"))
     if not whole:
-        raise DataError("what came is was not received whole")
+        raise DataError("the file was not received whole")
 
 
 def is_safetensors(path: Path, length: int) -> bool:

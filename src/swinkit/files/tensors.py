@@ -17,14 +17,11 @@ from .contents import Contents, State, plain_tensors, unwrap
 from .pickle_allowlist import inspect, inspect_legacy
 from .pickle_stubs import allow_stubs
 from .plain import read_safetensors
+from .structure import LEGACY, ZIP
 
 logger = logging.getLogger(__name__)
 
-ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
-LEGACY = (
-    b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number of torch's files before 1.6, after the protocol
-)
 
 
 def read_state(path: str | os.PathLike[str]) -> State:

@@ -6,9 +6,9 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,6 @@ from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.plain import read_json
 from ..version import __version__
 from .observed import Observed
-from .registry import TASKS
 from .task import Task, evaluating
 
 METRICS = "metrics.json"
@@ -55,8 +54,14 @@ class Comparison(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
 class Evaluation(ABC):
-    """A model's scores on samples: printed by `str`, written by `to_json` and `save`."""
+    """A model's scores on samples: printed by `str`, written by `to_json` and `save`.
+
+    `replaceable` are the names of the files of earlier evaluations, beside its own, that `save` may replace.
+    """
+
+    replaceable: Collection[str] = field(default=(), repr=False, compare=False)
 
     @abstractmethod
     def __str__(self) -> str:
@@ -106,11 +111,12 @@ class Evaluation(ABC):
             DataError: a picture cannot be read any more.
             EnvironmentProblem: it cannot be written; what stood there is kept.
         """
-        write_evaluation(Path(folder), {METRICS: {**more, **self.to_json()}, **self.files()})
+        content = {METRICS: {**more, **self.to_json()}, **self.files()}
+        write_evaluation(Path(folder), content, self.replaceable)
 
 
-def observed(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:
-    """Return the observation by `model`, on its device, of all batches.
+def observe_all(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:
+    """Observe all batches by `model`, on its device.
 
     Raises:
         DataError: a sample cannot be read; none is left out.
@@ -159,14 +165,13 @@ def summary(samples: Dataset, preprocess: Preprocess) -> str:
     )
 
 
-def refuse_output(folder: Path) -> None:
+def refuse_output(folder: Path, replaceable: Collection[str]) -> None:
     """Check, before anything is measured, that an evaluation may be written as `folder`.
 
     Raises:
-        UsageError: it is a file, or holds anything but an earlier evaluation.
+        UsageError: it is a file, or holds anything but an earlier evaluation of `replaceable` files.
     """
-    files = {name for task_type in TASKS.values() for name in task_type().evaluation_files}
-    refuse_to_replace(folder, files if is_ours(folder / METRICS) else (), "evaluation")
+    refuse_to_replace(folder, replaceable if is_ours(folder / METRICS) else (), "evaluation")
 
 
 def is_ours(metrics: Path) -> bool:
@@ -177,14 +182,18 @@ def is_ours(metrics: Path) -> bool:
         return False
 
 
-def write_evaluation(folder: Path, content: Mapping[str, dict[str, Any] | str | Image.Image]) -> None:
+def write_evaluation(
+    folder: Path, content: Mapping[str, dict[str, Any] | str | Image.Image], replaceable: Collection[str] = ()
+) -> None:
     """Write files by name, values as JSON: all of them or nothing. An earlier evaluation is replaced.
+
+    Such an evaluation has files of the names of `content` and `replaceable` only.
 
     Raises:
         UsageError: `folder` holds something else.
         EnvironmentProblem: it cannot be written; what stood there is kept.
     """
-    refuse_output(folder)
+    refuse_output(folder, {*content, *replaceable})
     with atomic_write(folder) as partial:
         partial.mkdir(parents=True)
         for name, value in content.items():

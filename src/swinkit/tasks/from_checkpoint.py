@@ -7,8 +7,6 @@ import torch
 
 from ..core.backbone import Swin
 from ..core.spec import Size, Spec
-from ..data.normalisation import resized
-from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError, listed, require
 from ..files.contents import State
 from ..files.tensors import Contents, read_contents
@@ -24,7 +22,7 @@ from ..weights.infer import infer
 from ..weights.load import load_weights
 from ..weights.rank_files import is_ranked, read_ranks
 from ..zoo.hub_configs import Facts
-from .registry import TASKS
+from .registry import task_types
 from .task import Task
 
 USUAL_SIZE = (224, 224)
@@ -87,11 +85,11 @@ def model_of(
     dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
     translation = dialect.read(contents.state)
     spec, size, source = architecture(translation, path, facts)
-    notes = [*opened(contents), f"architecture: {family_of(spec)}, from {source}"]
-    notes += [*other_windows(translation, spec), *routed(spec, source)]
+    notes = [*note_wrappers(contents), f"architecture: {family_of(spec)}, from {source}"]
+    notes += [*note_windows(translation, spec), *note_routing(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
-        notes.append(trained_under(dialect))
+        notes.append(note_border(dialect))
     # What stays new must have values; all else takes over the file's tensors without a copy.
     with torch.device("meta" if head == "same" else "cpu"):
         model, answers = shell(translation, spec, facts, size, head)
@@ -128,7 +126,7 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
     return VARIANTS[stem].size if stem else USUAL_SIZE
 
 
-def other_windows(translation: Translation, spec: Spec) -> list[str]:
+def note_windows(translation: Translation, spec: Spec) -> list[str]:
     """Return a note if coordinates in the file disagree with the model's windows.
 
     No parameter depends on these, so nothing else would show it.
@@ -147,7 +145,7 @@ def other_windows(translation: Translation, spec: Spec) -> list[str]:
     ]
 
 
-def routed(spec: Spec, source: str) -> list[str]:
+def note_routing(spec: Spec, source: str) -> list[str]:
     """Return a note on the choice of experts, if neither tensors nor another source define it."""
     if source != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
         return []
@@ -157,13 +155,13 @@ def routed(spec: Spec, source: str) -> list[str]:
     return [f"{usual}: {values}; name the variant for another"]
 
 
-def opened(contents: Contents) -> list[str]:
+def note_wrappers(contents: Contents) -> list[str]:
     """Return a note on the dictionaries around the tensors, and their other content."""
     beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
     return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
 
 
-def trained_under(dialect: Dialect) -> str:
+def note_border(dialect: Dialect) -> str:
     """Return a note on the published border policy that was chosen."""
     index = ", clipped bias of the published slice" if dialect.clipped_bias == "leading" else ""
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
@@ -174,8 +172,8 @@ def shell(
 ) -> tuple[Model, list[str]]:
     """Return the module that the names ask for, without weights yet, and notes for the report."""
     swin = build(spec)
-    for task_type in TASKS.values():
-        found = task_type().from_checkpoint(translation, swin, facts, size, head)
+    for task_type in task_types():
+        found = task_type.from_checkpoint(translation, swin, facts, size, head)
         if found is not None:
             return found
     stages = map(str, range(len(swin.stages)))
@@ -183,9 +181,3 @@ def shell(
     if outputs:
         return Pyramid(swin, outputs), [f"norms of stages {outputs}"]
     return swin, ["no head"]
-
-
-def published_preprocess(size: Size) -> Preprocess:
-    """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
-    crop = size[-2:]
-    return Preprocess(crop=crop, resize=resized(min(crop)))

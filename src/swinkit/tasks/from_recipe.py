@@ -1,8 +1,9 @@
-"""Specs and notes from a recipe, for the builders of all tasks."""
+"""Specs, preprocessing and notes for the builders of all tasks, from a recipe or a published size."""
 
 from dataclasses import replace
 
-from ..core.spec import Spec
+from ..core.spec import Size, Spec
+from ..data.normalisation import resized
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
 from ..models.catalogue import find_variant
@@ -31,6 +32,12 @@ def preprocess_of(data: CroppedData) -> Preprocess:
         mean=data.mean,
         std=data.std,
     )
+
+
+def published_preprocess(size: Size) -> Preprocess:
+    """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
+    crop = size[-2:]
+    return Preprocess(crop=crop, resize=resized(min(crop)))
 
 
 def axes_of(variant: str) -> int:

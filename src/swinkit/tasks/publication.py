@@ -1,9 +1,11 @@
 """Publication of a model on the Hugging Face hub: claims about it, and the files of the repository."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..errors import require
 from ..files.folder import SavedModel
+from ..type_check import require_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +18,19 @@ class Claims:
 
     licence: str | None = None  # the hub's short name, such as "mit"
     dataset: str | None = None
-    top1: float | None = None  # accuracy in [0, 1], measured on `dataset`
+    scores: Mapping[str, float] = field(default_factory=dict)  # in [0, 1], measured on `dataset`
     card: str | None = None  # Markdown, instead of the plain card
 
     def __post_init__(self) -> None:
         """Raise UsageError for a result that cannot be true."""
-        together = (self.dataset is None) == (self.top1 is None)
-        require(together, "top1", self.top1, "given together with the dataset that it was measured on")
-        require(self.top1 is None or 0 <= self.top1 <= 1, "top1", self.top1, "a fraction from 0 to 1")
+        rule = "given together with the dataset that it was measured on"
+        for name, score in self.scores.items():
+            require(self.dataset is not None, name, score, rule)
+            require_kind(score, float, name)
+            require(0 <= score <= 1, name, score, "a fraction from 0 to 1")
+        require(
+            self.dataset is None or bool(self.scores), "dataset", self.dataset, "given with a score on it"
+        )
 
 
 @dataclass(frozen=True)

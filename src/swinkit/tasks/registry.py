@@ -1,38 +1,39 @@
 """The tasks, by name. To add one, write its folder and its row in `TASKS`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from ..settings.recipe import Recipe, from_json
-from .task import Task
+from .classification.task_type import ClassificationType
+from .simmim.task_type import SimMIMType
 from .task_type import TaskType
 
+if TYPE_CHECKING:
+    from .task import Task
 
-def classification() -> TaskType[Any, Any, Any]:
-    """Return the task of classifiers."""
-    from .classification.task_type import ClassificationType
-
-    return ClassificationType()
-
-
-def simmim() -> TaskType[Any, Any, Any]:
-    """Return the task of masked pre-training."""
-    from .simmim.task_type import SimMIMType
-
-    return SimMIMType()
-
-
-# A row imports its task when it is called, since most commands need one task.
 TASKS: dict[str, Callable[[], TaskType[Any, Any, Any]]] = {
-    "classification": classification,
-    "simmim": simmim,
+    "classification": ClassificationType,
+    "simmim": SimMIMType,
 }
+UNNAMED = "classification"  # the task of a model that begins with labels, and of a recipe that names none
+
+
+def task_types() -> list[TaskType[Any, Any, Any]]:
+    """Return the types of all tasks."""
+    return [row() for row in TASKS.values()]
 
 
 def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
     """Return the type of a model's task."""
     return TASKS[model.name]()
+
+
+def evaluation_files() -> frozenset[str]:
+    """Return the names of the files that evaluations of any task write."""
+    return frozenset(name for task_type in task_types() for name in task_type.evaluation_files)
 
 
 def recipe_in(recorded: object) -> Recipe:
@@ -45,4 +46,4 @@ def recipe_in(recorded: object) -> Recipe:
     task = recorded.get("task") if isinstance(recorded, dict) else None
     if task is not None and task not in TASKS:
         raise DataError(f"recipe.task must be one of {', '.join(TASKS)}, got {task!r}")
-    return from_json(TASKS[task or next(iter(TASKS))]().recipe, recorded)
+    return from_json(TASKS[task or UNNAMED]().recipe, recorded)

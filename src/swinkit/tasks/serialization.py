@@ -11,17 +11,17 @@ from torch import nn
 
 from ..core.spec import Spec
 from ..data.preprocess import Pipeline, Preprocess
-from ..errors import DataError, UsageError, listed
+from ..errors import DataError, listed
 from ..files.contents import State
 from ..files.folder import SavedModel, read_folder, write_folder
 from ..models.build import build
-from ..models.config import family_of, spec_from_json, spec_to_json
-from ..version import __version__
+from ..models.config import spec_from_json
 from .registry import TASKS, task_type_of
-from .task import Task
+from .task import Task, require_task
 
 logger = logging.getLogger(__name__)
 
+PREPROCESSES: dict[int, type[Preprocess | Pipeline]] = {1: Preprocess, 2: Pipeline}  # by version of the file
 OWN = "swinkit"  # the dialect of our own names
 
 
@@ -36,28 +36,11 @@ def write_model(
         UsageError: `folder` holds something else than a saved model, or this is no model of a task.
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
-    if not isinstance(model, Task):
-        raise UsageError(f"a {type(model).__name__} has no task; convert it to a file of weights instead")
-    text, preprocess = card or task_type_of(model).card(model), model.preprocess.to_json()
-    state = tensors_of(model)
-    write_folder(folder, SavedModel(config_of(model), preprocess, list(model.labels), state, text, metrics))
-
-
-def config_of(model: Task) -> dict[str, Any]:
-    """Return the content of `config.json`: all that builds the model again, without its weights."""
-    spec = model.backbone.spec
-    return {
-        "swinkit": __version__,
-        "task": model.name,
-        "family": family_of(spec),
-        "spec": spec_to_json(spec),
-        **task_type_of(model).config(model),
-    }
-
-
-def tensors_of(model: nn.Module) -> State:
-    """Return the tensors that are saved of a model, under our own names."""
-    return {name: value.detach().contiguous() for name, value in model.state_dict().items()}
+    instead = "convert it to a file of weights instead"
+    task_type = task_type_of(require_task(model, "model", instead))
+    config, preprocess = task_type.whole_config(model), model.preprocess.to_json()
+    text, state = card or task_type.card(model), model.saved_tensors()
+    write_folder(folder, SavedModel(config, preprocess, list(model.labels), state, text, metrics))
 
 
 def read_model(folder: Path) -> Task:
@@ -69,14 +52,14 @@ def read_model(folder: Path) -> Task:
     saved = read_folder(folder)
     own = saved.config.get("swinkit")  # what `push` writes beside the configuration of timm
     config = own if isinstance(own, dict) else saved.config
-    with rebuilding(folder):
+    with explain_errors(folder):
         if config.get("task") not in TASKS:
             raise DataError(f"holds a model for {config.get('task')!r}, which this swinkit does not know")
-        return rebuilt(saved, config)
+        return rebuild(saved, config)
 
 
 @contextmanager
-def rebuilding(folder: Path) -> Iterator[None]:
+def explain_errors(folder: Path) -> Iterator[None]:
     """Turn errors of numbers that describe no model into one line about `folder`."""
     try:
         yield
@@ -86,7 +69,7 @@ def rebuilding(folder: Path) -> Iterator[None]:
         raise DataError(f"{folder}: config.json describes no model: {error}") from None
 
 
-def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
+def rebuild(saved: SavedModel, config: dict[str, Any]) -> Task:
     """Return the model that `config` describes, with the saved weights, in eval mode.
 
     Raises:
@@ -103,7 +86,7 @@ def rebuilt(saved: SavedModel, config: dict[str, Any]) -> Task:
         )
     with torch.device("meta"):
         task_type = TASKS[config["task"]]()
-        preprocess = preprocess_in(saved, spec, task_type.preprocess)
+        preprocess = preprocess_in(saved, spec, task_type.preprocess_version)
         model = task_type.restore(build(spec), preprocess, saved.labels, config)
     if dialect == OWN and fits(model, saved.state):
         model.load_state_dict(saved.state, strict=True, assign=True)
@@ -143,13 +126,13 @@ def warn_of_not_finite(state: State) -> None:
         logger.warning("NaN or infinity in %d tensors: %s", len(names), listed(names))
 
 
-def preprocess_in(saved: SavedModel, spec: Spec, kind: type[Preprocess | Pipeline]) -> Preprocess | Pipeline:
+def preprocess_in(saved: SavedModel, spec: Spec, version: int) -> Preprocess | Pipeline:
     """Return how a saved model of this spec takes its pictures or clips.
 
     Raises:
         DataError: it is damaged, or of a model of other channels or axes.
     """
-    fit = kind.from_json(saved.preprocess)
+    fit = PREPROCESSES[version].from_json(saved.preprocess)
     if fit.channels not in (3, spec.in_channels):  # three: what models of other channels were once saved with
         wanted = f"{spec.in_channels} channels"
         raise DataError(f"preprocess.json: mean and std are of {fit.channels}, and the model takes {wanted}")

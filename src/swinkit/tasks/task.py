@@ -20,7 +20,9 @@ from ..core.spec import Spec
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.sample import Sample
 from ..errors import UsageError, require
+from ..files.contents import State
 from .observed import Observed
+from .options import PredictOptions, options_of
 from .results import Result
 
 ResultT = TypeVar("ResultT", bound=Result)
@@ -35,7 +37,8 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
-    preprocess: Any  # a `data.preprocess` class with `to_json`, which `TaskType.preprocess` reads again
+    preprocess: Any  # a `data.preprocess` class, of `TaskType.preprocess_version`
+    predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # the further keywords of `predict`
 
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, Tensor]:
@@ -60,19 +63,28 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     def answer(self, samples: Sequence[Sample], *_: Any, **options: Any) -> list[ResultT]:
         """Return a result for each sample of one batch; images may have any sizes, targets are not read.
 
-        Results are in pixels of `Sample.image`. `options` are those that `predict_options` returns.
+        Results are in pixels of `Sample.image`. `options` are the fields of `predict_options`.
 
         Raises:
             DataError: the outputs are not finite.
         """
 
-    def predict_options(self, *_: Any, **options: Any) -> dict[str, Any]:
-        """Check the options of one call of `predict`, before anything is read; return those of `answer`.
+    def begin_answers(self, options: Any) -> Callable[[Sequence[Sample]], Sequence[ResultT]]:
+        """Return `answer` with the options of one call of `predict`, for all its batches in order."""
+        return partial(self.answer, **vars(options))
+
+    def require_inputs(self) -> None:
+        """Raise UsageError unless the model takes what `read` reads: by default pictures."""
+        require_pictures(self.backbone.spec)
+
+    def read(self, source: Any, name: str) -> Sample:
+        """Read one input of `predict`, called `name`: by default a picture.
 
         Raises:
-            UsageError: a value that makes no sense, or a model that takes no pictures.
+            ImageError: it cannot be read.
+            UsageError: it is something else than an input.
         """
-        return options
+        return Sample(name, load_image(source, name=name), {})
 
     @overload
     def predict(self, inputs: Picture, *, batch_size: int = ..., **options: Any) -> ResultT: ...
@@ -110,19 +122,27 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         A picture is a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor
         (3, h, w), RGB. A result may keep its picture, so give many pictures as an iterator, of which
         `batch_size` are held at a time. Where `on_unreadable` is given, it is called with the error of a
-        picture that cannot be read, which then has no result. `options` are those of `predict_options`.
+        picture that cannot be read, which then has no result. `options` are those of `predict_options`. A
+        task of other inputs than pictures says which by `read`.
 
         Raises:
             ImageError: a picture cannot be read.
             UsageError: something else was given, an option makes no sense, or the model takes no pictures.
         """
-        answer = partial(self.answer, **self.predict_options(**options))
-        require(batch_size >= 1, "batch_size", batch_size, "a number of pictures of at least 1")
+        chosen = options_of(self.predict_options, options) if options else self.predict_options()
+        answer = self.begin_answers(chosen)
+        self.require_inputs()
+        possible = isinstance(batch_size, int) and batch_size >= 1
+        require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
         if not isinstance(inputs, list | tuple | Iterator):
-            return next(stream([(name_of(inputs), inputs)], answer, 1, None))
+            return next(stream([(name_of(inputs), inputs)], self.read, answer, 1, None))
         named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))
-        results = stream(named, answer, batch_size, on_unreadable)
+        results = stream(named, self.read, answer, batch_size, on_unreadable)
         return results if isinstance(inputs, Iterator) else list(results)
+
+    def saved_tensors(self) -> State:
+        """Return the tensors that are saved of the model, under our own names."""
+        return {name: value.detach().contiguous() for name, value in self.state_dict().items()}
 
     @property
     def labels(self) -> Sequence[str]:
@@ -132,6 +152,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
 
 def stream(
     named: Iterable[tuple[str, Any]],
+    read: Callable[[Any, str], Sample],
     answer: Callable[[Sequence[Sample]], Sequence[ResultT]],
     batch_size: int,
     on_unreadable: Callable[[ImageError], object] | None,
@@ -140,10 +161,10 @@ def stream(
     remaining = iter(named)
     while batch := list(islice(remaining, batch_size)):
         samples, seconds = [], []
-        for name, picture in batch:
+        for name, source in batch:
             began = time.perf_counter()
             try:
-                samples.append(Sample(name, load_image(picture, name=name), {}))
+                samples.append(read(source, name))
             except ImageError as error:
                 if on_unreadable is None:
                     raise
@@ -156,6 +177,17 @@ def stream(
             share = (time.perf_counter() - began) / len(samples)
             for result, reading in zip(results, seconds, strict=True):
                 yield replace(result, seconds=reading + share)
+
+
+def require_task(model: object, name: str, remedy: str = "give a model with the head of a task") -> Task:
+    """Return a model if it is of a task; `name` is what the user called it.
+
+    Raises:
+        UsageError: it is of none, such as a backbone without a head; with the remedy.
+    """
+    if not isinstance(model, Task):
+        raise UsageError(f"{name} is a {type(model).__name__}, which has no task; {remedy}")
+    return model
 
 
 def require_pictures(spec: Spec) -> None:

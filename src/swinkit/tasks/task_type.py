@@ -1,4 +1,7 @@
-"""Interface of a task to `api`, `cli` and `training`: one `TaskType` for each row of `registry.py`."""
+"""Interface of a task to `api`, `cli` and `training`: one `TaskType` for each row of `registry.py`.
+
+A task type imports its parts where it uses them, so that a command knows its options without torch.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from ..core.backbone import Swin
-from ..core.spec import Size
-from ..data.dataset import Dataset
-from ..data.preprocess import Pipeline, Preprocess
+from ..data.paths import find_images
 from ..errors import UsageError
 from ..settings.recipe import Recipe
-from .task import Task
+from ..version import __version__
+from .card import Training, plain_card
+from .options import PredictOptions
 
 if TYPE_CHECKING:
+    from ..core.backbone import Swin
+    from ..core.spec import Size
+    from ..data.dataset import Dataset
     from ..data.loader import Prepare
     from ..data.sampler import Sampler
     from ..weights.dialect import Translation
@@ -25,26 +30,28 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation, Progress
     from .observed import Observed
     from .publication import Claims, Publication
+    from .task import Task
 
 
 Settings = TypeVar("Settings", bound=Recipe)
-Data = TypeVar("Data", bound=Dataset)
-Model = TypeVar("Model", bound=Task)
+Data = TypeVar("Data", bound="Dataset")
+Model = TypeVar("Model", bound="Task")
 
 
 class TaskType(ABC, Generic[Settings, Data, Model]):
     """Row of a task: how its models are built, trained, evaluated, saved and published.
 
     A task is a folder of the same few files: `settings`, `data`, `model`, `losses`, `metrics`, `evaluation`,
-    `figures`, `card` and `task_type`, which holds its subclass of this.
+    `figures`, `card`, `results` and `task_type`, which holds its subclass of this.
     """
 
     name: ClassVar[str]  # as `config.json`, `metrics.json` and recipes call the task
     recipe: type[Settings]  # its recipes, torch-free
+    predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # those of its models, torch-free
     advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
+    preprocess_version: ClassVar[int] = 1  # of `preprocess.json`; 2 for a `Pipeline`
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
-    preprocess: ClassVar[type[Preprocess | Pipeline]] = Preprocess  # what `preprocess.json` is read as
-    predict_options: ClassVar[tuple[str, ...]] = ()  # keywords of its models' `predict`, beside `batch_size`
+    claimed_scores: ClassVar[Mapping[str, str]] = {}  # fractions that `push` may report, with words for help
 
     # Train
 
@@ -60,8 +67,8 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
         """
 
     @abstractmethod
-    def build(self, recipe: Settings, training: Data, initial: Task | None) -> tuple[Model, dict[str, str]]:
-        """Return a model to be trained, and notes about its weights by what they are about.
+    def build(self, recipe: Settings, samples: Data, initial: Task | None) -> tuple[Model, dict[str, str]]:
+        """Return a model to be trained on `samples`, and notes about its weights by what they are about.
 
         The weights start as those of `initial`, a model of any task; without one they are random.
 
@@ -81,28 +88,21 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
             UsageError: the model takes other inputs.
         """
 
-    def sampler(self, samples: Data) -> Sampler | None:  # noqa: ARG002  most tasks have no order of their own
+    def sampler(self, recipe: Settings, model: Model, samples: Data) -> Sampler | None:  # noqa: ARG002  most tasks have no order of their own
         """Return the sampler of a training; None for a random permutation."""
         return None
 
-    def pixels(self, samples: Data) -> Callable[[int], int] | None:  # noqa: ARG002  one size is the rule
+    def pixels(self, recipe: Settings, model: Model, samples: Data) -> Callable[[int], int] | None:  # noqa: ARG002  one size is the rule
         """Return a function from the index of a training sample to its pixels; None if all have as many."""
         return None
 
-    @abstractmethod
     def draw(self, model: Model, samples: Data, observed: Observed, run: Path) -> None:
-        """Draw the observation of the held-out `samples` into the folder of a run.
+        """Draw the observation of the held-out `samples` into the folder of a run; nothing by default.
 
         Raises:
             ImageError: a picture cannot be read any more.
             EnvironmentProblem: the folder cannot be written.
         """
-
-    @abstractmethod
-    def training_card(
-        self, recipe: Settings, model: Model, splits: tuple[Data, Data], scores: Mapping[str, float]
-    ) -> str:
-        """Return the model card, in Markdown, of a model that was trained and scored on these splits."""
 
     # Evaluate
 
@@ -130,32 +130,47 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
             UsageError: the model takes other inputs.
         """
         from ..data.loader import InOrder
-        from .evaluation import observed
+        from .evaluation import observe_all
 
         batches = InOrder(samples, self.evaluation_batches(model), batch_size=batch_size, workers=workers)
-        return self.evaluation(model, samples, observed(model, batches, progress))
+        return self.evaluation(model, samples, observe_all(model, batches, progress))
 
     @abstractmethod
     def evaluation(self, model: Model, samples: Data, observed: Observed) -> Evaluation:
-        """Return the evaluation that comes of what `model` observed of all samples.
+        """Return the evaluation that follows from the observation of all samples.
 
         Raises:
             DataError: scores are not finite.
         """
 
-    @abstractmethod
     def protocol(self, model: Model, samples: Data) -> dict[str, Any]:
         """Return the protocol of an evaluation, as written in `metrics.json`."""
+        from .evaluation import protocol
+
+        return protocol(self.name, samples, model.preprocess)
+
+    # Predict
+
+    # Finds the inputs that a file, a folder or a pattern names; raises DataError if there are none.
+    find_inputs = staticmethod(find_images)
 
     # Save and load
 
-    @abstractmethod
-    def config(self, model: Model) -> dict[str, Any]:
-        """Return the task's own fields of `config.json`."""
+    def config(self, model: Model) -> dict[str, Any]:  # noqa: ARG002  for tasks without settings
+        """Return the task's own fields of `config.json`; none by default."""
+        return {}
 
-    @abstractmethod
-    def card(self, model: Model) -> str:
-        """Return the model card, in Markdown, of a model that has numbers, but no description."""
+    def whole_config(self, model: Model) -> dict[str, Any]:
+        """Return the content of `config.json`: all that builds the model again, without its weights."""
+        from ..models.config import family_of, spec_to_json
+
+        spec = model.backbone.spec
+        about = {"swinkit": __version__, "task": self.name, "family": family_of(spec)}
+        return {**about, "spec": spec_to_json(spec), **self.config(model)}
+
+    def card(self, model: Model, training: Training[Settings, Data] | None = None) -> str:
+        """Return the model card, in Markdown, of a model that comes from `training`, or from elsewhere."""
+        return plain_card(model, training)
 
     @abstractmethod
     def restore(
@@ -167,16 +182,21 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
             DataError: a field of `config` is missing, unknown or wrong.
         """
 
-    @abstractmethod
-    def with_labels(
-        self, model: Task, labels: Sequence[str], *, variant: str | None, tables: str | None
-    ) -> tuple[Task, LoadReport]:
-        """Return a model of other classes that starts with the backbone of `model`, and a report.
+    def start_from(
+        self,
+        model: Task,  # noqa: ARG002  overridden
+        labels: Sequence[str],  # noqa: ARG002
+        *,
+        variant: str | None,  # noqa: ARG002
+        tables: str | None,  # noqa: ARG002
+    ) -> tuple[Model, LoadReport]:
+        """Return a model of the classes `labels` with the backbone of `model`, of any task, and a report.
 
         Raises:
             DataError: the backbone does not fit `variant`.
-            UsageError: no such variant, or no such way to resize tables.
+            UsageError: no such variant, no such way to resize tables, or models of this task have no labels.
         """
+        raise UsageError(f"a model of the task {self.name} does not begin with labels; train it by a recipe")
 
     def from_checkpoint(
         self, translation: Translation, backbone: Swin, facts: Facts, size: Size, head: str

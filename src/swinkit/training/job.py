@@ -15,6 +15,7 @@ from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
 from ..runs.step_report import spelled
 from ..settings.recipe import Recipe
+from ..tasks.card import Training
 from ..tasks.observed import Observed
 from ..tasks.registry import TASKS
 from ..tasks.serialization import read_model, write_model
@@ -70,8 +71,8 @@ class Job:
             seed=self.recipe.run.seed,
             workers=self.recipe.data.workers,
             max_bad_fraction=self.recipe.data.max_bad_fraction,
-            sampler=self.task_type.sampler(self.training),
-            pixels=self.task_type.pixels(self.training),
+            sampler=self.task_type.sampler(self.recipe, self.task, self.training),
+            pixels=self.task_type.pixels(self.recipe, self.task, self.training),
         )
 
     def validation_loader(self, batch_size: int) -> InOrder[Any]:
@@ -81,7 +82,8 @@ class Job:
 
     def save(self, folder: Path, scores: dict[str, float]) -> None:
         """Write the task with its scores as a saved model."""
-        card = self.task_type.training_card(self.recipe, self.task, (self.training, self.validation), scores)
+        training = Training(self.recipe, self.training, self.validation, scores)
+        card = self.task_type.card(self.task, training)
         protocol = self.task_type.protocol(self.task, self.validation)
         metrics = {**protocol, **spelled(scores), "pictures": len(self.validation)}
         write_model(self.task, folder, card, metrics)

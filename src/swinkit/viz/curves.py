@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 PANEL = (620, 400)
 HEAD = 130  # height of the heading and the legend
-OUTLIERS, FEW = (
-    0.02,
-    4,
-)  # share of faint values at either end that may lie outside; at least one of more than 4
+OUTLIERS = 0.02  # share of faint values that may lie outside at either end
+FEW = 4  # faint values; of more, at least one may lie outside
 LARGEST = 1e100  # matplotlib cannot place larger numbers
 FAINT = (88, 104, 130)
 BROKEN = (222, 92, 92)

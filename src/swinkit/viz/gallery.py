@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .overlays import ACCENT, DARK, DARKER, GREY, WHITE
+from .overlays import ACCENT, DARK, GREY, WHITE, paste_centred
 from .text import font, readable_name, shorten
 
-SIDE = 224  # of the square that a picture stands in
+SIDE = 224  # pixels of the square around a picture
 GAP = 16
 WORDS = 82  # height of the words below a picture
 COLUMNS = 6
@@ -69,10 +69,4 @@ def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
 def frame_in_square(image: Tensor) -> Image.Image:
     """Fit a picture (3, h, w) uint8 whole and undistorted into a dark square."""
     scale = SIDE / max(image.shape[1:])
-    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
-    method = Image.Resampling.NEAREST if scale >= SHARP else Image.Resampling.LANCZOS
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    picture = picture.resize((width, height), method, reducing_gap=3.0)
-    frame = Image.new("RGB", (SIDE, SIDE), DARKER)
-    frame.paste(picture, ((SIDE - width) // 2, (SIDE - height) // 2))
-    return frame
+    return paste_centred(image, scale, (SIDE, SIDE), sharp=scale >= SHARP)

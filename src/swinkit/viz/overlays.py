@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .text import font, shorten
 
-HEIGHT = 600  # of every card, so that cards stand well beside each other
+HEIGHT = 600  # of every card, so that a row of cards is even
 FRAME = (240, 900)  # least and greatest width of the picture's part
 PANEL = 440  # width of the answers' part
 MARGIN = 32
@@ -49,15 +49,21 @@ def frame_picture(image: Tensor) -> Image.Image:
     """Fit a picture (3, h, w) uint8 whole and undistorted into a dark frame of the card's height."""
     height, width = image.shape[1:]
     scale = min(HEIGHT / height, FRAME[1] / width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # The pixels of an icon stay the squares they are; a photograph is smoothed.
-    method = Image.Resampling.NEAREST if scale > 10 else Image.Resampling.LANCZOS
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).resize(
-        size, method, reducing_gap=3.0
-    )
-    frame = Image.new("RGB", (max(FRAME[0], size[0]), HEIGHT), DARKER)
-    frame.paste(picture, ((frame.width - size[0]) // 2, (HEIGHT - size[1]) // 2))
-    return frame
+    return paste_centred(image, scale, (max(FRAME[0], round(width * scale)), HEIGHT), sharp=scale > 10)
+
+
+def paste_centred(image: Tensor, scale: float, frame: tuple[int, int], *, sharp: bool) -> Image.Image:
+    """Scale a picture (3, h, w) uint8 and paste it into the middle of a dark `frame` of (width, height).
+
+    With `sharp` the pixels of an icon stay squares; without, a photograph is smoothed.
+    """
+    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
+    method = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
+    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    picture = picture.resize((width, height), method, reducing_gap=3.0)
+    canvas = Image.new("RGB", frame, DARKER)
+    canvas.paste(picture, ((frame[0] - width) // 2, (frame[1] - height) // 2))
+    return canvas
 
 
 def draw_answers(

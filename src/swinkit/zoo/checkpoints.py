@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..models.catalogue import ALIASES, canonical_name, suggest
+from ..models.config import to_tuples
 from ..models.specs import VARIANTS
 
 TABLE = Path(__file__).with_name("checkpoints.json")
@@ -79,6 +80,7 @@ def published_checkpoints() -> dict[str, Checkpoint]:
 def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any]) -> Checkpoint:
     """Build one row, with the values that it shares with others."""
     source, usual = sources[row["source"]], inputs[row["input"]]
+    fields = usual["preprocess"]
     return Checkpoint(
         name=row["name"],
         task=row["task"],
@@ -88,19 +90,12 @@ def read_row(row: dict[str, Any], sources: dict[str, Any], inputs: dict[str, Any
         size=tuple(usual["size"]),
         classes=row["classes"],
         dialect=row["dialect"],
-        preprocess=convert_lists(usual["preprocess"]),
+        preprocess=fields and {key: to_tuples(value) for key, value in fields.items()},
         reported=row["reported"],
         sha256=row.get("sha256"),
         aliases=tuple(row.get("aliases", ())),
         note=row.get("note", ""),
     )
-
-
-def convert_lists(values: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Convert lists to tuples, as a `Preprocess` takes them."""
-    if values is None:
-        return None
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 @cache

@@ -61,8 +61,8 @@ class Repository:
 def fetch_repository(source: str) -> tuple[Path, Facts]:
     """Download the weights of `hf:org/name` or `hf:org/name@revision`, and return them with their facts.
 
-    For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
-    a file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
+    For a repository that `push` wrote, the path is the folder of a saved model, without facts; else it is a
+    file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
 
     Raises:
         UsageError: no name of a repository.
@@ -168,7 +168,7 @@ def require_file(repository: Repository, name: str) -> Path:
 
     Raises:
         DataError: it has none of this name.
-        EnvironmentProblem: the hub cannot be asked, and the cache has it not.
+        EnvironmentProblem: the hub cannot be asked, and the file is not in the cache.
     """
     path = find_file(repository, name)
     if path is not None:
@@ -204,7 +204,7 @@ def find_file(repository: Repository, name: str) -> Path | None:
 
 
 def check_hash(path: Path, known: str | None, where: str) -> None:
-    """Compare a file with the SHA-256 that the hub knows, else with the one in its name in the cache."""
+    """Compare a file with the hub's SHA-256, else with the one in its name in the cache."""
     kept = path.resolve().name
     expected = known or (kept if SHA256.fullmatch(kept) else None)
     if expected is None:  # a small text, which git keeps under another hash

@@ -32,7 +32,7 @@ def fetch_data(source: str) -> Path:
     """Return the folder of a data set in huggingface_hub's cache, at one revision.
 
     Raises:
-        UsageError: as `located`; so the others.
+        UsageError, DataError, EnvironmentProblem: as `locate_data`.
     """
     name, revision = split_name(source)
     patterns = [f"*{each}" for suffix in (*TABLES, *SUFFIXES) for each in (suffix, suffix.upper())]

@@ -295,7 +295,7 @@ def test_a_model_answers_and_learns_alike_through_the_kernels(name: str):
         assert (ours - plain).norm() <= 1e-4 * plain.norm()
 
 
-@pytest.mark.parametrize("part", ["attention", "rehearse"])
+@pytest.mark.parametrize("part", ["attend_on_gpu", "rehearse"])
 def test_kernels_that_fail_are_given_up_with_a_warning(
     part: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

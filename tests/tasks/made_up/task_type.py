@@ -8,7 +8,6 @@ from swinkit.data.fitting import FitWithin
 from swinkit.data.preprocess import Pipeline
 from swinkit.data.sampler import GroupedByAspectRatio
 from swinkit.models.build import build
-from swinkit.tasks.evaluation import protocol
 from swinkit.tasks.from_recipe import random_weights, spec_of
 from swinkit.tasks.task_type import TaskType
 from swinkit.weights.load import load_weights
@@ -22,7 +21,7 @@ from .settings import BoxRecipe
 class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
-    preprocess = Pipeline
+    preprocess_version = 2
     advice = "look at {model}"
 
     def find(self, recipe, data):
@@ -42,11 +41,11 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     def evaluation_batches(self, model):
         return Prepare(model.preprocess)
 
-    def sampler(self, samples):
+    def sampler(self, recipe, model, samples):
         sizes = [samples.annotation(index)[1] for index in range(len(samples))]
         return GroupedByAspectRatio(torch.tensor(sizes).flip(1))
 
-    def pixels(self, samples):
+    def pixels(self, recipe, model, samples):
         def count(index):
             width, height = samples.annotation(index)[1]
             return math.prod(FitWithin(shorter=32, longest=64).size_of(height, width))
@@ -56,26 +55,11 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     def draw(self, model, samples, observed, run):
         (run / "boxes.txt").write_text(f"{len(observed.records)} of {len(samples)}")
 
-    def training_card(self, recipe, model, splits, scores):
-        return f"# {recipe.variant}: {scores['near']:.0%} near"
-
     def samples(self, model, data, split):
         return find_boxes(data, split)
 
     def evaluation(self, model, samples, observed):
         return BoxEvaluation(model, samples, model.scores(observed))
 
-    def protocol(self, model, samples):
-        return protocol(self.name, samples, model.preprocess)
-
-    def config(self, model):
-        return {}
-
-    def card(self, model):
-        return "# Boxes"
-
     def restore(self, backbone, preprocess, labels, config):
         return BoxFinder(backbone, preprocess)
-
-    def with_labels(self, model, labels, *, variant, tables):
-        raise AssertionError("nobody asks for classes here")

@@ -1,4 +1,4 @@
-"""Two caches: of tables that follow from sizes alone, and of tensors that are computed from weights.
+"""Two caches: tables that depend on sizes alone, and tensors that are computed from weights.
 
 Tables are dropped by the memory that they take, the least recently used first. A tensor computed from weights
 is valid for as long as the weights stay the same, and serves answers without gradients. Where a gradient
@@ -6,69 +6,80 @@ depends on it, it is computed anew, and the cache is emptied then, so that nothi
 training is used after it.
 """
 
+import os
 from collections.abc import Callable, Hashable, Iterable
-from typing import Generic, Protocol, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from ...errors import require
 from .torch_internals import version_of
 
-CAPACITY = 2**28  # bytes of one kind of table: enough for batches of 8 images of 800 x 1333, for example
+MEMORY = "SWINKIT_TABLES_MB"  # environment variable: megabytes of all tables together
 OVERHEAD = 2**12  # bytes of a table beside its numbers
 ENTRIES = 8  # tensors of one module, at most
-LARGEST = (
-    2**20
-)  # numbers of such a tensor; larger ones take long to compute, but using them takes much longer
+# Numbers of a cached tensor. Larger ones take long to compute, but using them takes much longer.
+LARGEST = 2**20
 
 
-class Sized(Protocol):
-    """A table that knows its size."""
+def read_capacity(default: int = 64) -> int:
+    """Return the bytes that all tables may take together: those of `$SWINKIT_TABLES_MB`, or the default.
 
-    @property
-    def nbytes(self) -> int:
-        """The memory that it takes, in bytes."""
-        ...
+    The default holds the tables of one forward of two images of 800 x 1333, for example.
 
+    Raises:
+        UsageError: the variable is no number of megabytes.
+    """
+    stated = os.environ.get(MEMORY, str(default))
+    require(stated.isascii() and stated.isdigit(), MEMORY, stated, "a whole number of megabytes, 0 or more")
+    return int(stated) * 2**20
+
+
+CAPACITY = read_capacity()
+TABLES: dict[Hashable, Any] = {}  # of every TableCache; the most recently used is last
 
 Key = TypeVarTuple("Key")
-Table = TypeVar("Table", bound=Sized)
+Table = TypeVar("Table")
 
 
 class TableCache(Generic[*Key, Table]):
-    """Decorator that caches the tables a function makes, and drops the least recently used ones.
+    """Decorator that caches the tables a function makes: tuples or dataclasses with tensors in them.
 
-    Several Python threads may ask at the same time; at worst a table is made twice.
+    All caches share one capacity, and the least recently used table goes first. Several Python threads may
+    ask at the same time; at worst a table is made twice.
     """
 
     def __init__(self, make: Callable[[*Key], Table]):
         self.make = make
-        self.tables: dict[Hashable, Table] = {}  # the most recently used is last
 
     def __call__(self, *key: *Key) -> Table:
         """Return the table of these arguments."""
-        table = self.tables.pop(key, None)
+        place = (self.make, *key)
+        table = TABLES.pop(place, None)
         if table is None:
             table = self.make(*key)
-            self.make_room(table.nbytes + OVERHEAD)
-        self.tables[key] = table
+            make_room(bytes_of(table))
+        TABLES[place] = table
         return table
 
-    def make_room(self, count: int) -> None:
-        """Drop tables until `count` more bytes fit, or none is left."""
-        excess = self.nbytes + count - CAPACITY
-        for key, table in self.tables.copy().items():
-            if excess <= 0:
-                break
-            self.tables.pop(key, None)
-            excess -= table.nbytes + OVERHEAD
 
-    @property
-    def nbytes(self) -> int:
-        """The memory that all tables take together, in bytes."""
-        tables = self.tables.copy()  # at once, because other threads may change them meanwhile
-        return sum(table.nbytes + OVERHEAD for table in tables.values())
+def make_room(count: int) -> None:
+    """Drop tables until `count` more bytes fit, or none is left."""
+    tables = TABLES.copy()  # at once, because other threads may change them meanwhile
+    excess = sum(map(bytes_of, tables.values())) + count - CAPACITY
+    for place, table in tables.items():
+        if excess <= 0:
+            break
+        TABLES.pop(place, None)
+        excess -= bytes_of(table)
+
+
+def bytes_of(table: Any) -> int:
+    """Return the memory that a table takes, in bytes."""
+    parts = table if isinstance(table, tuple) else vars(table).values()
+    return OVERHEAD + sum(part.nbytes for part in parts if isinstance(part, Tensor))
 
 
 class WeightCache:

@@ -31,11 +31,6 @@ class WindowKinds:
     counts: tuple[int, ...]  # how many windows are of each kind
     masks: Tensor  # (K, N, N)
 
-    @property
-    def nbytes(self) -> int:
-        """The memory that they take, in bytes."""
-        return self.places.nbytes + self.masks.nbytes
-
 
 @dataclass(frozen=True, eq=False)
 class GatherRows:
@@ -45,11 +40,6 @@ class GatherRows:
     uncut: Tensor  # (B * L * P * H): for each row on the grid, the row in windows
     holes: Tensor  # the rows in windows that are padding
     fill: Tensor  # which of the P * H rows of padding is there
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that they take, in bytes: 8 for each token, head and part, and more for padding."""
-        return sum(x.nbytes for x in (self.cut, self.uncut, self.holes, self.fill))
 
 
 @TableCache

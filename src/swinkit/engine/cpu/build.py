@@ -38,9 +38,8 @@ INSTRUCTION_SETS = {
 COMPILERS = ("c++", "g++", "clang++")
 TIMEOUT = 300  # seconds that a compiler may take
 
-LOADED: dict[
-    Path, NativeLibrary | None
-] = {}  # in this process, each once; even if its file is removed meanwhile
+# The libraries of this process. Each is loaded once, even if its file is removed meanwhile.
+LOADED: dict[Path, NativeLibrary | None] = {}
 
 
 def instruction_set() -> str | None:
@@ -88,7 +87,7 @@ def build() -> NativeLibrary:
     """Return the engine for this machine, and compile it if it is not built.
 
     Raises:
-        EnvironmentProblem: the CPU has no instruction set that the engine knows, there is no compiler, it
+        EnvironmentProblem: the CPU has no instruction set that the engine supports, there is no compiler, it
             fails, the cache cannot be written, or the library cannot be loaded.
     """
     instructions = instruction_set()

@@ -5,12 +5,12 @@ Shapes: B batch, *P size in pixels, *S grid size, C channels.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...core.fast.cache import TableCache
 from ...core.patches import NormThenReduce, PatchEmbed, ReduceThenNorm, fold
 from ...core.spec import Size
 from ...core.tiles import channels_first, channels_last, pad_to, round_up
@@ -19,10 +19,9 @@ from .library import NativeLibrary
 from .native import NativeForward
 from .packed_module import PackedModule
 from .packing import pack_reduction
-from .windows import LAYOUTS
 
 
-@lru_cache(LAYOUTS)
+@TableCache
 def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
     """Return the coarser grid and, for each of its rows, the rows of the finer grid, -1 for padding."""
     numbers = torch.arange(1, math.prod(grid) + 1, device="cpu").reshape(1, *grid, 1)
@@ -30,7 +29,7 @@ def merged_rows(grid: Size, factor: Size) -> tuple[Size, Tensor]:
     return tuple(rows.shape[1:-1]), rows.flatten(0, -2).int() - 1
 
 
-@lru_cache(LAYOUTS)
+@TableCache
 def patch_runs(pixels: Size, channels: int, patch: Size) -> tuple[Size, Tensor]:
     """Return the grid and, for each patch, its runs of neighbouring pixels in the order of the weights."""
     last = pixels[-1] // patch[-1]

@@ -1,23 +1,21 @@
 """Tables of the tokens of every window, for native code.
 
 They come from the plain path (`core/fast/window_gather.py`). So they are right for every border policy, any
-padding and any number of axes, and native code needs to know none of these.
+padding and any number of axes, and native code needs none of these.
 
 Shapes: W windows in a grid, N tokens in a window, K kinds of windows.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...core.fast.cache import TableCache
 from ...core.fast.window_gather import kinds_of
 from ...core.windows import RolledLayout
 from . import library
-
-LAYOUTS = 32  # whose tables are cached; a model has about two per stage and input size
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class WindowTables:
         )
 
 
-@lru_cache(LAYOUTS)
+@TableCache
 def window_tables(layout: RolledLayout, lanes: int) -> WindowTables:
     """Return the tables of `layout`, with masks as wide as whole vectors of `lanes` numbers."""
     kinds = kinds_of(layout, torch.device("cpu"))

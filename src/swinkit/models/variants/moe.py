@@ -1,24 +1,22 @@
 """Swin-MoE, all for the 21,841 classes of ImageNet-22k at 192 pixels. `8e` says 8 experts. Torch-free."""
 
 from ..families import SpecMoE
-from .variant import SIZES, W12, Variant, squares
+from .variant import W12, Variant, spec_of, squares
 
 TUTEL = "Hwang et al. 2022 (Tutel, https://arxiv.org/abs/2206.03382), table 11"
 EVERY_SECOND = ((), (), tuple(range(1, 18, 2)), (1,))  # of the last two stages
 NOWHERE = ((), (), (), ())
-PROCESSES = 32  # of the published trainings; fewer experts are cut into slices
+PROCESSES = 32  # of the published trainings; fewer experts than these are cut into slices
 DROP_PATH = {"s": 0.2, "b": 0.3}
 WORDS = {"s": "small", "b": "base"}
 
 
 def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1) -> Variant:
     """Return a Swin-MoE with experts in every second block of the last two stages."""
-    dim, depths, heads = SIZES[letter]
-    spec = SpecMoE(
-        embed_dim=dim,
-        depths=depths,
-        num_heads=heads,
-        window_sizes=squares(W12),
+    spec = spec_of(
+        SpecMoE,
+        letter,
+        squares(W12),
         drop_path=DROP_PATH[letter],
         moe_blocks=EVERY_SECOND,
         num_experts=num_experts,
@@ -35,12 +33,10 @@ def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1
 
 def dense(letter: str) -> Variant:
     """Return the baseline without experts, with otherwise the same parts."""
-    dim, depths, heads = SIZES[letter]
-    spec = SpecMoE(
-        embed_dim=dim,
-        depths=depths,
-        num_heads=heads,
-        window_sizes=squares(W12),
+    spec = spec_of(
+        SpecMoE,
+        letter,
+        squares(W12),
         drop_path=0.2,
         initial_std=0.02,
         moe_blocks=NOWHERE,

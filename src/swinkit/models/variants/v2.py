@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..families import SpecV2
-from .variant import SIZES, W12, W14, Variant, pico, squares
+from .variant import W12, W14, Variant, pico, spec_of, squares
 
 PAPER = "Liu et al. 2022, section 4.1"
 SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
@@ -26,12 +26,10 @@ def v2(
 
     H and G norm their main branch after every sixth block.
     """
-    dim, depths, heads = SIZES[letter]
-    spec = SpecV2(
-        embed_dim=dim,
-        depths=depths,
-        num_heads=heads,
-        window_sizes=squares(window),
+    spec = spec_of(
+        SpecV2,
+        letter,
+        squares(window),
         drop_path=drop_path,
         pretrained_window_sizes=squares(W12) if pretrained else None,
         norm_every=6 if letter in "hg" else None,

@@ -5,6 +5,7 @@ V1 and V2 (V1 section 3.3, V2 section 4.1), H and G those of V2 alone.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ...core.spec import Size, Spec
 from ..config import family_of
@@ -41,6 +42,16 @@ SIZES = {  # letter: first width, depths, heads
 }
 W12 = (12, 12, 12, 6)  # at 192 pixels the last grid is 6 x 6
 W14 = (14, 14, 14, 7)
+
+
+Numbers = TypeVar("Numbers", bound=Spec)
+
+
+def spec_of(kind: type[Numbers], letter: str, windows: tuple[Size, ...], **others: Any) -> Numbers:
+    """Return the numbers of a size, one of `SIZES`, with its windows; `others` are added, or replace them."""
+    dim, depths, heads = SIZES[letter]
+    usual = {"embed_dim": dim, "depths": depths, "num_heads": heads, "window_sizes": windows}
+    return kind(**usual | others)
 
 
 def squares(window: int | tuple[int, ...]) -> tuple[Size, ...]:

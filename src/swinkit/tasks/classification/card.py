@@ -4,18 +4,21 @@ from ...data.dataset import ImageDataset
 from ...errors import listed
 from ...models.counts import num_parameters
 from ...version import __version__
+from ..card import Training
 from .model import Classifier
+from .settings import ClassificationRecipe
 
 SHOWN = 20  # classes that a card names; labels.json has them all
 
 
-def training_card(variant: str, training: ImageDataset, held_out: ImageDataset, top1: float) -> str:
-    """Return the card of a model that has just been trained; `top1` in [0, 1], on the held-out pictures."""
-    return f"""# {variant}, trained by swinkit {__version__}
+def training_card(training: Training[ClassificationRecipe, ImageDataset]) -> str:
+    """Return the card of a classifier that has just been trained."""
+    samples, held_out, top1 = training.samples, training.held_out, training.scores["top1"]
+    return f"""# {training.recipe.variant}, trained by swinkit {__version__}
 
-{len(training.classes)} classes: {listed(training.classes, SHOWN)}.
+{len(samples.classes)} classes: {listed(samples.classes, SHOWN)}.
 
-Trained on the {len(training)} pictures of `{training.root.name}` ({training.split}); {top1:.2%} top-1 on
+Trained on the {len(samples)} pictures of `{samples.root.name}` ({samples.split}); {top1:.2%} top-1 on
 the {len(held_out)} of {held_out.split}, which were watched in training. The recipe is in the run's
 `config.json`.
 

@@ -34,7 +34,7 @@ class PairedComparison:
     def of(cls, first: Tensor, second: Tensor, seed: int = 0) -> "PairedComparison":
         """Compare two (N,) bool: which of the same N pictures each classifier answers rightly."""
         alone, other = int((first & ~second).sum()), int((second & ~first).sum())
-        return cls(len(first), alone, other, bootstrapped(len(first), alone, other, seed), seed)
+        return cls(len(first), alone, other, bootstrap(len(first), alone, other, seed), seed)
 
     def to_json(self) -> dict[str, object]:
         """Return shares in [0, 1], the interval, its confidence, and how it was resampled."""
@@ -62,7 +62,7 @@ class PairedComparison:
         ]
 
 
-def bootstrapped(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:
+def bootstrap(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:
     """Return the percentile interval of the difference over resampled pictures, answers in pairs.
 
     Pictures are of three kinds only: the first alone is right, the second alone, or they agree. To draw as

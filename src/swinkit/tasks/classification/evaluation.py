@@ -29,7 +29,6 @@ from .model import Classifier
 from .predictions import Answers
 
 CLASSES, PREDICTIONS = "per_class.csv", "predictions.csv"
-FILES = ("metrics.json", CLASSES, PREDICTIONS, CONFUSION, WORST)
 SHOWN_CLASSES = 50  # of more, those with the lowest recall are shown
 NUMBERS = ("pictures", "recall", "precision", "F1")
 MOST_CONFUSED = 1000  # classes of which JSON has the confusion; of 21,841 it would take a gigabyte
@@ -195,7 +194,7 @@ def evaluation_of(model: Classifier, samples: ImageDataset, observed: Observed) 
     return ClassifierEvaluation(model.labels, samples, model.preprocess, answers)
 
 
-def pictures_for(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
+def find_pictures(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
     """Find the labelled pictures of a split, numbered as `labels`; ImageNet's may have WordNet ids.
 
     Raises:

@@ -5,6 +5,7 @@ transformers through it, read the repository too; our own entry in it says the r
 """
 
 import json
+from typing import Any
 
 from ...files.folder import SavedModel
 from ...models.config import family_of
@@ -14,18 +15,17 @@ from ...weights.agreement import differing_stages
 from ...weights.configs import timm_cannot, timm_config
 from ...weights.load import export_weights
 from ..publication import Claims, Publication
-from ..serialization import config_of
 from .model import Classifier
 
 TIMM_DIALECTS = {"v1": "timm", "v2": "timm", "v2-cr": "timm-cr"}  # by family
 PIPELINES = {2: "image-classification", 3: "video-classification"}  # the hub's tasks, by axes
 
 
-def publication(model: Classifier, name: str, claims: Claims) -> Publication:
-    """Return `model` as the repository `name` (org/name) of the hub."""
+def publication(model: Classifier, own: dict[str, Any], name: str, claims: Claims) -> Publication:
+    """Return `model` as the repository `name` (org/name) of the hub; `own` is its `config.json`."""
     spec, size = model.backbone.spec, model.preprocess.crop
     labels, preprocess = list(model.labels), model.preprocess.to_json()
-    own, notes = config_of(model), []
+    notes = []
     reason = timm_cannot(spec, size)
     if reason is None:
         dialect = TIMM_DIALECTS[family_of(spec)]
@@ -57,7 +57,7 @@ def header(model: Classifier, name: str, readers: tuple[str, ...], claims: Claim
     if claims.licence is not None:
         facts["license"] = claims.licence
     if claims.dataset is not None:
-        metric = {"type": "accuracy", "name": "Top-1 accuracy", "value": claims.top1}
+        metric = {"type": "accuracy", "name": "Top-1 accuracy", "value": claims.scores["top1"]}
         data = {"name": claims.dataset, "type": claims.dataset}
         result = {"task": {"type": task or "other"}, "dataset": data, "metrics": [metric]}
         facts["model-index"] = [{"name": name.split("/")[-1], "results": [result]}]
@@ -75,7 +75,9 @@ def text(model: Classifier, name: str, readers: tuple[str, ...], notes: list[str
         "transformers": f'transformers.AutoModelForImageClassification.from_pretrained("{name}")',
     }
     calls = "\n".join(ways[reader] for reader in readers)
-    measured = "" if claims.top1 is None else f"\nReported: {claims.top1:.2%} top-1 on {claims.dataset}.\n"
+    measured = "".join(
+        f"\nReported: {score:.2%} top-1 on {claims.dataset}.\n" for score in claims.scores.values()
+    )
     remarks = "".join(f"\nNote: {note}.\n" for note in notes)
     licence = "not stated by whoever published it" if claims.licence is None else claims.licence
     return f"""# {name.split("/")[-1]}

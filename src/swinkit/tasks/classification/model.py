@@ -4,7 +4,6 @@ Shapes: B batch, P pixels, K classes.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,21 +11,23 @@ from torch import Tensor
 from ...core.backbone import Swin
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError, UsageError
+from ...errors import DataError, require
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
-from ..results import Classification, best
-from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating, require_pictures
+from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating
 from .data import Batch
 from .losses import balance, cross_entropy
 from .predictions import Answers
+from .results import Classification, best
+from .settings import ClassificationOptions
 
 
 class Classifier(Task[Classification]):
     """(B, in_channels, *P) -> (B, K) logits; `predict` takes pictures and answers with names."""
 
     name = "classification"
+    predict_options = ClassificationOptions
 
     def __init__(
         self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, smoothing: float = 0.0
@@ -64,13 +65,6 @@ class Classifier(Task[Classification]):
         answers = Answers.of_records(observed.records)
         return {**answers.accuracy(len(self._labels)).shares, HELD_OUT_LOSS: answers.loss}
 
-    def predict_options(self, *, top: int = 5) -> dict[str, Any]:
-        """Check `top`, the number of answers to each picture, and that the model takes pictures."""
-        if top < 1:
-            raise UsageError(f"top: expected a number of answers of at least 1, got {top}")
-        require_pictures(self.backbone.spec)
-        return {"top": top}
-
     def answer(self, samples: Sequence[Sample], *, top: int = 5) -> list[Classification]:
         """Return the best `top` classes of each image of one batch, without dropout and gradients.
 
@@ -78,7 +72,8 @@ class Classifier(Task[Classification]):
             DataError: the scores are not finite: the weights are damaged, or overflow in half precision.
             UsageError: the model takes no pictures, or `top` is below 1.
         """
-        self.predict_options(top=top)
+        require(top >= 1, "top", top, "a number of answers of at least 1")
+        self.require_inputs()
         weight = self.head.classifier.weight
         fitted = torch.stack([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():

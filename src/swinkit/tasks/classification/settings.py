@@ -1,4 +1,4 @@
-"""The recipe of a classifier. Torch-free."""
+"""Settings of classification: the recipe, and the options of a prediction. Torch-free."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from ...errors import require
 from ...settings.augmentation import ImageAugmentation
 from ...settings.data import CroppedData
 from ...settings.recipe import Recipe
+from ..options import Least, PredictOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +60,10 @@ class ClassificationRecipe(Recipe):
         *Recipe.essential,
         *("data.size", "augmentation.mixup", "augmentation.cutmix"),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationOptions(PredictOptions):
+    """Options of a classifier's prediction."""
+
+    top: Annotated[int, "how many answers for each picture", Least(1)] = 5

@@ -15,8 +15,7 @@ from ...models.build import build
 from ...models.catalogue import find_variant
 from ...weights.load import load_weights
 from ...weights.report import LoadReport
-from ..from_checkpoint import published_preprocess
-from ..serialization import tensors_of
+from ..from_recipe import published_preprocess
 from ..task import Task
 from .model import Classifier
 
@@ -45,11 +44,11 @@ def classifier_from(
     made = Classifier(swin, labels, model.preprocess if preprocess is None else preprocess)
     known = isinstance(model, Classifier) and len(model.labels) == CLASSES_22K and tuple(labels) == ids("1k")
     head = "mapped" if known else "new"
-    report = load_weights(made, tensors_of(model), dialect="swinkit", head=head, tables=tables)
+    report = load_weights(made, model.saved_tensors(), dialect="swinkit", head=head, tables=tables)
     return made.eval(), report
 
 
-def begun_anew(
+def start_from(
     model: Task,
     labels: Sequence[str],
     *,

@@ -13,7 +13,7 @@ from ...errors import DataError
 from ..evaluation import Evaluation, protocol, summary
 from ..observed import Observed
 from ..task import NOT_FINITE
-from .figures import RECONSTRUCTIONS, drawn
+from .figures import RECONSTRUCTIONS, draw_reconstructions
 from .model import SimMIM
 
 SEED = 0  # of what is hidden of measured pictures: the same for every model, so that scores compare
@@ -49,7 +49,7 @@ class MaskedEvaluation(Evaluation):
         Raises:
             ImageError: one of them cannot be read any more.
         """
-        return {RECONSTRUCTIONS: drawn(self.model, self.samples)}
+        return {RECONSTRUCTIONS: draw_reconstructions(self.model, self.samples)}
 
 
 def masked_protocol(model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def evaluation_of(model: SimMIM, samples: ImageDataset, observed: Observed) -> M
     return MaskedEvaluation(model, samples, scores)
 
 
-def inputs_in(data: Path, split: str, model: SimMIM) -> ImageDataset:
+def find_split(data: Path, split: str, model: SimMIM) -> ImageDataset:
     """Find the inputs of a split that `model` takes; of the split `all`, every one.
 
     Raises:

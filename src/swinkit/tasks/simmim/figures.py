@@ -22,10 +22,10 @@ def write_reconstructions(model: SimMIM, samples: ImageDataset, run: Path) -> No
         ImageError: one of the pictures cannot be read.
         EnvironmentProblem: the folder cannot be written.
     """
-    save_picture(drawn(model, samples), run / RECONSTRUCTIONS)
+    save_picture(draw_reconstructions(model, samples), run / RECONSTRUCTIONS)
 
 
-def drawn(model: SimMIM, samples: ImageDataset, count: int = SHOWN) -> Image.Image:
+def draw_reconstructions(model: SimMIM, samples: ImageDataset, count: int = SHOWN) -> Image.Image:
     """Draw cards of up to `count` pictures from all over the data set."""
     count = min(count, len(samples))
     chosen = [i * len(samples) // count for i in range(count)]

@@ -6,9 +6,10 @@ Shapes: B batch, *P size in pixels, *S grid of patches, C channels.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count, islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +24,13 @@ from ...data.sample import Sample
 from ...errors import DataError
 from ...heads.reconstruct import ReconstructionHead
 from ..observed import Observed
-from ..results import Reconstruction
-from ..task import Task, evaluating, require_pictures
+from ..task import Task, evaluating
 from .data import Batch
 from .losses import locally_normed, masked_l1, surroundings
 from .mask_generator import draw_masks
 from .metrics import Errors
-from .settings import Masking
+from .results import Reconstruction
+from .settings import Masking, SimMIMOptions
 
 PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bilinear")
 
@@ -43,6 +44,7 @@ class SimMIM(Task[Reconstruction]):
     """
 
     name = "simmim"
+    predict_options = SimMIMOptions
     table_resize = "geometric"  # as SimMIM is fine-tuned
     input_parameters: ClassVar[tuple[str, ...]] = ("mask_token",)
 
@@ -98,14 +100,9 @@ class SimMIM(Task[Reconstruction]):
         errors = sum((Errors(*record) for record in observed.records.values()), Errors())
         return {"explained": errors.explained, "l1": errors.l1}
 
-    def predict_options(self, *, seed: int = 0) -> dict[str, Any]:
-        """Return the random streams of the masks; the n-th follows from `seed` and n.
-
-        Raises:
-            UsageError: the model takes no pictures, or pictures of a size that leaves nothing to be seen.
-        """
-        require_pictures(self.backbone.spec)
-        return {"streams": mask_streams(seed)}
+    def begin_answers(self, options: SimMIMOptions) -> Callable[[Sequence[Sample]], Sequence[Reconstruction]]:
+        """Return `answer` for all batches in order; the n-th mask follows from the seed and n."""
+        return partial(self.answer, streams=mask_streams(options.seed))
 
     def answer(
         self, samples: Sequence[Sample], *, streams: Iterator[random.Random] | None = None

@@ -1,4 +1,4 @@
-"""Settings of masked image modelling: share and size of the hidden cells. Torch-free.
+"""Settings of masked image modelling: share and size of the hidden cells, recipe, options. Torch-free.
 
 The last two axes are covered by square cells, from the near corner on; cells that reach beyond the far end
 count as any other, and what of them lies outside is cut off. A share of the cells is hidden.
@@ -18,6 +18,7 @@ from ...settings.augmentation import ImageAugmentation
 from ...settings.data import CroppedData
 from ...settings.recipe import Recipe
 from ...type_check import require_kinds
+from ..options import PredictOptions
 
 VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0)  # of a picture in training, as published
 LABELS = ("augmentation.mixup", "augmentation.cutmix", "augmentation.smoothing")  # a classifier's fields
@@ -97,6 +98,13 @@ class SimMIMRecipe(Recipe):
         kind = type(self.augmentation)
         rule = "an ImageAugmentation, since mixing and smoothing are for labels"
         require(kind is ImageAugmentation, "augmentation", kind.__name__, rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimMIMOptions(PredictOptions):
+    """Options of a masked image model's prediction."""
+
+    seed: Annotated[int, "seed of the part that a pre-trained model hides of each picture"] = 0
 
 
 def published_masking(spec: Spec) -> Masking:

@@ -5,45 +5,45 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.backbone import Swin
-from ...core.spec import Size
-from ...data.dataset import ImageDataset
-from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
-from ...models.build import build
-from ..from_recipe import given_weights, preprocess_of, random_weights, require_axes, spec_of
+from ..card import Training
 from ..task_type import TaskType
-from .model import SimMIM
-from .settings import Masking, SimMIMRecipe, published_masking
+from .settings import Masking, SimMIMOptions, SimMIMRecipe, published_masking
 
-# What trains, evaluates and draws is imported where it is used, so that a prediction waits for none of it.
 if TYPE_CHECKING:
+    from ...core.backbone import Swin
+    from ...core.spec import Size
+    from ...data.dataset import ImageDataset
+    from ...data.preprocess import Preprocess
     from ...weights.dialect import Translation
-    from ...weights.report import LoadReport
     from ...zoo.hub_configs import Facts
     from ..observed import Observed
     from ..task import Task
     from .data import Hiding
     from .evaluation import MaskedEvaluation
+    from .model import SimMIM
 
 
-class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
+class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
     """Task of pictures, clips or volumes without labels: the model fills in the hidden part."""
 
-    name = SimMIM.name
+    name = "simmim"
     recipe = SimMIMRecipe
+    predict_options = SimMIMOptions
     advice = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
     evaluation_files = ("metrics.json", "reconstructions.png")
-    predict_options = ("seed",)
 
     def require_trainable(self, recipe: SimMIMRecipe) -> None:
         """Raise UsageError unless `data.size` has as many axes as the variant takes."""
+        from ..from_recipe import require_axes
+
         require_axes(recipe.variant, recipe.data)
 
-    def find(self, recipe: SimMIMRecipe, data: Path) -> tuple[ImageDataset, ImageDataset]:
+    def find(self, recipe: SimMIMRecipe, data: Path) -> "tuple[ImageDataset, ImageDataset]":
         """Return the inputs of two splits; if no split is named, all of them for both."""
         from ...data.dataset import ALL, HELD_OUT, TRAIN
         from ...data.find_dataset import find_inputs
+        from ..from_recipe import preprocess_of
 
         preprocess = preprocess_of(recipe.data)
         training, held_out = (find_inputs(data, preprocess, *splits) for splits in ((TRAIN,), HELD_OUT))
@@ -57,11 +57,14 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
     def build(
         self,
         recipe: SimMIMRecipe,
-        training: ImageDataset,  # noqa: ARG002  there are no classes
+        samples: "ImageDataset",  # noqa: ARG002  there are no classes
         initial: "Task | None",
-    ) -> tuple[SimMIM, dict[str, str]]:
+    ) -> "tuple[SimMIM, dict[str, str]]":
         """Return a model of the recipe's variant and masking, and notes about its weights."""
+        from ...models.build import build
         from ...weights.load import load_weights
+        from ..from_recipe import given_weights, preprocess_of, random_weights, spec_of
+        from .model import SimMIM
 
         model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe.data))
         if initial is None:
@@ -69,12 +72,12 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
         return model, given_weights(recipe, report)
 
-    def training_batches(self, recipe: SimMIMRecipe, model: SimMIM) -> "Hiding":
+    def training_batches(self, recipe: SimMIMRecipe, model: "SimMIM") -> "Hiding":
         """Return the maker of augmented batches, partly hidden."""
         hiding = self.evaluation_batches(model)
         return replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
-    def evaluation_batches(self, model: SimMIM) -> "Hiding":
+    def evaluation_batches(self, model: "SimMIM") -> "Hiding":
         """Return the maker of batches as in prediction, always with the same part hidden."""
         from .data import Hiding
         from .evaluation import SEED
@@ -82,80 +85,65 @@ class SimMIMType(TaskType[SimMIMRecipe, ImageDataset, SimMIM]):
         patch = model.backbone.spec.patch
         return Hiding(preprocess=model.preprocess, masking=model.masking, patch=patch, seed=SEED)
 
-    def draw(self, model: SimMIM, samples: ImageDataset, observed: "Observed", run: Path) -> None:  # noqa: ARG002
+    def draw(self, model: "SimMIM", samples: "ImageDataset", observed: "Observed", run: Path) -> None:  # noqa: ARG002
         """Draw reconstructions of a few samples, which show more than the sums observed."""
         from .figures import write_reconstructions
 
         write_reconstructions(model, samples, run)
 
-    def training_card(
-        self,
-        recipe: SimMIMRecipe,
-        model: SimMIM,
-        splits: tuple[ImageDataset, ImageDataset],
-        scores: Mapping[str, float],
-    ) -> str:
-        """Return the card of a model that has just been pre-trained."""
-        from .card import pretraining_card
-
-        return pretraining_card(recipe.variant, model, *splits, scores)
-
-    def samples(self, model: SimMIM, data: Path, split: str) -> ImageDataset:
+    def samples(self, model: "SimMIM", data: Path, split: str) -> "ImageDataset":
         """Return the inputs of a split; of the split `all`, every one that there is."""
-        from .evaluation import inputs_in
+        from .evaluation import find_split
 
-        return inputs_in(data, split, model)
+        return find_split(data, split, model)
 
-    def evaluation(self, model: SimMIM, samples: ImageDataset, observed: "Observed") -> "MaskedEvaluation":
+    def evaluation(
+        self, model: "SimMIM", samples: "ImageDataset", observed: "Observed"
+    ) -> "MaskedEvaluation":
         """Return the evaluation of `model` on hidden parts of `samples`."""
         from .evaluation import evaluation_of
 
         return evaluation_of(model, samples, observed)
 
-    def protocol(self, model: SimMIM, samples: ImageDataset) -> dict[str, Any]:
+    def protocol(self, model: "SimMIM", samples: "ImageDataset") -> dict[str, Any]:
         """Return the protocol of an evaluation, with the masking."""
         from .evaluation import masked_protocol
 
         return masked_protocol(model, samples)
 
-    def config(self, model: SimMIM) -> dict[str, Any]:
+    def config(self, model: "SimMIM") -> dict[str, Any]:
         """Return the masking."""
         return {"masking": asdict(model.masking)}
 
-    def card(self, model: SimMIM) -> str:
-        """Return the card of a model that has numbers, but no description."""
-        from .card import plain_card
+    def card(self, model: "SimMIM", training: "Training[SimMIMRecipe, ImageDataset] | None" = None) -> str:
+        """Return the card, which says how much the model explains where that is known from a training."""
+        from .card import plain_card, pretraining_card
 
-        return plain_card(model)
+        return plain_card(model) if training is None else pretraining_card(model, training)
 
     def restore(
         self,
-        backbone: Swin,
-        preprocess: Preprocess,
+        backbone: "Swin",
+        preprocess: "Preprocess",
         labels: Sequence[str],  # noqa: ARG002  there are none
         config: Mapping[str, Any],
-    ) -> SimMIM:
+    ) -> "SimMIM":
         """Return the model without its weights."""
+        from .model import SimMIM
+
         return SimMIM(backbone, masking_from(config.get("masking")), preprocess)
-
-    def with_labels(
-        self, model: "Task", labels: Sequence[str], *, variant: str | None, tables: str | None
-    ) -> "tuple[Task, LoadReport]":
-        """Return a classifier on the pre-trained backbone."""
-        from ..classification.transfer import begun_anew
-
-        return begun_anew(model, labels, variant=variant, tables=tables)
 
     def from_checkpoint(
         self,
         translation: "Translation",
-        backbone: Swin,
+        backbone: "Swin",
         facts: "Facts",  # noqa: ARG002  there is nothing to be said of pictures
-        size: Size,
+        size: "Size",
         head: str,  # noqa: ARG002
-    ) -> tuple[SimMIM, list[str]] | None:
+    ) -> "tuple[SimMIM, list[str]] | None":
         """Return a model where the checkpoint has a mask token and a decoder."""
-        from ..from_checkpoint import published_preprocess
+        from ..from_recipe import published_preprocess
+        from .model import SimMIM
 
         if not {"mask_token", "head.decoder.weight"} <= set(translation.state):
             return None

@@ -4,16 +4,13 @@ Files are `{"model": ..., "__author__": ..., "matching_heuristics": ...}`; some 
 and with it `bottom_up.`.
 """
 
-from .. import unsupported as limits
-from ..buffers import square_index
-from ..dialect import Dialect
-from ..shared_rules import window_buffers
-from .openmmlab import BLOCKS, FORK
+from dataclasses import replace
 
-DETECTRON2 = Dialect(
-    "detectron2",
-    FORK,
-    buffers=window_buffers(BLOCKS, square_index),
+from .openmmlab import OPENMMLAB_FORK
+
+DETECTRON2 = replace(
+    OPENMMLAB_FORK,
+    name="detectron2",
     unused=(
         "fpn_lateral{i}.**",
         "fpn_output{i}.**",
@@ -25,8 +22,5 @@ DETECTRON2 = Dialect(
         "pixel_mean",
         "pixel_std",
     ),
-    axes=(2,),
-    border="pad",
     prefix="backbone.bottom_up.",
-    cannot=limits.DENSE,
 )

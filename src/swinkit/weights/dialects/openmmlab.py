@@ -7,6 +7,8 @@ stage it gives out. The rest of a detector or segmenter (`neck.`, `decode_head.`
 backbone and is reported as unused.
 """
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from .. import unsupported as limits
@@ -47,7 +49,7 @@ def to_unfold_order(x: Tensor) -> Tensor:
 
 
 def to_published_order(x: Tensor) -> Tensor:
-    """Reorder merged channels (..., 4 * C) from upstream's order to the published. Inverse of `unfolded`."""
+    """Reorder merged channels (..., 4 * C) to the published order, as the inverse of `to_unfold_order`."""
     return x.unflatten(-1, (x.shape[-1] // 4, 2, 2)).transpose(-3, -1).flatten(-3).contiguous()
 
 
@@ -110,14 +112,12 @@ OPENMMLAB = Dialect(
     beside=("head.", "neck."),
     cannot=limits.OPENMMLAB,
 )
-OPENMMLAB_V2 = Dialect(
-    "openmmlab-v2",
-    (last_norm_rule(STAGES), *V2, *CLASSIFIER),
+OPENMMLAB_V2 = replace(
+    OPENMMLAB,
+    name="openmmlab-v2",
+    rules=(last_norm_rule(STAGES), *V2, *CLASSIFIER),
     buffers=window_buffers(STAGES, square_index, coordinates, attention=ATTENTION),
-    axes=(2,),
-    border="square",
-    prefix="backbone.",
-    beside=("head.", "neck."),
+    tables="bicubic",
     cannot=limits.OPENMMLAB_V2,
 )
 OPENMMLAB_DENSE = Dialect(
@@ -137,14 +137,12 @@ FORK: tuple[Rule, ...] = (
     *merges("layers.{i}.downsample."),
     Rename("norm{i}.*", "norms.{i}.*"),
 )
-OPENMMLAB_FORK = Dialect(
-    "openmmlab-fork",
-    FORK,
+OPENMMLAB_FORK = replace(
+    OPENMMLAB_DENSE,
+    name="openmmlab-fork",
+    rules=FORK,
     buffers=window_buffers(BLOCKS, square_index),
-    unused=REST,
-    axes=(2,),
-    border="pad",
-    cannot=limits.DENSE,
+    prefix="",
 )
 
 

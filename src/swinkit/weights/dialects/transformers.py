@@ -9,6 +9,8 @@ V2 and MaskFormer's V1 have an absolute embedding of one token too many, with wh
 tensor has no name here.
 """
 
+from dataclasses import replace
+
 from .. import unsupported as limits
 from ..dialect import Dialect
 from ..rules import Rename, Rule
@@ -40,7 +42,6 @@ HEADS: tuple[Rule, ...] = (
     Rename("classifier.*", "head.classifier.*"),
     *reconstruction("embeddings.mask_token", "decoder.0"),
 )
-BESIDE = ("classifier.", "decoder.")
 
 CURRENT: tuple[Rule, ...] = (
     *EMBEDDING,
@@ -71,6 +72,7 @@ V2: tuple[Rule, ...] = (
     Rename(f"{SELF}continuous_position_bias_mlp.0.*", f"{MIXER}bias.mlp.0.*"),
     Rename(f"{SELF}continuous_position_bias_mlp.2.*", f"{MIXER}bias.mlp.2.*"),
 )
+NORMS = Rename("hidden_states_norms.stage{i+1}.*", "norms.{i}.*")
 OLDER_BUFFERS = window_buffers(BLOCKS, attention="attention.self.")
 BUFFERS = window_buffers(BLOCKS, attention="attention.relative_position_bias.")
 DETECTORS = (  # the rest of UPerNet, MaskFormer and Mask2Former
@@ -98,28 +100,22 @@ TRANSFORMERS = Dialect(
     axes=(2,),
     border="square",
     prefix="swin.",
-    beside=BESIDE,
+    beside=("classifier.", "decoder."),
     cannot=limits.TRANSFORMERS,
 )
-TRANSFORMERS_LEGACY = Dialect(
-    "transformers-legacy",
-    (*OLDER_V1, POSITIONS, *HEADS),
+TRANSFORMERS_LEGACY = replace(
+    TRANSFORMERS,
+    name="transformers-legacy",
+    rules=(*OLDER_V1, POSITIONS, *HEADS),
     buffers=OLDER_BUFFERS,
     unused=("decoder.model.**", "decoder.lm_head.**"),  # the text decoder of a Donut
-    axes=(2,),
-    border="square",
-    prefix="swin.",
-    beside=BESIDE,
-    cannot=limits.TRANSFORMERS,
 )
-TRANSFORMERS_V2 = Dialect(
-    "transformers-v2",
-    (*V2, *HEADS),
+TRANSFORMERS_V2 = replace(
+    TRANSFORMERS,
+    name="transformers-v2",
+    rules=(*V2, *HEADS),
     buffers=OLDER_BUFFERS,
-    axes=(2,),
-    border="square",
     prefix="swinv2.",
-    beside=BESIDE,
     cannot=limits.TRANSFORMERS_V2,
 )
 TRANSFORMERS_V2_BACKBONE = Dialect(
@@ -133,7 +129,7 @@ TRANSFORMERS_V2_BACKBONE = Dialect(
 )
 TRANSFORMERS_BACKBONE = Dialect(
     "transformers-backbone",
-    (*CURRENT, Rename("hidden_states_norms.stage{i+1}.*", "norms.{i}.*")),
+    (*CURRENT, NORMS),
     buffers=BUFFERS,
     unused=DETECTORS,
     axes=(2,),
@@ -142,16 +138,11 @@ TRANSFORMERS_BACKBONE = Dialect(
     beside=("hidden_states_norms.",),
     cannot=limits.TRANSFORMERS,
 )
-TRANSFORMERS_LEGACY_BACKBONE = Dialect(
-    "transformers-legacy-backbone",
-    (
-        *OLDER_V1,
-        Rename("hidden_states_norms.stage{i+1}.*", "norms.{i}.*"),
-        Rename("hidden_states_norms.{i}.*", "norms.{i}.*"),  # as MaskFormer numbers them
-    ),
+TRANSFORMERS_LEGACY_BACKBONE = replace(
+    TRANSFORMERS_BACKBONE,
+    name="transformers-legacy-backbone",
+    rules=(*OLDER_V1, NORMS, Rename("hidden_states_norms.{i}.*", "norms.{i}.*")),  # the last: MaskFormer's
     buffers=OLDER_BUFFERS,
-    unused=DETECTORS,
-    axes=(2,),
-    border="pad",
-    cannot=limits.TRANSFORMERS,
+    prefix="",
+    beside=(),
 )

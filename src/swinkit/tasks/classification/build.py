@@ -1,0 +1,85 @@
+"""Classifiers as they are built: for a training, and for the tensors of a checkpoint."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...core.backbone import Swin
+from ...core.spec import Size
+from ...data.classes import class_names
+from ...data.imagenet import CLASSES_1K
+from ...data.preprocess import Preprocess
+from ...errors import DataError, UsageError
+from ...models.build import build
+from ..from_recipe import given_weights, preprocess_of, published_preprocess, random_weights, spec_of
+from ..task import Task
+from .model import Classifier
+from .settings import ClassificationRecipe
+
+if TYPE_CHECKING:
+    from ...weights.dialect import Translation
+    from ...zoo.hub_configs import Facts
+
+
+def build_classifier(
+    recipe: ClassificationRecipe, classes: Sequence[str], initial: Task | None
+) -> tuple[Classifier, dict[str, str]]:
+    """Return a classifier to be trained, and notes about its weights; they start as those of `initial`.
+
+    Raises:
+        DataError: `initial` does not fit the recipe's variant.
+    """
+    preprocess = preprocess_of(recipe.data)
+    if initial is None:
+        model = Classifier(build(spec_of(recipe)), classes, preprocess)
+        notes = random_weights(recipe)
+    else:
+        from .transfer import classifier_from, match_head
+
+        spec = spec_of(recipe, initial)
+        model, report = classifier_from(initial, classes, spec=spec, preprocess=preprocess)
+        notes = given_weights(recipe, report)
+        if report.mapped:
+            notes["head"] = report.mapped["head.classifier.weight"]
+        elif isinstance(initial, Classifier):
+            notes["head"] = match_head(model, initial)
+    model.smoothing = recipe.augmentation.smoothing
+    return model, notes
+
+
+def classifier_in(
+    translation: "Translation", backbone: Swin, facts: "Facts", size: Size, head: str
+) -> tuple[Classifier, list[str]] | None:
+    """Return the classifier, without weights, that a checkpoint has or that a new head asks for, and notes.
+
+    None if there is neither.
+
+    Raises:
+        DataError: the weight of the head has an impossible shape.
+        UsageError: the labels of `facts` do not fit the head.
+    """
+    weight = translation.state.get("head.classifier.weight")
+    if weight is None and not (head == "new" and facts.labels is not None):
+        return None
+    if weight is not None and weight.ndim != 2:
+        raise DataError(f"a classifier of shape {tuple(weight.shape)}; it must be (classes, channels)")
+    names, origin = labels_of(facts, 0 if weight is None else weight.shape[0], head)
+    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
+    middle = f"shorter side {fit.resize}, middle {fit.crop}"
+    how = f"squeezed to {fit.crop}" if fit.resize is None else middle
+    whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
+    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
+    return Classifier(backbone, names, fit), notes
+
+
+def labels_of(facts: "Facts", classes: int, head: str) -> tuple[tuple[str, ...], str]:
+    """Return the names of the model's classes, given how many the file has, and where they are from.
+
+    Raises:
+        UsageError: they are not as many as the head will have.
+    """
+    classes = CLASSES_1K if head == "mapped" else classes
+    if facts.labels is None:
+        return class_names(classes)
+    if len(facts.labels) != classes and head != "new":
+        raise UsageError(f"{len(facts.labels)} labels were given, but the file has {classes} classes")
+    return facts.labels, "given"
