@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from swinkit.runs.config_diff import FREE, PICTURES, PLACE, RECIPE, abridged, changes_of
+from swinkit.runs.config_diff import FREE, PICTURES, PLACE, RECIPE, abridge, changes_of
 
 from ..training.jobs import job, recipe
 from ..training.states import assert_same, last_state
@@ -76,7 +76,7 @@ def test_a_free_field_is_one_of_the_recipe_and_no_change(field):
 
 
 def test_a_long_value_is_abridged():
-    assert abridged(["x" * 99]) == '["' + "x" * 35 + "..."
+    assert abridge(["x" * 99]) == '["' + "x" * 35 + "..."
 
 
 def test_a_run_goes_on_with_other_free_fields_to_the_same_weights(tmp_path):

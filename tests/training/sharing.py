@@ -30,7 +30,7 @@ from swinkit.training.distributed import all_gather, in_flight, wait_for_gloo
 from swinkit.training.evaluation import observe_over_ranks
 from swinkit.training.job import Job
 from swinkit.training.loop import train
-from swinkit.training.parallelize import clip_gradient, gathered, persistent_buffers, place
+from swinkit.training.parallelize import clip_gradient, gather_whole, persistent_buffers, place
 from swinkit.training.step import Objective, seed_micro_batch
 from swinkit.training.stopping import Signals
 from tests.models.small import PIXELS, pixels, small
@@ -165,7 +165,7 @@ def step(path: str, *, environment: dict[str, str]) -> None:
             "all": all(isinstance(part, DTensor) for part in parts),
             "held": held / sum(part.numel() for part in parts),
             "norms": one,
-            "apart": max((a - gathered(b)).abs().max().item() for a, b in weights),
+            "apart": max((a - gather_whole(b)).abs().max().item() for a, b in weights),
         }
     tell(path, found)
 

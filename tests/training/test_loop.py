@@ -242,9 +242,12 @@ def test_every_step_is_reported(tmp_path):
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
     before = weights(trained(tmp_path, recipe()))
-    said = []
+    config, said = tmp_path / "config.json", []
+    config.write_text(json.dumps(json.loads(config.read_text())))  # as another version would write it
+    recorded = config.read_bytes()
     again = trained(tmp_path, recipe(), reporting=said.append)
     assert said[-1] == "nothing is left to do: all epochs are done"
+    assert config.read_bytes() == recorded
     for name, value in before.items():
         assert torch.equal(value, weights(again)[name])
 

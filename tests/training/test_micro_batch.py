@@ -12,7 +12,7 @@ from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Run
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training import auto_batch
-from swinkit.training.auto_batch import Trying, estimate_size, explain_full_memory, halvings, try_sizes
+from swinkit.training.auto_batch import MemoryTrial, estimate_size, explain_full_memory, halvings, try_sizes
 from swinkit.training.loop import train
 
 from .jobs import job, recipe
@@ -86,7 +86,7 @@ def test_memory_that_a_library_does_not_get_is_full_too(said):
 def test_if_one_sample_fills_it_that_is_an_error(monkeypatch):
     full_above(0, monkeypatch)
     with pytest.raises(EnvironmentProblem, match=r"not even one sample .* try run\.checkpointing=true"):
-        try_sizes(Trying(job(recipe()), recipe(), CPU), 4, CPU)
+        try_sizes(MemoryTrial(job(recipe()), recipe(), CPU), 4, CPU)
 
 
 def test_other_errors_of_a_trial_are_not_taken_for_a_full_memory():
@@ -102,7 +102,7 @@ def test_a_trial_leaves_nothing_behind():
     made = job(chosen)
     before = {name: value.clone() for name, value in made.task.state_dict().items()}
     numbers = torch.get_rng_state()
-    Trying(made, chosen, CPU, copies=2)(4)
+    MemoryTrial(made, chosen, CPU, copies=2)(4)
     assert_same(dict(made.task.state_dict()), before)
     assert torch.equal(torch.get_rng_state(), numbers)
     assert all(parameter.grad is None for parameter in made.task.parameters())

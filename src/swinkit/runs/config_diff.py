@@ -81,12 +81,12 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{field}.")
         elif old != new and field not in FREE and not (name not in now and field in FORMER):
-            text = f"{field} was {abridged(old)}, now {abridged(new)}"
+            text = f"{field} was {abridge(old)}, now {abridge(new)}"
             found.append(Change(text, fatal=field in OF_MODEL))
     return found
 
 
-def abridged(value: Any) -> str:
+def abridge(value: Any) -> str:
     """Shorten a value of a configuration for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -55,7 +55,7 @@ def find_micro_batch(
     size = int(all_gather(torch.tensor(recorded, device="cpu"), device)[0])
     if size == 0 or most % size:
         copies = (recipe.run.ema is not None) + (world_size() > 1)
-        trial = Trying(job, recipe, device, autocast=autocast, copies=copies)
+        trial = MemoryTrial(job, recipe, device, autocast=autocast, copies=copies)
         largest = torch.tensor(largest_that_fits(trial, most, device), device="cpu")
         size = int(all_gather(largest, device).min())
         if first:
@@ -131,7 +131,7 @@ def estimate_size(trial: Trial, most: int) -> int:
     return max(part for part in range(1, most + 1) if most % part == 0 and part <= largest)
 
 
-class Trying:
+class MemoryTrial:
     """A trial: two steps with so many samples at a time; afterwards all is as before, random numbers too.
 
     Two steps, of two micro-batches each, so that the optimiser's state and a gradient exist already when most

@@ -13,7 +13,7 @@ from ..data.loader import InOrder, Loader
 from ..errors import DataError
 from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, VALIDATION, WRITTEN
 from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
-from ..runs.step_report import spelled
+from ..runs.step_report import spell_non_finite
 from ..settings.recipe import Recipe
 from ..tasks.card import Training
 from ..tasks.observed import Observed
@@ -85,7 +85,7 @@ class Job:
         training = Training(self.recipe, self.training, self.validation, scores)
         card = self.task_type.card(self.task, training)
         protocol = self.task_type.protocol(self.task, self.validation)
-        metrics = {**protocol, **spelled(scores), "pictures": len(self.validation)}
+        metrics = {**protocol, **spell_non_finite(scores), "pictures": len(self.validation)}
         write_model(self.task, folder, card, metrics)
 
     def draw(self, run: Path, observed: Observed) -> None:

@@ -18,7 +18,7 @@ from ..runs.config_diff import Change
 from ..runs.folder import BEST, LAST, RunFolder
 from ..runs.logger import RunLogger
 from ..runs.progress import Length, Progress
-from ..runs.step_report import Reporting, Stopwatch, logged
+from ..runs.step_report import Reporting, Stopwatch, log_lines
 from ..runs.trackers import Trackers
 from ..settings.recipe import Recipe
 from ..settings.run import AUTO
@@ -31,7 +31,7 @@ from .distributed import explain_peer_failures, rank, reduce_exit_code, require_
 from .ema import Average
 from .evaluation import observe_over_ranks
 from .job import Job
-from .parallelize import copy_weights_back, kept_here, place, unwrap_blocks
+from .parallelize import copy_weights_back, count_local_parameters, place, unwrap_blocks
 from .param_groups import optimiser_of
 from .precision import fp32_kept
 from .rank_batches import RankBatches
@@ -54,7 +54,12 @@ if TYPE_CHECKING:
 
 @explain_peer_failures()
 def train(
-    job: Job, recipe: Recipe, folder: RunFolder, *, allow_changes: bool = False, reporting: Reporting = logged
+    job: Job,
+    recipe: Recipe,
+    folder: RunFolder,
+    *,
+    allow_changes: bool = False,
+    reporting: Reporting = log_lines,
 ) -> Progress:
     """Train `job` by `recipe`, from wherever `folder` left off; return how far it has come in the end.
 
@@ -66,7 +71,7 @@ def train(
     """
     accelerator = accelerator_of(recipe.run, folder)
     signals, first = Signals(accelerator.device), accelerator.is_main_process
-    with finishing(job.task, folder, accelerator.device) as ending:
+    with clean_up(job.task, folder, accelerator.device) as ending:
         changes = begin(job, recipe, folder, accelerator, signals, allow_changes=allow_changes)
         learner = set_up(job, recipe, folder, accelerator, reporting)
         validation = job.validation_loader(learner.plan.evaluated)
@@ -85,14 +90,7 @@ def train(
                 continue
             if not stop:
                 stop = validate(learner, job, validation, logger, progress, signals)
-            with (
-                signals.defer_error()
-            ):  # a rank that failed does not write, so that the same happens once more
-                writes = first and signals.error is None
-                learner.trained.save(folder.checkpoints, progress, writes=writes)
-                if stop and not is_failure(stop):
-                    logger.log_stop(progress, stop - OFFSET)
-            stop = reduce_exit_code(signals.error_code or stop, signals.device)
+            stop = save_state(learner, folder, logger, progress, signals, stop)
             if stop:
                 signals.leave(stop)
     return progress
@@ -141,12 +139,24 @@ def validate(
     signals: Signals,
 ) -> int:
     """Evaluate the averaged weights, if they are averaged; return the exit code to leave with, 0 to go on."""
-    with learner.averaged():
+    with learner.use_average():
         observed, stop = observe_over_ranks(learner.trained.task, validation, signals)
         if observed is not None:
             with signals.defer_error():
                 finish_evaluation(learner, job, logger, progress, observed)
     return stop
+
+
+def save_state(
+    learner: Learner, folder: RunFolder, logger: RunLogger, progress: Progress, signals: Signals, stop: int
+) -> int:
+    """Write a checkpoint; return the exit code that all ranks leave with, 0 to go on."""
+    with signals.defer_error():
+        writes = logger.writes and signals.error is None  # so that what failed happens once more
+        learner.trained.save(folder.checkpoints, progress, writes=writes)
+        if stop and not is_failure(stop):
+            logger.log_stop(progress, stop - OFFSET)
+    return reduce_exit_code(signals.error_code or stop, signals.device)
 
 
 def resume(learner: Learner, folder: RunFolder, signals: Signals) -> Progress:
@@ -187,7 +197,12 @@ def start_logging(
             job, recipe, learner.plan, signals.device, folder.path, resumed=progress.updates > 0
         )
         if recipe.run.sharding == "full":
-            lines.append(row("shared out", f"{kept_here(learner.trained.task):,} parameters in this process"))
+            lines.append(
+                row(
+                    "shared out",
+                    f"{count_local_parameters(learner.trained.task):,} parameters in this process",
+                )
+            )
         logger.open(job.title, lines, job.notes, progress, changes)
 
 
@@ -296,7 +311,7 @@ def finish_evaluation(
 
 
 @contextmanager
-def finishing(task: Task, folder: RunFolder, device: torch.device) -> Iterator[ExitStack]:
+def clean_up(task: Task, folder: RunFolder, device: torch.device) -> Iterator[ExitStack]:
     """Leave all contexts and the folder afterwards, and return the task unchanged but for its weights."""
     with ExitStack() as ending:
         ending.callback(folder.end)

@@ -103,7 +103,7 @@ def shard(task: Task, device: torch.device) -> None:
         fully_shard(module, mesh=mesh, reshard_after_forward=True)
 
 
-def kept_here(task: Task) -> int:
+def count_local_parameters(task: Task) -> int:
     """Return how many numbers of the parameters this process holds: all, or its parts."""
     every: list[Any] = list(task.parameters())
     return sum((each.to_local() if is_shard(each) else each).numel() for each in every)
@@ -115,15 +115,15 @@ def is_shard(value: Any) -> bool:
 
 
 @torch.no_grad()
-def gathered(value: Any, *, kept: bool = True) -> Any:
+def gather_whole(value: Any, *, kept: bool = True) -> Any:
     """Return nested dicts and lists with parts made whole, on the CPU; all processes must call this.
 
     Unless `kept`, this process only gives its parts, and gets None for each such tensor.
     """
     if isinstance(value, dict):
-        return {name: gathered(each, kept=kept) for name, each in value.items()}
+        return {name: gather_whole(each, kept=kept) for name, each in value.items()}
     if isinstance(value, list):
-        return [gathered(each, kept=kept) for each in value]
+        return [gather_whole(each, kept=kept) for each in value]
     if not is_shard(value):
         return value
     whole = value.full_tensor()
@@ -147,7 +147,7 @@ def copy_weights_back(task: Task, original: Task) -> None:
     if task is not original:
         ours, theirs = ([*each.parameters(), *persistent_buffers(each).values()] for each in (original, task))
         for own, part in zip(ours, theirs, strict=True):
-            own.copy_(gathered(part))
+            own.copy_(gather_whole(part))
 
 
 def persistent_buffers(model: nn.Module) -> dict[str, Tensor]:
@@ -159,4 +159,4 @@ def persistent_buffers(model: nn.Module) -> dict[str, Tensor]:
 
 def clip_gradient(parameters: Iterable[Tensor], most: float | None) -> float:
     """Clip the norm of the gradient over all processes to `most`, if given; return the norm."""
-    return gathered(nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most)).item()
+    return gather_whole(nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most)).item()

@@ -11,7 +11,7 @@ from ..runs.progress import Progress
 from ..tasks.task import Task
 from .ema import Average
 from .muon import MATRICES
-from .parallelize import gathered, shard_like
+from .parallelize import gather_whole, shard_like
 
 NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
@@ -40,7 +40,7 @@ class Trained:
             state["model_ema"] = self.average.weights
         if self.scaler is not None:
             state["scaler"] = self.scaler.state_dict()
-        state = gathered(state, kept=writes)
+        state = gather_whole(state, kept=writes)
         if writes:
             checkpoints.save(state, progress)
 

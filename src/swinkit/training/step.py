@@ -128,7 +128,7 @@ class Learner:
         for name, buffer in persistent_buffers(self.trained.task).items():
             buffer.copy_(buffers[name])
 
-    def averaged(self) -> AbstractContextManager[None]:
+    def use_average(self) -> AbstractContextManager[None]:
         """Give the task the averaged weights inside, if there are any."""
         average = self.trained.average
         return nullcontext() if average is None else average.swap_in(self.trained.task)

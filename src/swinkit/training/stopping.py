@@ -21,7 +21,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError, SwinkitError
-from ..runs.progress import Length, Progress, counted
+from ..runs.progress import Length, Progress, quantity
 from ..settings.run import Run
 from ..tasks.observed import Observed
 from .distributed import all_gather, rank, reduce_exit_code
@@ -141,7 +141,7 @@ def why_over(progress: Progress, length: Length, run: Run) -> str:
         return ""
     if run.patience is not None and progress.since_best >= run.patience:
         what = "evaluation" if length.interval != length.steps else "epoch"
-        return f"{counted(progress.since_best, what)} brought no better score"
+        return f"{quantity(progress.since_best, what)} brought no better score"
     return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
 
 
