@@ -1,7 +1,7 @@
 """Trackers that follow a training: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
 
-None is on by itself. Each keeps what it is told where its own settings say, and those that write files for a
-run into its folder. The run's log is complete without them: one that fails is left out from then on.
+No tracker is on by default. Each stores its record where its own settings say; files of a run go into the run's
+folder. A tracker that fails is dropped, because the run's log is complete without it.
 """
 
 import json
@@ -53,9 +53,9 @@ class TrackerHost(Protocol):
 
 
 class Trackers:
-    """Trackers of these `names`; numbers are logged over the optimiser steps done until then.
+    """Trackers of these `names`. The x-axis of all numbers is the count of optimiser steps.
 
-    Each records the `settings` of the training once.
+    Each tracker records the `settings` of the training once.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Trackers:
         self.host, self.names, self.settings, self.folder = host, names, settings, folder
 
     def open(self, progress: Progress) -> None:
-        """Begin them, or go on with the series of this run.
+        """Begin the trackers, or continue the series of this run.
 
         Raises:
             EnvironmentProblem: one cannot begin, for want of a key or a network, for example.
@@ -93,7 +93,7 @@ class Trackers:
         self.folder.replace(SERIES, json.dumps(series, indent=1) + "\n")
 
     def log(self, kind: str, updates: int, numbers: Mapping[str, float]) -> None:
-        """Hand numbers to all of them, as `kind/name`."""
+        """Log numbers to all trackers, as `kind/name`."""
         values = {f"{kind}/{name}": value for name, value in numbers.items()}
         for tracker in list(self.host.trackers):
             try:
@@ -113,10 +113,10 @@ class Trackers:
 
 
 def require_trackers(names: Sequence[str]) -> None:
-    """Look whether all of them are installed.
+    """Check that all these trackers are installed.
 
     Raises:
-        EnvironmentProblem: one is not.
+        EnvironmentProblem: one is missing.
     """
     for name in names:
         if not any(installed(package) for package in PACKAGES[name]):

@@ -74,7 +74,7 @@ def largest_that_fits(trial: Trial, most: int, device: torch.device) -> int:
 
 
 def try_sizes(trial: Trial, most: int, device: torch.device) -> int:
-    """Find it by trying, from the largest number downwards.
+    """Return the largest size that fits, by trying from the largest downwards.
 
     Raises:
         EnvironmentProblem: not even one sample fits.
@@ -89,7 +89,7 @@ def try_sizes(trial: Trial, most: int, device: torch.device) -> int:
         else:
             return size
         finally:
-            spare = None  # noqa: F841  given back, with all that the trial left
+            spare = None  # noqa: F841  so that it is freed, with all that the trial left
             gc.collect()
             if device.type != "cpu":
                 torch.accelerator.empty_cache()
@@ -116,7 +116,7 @@ def reserve_memory(device: torch.device) -> Tensor | None:
 
 
 def estimate_size(trial: Trial, most: int) -> int:
-    """Find it from the memory that a few samples take, and that is free.
+    """Return the largest size that fits, by the memory that a few samples take and that is free.
 
     Raises:
         EnvironmentProblem: this system does not report how much memory is used.
@@ -132,11 +132,11 @@ def estimate_size(trial: Trial, most: int) -> int:
 
 
 class MemoryTrial:
-    """A trial: two steps with so many samples at a time; afterwards all is as before, random numbers too.
+    """Two training steps with a given micro-batch; afterwards weights and random numbers are as before.
 
     Two steps, of two micro-batches each, so that the optimiser's state and a gradient exist already when most
     memory is needed. Uncompiled, because compiling takes long and compiled blocks take no more. `copies` is
-    how often the training holds the weights beside: averages, and gradients sent to other processes.
+    how many more copies of the weights the training holds: the EMA, and gradients sent to other ranks.
     """
 
     def __init__(

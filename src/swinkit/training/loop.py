@@ -61,7 +61,7 @@ def train(
     allow_changes: bool = False,
     reporting: Reporting = log_lines,
 ) -> Progress:
-    """Train `job` by `recipe`, from wherever `folder` left off; return how far it has come in the end.
+    """Train `job` by `recipe`, from wherever `folder` left off; return its progress at the end.
 
     Raises:
         DataError: too many steps in a row are not finite, a sample cannot be read, or no checkpoint is whole.
@@ -160,11 +160,11 @@ def save_state(
 
 
 def resume(learner: Learner, folder: RunFolder, signals: Signals) -> Progress:
-    """Take everything from the newest checkpoint, in all processes alike; return how far it is.
+    """Load the newest checkpoint, the same in all ranks; return its progress.
 
     Raises:
         DataError: no checkpoint is whole, or it is of another model.
-        UsageError: processes go on from different checkpoints.
+        UsageError: the ranks see different checkpoints.
     """
     with signals.raise_together():
         progress = learner.trained.resume(folder.checkpoints)
@@ -215,7 +215,7 @@ def begin(
     *,
     allow_changes: bool,
 ) -> list[Change]:
-    """Take the run's folder, if the training can be cut into steps; return what has changed since it began.
+    """Lock the run's folder, if the data are enough for a step; return what has changed since the run began.
 
     Raises:
         DataError: there are fewer samples than one batch; nothing is written then.
@@ -236,7 +236,7 @@ def begin(
 def set_up(
     job: Job, recipe: Recipe, folder: RunFolder, accelerator: "Accelerator", reporting: Reporting
 ) -> Learner:
-    """Find the micro-batch, place the task, and put beside it what learning takes.
+    """Find the micro-batch, place the task on the device, and make optimiser, EMA and loader.
 
     Raises:
         EnvironmentProblem: not even one sample at a time fits into memory.
@@ -312,7 +312,7 @@ def finish_evaluation(
 
 @contextmanager
 def clean_up(task: Task, folder: RunFolder, device: torch.device) -> Iterator[ExitStack]:
-    """Leave all contexts and the folder afterwards, and return the task unchanged but for its weights."""
+    """At the end, close the folder and unwrap the task, so that nothing but its weights has changed."""
     with ExitStack() as ending:
         ending.callback(folder.end)
         ending.callback(task.eval)

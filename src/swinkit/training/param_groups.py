@@ -28,7 +28,7 @@ Role = Literal["matrix", "vector", "norm", "table", "bias MLP", "temperature", "
 
 @dataclass(frozen=True)
 class ParameterFacts:
-    """The role and place of one parameter."""
+    """The role and the depth of one parameter."""
 
     role: Role
     depth: int  # 0 with the patches, then the number of the block from 1, last the head
@@ -37,7 +37,7 @@ class ParameterFacts:
 
 
 def facts_of_parameters(model: nn.Module) -> dict[nn.Parameter, ParameterFacts]:
-    """Return the facts of every parameter, in the order of the modules."""
+    """Return role and depth of every parameter, in the order of the modules."""
     role, depth, backbone, last = roles(model), depths(model), backbone_parameters(model), set(outputs(model))
 
     def between(parameter: nn.Parameter) -> bool:

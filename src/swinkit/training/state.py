@@ -1,4 +1,4 @@
-"""All that training changes: saved, and brought back to the bit, on however many processes."""
+"""State of a training: saved whole, and resumed to the bit on any number of processes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that training changes, and that resuming must bring back to the bit."""
+    """Model, optimiser, EMA and loss scaler: the tensors of a checkpoint, resumed to the bit."""
 
     task: Task
     optimiser: torch.optim.Optimizer
@@ -71,7 +71,7 @@ class Trained:
         return progress
 
     def names(self) -> list[str]:
-        """Return the parameters' names, in the order of the optimiser's numbers."""
+        """Return the names of the parameters, in the optimiser's order."""
         names = {parameter: name for name, parameter in self.task.named_parameters()}
         return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
 
