@@ -162,7 +162,7 @@ def test_a_failure_before_the_first_step_leaves_nothing_behind(tmp_path, monkeyp
 
     made = job(recipe(checkpointing=True))
     with monkeypatch.context() as patch:
-        patch.setattr("swinkit.training.loop.optimiser_of", failing)
+        patch.setattr("swinkit.training.setup.optimiser_of", failing)
         with pytest.raises(RuntimeError, match="no optimiser") as caught:  # which keeps all frames alive
             trained(tmp_path, recipe(checkpointing=True), made)
     assert not locked(tmp_path), caught

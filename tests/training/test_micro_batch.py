@@ -134,7 +134,7 @@ def test_a_resumed_run_stays_with_what_was_found(tmp_path, monkeypatch, as_on_an
     chosen = recipe(2, micro_batch="auto")
     with monkeypatch.context() as patch:
         full_above(2, patch)
-        patch.setattr("swinkit.training.loop.evaluated", stopped)
+        patch.setattr("swinkit.training.loop.observe_over_ranks", stopped)
         with pytest.raises(SystemExit):
             trained(tmp_path / "run", chosen)
     assert_same(trained(tmp_path / "run", chosen), whole)  # by now, four would fit

@@ -1,6 +1,6 @@
 """Trackers that follow a training: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
 
-No tracker is on by default. Each stores its record where its own settings say; files of a run go into the run's
+No tracker is on by default. Each stores its record where its own settings say; files of a run go into its
 folder. A tracker that fails is dropped, because the run's log is complete without it.
 """
 
