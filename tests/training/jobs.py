@@ -90,7 +90,7 @@ class NumbersJob(Job):
     @property
     def config(self) -> dict[str, Any]:
         fingerprint = f"{len(self.training)} numbers"
-        return {"data": "nowhere", "fingerprint": fingerprint, "recipe": asdict(self.recipe)}
+        return {"data": str(self.data), "fingerprint": fingerprint, "recipe": asdict(self.recipe)}
 
     def loader(self, micro_batch: int) -> Loader[Batch]:
         run, workers = self.recipe.run, self.recipe.data.workers
