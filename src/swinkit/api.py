@@ -302,7 +302,7 @@ def optimize(model: Model) -> Model:
     fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
     from .engine.attach import copy_with_engines
-    from .engine.cpu.build import build as build_engine
+    from .engine.cpu.build import build_engine as build_engine
 
     if all(weight.device.type == "cpu" for weight in model.parameters()):
         try:

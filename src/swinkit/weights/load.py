@@ -10,7 +10,7 @@ from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError, listed
 from ..files.contents import State
-from ..models.catalogue import name_of
+from ..models.catalogue import variant_name
 from .dialect import EMBED, Translation
 from .dialect_table import detect, dialect_named
 from .fit import Fitted, Ways, fit
@@ -54,7 +54,7 @@ def load_weights(
     report = account(chosen.name, translation, current, fitted, head)
     if report.has_failed:
         logger.info("%s", report)
-        name = name_of(backbone.spec) or "the model, which is left as it was"
+        name = variant_name(backbone.spec) or "the model, which is left as it was"
         raise DataError(f"the weights do not fit {name}: {failure(report)}; {advice(report)}")
     fill(model, current | fitted.state)
     logger.info("%s", report)

@@ -82,7 +82,7 @@ def write_padding(d_padding, d_k, d_v, program, head, config: tl.constexpr):
 
 @triton.jit
 def differentiate_window(
-    qkv,  # (B, S, 3 * C), and so on as in `forward.attend`
+    qkv,  # (B, S, 3 * C), and so on as in `forward.attend_windows`
     padding,
     bias,
     temperature,
