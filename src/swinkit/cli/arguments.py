@@ -172,8 +172,8 @@ def add_model_options(add: Callable[..., Action]) -> None:
         metavar="NAME",
         help="which weights of a training run to read, such as model_ema",
     )
-    heads = Literal["same", "mapped"]
-    words = "mapped: choose ImageNet-1k's classes out of a file of 22k's"
+    heads = Literal["same", "mapped", "none"]
+    words = "mapped: choose ImageNet-1k's classes out of a file of 22k's; none: read the backbone alone"
     add("--head", type=Value(heads), metavar=placeholder(heads), default="same", help=words)
 
 

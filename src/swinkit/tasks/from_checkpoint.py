@@ -91,9 +91,12 @@ def model_of(
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(note_border(dialect))
     # What stays new must have values; all else takes over the file's tensors without a copy.
-    with torch.device("meta" if head == "same" else "cpu"):
+    with torch.device("meta" if head in ("same", "none") else "cpu"):
         model, answers = shell(translation, spec, facts, size, head)
     report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
+    if translation.classifier and head == "same":
+        behind = "layers before it have no weights, and are taken for dropouts"
+        answers = [f"classifier: {translation.classifier}; {behind}", *answers]
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
@@ -156,9 +159,10 @@ def note_routing(spec: Spec, source: str) -> list[str]:
 
 
 def note_wrappers(contents: Contents) -> list[str]:
-    """Return a note on the dictionaries around the tensors, and their other content."""
-    beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
-    return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
+    """Return a note on the dictionaries around the tensors, and on other content."""
+    done = [f"opened: {listed(contents.wrappers)}"] if contents.wrappers else []
+    done += [f"left alone: {listed(contents.ignored)}"] if contents.ignored else []
+    return ["; ".join(done)] if done else []
 
 
 def note_border(dialect: Dialect) -> str:
@@ -172,6 +176,8 @@ def shell(
 ) -> tuple[Model, list[str]]:
     """Return the module that the names ask for, without weights yet, and notes for the report."""
     swin = build(spec)
+    if head == "none":
+        return swin, ["no head, as asked"]
     for task_type in task_types():
         found = task_type.from_checkpoint(translation, swin, facts, size, head)
         if found is not None:

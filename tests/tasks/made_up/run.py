@@ -28,8 +28,13 @@ RECIPE = BoxRecipe(
     drop_path=0.1,
     data=Data(mean=(0.2,) * 3, std=(0.3,) * 3),
     schedule=Schedule(iterations=9, warmup_iterations=2),
-    run=Run(batch_size=4, micro_batch=2, save_every=2, evaluate_every=4),
+    run=Run(batch_size=4, micro_batch="auto", save_every=2, evaluate_every=4),
 )
+
+
+def boxes() -> BoxRecipe:
+    """Train a finder of boxes for nine iterations."""
+    return RECIPE
 
 
 def train(data: Path, out: Path, killed_after: int = 0) -> None:
