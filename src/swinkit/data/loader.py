@@ -175,7 +175,7 @@ class ImageCache:
 
 
 class TrainingFetcher(Generic[Batch]):
-    """Reads and collates one micro-batch of training in a worker, and lists the samples that could not be read."""
+    """Reads and collates one micro-batch of training in a worker, and lists the corrupt samples."""
 
     def __init__(self, samples: Samples, cache: ImageCache, collate: Collate[Batch], seed: int):
         self.samples, self.cache, self.collate, self.seed = samples, cache, collate, seed

@@ -28,7 +28,7 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True)
 class TrainingCollate:
-    """Collates labelled images into augmented batches, of `num_classes` classes.
+    """Collates labelled images of `num_classes` classes into augmented batches.
 
     What happens to an image follows from (seed, epoch, id). How a batch is mixed follows from (seed, epoch)
     and its first id, which tells it from all others.
