@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -77,6 +77,7 @@ def checkpoints(variant: str | None = None) -> list[Checkpoint]:
     from .models.catalogue import find_variant
     from .zoo.checkpoints import checkpoints_of, published_checkpoints
 
+    require_kind(variant, str | None, "variant")
     return (
         list(published_checkpoints().values())
         if variant is None
@@ -184,6 +185,8 @@ def load(
 
     if source is not None:
         require_path(source, "source")
+    require_kind(variant, str | None, "variant")
+    require(labels is None or isinstance(labels, Collection), "labels", labels, "a list of names")
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
@@ -253,6 +256,7 @@ def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None
     from .tasks.serialization import write_model
 
     require_path(folder, "folder")
+    require_kind(card, str | None, "card")
     write_model(model, Path(folder), card)
 
 
@@ -323,9 +327,12 @@ def optimize(model: Model) -> Model:
     For a model on the CPU the engine is compiled first, unless it was before, which takes seconds. Where that
     fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
+    from torch import nn
+
     from .engine.attach import copy_with_engines
     from .engine.cpu.build import build_engine as build_engine
 
+    require_kind(model, nn.Module, "model")
     if all(weight.device.type == "cpu" for weight in model.parameters()):
         try:
             build_engine()
@@ -497,7 +504,7 @@ def train(
     from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
-    from .runs.step_report import logged
+    from .runs.step_report import log_lines
     from .settings.recipe import Recipe
     from .tasks.serialization import read_model
     from .training.loop import train as run_loop
@@ -511,7 +518,7 @@ def train(
     if lies_in_split(Path(out), Path(data)):
         raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, Path(data), Path(out))
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or logged)
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or log_lines)
     return read_model(Path(out) / BEST)
 
 
