@@ -483,7 +483,7 @@ def train(
     from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
-    from .runs.step_report import logged
+    from .runs.step_report import log_lines
     from .settings.recipe import Recipe
     from .tasks.serialization import read_model
     from .training.loop import train as run_loop
@@ -497,7 +497,7 @@ def train(
     if lies_in_split(Path(out), Path(data)):
         raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, Path(data), Path(out))
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or logged)
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or log_lines)
     return read_model(Path(out) / BEST)
 
 

@@ -16,7 +16,7 @@ from swinkit.settings.data import Data
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.registry import TASKS
-from swinkit.training.evaluation import evaluated
+from swinkit.training.evaluation import observe_over_ranks
 from swinkit.training.stopping import Signals
 
 from .data import Prepare, find_boxes
@@ -55,7 +55,7 @@ def observe(data: Path, out: Path) -> None:
     dist.init_process_group("gloo")
     model = swinkit.load(out / "best")
     prepared = InOrder(find_boxes(data, "val"), Prepare(model.preprocess), batch_size=2)
-    observed, code = evaluated(model, prepared, Signals(torch.device("cpu")))
+    observed, code = observe_over_ranks(model, prepared, Signals(torch.device("cpu")))
     assert not code
     (out / f"scores-{dist.get_rank()}.json").write_text(json.dumps(model.scores(observed)))
     dist.barrier()
