@@ -23,7 +23,7 @@ from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.observed import Observed
 from swinkit.tasks.simmim.data import Batch as Hidden
-from swinkit.tasks.simmim.data import Hiding
+from swinkit.tasks.simmim.data import MaskingCollate
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
 from swinkit.training.distributed import all_gather, in_flight, wait_for_gloo
@@ -85,9 +85,9 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     torch.manual_seed(3)
     fit = Preprocess(crop=(SIZE, SIZE), resize=SIZE, mean=(0.5,) * 3, std=(0.3,) * 3)
     model = SimMIM(small(), Masking(patch=8), fit)
-    hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
+    collate = MaskingCollate(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)
-    watched = InOrder(pictures, hiding, batch_size=2)
+    watched = InOrder(pictures, collate, batch_size=2)
     task = place(model, CPU, recipe(sharding=sharding).run)
     observed, _ = observe_over_ranks(task, watched, Signals(CPU))
     masks, _ = observe_over_ranks(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))

@@ -239,18 +239,7 @@ def differentiate_keys(
 
 @triton.jit
 def differentiate_bias(
-    qkv,
-    padding,
-    bias,
-    temperature,
-    logsum,
-    means,
-    d_out,
-    d_bias,
-    windows,
-    grid,
-    scale,
-    config: tl.constexpr,
+    qkv, padding, bias, temperature, logsum, means, d_out, d_bias, windows, grid, scale, config: tl.constexpr
 ):
     """Compute the gradient of the bias between a strip of queries and one of keys."""
     head, pair = (
