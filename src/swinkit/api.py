@@ -178,7 +178,7 @@ def load(
 
     if source is not None:
         require_path(source, "source")
-    require_kind(variant, str | None, "variant")
+    require(variant is None or isinstance(variant, str), "variant", variant, "text or None")
     require(labels is None or isinstance(labels, Collection), "labels", labels, "a list of names")
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)

@@ -92,7 +92,7 @@ def model_of(
         notes.append(note_border(dialect))
     # What stays new must have values; all else takes over the file's tensors without a copy.
     with torch.device("meta" if head in ("same", "none") else "cpu"):
-        model, answers = shell(translation, spec, facts, size, head)
+        model, answers = build_unfilled(translation, spec, facts, size, head)
     report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
     if translation.classifier and head == "same":
         behind = "layers before it have no weights, and are taken for dropouts"
@@ -130,9 +130,9 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
 
 
 def note_windows(translation: Translation, spec: Spec) -> list[str]:
-    """Return a note if coordinates in the file disagree with the model's windows.
+    """Return a note if the coordinates in the file are of other windows than the model's.
 
-    No parameter depends on these, so nothing else would show it.
+    Windows change no shape of a parameter, so no other check would find the difference.
     """
     try:
         own = infer(translation.state, translation.buffers)
@@ -149,7 +149,7 @@ def note_windows(translation: Translation, spec: Spec) -> list[str]:
 
 
 def note_routing(spec: Spec, source: str) -> list[str]:
-    """Return a note on the choice of experts, if neither tensors nor another source define it."""
+    """Return a note on the routing of a Swin-MoE, if its spec follows from tensors, which define none."""
     if source != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
         return []
     fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
@@ -171,10 +171,10 @@ def note_border(dialect: Dialect) -> str:
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
 
 
-def shell(
+def build_unfilled(
     translation: Translation, spec: Spec, facts: Facts, size: Size, head: str
 ) -> tuple[Model, list[str]]:
-    """Return the module that the names ask for, without weights yet, and notes for the report."""
+    """Build the module whose tensors have these names, without weights, and return notes for the report."""
     swin = build(spec)
     if head == "none":
         return swin, ["no head, as asked"]
