@@ -122,14 +122,15 @@ def start_logging(
     changes: Sequence[Change],
     signals: Signals,
 ) -> None:
-    """Log the summary of the training; record its configuration if steps are left to take.
+    """Log the summary of the training; record its configuration, unless the run has ended unchanged.
 
     Raises:
         EnvironmentProblem: the folder cannot be written, or a tracker cannot begin.
     """
     recipe, folder = learner.recipe, logger.folder
     with signals.raise_together():
-        if logger.writes and not progress.ended:  # so that an older version still knows what has ended
+        # An ended run stays as it is, so that an older version still knows it; allowed changes are recorded.
+        if logger.writes and (changes or not progress.ended):
             folder.accept(job.config)
         lines = describe_training(
             job, recipe, learner.plan, signals.device, folder.path, resumed=progress.updates > 0
