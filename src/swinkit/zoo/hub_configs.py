@@ -25,7 +25,7 @@ class Facts:
     windows: GivenWindows = NONE_GIVEN  # in place of the architecture's
     is_published: bool = False  # whether the publisher's list says that the weights are of `variant`
     dialect: str | None = None
-    preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
+    preprocess: dict[str, Any] | None = None  # arguments of `data.preprocess.Preprocess.to_crop`
     labels: tuple[str, ...] | None = None  # the classes' names, in order
 
 
