@@ -11,20 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from ..errors import DataError, UsageError
 from .paths import REMOTE
+from .pixel_formats import MODES, channels_of_image, channels_of_tiff, read_tiff, to_rgb
+from .tiff import Layout, layout_of, read_layout
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
 WHITE = (255, 255, 255)
-ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
-MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entries, as transparent
+RGB = 3  # channels
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
 
@@ -57,6 +60,7 @@ def load_image(
     name: str | None = None,
     background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
+    channels: int = RGB,
 ) -> Tensor:
     """Read an image as (3, h, w) uint8 RGB: a file, its bytes, a PIL image, an array or a tensor.
 
@@ -66,9 +70,12 @@ def load_image(
     8 bits; every other mode becomes RGB by the rules of `to_rgb`; colour profiles are ignored;
     the first frame or page is taken. The size is checked before anything is decoded.
 
+    With `channels` other than 3, a file must store so many, and they are returned as stored, (channels, h, w):
+    uint8, or float32 with 1 the brightest for more than 8 bits. Then nothing is composited or converted.
+
     Raises:
-        ImageError: the file is missing, truncated, not of an allowed format, too large, or its values have
-            no known range.
+        ImageError: the file is missing, truncated, not of an allowed format, too large, has other channels, or
+            its values have no known range.
         UsageError: `source` is none of these things.
     """
     name = name or name_of(source)
@@ -81,9 +88,9 @@ def load_image(
         raise UsageError(f"{name}: expected {expected}, got {type(source).__name__}")
     with pillow_errors(name):
         if isinstance(source, Image.Image):
-            return decode(source, name, background, max_pixels)
-        with open_image(source, name) as image:
-            return decode(image, name, background, max_pixels)
+            return decode(opened_by_pillow(source), name, background, max_pixels, channels)
+        with open_image(source, name) as opened:
+            return decode(opened, name, background, max_pixels, channels)
 
 
 @dataclass(frozen=True)
@@ -101,15 +108,10 @@ def examine(source: str | os.PathLike[str] | bytes, name: str) -> StoredImage:
     Raises:
         ImageError: as `load_image`.
     """
-    with pillow_errors(name), open_image(source, name) as image:
-        mode = (
-            f"{image.mode};16"
-            if image.mode == "RGB" and ";16" in str(getattr(image, "tile", ""))
-            else image.mode
-        )
-        stored = image.format == "TIFF" and orientation_of(image)  # which turns itself while loading
-        pixels = decode(image, name, WHITE, MAX_PIXELS)
-        return StoredImage(pixels, mode, bool(stored or orientation_of(image)))
+    with pillow_errors(name), open_image(source, name) as opened:
+        mode, turned = opened.mode, opened.is_turned()  # before a TIFF turns itself while loading
+        pixels = decode(opened, name, WHITE, MAX_PIXELS, RGB)
+        return StoredImage(pixels, mode, turned or opened.is_turned())  # a PNG tells it at its end
 
 
 def name_of(source: object, otherwise: str = "image") -> str:
@@ -142,90 +144,131 @@ def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
     return pixels.detach().as_subclass(Tensor).cpu().clone(memory_format=torch.contiguous_format)
 
 
-def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Image.Image:
-    """Read the header only, by the allowed parsers only."""
+@dataclass(frozen=True)
+class OpenImage:
+    """An image whose header was read: `image` by Pillow, unless it is a TIFF that Pillow misreads.
+
+    Of every TIFF there is the `layout`, with the open `file`, None if Pillow has closed it.
+    """
+
+    image: Image.Image | None
+    layout: Layout | None = None
+    file: IO[bytes] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        if self.image is not None:
+            return self.image.size
+        assert self.layout is not None
+        return self.layout.size[::-1]
+
+    @property
+    def mode(self) -> str:
+        """Pillow's mode, with the bits of a channel where they are more than 8 and the mode does not say it."""
+        if self.image is None:
+            assert self.layout is not None
+            return f"{MODES.get(self.layout.photometric, 'P')};{self.layout.bits}"
+        deep = self.image.mode == "RGB" and ";16" in str(getattr(self.image, "tile", ""))
+        return "RGB;16" if deep else self.image.mode
+
+    def is_turned(self) -> bool:
+        """Return whether EXIF data turn the image."""
+        if self.image is None:
+            return self.layout is not None and self.layout.orientation in TURNS
+        return orientation_of(self.image) is not None
+
+    def rgb(self, background: tuple[int, int, int]) -> Image.Image:
+        """Decode the image, upright, as RGB."""
+        if self.image is None:
+            assert self.layout is not None
+            return to_rgb(read_tiff(self.require_file(), self.layout), background)
+        refuse_marked(self.image)
+        return to_rgb(turn_upright(self.image), background)
+
+    def channels(self) -> Tensor:
+        """Decode the channels that are stored, upright: (C, h, w)."""
+        if self.layout is not None and (self.image is None or self.layout.is_stored_in_bytes()):
+            return channels_of_tiff(self.require_file(), self.layout)
+        assert self.image is not None
+        return channels_of_image(turn_upright(self.image))
+
+    def require_file(self) -> IO[bytes]:
+        """Return the open file.
+
+        Raises:
+            ValueError: Pillow has closed it.
+        """
+        if self.file is None or self.file.closed:
+            raise ValueError(f"{self.layout}, is misread by Pillow; give the file, not an image of it")
+        return self.file
+
+
+def opened_by_pillow(image: Image.Image) -> OpenImage:
+    """Return an image that a user has opened with Pillow, which may be a TIFF that Pillow misreads."""
+    if not isinstance(image, TiffImageFile):
+        return OpenImage(image)
+    layout = layout_of(image.tag_v2)
+    return OpenImage(image if layout.is_read_by_pillow() else None, layout, image.fp)
+
+
+@contextmanager
+def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Iterator[OpenImage]:
+    """Read the header only, by the allowed parsers only, and keep the file open."""
     if isinstance(source, bytes | bytearray):
         size, file = len(source), io.BytesIO(source)
     else:
-        file = Path(source)
-        found = file.stat()
+        found = os.stat(source)
         size = found.st_size
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise ImageError(name, "is a pipe or a device, not a file; give the bytes of the picture instead")
-    if size == 0:
-        raise ImageError(name, "the file is empty")
-    return Image.open(file, formats=FORMATS)
+        file = Path(source).open("rb")
+    with file:
+        if size == 0:
+            raise ImageError(name, "the file is empty")
+        layout = read_layout(file)
+        if layout is not None and not layout.is_read_by_pillow():
+            yield OpenImage(None, layout, file)
+            return
+        with Image.open(file, formats=FORMATS) as image:
+            yield OpenImage(image, layout, file)
 
 
-def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_pixels: int) -> Tensor:
-    """Decode an open image: (3, h, w) uint8."""
-    width, height = image.size
+def decode(
+    opened: OpenImage, name: str, background: tuple[int, int, int], max_pixels: int, channels: int
+) -> Tensor:
+    """Decode an open image: (3, h, w) uint8, or other `channels` as they are stored."""
+    width, height = opened.size
     if not width or not height:
         raise ImageError(name, f"{width}x{height}: a picture without pixels")
     if width * height > max_pixels:
         raise ImageError(
             name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels"
         )
-    rgb = to_rgb(turn_upright(image), background)
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
-
-
-def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert an image of any of Pillow's modes to RGB, by an explicit rule for every mode.
-
-    | mode | rule |
-    |---|---|
-    | RGB, RGBX, L, 1, P | as Pillow converts them |
-    | CMYK, YCbCr, HSV, LAB | Pillow's plain formulas (LAB: littleCMS to sRGB) |
-    | RGBA, RGBa, LA, La, PA, and one colour marked as transparent | composited on the background |
-    | I;16 in any byte order | 65535 becomes 255; Pillow itself would clip at 255 |
-    | I (32 bits) | taken as 16 bits where the values can be nothing else; else refused |
-    | F | [0, 1] becomes [0, 255]; anything else is refused |
-
-    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
-
-    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
-
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    if image.mode == "F" or image.mode.startswith("I"):
-        return wide_to_rgb(image, background)
-    if image.mode in ALPHA or (image.mode in MARKED and "transparency" in image.info):
-        image = image.convert("LA") if image.mode == "La" else image  # Pillow has no direct way
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(canvas, image.convert("RGBA"))
-    return image.convert("RGB")
-
-
-def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert grey of more than 8 bits; a grey value marked as transparent becomes the background."""
-    values = np.asarray(image)
-    rgb = np.stack([to_8_bits(values, declared=image.mode.startswith("I;16"))] * 3, axis=-1)
-    marked = image.info.get("transparency")
-    if isinstance(marked, int):
-        rgb[values == marked] = background
-    return Image.fromarray(rgb)
-
-
-def to_8_bits(values: np.ndarray, *, declared: bool) -> np.ndarray:
-    """Convert grey (h, w) of 16 bits (`declared` by the file), 32 bits, or floats in [0, 1] to uint8.
-
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.floating):
-        if not (low >= 0 and high <= 1):  # also refuses NaN
-            raise ValueError(
-                f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]"
-            )
-        return np.rint(values * 255).astype(np.uint8)
-    if not declared and not (low >= 0 and 255 < high <= 65535):
-        raise ValueError(
-            f"32-bit integers from {low} to {high} have no known range; store them in 8 or 16 bits"
+    if channels == RGB:
+        return torch.from_numpy(np.array(opened.rgb(background))).permute(2, 0, 1).contiguous()
+    pixels = opened.channels()
+    if len(pixels) != channels:
+        raise ImageError(
+            name, f"holds {len(pixels)} channels, where {channels} were expected, as data.mean has numbers"
         )
-    return np.rint(values / 257).astype(np.uint8)  # 65535 / 257 = 255
+    return pixels.contiguous()
+
+
+def refuse_marked(image: Image.Image) -> None:
+    """Mend or refuse the transparent colour of a PNG whose samples Pillow has scaled to 8 bits.
+
+    Raises:
+        ValueError: of 16 bits a channel Pillow keeps 8, by which the colour can no longer be told.
+    """
+    stored, marked = str(getattr(image, "tile", "")), image.info.get("transparency")
+    if image.format != "PNG" or marked is None:
+        return
+    if isinstance(marked, tuple) and "RGB;16" in stored:
+        raise ValueError("RGB of 16 bits with a transparent colour; save it with an alpha channel")
+    for bits in (2, 4):
+        if isinstance(marked, int) and f"'L;{bits}'" in stored:
+            image.info["transparency"] = marked * 255 // (2**bits - 1)
 
 
 def turn_upright(image: Image.Image) -> Image.Image:
