@@ -11,18 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from ..errors import DataError, UsageError
+from .open_image import MisreadTiff, OpenImage, PillowImage, opened_by_pillow
 from .paths import REMOTE
-from .pixel_formats import MODES, channels_of_image, channels_of_tiff, read_tiff, to_rgb
-from .tiff import Layout, layout_of, read_layout
+from .tiff import read_layout
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
@@ -30,16 +28,6 @@ WHITE = (255, 255, 255)
 RGB = 3  # channels
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
-
-TURNS = {  # EXIF tag 0x0112: what turns the stored picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class ImageError(DataError):
@@ -70,12 +58,12 @@ def load_image(
     8 bits; every other mode becomes RGB by the rules of `to_rgb`; colour profiles are ignored;
     the first frame or page is taken. The size is checked before anything is decoded.
 
-    With `channels` other than 3, a file must store so many, and they are returned as stored, (channels, h, w):
-    uint8, or float32 with 1 the brightest for more than 8 bits. Then nothing is composited or converted.
+    With `channels` other than 3, a file must store so many. They are returned as stored, (channels, h, w):
+    uint8, or float32 with 1 the brightest for more than 8 bits. Nothing is composited or converted.
 
     Raises:
-        ImageError: the file is missing, truncated, not of an allowed format, too large, has other channels, or
-            its values have no known range.
+        ImageError: the file is missing, truncated, not of an allowed format, too large, has other channels,
+            or its values have no known range.
         UsageError: `source` is none of these things.
     """
     name = name or name_of(source)
@@ -144,94 +132,23 @@ def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
     return pixels.detach().as_subclass(Tensor).cpu().clone(memory_format=torch.contiguous_format)
 
 
-@dataclass(frozen=True)
-class OpenImage:
-    """An image whose header was read: `image` by Pillow, unless it is a TIFF that Pillow misreads.
-
-    Of every TIFF there is the `layout`, with the open `file`, None if Pillow has closed it.
-    """
-
-    image: Image.Image | None
-    layout: Layout | None = None
-    file: IO[bytes] | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        if self.image is not None:
-            return self.image.size
-        assert self.layout is not None
-        return self.layout.size[::-1]
-
-    @property
-    def mode(self) -> str:
-        """Pillow's mode, with the bits of a channel where they are more than 8 and the mode does not say it."""
-        if self.image is None:
-            assert self.layout is not None
-            return f"{MODES.get(self.layout.photometric, 'P')};{self.layout.bits}"
-        deep = self.image.mode == "RGB" and ";16" in str(getattr(self.image, "tile", ""))
-        return "RGB;16" if deep else self.image.mode
-
-    def is_turned(self) -> bool:
-        """Return whether EXIF data turn the image."""
-        if self.image is None:
-            return self.layout is not None and self.layout.orientation in TURNS
-        return orientation_of(self.image) is not None
-
-    def rgb(self, background: tuple[int, int, int]) -> Image.Image:
-        """Decode the image, upright, as RGB."""
-        if self.image is None:
-            assert self.layout is not None
-            return to_rgb(read_tiff(self.require_file(), self.layout), background)
-        refuse_marked(self.image)
-        return to_rgb(turn_upright(self.image), background)
-
-    def channels(self) -> Tensor:
-        """Decode the channels that are stored, upright: (C, h, w)."""
-        if self.layout is not None and (self.image is None or self.layout.is_stored_in_bytes()):
-            return channels_of_tiff(self.require_file(), self.layout)
-        assert self.image is not None
-        return channels_of_image(turn_upright(self.image))
-
-    def require_file(self) -> IO[bytes]:
-        """Return the open file.
-
-        Raises:
-            ValueError: Pillow has closed it.
-        """
-        if self.file is None or self.file.closed:
-            raise ValueError(f"{self.layout}, is misread by Pillow; give the file, not an image of it")
-        return self.file
-
-
-def opened_by_pillow(image: Image.Image) -> OpenImage:
-    """Return an image that a user has opened with Pillow, which may be a TIFF that Pillow misreads."""
-    if not isinstance(image, TiffImageFile):
-        return OpenImage(image)
-    layout = layout_of(image.tag_v2)
-    return OpenImage(image if layout.is_read_by_pillow() else None, layout, image.fp)
-
-
 @contextmanager
 def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Iterator[OpenImage]:
     """Read the header only, by the allowed parsers only, and keep the file open."""
-    if isinstance(source, bytes | bytearray):
-        size, file = len(source), io.BytesIO(source)
-    else:
-        found = os.stat(source)
-        size = found.st_size
+    if not isinstance(source, bytes | bytearray):
+        found = Path(source).stat()
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise ImageError(name, "is a pipe or a device, not a file; give the bytes of the picture instead")
-        file = Path(source).open("rb")
-    with file:
-        if size == 0:
+    with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
+        if not file.read(1):
             raise ImageError(name, "the file is empty")
+        file.seek(0)
         layout = read_layout(file)
         if layout is not None and not layout.is_read_by_pillow():
-            yield OpenImage(None, layout, file)
+            yield MisreadTiff(layout, file)
             return
         with Image.open(file, formats=FORMATS) as image:
-            yield OpenImage(image, layout, file)
+            yield PillowImage(image, layout, file)
 
 
 def decode(
@@ -253,38 +170,6 @@ def decode(
             name, f"holds {len(pixels)} channels, where {channels} were expected, as data.mean has numbers"
         )
     return pixels.contiguous()
-
-
-def refuse_marked(image: Image.Image) -> None:
-    """Mend or refuse the transparent colour of a PNG whose samples Pillow has scaled to 8 bits.
-
-    Raises:
-        ValueError: of 16 bits a channel Pillow keeps 8, by which the colour can no longer be told.
-    """
-    stored, marked = str(getattr(image, "tile", "")), image.info.get("transparency")
-    if image.format != "PNG" or marked is None:
-        return
-    if isinstance(marked, tuple) and "RGB;16" in stored:
-        raise ValueError("RGB of 16 bits with a transparent colour; save it with an alpha channel")
-    for bits in (2, 4):
-        if isinstance(marked, int) and f"'L;{bits}'" in stored:
-            image.info["transparency"] = marked * 255 // (2**bits - 1)
-
-
-def turn_upright(image: Image.Image) -> Image.Image:
-    """Turn an image by its EXIF orientation; leave it as stored where the EXIF data are damaged."""
-    image.load()  # PNG may carry its EXIF data at the end; TIFF turns itself while loading
-    orientation = orientation_of(image)
-    return image if orientation is None else image.transpose(TURNS[orientation])
-
-
-def orientation_of(image: Image.Image) -> int | None:
-    """Return the EXIF orientation, one of `TURNS`; None without one."""
-    try:
-        orientation = image.getexif().get(0x0112)
-    except Exception:  # noqa: BLE001 - a damaged note about the picture is no reason to refuse the picture
-        return None
-    return orientation if orientation in TURNS else None
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def to_8_bits(values: np.ndarray, highest: int | None) -> np.ndarray:
     else.
 
     Raises:
-        ValueError: the range of the values is not known, or they exceed it.
+        ValueError: the range of the values is not known.
     """
     low, high = values.min(), values.max()
     if np.issubdtype(values.dtype, np.floating):
@@ -90,21 +90,30 @@ def to_8_bits(values: np.ndarray, highest: int | None) -> np.ndarray:
             raise ValueError(
                 f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]"
             )
-        return np.rint(values * 255).astype(np.uint8)
+        return np.rint(values * np.float32(255)).astype(np.uint8)  # float16 would round too early
     if highest is None and not (low >= 0 and 255 < high <= 65535):
         raise ValueError(
             f"32-bit integers from {low} to {high} have no known range; store them in 8 or 16 bits"
         )
-    require_at_most(values, highest or 65535)
     return np.rint(values / ((highest or 65535) / 255)).astype(np.uint8)  # 65535 / 255 = 257
 
 
-def require_at_most(values: np.ndarray, highest: int) -> None:
-    """Raise ValueError for a value beyond the largest one that a file declares."""
-    if values.max() > highest:
+def read_declared(file: IO[bytes], layout: Layout) -> np.ndarray:
+    """Read the samples of a TIFF (h, w, S), grey with 0 as black.
+
+    Raises:
+        ValueError: one exceeds the largest value that the file declares, or they cannot be read.
+    """
+    samples = read_samples(file, layout)
+    highest = 1 if layout.format == FLOAT else layout.highest
+    if layout.significant is not None and samples.max() > highest:
         raise ValueError(
-            f"values up to {values.max()}, where its tags declare {highest} as the largest; mend the tags"
+            f"values up to {samples.max()}, where its tags declare {highest} as the largest; mend the tags"
         )
+    if layout.photometric == WHITE_IS_ZERO and highest is not None:
+        grey = (highest - samples[..., :1]).astype(samples.dtype)
+        return np.concatenate([grey, samples[..., 1:]], axis=-1)
+    return samples
 
 
 def read_tiff(file: IO[bytes], layout: Layout) -> Image.Image:
@@ -112,16 +121,15 @@ def read_tiff(file: IO[bytes], layout: Layout) -> Image.Image:
 
     Raises:
         ValueError: it is no picture in colour or grey, or the range of its values is not known.
-        OSError: it cannot be decompressed.
     """
     require_picture(layout)
-    samples = read_samples(file, layout)
+    samples = read_declared(file, layout)
     size = samples.shape[1::-1]
     if layout.photometric == PALETTE:
         colours = np.array(layout.colours).reshape(3, -1)[:, samples[..., 0]] >> 8
         return Image.fromarray(np.ascontiguousarray(colours.transpose(1, 2, 0).astype(np.uint8)))
     mode, alpha = MODES[layout.photometric], layout.alpha
-    parts = [upright(samples[..., : COLOURS[mode]], layout)]
+    parts = [samples[..., : COLOURS[mode]]]
     if alpha is not None and mode in ("L", "RGB"):
         associated = layout.extras[alpha - COLOURS[mode]] == ASSOCIATED if layout.extras else False
         mode = WITH_ALPHA[mode, associated]
@@ -156,20 +164,11 @@ def require_picture(layout: Layout) -> None:
         raise ValueError(f"{layout}, has values of no known range; store it with 8 or 16 bits, unsigned")
 
 
-def upright(values: np.ndarray, layout: Layout) -> np.ndarray:
-    """Turn grey whose zero is white into grey whose zero is black."""
-    if layout.photometric != WHITE_IS_ZERO:
-        return values
-    highest = 1 if layout.format == FLOAT else layout.highest
-    return (highest - values).astype(values.dtype)
-
-
 def channels_of_tiff(file: IO[bytes], layout: Layout) -> Tensor:
     """Read all samples of a TIFF as channels: (S, h, w), uint8, or float32 with 1 the largest of integers.
 
     Raises:
         ValueError: they are numbers of colours in a palette, or integers of no known range.
-        OSError: it cannot be decompressed.
     """
     if layout.photometric == PALETTE:
         raise ValueError(f"{layout}, numbers colours, and holds no channels; save it as RGB or grey")
@@ -177,15 +176,12 @@ def channels_of_tiff(file: IO[bytes], layout: Layout) -> Tensor:
         raise ValueError(
             f"{layout}, has values of no known range; store it as floats, or with 8 or 16 bits, unsigned"
         )
-    samples = read_samples(file, layout)
-    grey = upright(samples[..., :1], layout)
-    values = np.concatenate([grey, samples[..., 1:]], axis=-1).transpose(2, 0, 1)
+    values = read_declared(file, layout).transpose(2, 0, 1)
     if layout.highest is None:
         with np.errstate(over="ignore"):  # becomes infinity, which is refused with the channel's number
             return torch.from_numpy(values.astype(np.float32))
     if layout.highest <= 255 and layout.bits <= 8:
         return torch.from_numpy(to_8_bits(values, layout.highest))
-    require_at_most(values, layout.highest)
     return torch.from_numpy(values.astype(np.float32) / layout.highest)
 
 

@@ -10,6 +10,7 @@ from typing import IO
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of TIFF and BigTIFF, in either byte order
+UNREAD = MAGIC[3]  # not by Pillow, whose reader of tags is used
 UINT, INT, FLOAT, UNDEFINED = 1, 2, 3, 4  # tag SampleFormat
 FORMATS = {UINT: "unsigned", INT: "signed", FLOAT: "floating-point", UNDEFINED: "unsigned"}
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
@@ -71,7 +72,7 @@ class Layout:
 
     @property
     def highest(self) -> int | None:
-        """The largest value of a sample that the tags allow; None if they tell none: a float, a wide integer."""
+        """The largest value of a sample by its tags; None of floats, signed and wide integers."""
         if self.format not in (UINT, UNDEFINED) or (self.bits > 16 and self.significant is None):
             return None
         return 2 ** (self.significant or self.bits) - 1
@@ -119,6 +120,8 @@ def read_layout(file: IO[bytes]) -> Layout | None:
     file.seek(0)
     if head not in MAGIC:
         return None
+    if head == UNREAD:
+        raise ValueError("a BigTIFF in big-endian byte order cannot be read; save it as a plain TIFF")
     tags = ImageFileDirectory_v2(file.read(16 if b"+" in head else 8))
     file.seek(tags.next)
     tags.load(file)

@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from .tiff import FLOAT, FORMATS, INT, PLAIN, Layout
 
-MAX_VALUES = 356_000_000  # samples of a page, as of four channels of the largest picture, with tiles' margins
+MAX_VALUES = 356_000_000  # samples of a page with the margins of its tiles; 4 x 89 million
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 TURNS = {  # tag Orientation: what turns stored samples upright
     2: lambda a: a[:, ::-1],
@@ -33,8 +33,7 @@ def read_samples(file: IO[bytes], layout: Layout) -> np.ndarray:
     """Read the samples of a page: (h, w, S), of the smallest type that holds them.
 
     Raises:
-        ValueError: the page is truncated, too large, or of a layout that cannot be read.
-        OSError: a strip or tile cannot be decompressed.
+        ValueError: the page is truncated, damaged, too large, or of a layout that cannot be read.
     """
     require_readable(layout)
     (height, width), (rows, columns) = layout.size, layout.piece
@@ -42,9 +41,11 @@ def read_samples(file: IO[bytes], layout: Layout) -> np.ndarray:
     planes, each = (layout.samples, 1) if layout.planar else (1, layout.samples)
     pieces = planes * down * across
     if pieces * rows * columns * each > MAX_VALUES:
-        raise ValueError(f"{layout} of {width}x{height} pixels is more than the limit of {MAX_VALUES / 1e6:g} million samples")
+        raise ValueError(
+            f"{layout}, {width}x{height} pixels: more than the limit of {MAX_VALUES / 1e6:g} million samples"
+        )
     if len(layout.offsets) != pieces or len(layout.counts) != pieces:
-        raise ValueError(f"{layout} with {len(layout.offsets)} of {pieces} strips or tiles")
+        raise ValueError(f"{layout}, with {len(layout.offsets)} of {pieces} strips or tiles")
     samples = np.empty((height, width, layout.samples), kind_of(layout))
     for i, (offset, count) in enumerate(zip(layout.offsets, layout.counts, strict=True)):
         plane, place = divmod(i, down * across)
@@ -80,14 +81,11 @@ def kind_of(layout: Layout) -> np.dtype:
     return np.dtype(f"{letter}{1 if layout.bits <= 8 else 2 if layout.bits <= 16 else layout.bits // 8}")
 
 
-def read_piece(
-    file: IO[bytes], layout: Layout, offset: int, count: int, size: tuple[int, int]
-) -> np.ndarray:
+def read_piece(file: IO[bytes], layout: Layout, offset: int, count: int, size: tuple[int, int]) -> np.ndarray:
     """Read a strip or tile and decompress it: `size` (rows, bytes of a row), uint8.
 
     Raises:
-        ValueError: it is truncated.
-        OSError: it cannot be decompressed.
+        ValueError: it is truncated or damaged.
     """
     expected = size[0] * size[1]
     file.seek(offset)
@@ -99,8 +97,11 @@ def read_piece(
         data = data.translate(REVERSED)
     if layout.compression == PLAIN:
         return np.frombuffer(data, np.uint8).reshape(size)
-    with TiffImageFile(io.BytesIO(tiff_of_bytes(data, layout.compression, size))) as image:
-        return np.asarray(image).reshape(size)
+    try:
+        with TiffImageFile(io.BytesIO(tiff_of_bytes(data, layout.compression, size))) as image:
+            return np.asarray(image).reshape(size)
+    except OSError:
+        raise ValueError(f"{layout}, is damaged: a strip or tile cannot be decompressed") from None
 
 
 def tiff_of_bytes(data: bytes, compression: int, size: tuple[int, int]) -> bytes:
@@ -117,12 +118,12 @@ def unpack(data: np.ndarray, layout: Layout, shape: tuple[int, int, int]) -> np.
     """Turn the bytes of a strip or tile into samples: (h, bytes of a row) -> (h, w, S)."""
     kind = kind_of(layout)
     if layout.bits not in (8, 16, 32, 64):  # packed, the highest bit first
-        height, width, each = shape
-        bits = np.unpackbits(data, axis=1, count=width * each * layout.bits).reshape(*shape, layout.bits)
+        bits = np.unpackbits(data, axis=1, count=shape[1] * shape[2] * layout.bits)
+        bits = bits.reshape(*shape, layout.bits)
         return bits @ (1 << np.arange(layout.bits)[::-1]).astype(kind)
     if layout.predictor == FLOAT_DIFFERENCES:
         return unpack_float_differences(data, kind, shape)
-    values = data.view(kind.newbyteorder(layout.byte_order)).reshape(shape)
+    values = data.view(np.dtype(f"{layout.byte_order}{kind.char}")).reshape(shape)
     if layout.predictor == DIFFERENCES:
         unsigned = values.astype(kind).view(f"u{kind.itemsize}")
         return np.cumsum(unsigned, axis=1, dtype=unsigned.dtype).view(kind)
