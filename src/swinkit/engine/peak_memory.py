@@ -9,6 +9,7 @@ import ctypes
 import gc
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -35,7 +36,8 @@ class PeakMemory:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
         if trim is not None:  # otherwise the workload would reuse free memory that is resident already
             trim(0)
-        reset_peak()
+        with suppress(OSError):
+            reset_peak()
         self.before = resident_size("VmRSS")
 
     def stop(self) -> int:
@@ -57,11 +59,12 @@ def set_mmap_threshold(size: int) -> None:
 
 
 def reset_peak() -> None:
-    """Reset the peak to the current size where the system can; elsewhere an earlier peak remains."""
-    try:
-        CLEAR_REFS.write_text("5", encoding="ascii")
-    except OSError:
-        return
+    """Reset the peak to the current size.
+
+    Raises:
+        OSError: the system cannot; an earlier peak remains.
+    """
+    CLEAR_REFS.write_text("5", encoding="ascii")
 
 
 def resident_size(entry: str) -> int:

@@ -147,11 +147,7 @@ def offsets_of(attention: Any, windows: WindowGather, device: torch.device) -> T
 
 
 def get_bias(
-    attention: Any,
-    window: Size,
-    key: Hashable,
-    count: Callable[[], int],
-    finish: Callable[[Tensor], Tensor],
+    attention: Any, window: Size, key: Hashable, count: Callable[[], int], finish: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """Return `finish(bias)` of windows of this size, from the cache under `key` unless it is in training.
 

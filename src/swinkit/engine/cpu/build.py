@@ -83,7 +83,7 @@ def load_library(path: Path) -> NativeLibrary | None:
     return LOADED[path]
 
 
-def build() -> NativeLibrary:
+def build_engine() -> NativeLibrary:
     """Return the engine for this machine, and compile it if it is not built.
 
     Raises:
@@ -97,7 +97,7 @@ def build() -> NativeLibrary:
         )
     path = library_path(instructions)
     if load_library(path) is None:
-        compile_to(path, INSTRUCTION_SETS[instructions], compiler())
+        compile_sources(path, INSTRUCTION_SETS[instructions], compiler())
         LOADED.pop(path, None)
     library = load_library(path)
     if library is None:
@@ -120,7 +120,7 @@ def compiler() -> str:
     )
 
 
-def compile_to(path: Path, flags: tuple[str, ...], command: str) -> None:
+def compile_sources(path: Path, flags: tuple[str, ...], command: str) -> None:
     """Compile the sources to `path`, whole or not at all.
 
     Raises:

@@ -26,7 +26,7 @@ from .tiles import (
 
 
 @triton.jit
-def attend(
+def attend_windows(
     qkv,  # (B, S, 3 * C)
     padding,  # (3 * C,): the qkv of a token of padding
     bias,  # (H, N, N)
