@@ -190,16 +190,16 @@ def tune_stages(chosen: Sequence[Stage]) -> Iterator[str]:
     for stage in chosen:
         several = math.prod(stage.layout.window) > tuning.LONGEST_STRIP
         for kernel in (
-            ("attend", "differentiate_queries", "differentiate_keys", "differentiate_bias")
+            ("attend_windows", "differentiate_queries", "differentiate_keys", "differentiate_bias")
             if several
-            else ("attend", "differentiate_window")
+            else ("attend_windows", "differentiate_window")
         ):
             found = []
             for numbers in itertools.product((2, 4, 8), (1, 2, 3), (2, 4, 8, 16)):
                 usual = tuning.HALF[kernel]
                 tuning.HALF[kernel] = tuning.Tuning(*numbers)
                 try:
-                    found.append((milliseconds(attend_on_gpu, stage)[kernel != "attend"], numbers))
+                    found.append((milliseconds(attend_on_gpu, stage)[kernel != "attend_windows"], numbers))
                 finally:
                     tuning.HALF[kernel] = usual
             best = ", ".join(f"{numbers} {time:.3f} ms" for time, numbers in sorted(found)[:5])

@@ -13,7 +13,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -125,8 +125,27 @@ def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) 
     model = build_timm(task, recipe, same_start=same_start)
     task.add_module("backbone", Control(model))
     task.add_module("head", nn.Identity())
-    config = {**job.config, "library": "timm", "same start": same_start}
-    return replace(job, title=f"timm's {job.title}", config=config, save=lambda _folder, _scores: None)
+    return TimmJob(**vars(job), same_start=same_start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimmJob(Job):
+    """The job of a timm model, which is not saved."""
+
+    same_start: bool
+
+    @property
+    def title(self) -> str:
+        """The library, the variant and the data, in one line."""
+        return f"timm's {super().title}"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration that must be the same when a run is resumed."""
+        return {**super().config, "library": "timm", "same start": self.same_start}
+
+    def save(self, folder: Path, scores: dict[str, float]) -> None:
+        """Write nothing."""
 
 
 def build_timm(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:

@@ -1,6 +1,8 @@
 """The public functions: what loads, what is refused, and what comes back."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -147,3 +149,35 @@ def test_backbone_changes_are_checked() -> None:
 def test_a_change_that_no_swin_can_have_is_a_usage_error(changes):
     with pytest.raises(UsageError, match=next(iter(changes))):
         swinkit.backbone("swin-t", **changes)
+
+
+def test_arguments_of_a_wrong_type_are_one_sentence(tmp_path: Path) -> None:
+    model: Any = swinkit.load("swin-pico/cifar-10", reporting=lambda _: None)
+    calls: dict[str, Callable[[], object]] = {
+        "source is 5; it must be a path": lambda: swinkit.load(cast(Any, 5)),
+        "source is ''; it must be a path": lambda: swinkit.load(""),
+        "variant is 5; it must be text": lambda: swinkit.load(variant=cast(Any, 5)),
+        "labels is 5; it must be a list of names": lambda: swinkit.load(labels=cast(Any, 5), head="new"),
+        "name is None; it must be text": lambda: swinkit.backbone(cast(Any, None)),
+        "variant is 7; it must be text": lambda: swinkit.checkpoints(cast(Any, 7)),
+        "to is None; it must be text": lambda: swinkit.convert("swin-t", "a.pth", to=cast(Any, None)),
+        "out is None; it must be a path": lambda: swinkit.convert("swin-t", cast(Any, None), to="timm"),
+        "folder is None; it must be a path": lambda: swinkit.save(model, cast(Any, None)),
+        "card is 5; it must be text": lambda: swinkit.save(model, tmp_path / "model", card=cast(Any, 5)),
+        "model is None; it must be Module": lambda: swinkit.optimize(cast(Any, None)),
+        "split is 5; it must be text": lambda: swinkit.evaluate(model, tmp_path, split=cast(Any, 5)),
+        "data is None; it must be a path": lambda: swinkit.evaluate(model, cast(Any, None)),
+        "batch_size is 2.5; it must be a whole": lambda: swinkit.evaluate(
+            model, tmp_path, batch_size=cast(Any, 2.5)
+        ),
+        "data is 5; it must be a path": lambda: swinkit.train("cifar10-swin-pico", cast(Any, 5), tmp_path),
+        "push() got an unknown score 'top2'; expected top1": lambda: swinkit.push(model, "me/a", top2=0.5),
+        "top is 'x'; it must be a whole number": lambda: model.predict("cat.jpg", top="x"),
+        "batch_size is 'a'; it must be a number": lambda: model.predict("cat.jpg", batch_size="a"),
+        "picture is ''; it must be a path": lambda: model.predict(""),
+        "predict() got an unknown option 'foo'; expected top": lambda: model.predict("cat.jpg", foo=1),
+    }
+    for expected, call in calls.items():
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert str(caught.value).startswith(expected)

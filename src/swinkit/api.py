@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .core.spec import Spec
     from .exporting.convert import Conversion
     from .heads.pyramid import Pyramid
+    from .models.given_windows import Sides
     from .models.specs import Variant
     from .runs.step_report import Reporting
     from .settings.recipe import Recipe
@@ -76,6 +77,7 @@ def checkpoints(variant: str | None = None) -> list[Checkpoint]:
     from .models.catalogue import find_variant
     from .zoo.checkpoints import checkpoints_of, published_checkpoints
 
+    require_kind(variant, str | None, "variant")
     return (
         list(published_checkpoints().values())
         if variant is None
@@ -130,6 +132,8 @@ def load(
     source: str | os.PathLike[str] | None = None,
     *,
     variant: str | None = None,
+    window: Sides | None = None,
+    pretrained_window: Sides | None = None,
     labels: Sequence[str] | None = None,
     head: str = "same",
     tables: str | None = None,
@@ -155,9 +159,14 @@ def load(
     Args:
         source: where the model lies.
         variant: the architecture, where neither the file nor its name says it.
+        window: the side of the windows in tokens, for all stages or for each (timm cuts those that are wider
+            than the grid of their stage), where no tensor tells it, as in V2; in V1 the tables of biases are
+            resized to it.
+        pretrained_window: the same of the pre-training of a V2; None for its windows, or the variant's own.
         labels: the names of the classes.
         head: what to do with a head of other classes: "same" refuses it, "new" begins one for `labels`,
-            "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k. With "new" and `labels`, a
+            "mapped" takes the rows of ImageNet-1k out of a head of ImageNet-22k, "none" reads the backbone
+            alone. With "new" and "none" the file may have a head of any kind. With "new" and `labels`, a
             saved model begins a classifier with its backbone.
         tables: how to resize bias tables of other windows: "bicubic", "geometric", or None for the way of
             the library.
@@ -176,18 +185,23 @@ def load(
 
     if source is not None:
         require_path(source, "source")
+    require(variant is None or isinstance(variant, str), "variant", variant, "text or None")
+    require(labels is None or isinstance(labels, Collection), "labels", labels, "a list of names")
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
+        if (window, pretrained_window) != (None, None):
+            raise UsageError("window and pretrained_window are for files; a saved model has its own")
         options = (variant, labels, head, tables, entry, dialect)
         return load_folder(found.path, *options, reporting=reporting)
     from dataclasses import replace
 
+    from .models.given_windows import GivenWindows
     from .tasks.from_checkpoint import load_file
 
-    facts = found.facts
+    facts = replace(found.facts, windows=GivenWindows(window, pretrained_window))
     if variant is not None:
-        facts = replace(facts, variant=variant, spec=None, preprocess=None)
+        facts = replace(facts, variant=variant, spec=None, preprocess=None, is_published=False)
     if labels is not None:
         facts = replace(facts, labels=tuple(labels))
     if dialect is not None:
@@ -242,6 +256,7 @@ def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None
     from .tasks.serialization import write_model
 
     require_path(folder, "folder")
+    require_kind(card, str | None, "card")
     write_model(model, Path(folder), card)
 
 
@@ -251,6 +266,8 @@ def convert(
     *,
     to: str,
     variant: str | None = None,
+    window: Sides | None = None,
+    pretrained_window: Sides | None = None,
     head: str = "same",
     entry: str | None = None,
     dialect: str | None = None,
@@ -265,7 +282,7 @@ def convert(
     kept. Tensors are written in the precision of the source, and compared in fp32.
 
     Args:
-        source: as of `load`, like `variant`, `head`, `entry` and `dialect`.
+        source: as of `load`, like `variant`, `window`, `pretrained_window`, `head`, `entry` and `dialect`.
         out: a file that ends in .safetensors or .pth, or a folder (transformers, timm, swinkit).
         to: "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect.
         ranks: for how many processes a Swin-MoE is cut, into the folder `out`.
@@ -286,7 +303,16 @@ def convert(
     require_path(out, "out")
     require_kind(to, str, "to")
     check_request(source, Path(out), to, ranks=ranks, force=force)
-    model = load(source, variant=variant, head=head, entry=entry, dialect=dialect, precision="file")
+    model = load(
+        source,
+        variant=variant,
+        window=window,
+        pretrained_window=pretrained_window,
+        head=head,
+        entry=entry,
+        dialect=dialect,
+        precision="file",
+    )
     return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 
@@ -301,9 +327,12 @@ def optimize(model: Model) -> Model:
     For a model on the CPU the engine is compiled first, unless it was before, which takes seconds. Where that
     fails, as without a C++ compiler, the model runs as it is, and a warning in the log says what to do.
     """
-    from .engine.attach import copy_with_engines
-    from .engine.cpu.build import build as build_engine
+    from torch import nn
 
+    from .engine.attach import copy_with_engines
+    from .engine.cpu.build import build_engine as build_engine
+
+    require_kind(model, nn.Module, "model")
     if all(weight.device.type == "cpu" for weight in model.parameters()):
         try:
             build_engine()
@@ -475,7 +504,7 @@ def train(
     from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
-    from .runs.step_report import logged
+    from .runs.step_report import log_lines
     from .settings.recipe import Recipe
     from .tasks.serialization import read_model
     from .training.loop import train as run_loop
@@ -489,7 +518,7 @@ def train(
     if lies_in_split(Path(out), Path(data)):
         raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, Path(data), Path(out))
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or logged)
+    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or log_lines)
     return read_model(Path(out) / BEST)
 
 

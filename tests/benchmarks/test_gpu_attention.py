@@ -53,6 +53,6 @@ def test_tuning_tries_each_kernel_and_changes_nothing(
 
     monkeypatch.setattr(gpu_attention, "milliseconds", milliseconds)
     lines = list(gpu_attention.tune_stages([SMALL]))
-    assert ["attend" in lines[0], "differentiate_window" in lines[1], len(lines)] == [True, True, 2]
-    assert {name for names in tried for name in names} == {"attend", "differentiate_window"}
+    assert ["attend_windows" in lines[0], "differentiate_window" in lines[1], len(lines)] == [True, True, 2]
+    assert {name for names in tried for name in names} == {"attend_windows", "differentiate_window"}
     assert before == tuning.HALF

@@ -70,7 +70,8 @@ def test_a_file_that_tells_no_windows_is_refused_with_the_names_it_may_have(
     words = ["evaluate", str(tmp_path / "file.pth"), "data=nowhere"]
     assert main(words) == 2
     said = capsys.readouterr().err
-    assert said.endswith("; name the variant (--variant, or variant=): swinv2-t, swinv2-t-w16\n")
+    assert said.endswith("or name the variant (--variant, or variant=): swinv2-t, swinv2-t-w16\n")
+    assert "; give them (--window, or window=)" in said
     assert (main([*words, "--variant", "swinv2-t"]), main([*words, "--variant", "swin-t"])) == (2, 3)
     said = capsys.readouterr().err
     assert "which has no task; give a model with the head of a task" in said

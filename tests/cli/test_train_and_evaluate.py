@@ -61,7 +61,7 @@ def test_after_ctrl_c_only_how_to_go_on_is_said(pictures, tmp_path, capsys, monk
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("swinkit.training.loop.evaluated", interrupted)
+    monkeypatch.setattr("swinkit.training.loop.observe_over_ranks", interrupted)
     assert main(["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}", *SHORT]) == 130
     said = capsys.readouterr()
     assert said.out.splitlines()[-1].startswith("stopped; `swinkit train --resume ")

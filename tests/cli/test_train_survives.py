@@ -185,7 +185,7 @@ def test_weights_that_have_grown_out_of_bounds_are_no_success(pictures, tmp_path
     words = ["train", RECIPE, f"data={pictures}", f"out={out}", *SHORT, "optimiser.lr=1e30"]
     error = message(words, capsys, 3)
     assert error.startswith(
-        "error: after epoch 1 the model has no finite answer to any held-out picture, with 1"
+        "error: after epoch 1 the model has no finite answer to any picture of the validation split, with 1"
     )
     assert error.endswith("diverged; begin anew in another folder with a lower optimiser.lr")
     assert not (out / "best").exists()

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from swinkit.data.corrupt import COLUMNS, Bad, BadPictures, read_or_replace
+from swinkit.data.corrupt import COLUMNS, CorruptSample, CorruptSamples, read_or_replace
 from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.images import ImageError
 from swinkit.data.loader import MAX_BAD_FRACTION, InOrder, Loader
@@ -51,7 +51,7 @@ def test_a_bad_picture_gives_way_to_one_of_its_class_always_the_same(root, worke
 def test_plain_pictures_are_replaced_by_any_other(root):
     samples, bad = find_pictures(root), []
     index = list(samples.ids).index(BAD[0])
-    found = read_or_replace(samples, index, samples.__getitem__, seed=0, epoch=0, bad=bad)
+    found = read_or_replace(samples, index, samples.__getitem__, seed=0, epoch=0, corrupt=bad)
     assert (found.id, found.image.shape) == (BAD[0], (3, 8, 8))
     assert bad[0].id == BAD[0]
 
@@ -95,7 +95,7 @@ def test_the_list_has_each_bad_picture_once_with_its_reason(root, tmp_path):
 
 
 def test_no_bad_picture_is_no_reason_to_stop_even_where_none_is_allowed():
-    bad = BadPictures(10, 0.0)
+    bad = CorruptSamples(10, 0.0)
     bad.add([])
     assert bad.news() == 0
 
@@ -103,15 +103,15 @@ def test_no_bad_picture_is_no_reason_to_stop_even_where_none_is_allowed():
 def test_the_list_keeps_what_an_earlier_part_of_the_training_wrote(tmp_path):
     path = tmp_path / "bad_files.csv"
     for name, reason in (("a.png", "old"), ("b.png", "x"), ("a.png", "new")):
-        BadPictures(10, 1.0, listing=path).add([Bad(name, reason, "c.png")])
+        CorruptSamples(10, 1.0, listing=path).add([CorruptSample(name, reason, "c.png")])
     assert path.read_text().splitlines() == ["id,reason,replaced_by", "a.png,new,c.png", "b.png,x,c.png"]
 
 
 def test_a_name_that_is_no_text_is_the_same_when_the_list_is_read_again(tmp_path):
     """Else going on would count it a second time."""
-    path, strange = tmp_path / "bad_files.csv", Bad("\udcff.png", "cut short at \udcfe", "c.png")
-    BadPictures(10, 1.0, listing=path).add([strange])
-    again = BadPictures(10, 1.0, listing=path)
+    path, strange = tmp_path / "bad_files.csv", CorruptSample("\udcff.png", "cut short at \udcfe", "c.png")
+    CorruptSamples(10, 1.0, listing=path).add([strange])
+    again = CorruptSamples(10, 1.0, listing=path)
     again.meet([path])
     again.add([strange])
     assert list(again.found) == [strange.id]
@@ -127,9 +127,9 @@ def test_what_was_too_much_is_listed_before_the_training_stops(root, tmp_path):
 
 
 def test_a_list_that_cannot_be_written_is_told(tmp_path):
-    bad = BadPictures(10, 1.0, listing=tmp_path / "none" / "bad_files.csv")
+    bad = CorruptSamples(10, 1.0, listing=tmp_path / "none" / "bad_files.csv")
     with pytest.raises(EnvironmentProblem, match=r"bad_files\.csv cannot be written \(No such file"):
-        bad.add([Bad("a.png", "", "b.png")])
+        bad.add([CorruptSample("a.png", "", "b.png")])
 
 
 def test_recipes_allow_what_the_check_tells():

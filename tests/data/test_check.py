@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swinkit.data.check import find_splits, make_report, repeated
+from swinkit.data.check import duplicates, find_splits, make_report
 from swinkit.data.scan import Reading, scan
 from swinkit.errors import DataError
 
@@ -115,7 +115,7 @@ def test_many_groups_take_no_longer_each_than_few():
         __hash__ = Reading.__hash__
 
     pairs = [(Counted("train", f"{i}", "a", None, digest=str(i)), i) for i in range(300) for _ in range(2)]
-    (problem,) = (each for each in repeated([reading for reading, _ in pairs]) if each.kind == "duplicate")
+    (problem,) = (each for each in duplicates([reading for reading, _ in pairs]) if each.kind == "duplicate")
     assert len(problem.groups) == 300
     assert compared == 0
 

@@ -125,11 +125,21 @@ def test_sides_within_limits_are_rounded_as_mmdetections(size, expected):
     assert FitWithin(shorter=800, longest=1333).size_of(*size) == expected
 
 
-def test_images_of_any_sizes_are_padded_right_and_below_to_a_multiple():
-    batch = stack_padded([torch.ones(3, 5, 9), torch.ones(3, 7, 2)], multiple=4)
-    assert batch.shape == (2, 3, 8, 12)
-    assert batch[0, :, :5, :9].eq(1).all()
-    assert batch.sum() == 3 * (45 + 14)
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=4),
+    multiple=st.integers(1, 5),
+    fill=st.sampled_from([0, 7]),
+)
+def test_images_of_any_sizes_are_padded_right_and_below_to_a_multiple(sizes, multiple, fill):
+    images = [torch.full((3, *size), 10 + number) for number, size in enumerate(sizes)]
+    batch = stack_padded(images, multiple, fill)
+    for side, longest in zip(batch.shape[-2:], map(max, zip(*sizes, strict=True)), strict=True):
+        assert side % multiple == 0
+        assert longest <= side < longest + multiple
+    for place, image, (height, width) in zip(batch, images, sizes, strict=True):
+        assert torch.equal(place[:, :height, :width], image)
+        assert (place[:, height:] == fill).all()
+        assert (place[:, :, width:] == fill).all()
 
 
 def test_a_clip_is_fitted_frame_by_frame_and_the_frames_are_told():

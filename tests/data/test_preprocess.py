@@ -144,9 +144,9 @@ def test_every_processor_gives_the_same_bytes(tmp_path):
     code = """
 import sys, torch
 from torchvision.transforms.v2.functional import resize
-from swinkit.data.fitting import resized
+from swinkit.data import fitting
 image = torch.load(sys.argv[1], weights_only=True)
-ours = [resized(image, (40, 120), how) for how in ("bicubic", "bilinear")]
+ours = [fitting.resize(image, (40, 120), how) for how in ("bicubic", "bilinear")]
 torch.save([*ours, resize(image, [40, 120], antialias=True)], sys.argv[2])
 """
     torch.save(image := torch.randint(0, 256, (3, 77, 91), dtype=torch.uint8), tmp_path / "image.pt")
@@ -154,8 +154,8 @@ torch.save([*ours, resize(image, [40, 120], antialias=True)], sys.argv[2])
     plain = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
     subprocess.run([sys.executable, "-c", code, *arguments], env=plain, check=True)
     bicubic, bilinear, theirs = torch.load(tmp_path / "resized.pt", weights_only=True)
-    assert torch.equal(fitting.resized(image, (40, 120), "bicubic"), bicubic)
-    assert torch.equal(fitting.resized(image, (40, 120), "bilinear"), bilinear)
+    assert torch.equal(fitting.resize(image, (40, 120), "bicubic"), bicubic)
+    assert torch.equal(fitting.resize(image, (40, 120), "bilinear"), bilinear)
     assert torch.equal(theirs, bilinear) == ARM
     assert_close(theirs, bilinear, rtol=0, atol=1)
 
@@ -173,13 +173,13 @@ def test_the_middle_is_kept():
 
 def test_a_line_of_pixels_takes_no_more_memory_than_it_must(monkeypatch):
     """Resizing 1 x 100,000 to a shorter side of 32 would make 100 million values to keep a thousand of."""
-    resized, seen = fitting.resized, []
+    resize, seen = fitting.resize, []
 
     def watched(image, *arguments):
         seen.append(tuple(image.shape))
-        return resized(image, *arguments)
+        return resize(image, *arguments)
 
-    monkeypatch.setattr(fitting, "resized", watched)
+    monkeypatch.setattr(fitting, "resize", watched)
     image = torch.zeros(3, 1, 100_000, dtype=torch.uint8)
     image[:, :, 50_000 - 8 : 50_000 + 8] = 200
     fitted = Preprocess(crop=(4, 4), resize=4).fit(image)

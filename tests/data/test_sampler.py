@@ -71,19 +71,26 @@ def test_grouped_micro_batches_of_both_kinds_are_mixed():
     assert (kinds[1:] != kinds[:-1]).sum() > 30
 
 
-def test_repeated_samples_come_in_a_row_each_time_with_another_number():
-    order = Repeated(Shuffled(21), 21, 3).order(0, 0, 4)
-    assert torch.equal((order % 21).view(-1, 3), Shuffled(21).order(0, 0, 4)[:7, None].expand(7, 3).long())
-    assert torch.equal((order // 21).view(-1, 3), torch.arange(3).expand(7, 3))
+@given(count=st.integers(1, 40), times=st.integers(1, 5), epoch=st.integers(0, 3))
+def test_repeated_samples_come_in_a_row_each_time_with_another_number(count, times, epoch):
+    sampler, chosen = Repeated(Shuffled(count), count, times), count // times
+    order = sampler.order(0, epoch, 4)
+    assert len(order) == sampler.length(4) == chosen * times
+    expected = Shuffled(count).order(0, epoch, 4)[:chosen, None].expand(chosen, times)
+    assert torch.equal((order % count).view(chosen, times), expected.long())
+    assert torch.equal((order // count).view(chosen, times), torch.arange(times).expand(chosen, times))
 
 
-def test_a_balanced_epoch_has_every_class_equally_often_and_every_sample_of_it_alike():
-    order = ClassBalanced(LABELS).order(0, 0, 4)
-    assert Counter(LABELS[order % len(LABELS)].tolist()) == {0: 6, 1: 6, 3: 6}
-    assert len(order.unique()) == len(order)
-    counts = Counter((order % len(LABELS)).tolist())
-    assert {counts[i] for i in (12, 13, 14)} == {2}
-    assert {counts[i] for i in range(15, 20)} == {1, 2}
+@given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=40), epoch=st.integers(0, 3))
+def test_a_balanced_epoch_has_every_class_equally_often_and_every_sample_of_it_alike(labels, epoch):
+    sampler = ClassBalanced(torch.tensor(labels))
+    order = sampler.order(0, epoch, 4)
+    assert len(order) == len(order.unique()) == sampler.length(4)
+    counts = Counter((order % len(labels)).tolist())
+    for each in set(labels):
+        own = [counts[i] for i, label in enumerate(labels) if label == each]
+        assert sum(own) == len(labels) // len(set(labels))
+        assert max(own) - min(own) <= 1
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

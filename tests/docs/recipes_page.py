@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from swinkit.recipes.catalogue import RECIPES, Entry
-from swinkit.recipes.hours import hours_of, rounded
+from swinkit.recipes.hours import hours_of, round_hours
 from swinkit.zoo.checkpoints import published_checkpoints
 
 from .markdown import ROOT
@@ -49,7 +49,7 @@ def line(name: str, known: Entry) -> str:
         f"{recipe.drop_path:g}",
         str(recipe.schedule.epochs),
         f"{recipe.run.batch_size:,}",
-        "-" if hours is None else rounded(hours),
+        "-" if hours is None else round_hours(hours),
         f"{reported.get('top1', '-')}",
     )
     return f"| {' | '.join(cells)} |\n"

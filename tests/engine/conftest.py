@@ -40,7 +40,7 @@ def engine(request: pytest.FixtureRequest, cache: Path, monkeypatch: pytest.Monk
         pytest.skip(str(error))
     monkeypatch.setenv("SWINKIT_CACHE", str(cache))
     monkeypatch.setattr(build, "instruction_set", lambda: request.param)
-    return build.build()
+    return build.build_engine()
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_without_a_compiler_one_line_says_what_to_install(empty, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(EnvironmentProblem, match=r"apt install g\+\+") as caught:
-        build.build()
+        build.build_engine()
     assert "\n" not in str(caught.value)
 
 
@@ -57,7 +57,7 @@ def test_a_cpu_that_is_too_old_is_told(empty, monkeypatch):
     monkeypatch.setattr(build, "instruction_set", lambda: None)
     assert build.find_library() is None
     with pytest.raises(EnvironmentProblem, match="AVX2, AVX-512 or NEON"):
-        build.build()
+        build.build_engine()
 
 
 def test_a_compiler_that_fails_is_quoted_in_one_line_and_leaves_nothing(empty, monkeypatch):
@@ -69,7 +69,7 @@ def test_a_compiler_that_fails_is_quoted_in_one_line_and_leaves_nothing(empty, m
     with pytest.raises(
         EnvironmentProblem, match=r"cannot compile the engine: a\.h:1: error: no such thing"
     ) as caught:
-        build.build()
+        build.build_engine()
     assert "\n" not in str(caught.value)
     assert list(empty.iterdir()) == []
 
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_is_told(empty, monkeypatch):
     monkeypatch.setattr(build, "compiler", lambda: "c++")
     empty.write_text("a file in its place")
     with pytest.raises(EnvironmentProblem, match="cannot be built in"):
-        build.build()
+        build.build_engine()
 
 
 def test_a_damaged_library_is_as_good_as_none_and_is_built_anew(engine, empty, monkeypatch, caplog):
@@ -90,10 +90,10 @@ def test_a_damaged_library_is_as_good_as_none_and_is_built_anew(engine, empty, m
     assert "cannot be loaded" in caplog.text
     copy = script(empty.parent, "copy", COPY.format(engine.path))
     monkeypatch.setenv("CXX", str(copy))
-    assert isinstance(build.build(), NativeLibrary)
+    assert isinstance(build.build_engine(), NativeLibrary)
 
 
-BUILDING = "from swinkit.engine.cpu import build; build.build()"
+BUILDING = "from swinkit.engine.cpu import build; build.build_engine()"
 
 
 def test_a_build_that_is_killed_leaves_no_half(engine, empty, monkeypatch):
@@ -117,7 +117,7 @@ def test_a_build_that_is_killed_leaves_no_half(engine, empty, monkeypatch):
     os.utime(left, (0, 0))
     copy = script(empty.parent, "copy", COPY.format(engine.path))
     monkeypatch.setenv("CXX", str(copy))
-    build.build()
+    build.build_engine()
     assert not left.exists()  # the next one clears away
 
 

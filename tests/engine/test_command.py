@@ -42,7 +42,7 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch, capsys):
 
 @pytest.mark.parametrize("words", [["no-such-model"], ["--batch-size", "0"]])
 def test_wrong_arguments_are_told_before_anything_is_built(monkeypatch, words):
-    monkeypatch.setattr(build, "build", lambda: pytest.fail("built"))
+    monkeypatch.setattr(build, "build_engine", lambda: pytest.fail("built"))
     assert main(["optimize", *words]) == 2
 
 
@@ -63,7 +63,7 @@ def test_predict_runs_natively_where_an_engine_is_there(engine, grey, monkeypatc
 def test_predict_never_compiles(grey, monkeypatch, tmp_path, capsys):
     """Not even where a compiler is at hand."""
     monkeypatch.setenv("SWINKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(build, "compile_to", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(build, "compile_sources", lambda *_: pytest.fail("compiled"))
     monkeypatch.setattr(NativeBlocks, "run", lambda *_: pytest.fail("ran without an engine"))
     assert main(["predict", grey]) == 0
     assert "grey.png 40x40" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.corrupt import Bad
+from swinkit.data.corrupt import CorruptSample
 from swinkit.data.corrupt import write as write_list
 from swinkit.errors import EnvironmentProblem, SwinkitError, UsageError
 from swinkit.exporting import convert as exporting
@@ -90,7 +90,7 @@ WRITERS: dict[str, Callable[[Path, int], None]] = {
     "exported folder": exported("a"),
     "file of a run": lambda at, number: RunFolder(at).replace("a.txt", f"{number}" * 50_000),
     "list of corrupt files": lambda at, number: write_list(
-        at / "a.csv", {"x": Bad("x", "1" * 50_000, str(number))}
+        at / "a.csv", {"x": CorruptSample("x", "1" * 50_000, str(number))}
     ),
     "picture": lambda at, number: save_picture(Image.effect_noise((300, 300), 9 + number), at / "a.png"),
     "record of a download": record,

@@ -231,7 +231,7 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path):
         (torch.zeros(2), "holds a Tensor"),
         ({}, "its dictionary is empty"),
         ({"model": {}}, "its dictionary is empty"),
-        ({"a": torch.zeros(2), "epoch": 3}, "`epoch` are no tensors"),
+        ({"state": {0: {}}, "param_groups": []}, "the state of an optimiser, no weights; give the file of"),
         ({3: torch.zeros(2)}, "`3` are no tensors"),
     ],
 )

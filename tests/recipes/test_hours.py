@@ -11,7 +11,7 @@ import pytest
 from swinkit.models.catalogue import find_variant as find_variant
 from swinkit.models.counts import num_macs
 from swinkit.recipes.catalogue import RECIPES, find
-from swinkit.recipes.hours import PEAK, SCALES, SHARE, hours_of, rounded, told
+from swinkit.recipes.hours import PEAK, SCALES, SHARE, hours_of, round_hours, told
 from swinkit.recipes.imagenet import from_scratch
 from swinkit.recipes.tiny import on_cifar10
 
@@ -51,7 +51,7 @@ def test_each_story_tells_the_hours_of_its_recipes(make: Any) -> None:
     gpus = SCALES[make].gpus
     hours = [hours_of(make, known()) / (gpus or 1) for known in entries]
     least, most, on = STATED.search(" ".join(entries[0].story.split())).groups()
-    assert (least, most or least) == (rounded(min(hours)), rounded(max(hours)))
+    assert (least, most or least) == (round_hours(min(hours)), round_hours(max(hours)))
     assert on == (str(gpus) if gpus else None)
 
 

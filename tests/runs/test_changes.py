@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from swinkit.runs.config_diff import FREE, PICTURES, PLACE, RECIPE, abridged, changes_of
+from swinkit.runs.config_diff import FREE, PICTURES, PLACE, RECIPE, abridge, changes_of
 
 from ..training.jobs import job, recipe
 from ..training.states import assert_same, last_state
@@ -47,13 +47,15 @@ def test_another_model_cannot_go_on(field, fatal):
     assert (change.fatal, change.of_training) == (fatal, False)
 
 
-@pytest.mark.parametrize(("kind", "of_training"), [("training", True), ("held out", False)])
-def test_other_pictures_are_a_change(kind, of_training):
+@pytest.mark.parametrize(
+    ("kind", "split", "of_training"), [("training", "training", True), ("held out", "validation", False)]
+)
+def test_other_pictures_are_a_change(kind, split, of_training):
     before, now = (
         config() | {PICTURES: {kind: {"pictures": 3, "sha256": content}}} for content in ("one", "another")
     )
     (change,) = changes_of(before, now)
-    assert str(change) == f"the {kind} pictures differ: the same number, other content"
+    assert str(change) == f"the {split} pictures differ: the same number, other content"
     assert (change.fatal, change.of_training) == (False, of_training)
 
 
@@ -74,7 +76,7 @@ def test_a_free_field_is_one_of_the_recipe_and_no_change(field):
 
 
 def test_a_long_value_is_abridged():
-    assert abridged(["x" * 99]) == '["' + "x" * 35 + "..."
+    assert abridge(["x" * 99]) == '["' + "x" * 35 + "..."
 
 
 def test_a_run_goes_on_with_other_free_fields_to_the_same_weights(tmp_path):

@@ -67,7 +67,8 @@ def test_the_log_tells_the_held_out_loss_and_every_line_of_an_epoch_has_as_many_
     trained(tmp_path, recipe(), made, reporting=said.append)
     logged = next(event for event in reversed(events(tmp_path)) if event["event"] == "epoch")
     observed = Observed.sum(
-        made.task.observe(batch).at(2 * i) for i, batch in enumerate(made.validation(2).batches(range(5)))
+        made.task.observe(batch).at(2 * i)
+        for i, batch in enumerate(made.validation_loader(2).batches(range(5)))
     )
     assert logged["val_loss"] != logged["loss"]
     assert list(made.task.scores(observed)) == ["top1", "val_loss"]

@@ -9,7 +9,7 @@ from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.runs import logger as diary
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.progress import Progress
-from swinkit.runs.trackers import Trackers, beginning, flat, require_trackers
+from swinkit.runs.trackers import Trackers, flat, options_to_begin, require_trackers
 from swinkit.settings.run import Run
 
 from ..training.jobs import recipe
@@ -160,12 +160,12 @@ def test_one_that_cannot_begin_is_one_line(tmp_path):
 
 def test_each_is_told_how_to_go_on(tmp_path):
     at = Progress(updates=7)
-    assert beginning("tensorboard", tmp_path, None, at) == {}
-    assert beginning("tensorboard", tmp_path, {}, at) == {"purge_step": 8}
-    assert beginning("mlflow", tmp_path, {"run_id": "a"}, at) == {"run_id": "a"}
-    assert beginning("wandb", tmp_path, {"id": "a"}, at)["id"] == "a"
-    assert beginning("trackio", tmp_path, {"name": "a"}, at) == {"name": "a", "resume": "allow"}
-    first, second = (beginning("trackio", tmp_path, None, at)["name"] for _ in range(2))
+    assert options_to_begin("tensorboard", tmp_path, None, at) == {}
+    assert options_to_begin("tensorboard", tmp_path, {}, at) == {"purge_step": 8}
+    assert options_to_begin("mlflow", tmp_path, {"run_id": "a"}, at) == {"run_id": "a"}
+    assert options_to_begin("wandb", tmp_path, {"id": "a"}, at)["id"] == "a"
+    assert options_to_begin("trackio", tmp_path, {"name": "a"}, at) == {"name": "a", "resume": "allow"}
+    first, second = (options_to_begin("trackio", tmp_path, None, at)["name"] for _ in range(2))
     assert first != second  # two runs of one folder's name are two series
 
 

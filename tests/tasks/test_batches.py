@@ -7,7 +7,7 @@ from swinkit.data.folders import find_folders, find_pictures
 from swinkit.data.loader import InOrder, Loader
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError
-from swinkit.tasks.classification.data import PrepareEvaluation, PrepareTraining
+from swinkit.tasks.classification.data import EvaluationCollate, TrainingCollate
 from swinkit.tasks.classification.settings import Augmentation
 
 from ..data.pictures import numbered
@@ -30,8 +30,8 @@ def read(samples):
 
 def epoch_of(samples, settings, *, micro_batch=3, epoch=0, seed=0, workers=0):
     """Return the batches of one epoch."""
-    prepare = PrepareTraining(RAW, settings, seed, 2)
-    loader = Loader(samples, prepare, micro_batch=micro_batch, seed=0, workers=workers)
+    collate = TrainingCollate(RAW, settings, seed, 2)
+    loader = Loader(samples, collate, micro_batch=micro_batch, seed=0, workers=workers)
     return [batch for _, batch in loader.micro_batches(epoch)]
 
 
@@ -49,7 +49,7 @@ def test_what_happens_to_a_picture_depends_on_neither_its_company_nor_the_worker
 
 def test_it_differs_between_epochs_and_seeds_and_repeats_exactly(samples):
     prepared = [
-        PrepareTraining(RAW, STRONG, seed, 2)(read(samples), epoch).pixels
+        TrainingCollate(RAW, STRONG, seed, 2)(read(samples), epoch).pixels
         for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0))
     ]
     assert torch.equal(prepared[0], prepared[1])
@@ -70,7 +70,7 @@ def test_a_mixed_batch_has_the_labels_of_both_pictures_by_their_shares(samples):
 
 def test_what_is_erased_is_noise_in_a_rectangle_of_the_normalised_picture(samples):
     plain, noisy = (
-        PrepareTraining(RAW, Augmentation(**{**NONE, "erase": erase}), 0, 2)(read(samples), 0).pixels
+        TrainingCollate(RAW, Augmentation(**{**NONE, "erase": erase}), 0, 2)(read(samples), 0).pixels
         for erase in (0.0, 1.0)
     )
     for before, after in zip(plain, noisy, strict=True):
@@ -95,8 +95,8 @@ def test_batches_are_mixed_otherwise_than_each_other_in_another_epoch_and_by_ano
 
 def targets_of(samples, indices, epoch, seed):
     """Return the first probability that the first picture of a batch is given."""
-    prepare = PrepareTraining(RAW, Augmentation(**{**NONE, "mixup": 0.8}), seed, 2)
-    return prepare([samples[i] for i in indices], epoch).targets[0, 0].item()
+    collate = TrainingCollate(RAW, Augmentation(**{**NONE, "mixup": 0.8}), seed, 2)
+    return collate([samples[i] for i in indices], epoch).targets[0, 0].item()
 
 
 def test_mixing_ends_when_the_recipe_says(samples):
@@ -106,7 +106,7 @@ def test_mixing_ends_when_the_recipe_says(samples):
 
 
 def test_evaluation_is_of_every_picture_unchanged(samples):
-    batches = list(InOrder(samples, PrepareEvaluation(RAW), batch_size=5).batches())
+    batches = list(InOrder(samples, EvaluationCollate(RAW), batch_size=5).batches())
     numbers = torch.cat([batch.pixels[:, 0, 0, 0] for batch in batches]).round().tolist()
     assert numbers == [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]  # folder by folder
     assert torch.cat([batch.targets for batch in batches]).tolist() == [0] * 6 + [1] * 6
@@ -115,4 +115,4 @@ def test_evaluation_is_of_every_picture_unchanged(samples):
 def test_plain_pictures_train_no_classifier(samples):
     plain = find_pictures(samples.root)
     with pytest.raises(DataError, match="needs labelled pictures"):
-        PrepareEvaluation(RAW)([plain[0]])
+        EvaluationCollate(RAW)([plain[0]])

@@ -1,7 +1,8 @@
 """A third task, made up: its folder and its row are all that it takes to train, resume, evaluate and answer.
 
-It has what detection will have: images of different sizes in lists, boxes as targets that move with the
-image, a module with buffers, a length in iterations, an order by shape.
+It has what detection will have: padded images of different sizes, none to three boxes with labels as targets
+that move with the image, boxes as records, a module with buffers, a length in iterations, an order by shape,
+and a micro-batch that is found. Its inputs may be arrays in files, as those of a task of clips will be.
 """
 
 import json
@@ -11,19 +12,21 @@ import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torchvision import tv_tensors
 
 import swinkit
+from swinkit.cli.main import main
+from swinkit.recipes.catalogue import RECIPES, Entry
 from swinkit.runs.folder import RunFolder
 from swinkit.settings.recipe import from_json
 from swinkit.tasks.registry import TASKS, recipe_in
 
-from .made_up.data import Batch, find_boxes, write_data
+from .made_up.data import find_boxes, write_data
 from .made_up.model import BoxFinder
-from .made_up.run import RECIPE
+from .made_up.run import RECIPE, boxes
 from .made_up.task_type import BoxType
 
 pytestmark = pytest.mark.processes
@@ -101,17 +104,19 @@ def test_it_is_saved_and_loaded_with_its_buffers(trained, tmp_path):
 
 def test_boxes_are_in_pixels_of_the_original(data, trained):
     model = swinkit.load(trained / "best")
-    paths = sorted((data / "val").glob("*.png"))
-    results = model.predict(paths, batch_size=2)
-    with torch.inference_mode():
-        samples = find_boxes(data, "val")
-        batch = BoxType().evaluation_batches(model)([samples[i] for i in range(len(paths))], 0)
-        fractions = model(batch.images)
-    for result, part in zip(results, fractions, strict=True):
+    torch.nn.init.zeros_(
+        model.head.weight
+    )  # the same answer for every picture: one box of each label, one none
+    model.head.bias.data = torch.tensor([0.0, -1, 2, 1, 9, 0, 0, 0, 0, 1, 2, 0, 9, 0, 1, 1, 2, 2, 0, 0, 9])
+    shares = torch.tensor([[0.0, -1, 2, 1], [0, 0, 1, 2]]).sigmoid()
+    for result in model.predict(sorted((data / "val").glob("*.png")), batch_size=2):
         height, width = result.size
-        sides = torch.tensor([width, height, width, height])
-        assert torch.allclose(torch.tensor(result.box), part * sides, atol=1e-4)
-        assert result.to_json()["box"] == list(result.box)
+        assert result.labels == ("light", "red")
+        assert torch.allclose(
+            torch.tensor(result.boxes), shares * torch.tensor([width, height] * 2), atol=1e-4
+        )
+        assert result.to_json()["boxes"] == list(map(list, result.boxes))
+    assert model.predict(data / "val" / "00.png", boxes=1).labels == ("light",)
 
 
 def test_what_is_evaluated_is_written(data, trained, tmp_path):
@@ -121,18 +126,41 @@ def test_what_is_evaluated_is_written(data, trained, tmp_path):
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["pictures"] == 5
 
 
-def test_batches_of_lists_move_and_count():
-    boxes = tv_tensors.BoundingBoxes(torch.zeros(1, 4), format="XYXY", canvas_size=(4, 6))
-    batch = Batch([torch.zeros(3, 4, 6), torch.zeros(3, 5, 5), torch.zeros(3, 6, 4)], [boxes] * 3)
-    moved = batch.to(torch.device("meta"))
-    assert len(moved) == 3
-    assert all(tensor.is_meta for tensor in (*moved.images, *moved.boxes))
+def test_a_micro_batch_is_found_and_kept_and_pixels_are_those_of_prepared_samples(data, trained):
+    assert RunFolder(trained).found("micro_batch") == 4
+    model, samples = swinkit.load(trained / "best"), find_boxes(data, "train")
+    pixels = BoxType().pixels(RECIPE, model, samples)
+    fitted = [model.preprocess.fit_sample(sample)[0].image for sample in samples]
+    assert [pixels(index) for index in range(16)] == [image[0].numel() for image in fitted]
 
 
-def test_a_micro_batch_has_pictures_of_one_shape(data):
-    samples = find_boxes(data, "train")
-    sampler = BoxType().sampler(RECIPE, None, samples)
-    order = sampler.order(0, 3, 2).tolist()
-    assert len(order) == sampler.length(2)
-    for first, second in zip(order[::2], order[1::2], strict=True):
-        assert sampler.wide[first] == sampler.wide[second]
+def test_its_commands_work(data, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(RECIPES, "boxes", Entry(boxes))
+    words = ["train", "boxes", f"data={data}", f"out={tmp_path / 'run'}", "flip=0", "run.micro_batch=4"]
+    assert main([*words, "schedule.iterations=1", "schedule.warmup_iterations=0"]) == 0
+    model = tmp_path / "run" / "best"
+    assert f"saved {model}; look at {model}" in capsys.readouterr().out
+    assert (
+        main(["evaluate", str(model), f"data={data}", "--split", "val", "--save", str(tmp_path / "out")]) == 0
+    )
+    assert "5 pictures of val\nnear " in capsys.readouterr().out
+    assert (
+        main(["evaluate", str(model), f"data={data}", "--split", "val", "--save", str(tmp_path / "out")]) == 0
+    )
+    capsys.readouterr()
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "a.npy", np.zeros((40, 60, 3), np.uint8))
+    (tmp_path / "arrays" / "b.npy").write_bytes(b"nothing")
+    picture = str(data / "val" / "00.png")
+    words = ["predict", picture, str(tmp_path / "arrays"), "--model", str(model), "--boxes", "1", "--json"]
+    assert main(words) == 3
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [row["image"] for row in rows] == [{"width": 36, "height": 44}, {"width": 60, "height": 40}]
+    assert all(len(row["boxes"]) == len(row["labels"]) <= 1 for row in rows)
+    assert "b.npy: " in printed.err
+    assert main(["predict", picture, "--model", str(model), "--top", "2"]) == 2
+    assert "--top: " in (refused := capsys.readouterr().err)
+    assert "made-up" in refused
+    assert main(["predict", picture, "--model", str(model), "--boxes", "0"]) == 2
+    assert capsys.readouterr().err == "error: --boxes is 0; it must be a number of at least 1\n"

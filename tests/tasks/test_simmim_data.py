@@ -13,13 +13,13 @@ from swinkit.data.sample import Sample
 from swinkit.errors import UsageError
 from swinkit.recipes.catalogue import find
 from swinkit.tasks.classification.settings import Augmentation
-from swinkit.tasks.simmim.data import Hiding
+from swinkit.tasks.simmim.data import MaskingCollate
 from swinkit.tasks.simmim.settings import VIEW, Masking
 from tests.data.pictures import numbered
 
 FIT = Preprocess(crop=(16, 24), resize=24, interpolation="bilinear")
-TRAINING = Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3, augmentation=VIEW)
-WATCHED = Hiding(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3)
+TRAINING = MaskingCollate(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3, augmentation=VIEW)
+WATCHED = MaskingCollate(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -90,4 +90,4 @@ def test_what_only_classifiers_have_is_refused():
 
 def test_masks_that_fit_no_model_are_refused_before_the_first_batch():
     with pytest.raises(UsageError, match=r"masking.patch is 32"):
-        Hiding(preprocess=FIT, masking=Masking(patch=32), patch=(4, 4), seed=0)
+        MaskingCollate(preprocess=FIT, masking=Masking(patch=32), patch=(4, 4), seed=0)

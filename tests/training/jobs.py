@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -35,6 +35,8 @@ from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.classification.settings import Augmentation, ClassificationRecipe
+from swinkit.tasks.classification.task_type import ClassificationType
+from swinkit.tasks.observed import Observed
 from swinkit.tasks.serialization import write_model
 from swinkit.training.job import Job
 from swinkit.training.loop import train
@@ -79,6 +81,38 @@ def prepare(samples: Iterable[Sample], epoch: int) -> Batch:
     return Batch(pixels, torch.tensor([sample.target["label"] for sample in read]))
 
 
+@dataclass(frozen=True)
+class NumbersJob(Job):
+    """A job on `Numbers`, which are taken as they are."""
+
+    title: ClassVar[str] = "numbers"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        fingerprint = f"{len(self.training)} numbers"
+        return {"data": str(self.data), "fingerprint": fingerprint, "recipe": asdict(self.recipe)}
+
+    def loader(self, micro_batch: int) -> Loader[Batch]:
+        run, workers = self.recipe.run, self.recipe.data.workers
+        return Loader(self.training, prepare, micro_batch=micro_batch, seed=run.seed, workers=workers)
+
+    def validation_loader(self, batch_size: int) -> InOrder[Batch]:
+        """Five batches, the last of one sample."""
+        return InOrder(self.validation, prepare, batch_size=min(batch_size, 2))
+
+    def save(self, folder: Path, scores: dict[str, float]) -> None:
+        write_model(self.task, folder)
+
+    def draw(self, run: Path, observed: Observed) -> None:
+        """Draw nothing."""
+
+
+def with_methods(job: Job, **methods: Callable[..., Any]) -> Job:
+    """Return the same job with other functions for some of its methods."""
+    own = {name: staticmethod(method) for name, method in methods.items()}
+    return type(type(job).__name__, (type(job),), own)(**vars(job))
+
+
 def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationRecipe:
     """Six steps an epoch; `dropout` is the rate of drop-path, too."""
     return ClassificationRecipe(
@@ -100,24 +134,9 @@ def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **fa
     swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
     side = (SIZE, SIZE)
     task = Classifier(swin, CLASSES, Preprocess(crop=side, resize=SIZE, mean=(0.5,) * 3, std=(1.0,) * 3))
-    workers = recipe.data.workers
-
-    def loader(micro_batch: int) -> Loader[Batch]:
-        samples: Any = Numbers(count, **faults)
-        return Loader(samples, prepare, micro_batch=micro_batch, seed=recipe.run.seed, workers=workers)
-
-    watched: Any = Numbers(9, split="val", bad=bad_watched)
-
-    def validation(batch_size: int) -> InOrder[Batch]:
-        return InOrder(
-            watched, prepare, batch_size=min(batch_size, 2)
-        )  # five batches, the last of one sample
-
-    def save(path: Path, scores: dict[str, float]) -> None:
-        write_model(task, path)
-
-    config = {"data": "nowhere", "fingerprint": f"{count} numbers", "recipe": asdict(recipe)}
-    return Job("numbers", task, loader, validation, config, save)
+    training: Any = Numbers(count, **faults)
+    validation: Any = Numbers(9, split="val", bad=bad_watched)
+    return NumbersJob(recipe, ClassificationType(), task, training, validation, Path("nowhere"), {})
 
 
 def run_job(

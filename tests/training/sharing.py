@@ -6,7 +6,6 @@ They take plain values only, and write what they found into the file PATH-RANK.j
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +23,19 @@ from swinkit.tasks.classification.data import Batch
 from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.observed import Observed
 from swinkit.tasks.simmim.data import Batch as Hidden
-from swinkit.tasks.simmim.data import Hiding
+from swinkit.tasks.simmim.data import MaskingCollate
 from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
-from swinkit.training.distributed import everyones, lent, wait_for_lent
-from swinkit.training.evaluation import evaluated
+from swinkit.training.distributed import all_gather, in_flight, wait_for_gloo
+from swinkit.training.evaluation import observe_over_ranks
 from swinkit.training.job import Job
 from swinkit.training.loop import train
-from swinkit.training.parallelize import clip_gradient, gathered, persistent_buffers, place
+from swinkit.training.parallelize import clip_gradient, gather_whole, persistent_buffers, place
 from swinkit.training.step import Objective, seed_micro_batch
 from swinkit.training.stopping import Signals
 from tests.models.small import PIXELS, pixels, small
 
-from .jobs import CLASSES, SIZE, Numbers, job, recipe
+from .jobs import CLASSES, SIZE, Numbers, job, recipe, with_methods
 
 FIT = Preprocess(crop=(SIZE, SIZE), resize=SIZE)
 CPU = torch.device("cpu")
@@ -62,10 +61,10 @@ def borrow(path: str, *, environment: dict[str, str]) -> None:
     joined(environment)
     counts, held = set[int](), 0
     for _ in range(200):
-        everyones(torch.zeros(5, device="cpu"), CPU)
-        wait_for_lent()
-        counts.add(len(lent))
-        held += sum(tensor() is not None for tensor in lent)
+        all_gather(torch.zeros(5, device="cpu"), CPU)
+        wait_for_gloo()
+        counts.add(len(in_flight))
+        held += sum(tensor() is not None for tensor in in_flight)
     tell(path, {"counts": sorted(counts), "held": held})
 
 
@@ -86,12 +85,12 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     torch.manual_seed(3)
     fit = Preprocess(crop=(SIZE, SIZE), resize=SIZE, mean=(0.5,) * 3, std=(0.3,) * 3)
     model = SimMIM(small(), Masking(patch=8), fit)
-    hiding = Hiding(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
+    collate = MaskingCollate(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)
-    watched = InOrder(pictures, hiding, batch_size=2)
+    watched = InOrder(pictures, collate, batch_size=2)
     task = place(model, CPU, recipe(sharding=sharding).run)
-    observed, _ = evaluated(task, watched, Signals(CPU))
-    masks, _ = evaluated(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))
+    observed, _ = observe_over_ranks(task, watched, Signals(CPU))
+    masks, _ = observe_over_ranks(Masks(model.backbone, model.masking, fit), watched, Signals(CPU))
     tell(
         path,
         {
@@ -120,7 +119,7 @@ def normed(job: Job) -> Job:
     torch.manual_seed(0)
     task: Any = job.task
     task.head = NormedHead(task.head.classifier.in_features, len(CLASSES))
-    return replace(job, save=lambda path, scores: path.mkdir(parents=True, exist_ok=True))
+    return with_methods(job, save=lambda path, scores: path.mkdir(parents=True, exist_ok=True))
 
 
 def train_normed(path: str, *, environment: dict[str, str], sharding: Sharding) -> None:
@@ -132,7 +131,7 @@ def train_normed(path: str, *, environment: dict[str, str], sharding: Sharding) 
     def keep(folder: Path, scores: dict[str, float]) -> None:
         """Also by the processes that do not write."""
 
-    made = replace(made, save=keep)
+    made = with_methods(made, save=keep)
     seen = made.task.scores
 
     def scores(observed: Observed) -> dict[str, float]:
@@ -166,7 +165,7 @@ def step(path: str, *, environment: dict[str, str]) -> None:
             "all": all(isinstance(part, DTensor) for part in parts),
             "held": held / sum(part.numel() for part in parts),
             "norms": one,
-            "apart": max((a - gathered(b)).abs().max().item() for a, b in weights),
+            "apart": max((a - gather_whole(b)).abs().max().item() for a, b in weights),
         }
     tell(path, found)
 

@@ -34,9 +34,9 @@ def test_a_model_has_the_average_inside_and_its_own_weights_afterwards(model):
         {name: value.clone() for name, value in each}
         for each in (model.named_parameters(), average.weights.items())
     )
-    with average.swapped_in(model):
+    with average.swap_in(model):
         assert all(torch.equal(value, averaged[name]) for name, value in model.named_parameters())
-    with pytest.raises(ZeroDivisionError), average.swapped_in(model):
+    with pytest.raises(ZeroDivisionError), average.swap_in(model):
         _ = 1 / 0
     assert all(torch.equal(value, own[name]) for name, value in model.named_parameters())
     assert all(torch.equal(value, averaged[name]) for name, value in average.weights.items())

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from swinkit import api
-from swinkit.data.corrupt import Bad, write
+from swinkit.data.corrupt import CorruptSample, write
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 from swinkit.recipes.catalogue import find
@@ -155,7 +155,7 @@ def test_what_earlier_parts_met_counts_after_a_resume(source, tmp_path):
 
     with pytest.raises(Stop):
         api.train(chosen, source, run, reporting=reporting)
-    write(run / "bad_files.csv", {first: Bad(first, "cut short", "train/dark/0.png")})
+    write(run / "bad_files.csv", {first: CorruptSample(first, "cut short", "train/dark/0.png")})
     with pytest.raises(DataError, match=r"2 of 8 training pictures cannot be read"):
         api.train(chosen, source, run)
     assert {row[0] for row in listed(run)} == BAD

@@ -30,7 +30,7 @@ def test_statistics_are_averaged_and_counts_are_copied():
     assert average.weights["1.num_batches_tracked"] == 3
     assert "derived" not in average.weights
     own = {name: value.clone() for name, value in model.state_dict().items()}
-    with average.swapped_in(model):
+    with average.swap_in(model):
         assert torch.equal(model[1].running_mean, expected)
         assert not torch.equal(model[1].running_mean, own["1.running_mean"])
     assert all(torch.equal(value, own[name]) for name, value in model.state_dict().items())

@@ -12,7 +12,7 @@ from swinkit.runs.folder import RunFolder
 from swinkit.settings.run import Run
 from swinkit.tasks.classification.model import Classifier
 from swinkit.training import auto_batch
-from swinkit.training.auto_batch import Trying, estimated, halvings, memory_explained, tried
+from swinkit.training.auto_batch import MemoryTrial, estimate_size, explain_full_memory, halvings, try_sizes
 from swinkit.training.loop import train
 
 from .jobs import job, recipe
@@ -45,7 +45,7 @@ def trained(path, chosen, **options):
 @pytest.fixture
 def as_on_an_accelerator(monkeypatch):
     """Sizes are tried from above."""
-    monkeypatch.setattr(auto_batch, "largest_that_fits", tried)
+    monkeypatch.setattr(auto_batch, "largest_that_fits", try_sizes)
 
 
 def test_what_is_tried_divides_the_batch_and_is_at_most_half_each_time():
@@ -62,7 +62,7 @@ def test_the_first_size_that_does_not_fill_the_memory_is_taken():
         if size > 20:
             raise torch.OutOfMemoryError
 
-    assert tried(trial, 64, CPU) == 16
+    assert try_sizes(trial, 64, CPU) == 16
     assert sizes == [64, 32, 16]
 
 
@@ -78,15 +78,15 @@ def test_memory_that_a_library_does_not_get_is_full_too(said):
         if size > 2:
             raise RuntimeError(said)
 
-    assert tried(trial, 8, CPU) == 2
-    with pytest.raises(EnvironmentProblem, match="the memory of cpu is full"), memory_explained(CPU):
+    assert try_sizes(trial, 8, CPU) == 2
+    with pytest.raises(EnvironmentProblem, match="the memory of cpu is full"), explain_full_memory(CPU):
         trial(8)
 
 
 def test_if_one_sample_fills_it_that_is_an_error(monkeypatch):
     full_above(0, monkeypatch)
     with pytest.raises(EnvironmentProblem, match=r"not even one sample .* try run\.checkpointing=true"):
-        tried(Trying(job(recipe()), recipe(), CPU), 4, CPU)
+        try_sizes(MemoryTrial(job(recipe()), recipe(), CPU), 4, CPU)
 
 
 def test_other_errors_of_a_trial_are_not_taken_for_a_full_memory():
@@ -94,7 +94,7 @@ def test_other_errors_of_a_trial_are_not_taken_for_a_full_memory():
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        tried(trial, 64, CPU)
+        try_sizes(trial, 64, CPU)
 
 
 def test_a_trial_leaves_nothing_behind():
@@ -102,7 +102,7 @@ def test_a_trial_leaves_nothing_behind():
     made = job(chosen)
     before = {name: value.clone() for name, value in made.task.state_dict().items()}
     numbers = torch.get_rng_state()
-    Trying(made, chosen, CPU, copies=2)(4)
+    MemoryTrial(made, chosen, CPU, copies=2)(4)
     assert_same(dict(made.task.state_dict()), before)
     assert torch.equal(torch.get_rng_state(), numbers)
     assert all(parameter.grad is None for parameter in made.task.parameters())
@@ -134,7 +134,7 @@ def test_a_resumed_run_stays_with_what_was_found(tmp_path, monkeypatch, as_on_an
     chosen = recipe(2, micro_batch="auto")
     with monkeypatch.context() as patch:
         full_above(2, patch)
-        patch.setattr("swinkit.training.loop.evaluated", stopped)
+        patch.setattr("swinkit.training.loop.observe_over_ranks", stopped)
         with pytest.raises(SystemExit):
             trained(tmp_path / "run", chosen)
     assert_same(trained(tmp_path / "run", chosen), whole)  # by now, four would fit
@@ -164,8 +164,8 @@ def test_on_the_cpu_what_a_few_samples_take_tells_how_many_fit(free, found, monk
     sizes = []
     monkeypatch.setattr(auto_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
     monkeypatch.setattr(auto_batch, "available", lambda: free)
-    monkeypatch.setattr(auto_batch, "resident", lambda: 380 * MIB)
-    assert estimated(sizes.append, 128) == found
+    monkeypatch.setattr(auto_batch, "resident_size", lambda _: 380 * MIB)
+    assert estimate_size(sizes.append, 128) == found
     assert sizes == [1, 2, 4, 8, 16]
 
 
@@ -173,20 +173,20 @@ def test_processes_on_one_machine_share_its_memory(monkeypatch):
     sizes = []
     monkeypatch.setattr(auto_batch, "peak", lambda work: (work(), 300 + 10 * sizes[-1])[1] * MIB)
     monkeypatch.setattr(auto_batch, "available", lambda: 1_000 * MIB)
-    monkeypatch.setattr(auto_batch, "resident", lambda: 380 * MIB)
+    monkeypatch.setattr(auto_batch, "resident_size", lambda _: 380 * MIB)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert estimated(sizes.append, 128) == 16
+    assert estimate_size(sizes.append, 128) == 16
 
 
 def test_what_takes_no_memory_that_shows_is_taken_whole(monkeypatch):
     sizes = []
     monkeypatch.setattr(auto_batch, "available", lambda: 1_000 * MIB)
-    assert estimated(sizes.append, 12) == 12
+    assert estimate_size(sizes.append, 12) == 12
     assert sizes == [1, 2, 4, 8, 12]
 
 
 def test_the_highest_use_of_memory_is_that_of_the_work_alone():
-    kept = auto_batch.resident()
+    kept = auto_batch.resident_size("VmRSS")
 
     def work():
         fresh = mmap.mmap(-1, 200 * MIB)  # the allocator could give what it has kept of other tests
@@ -226,7 +226,7 @@ def test_a_full_memory_in_training_is_one_line(tmp_path, monkeypatch):
     full_above(2, monkeypatch)
     with pytest.raises(EnvironmentProblem, match=r"the memory of cpu is full; try run\.micro_batch=auto"):
         trained(tmp_path, recipe())
-    with memory_explained(CPU), pytest.raises(ZeroDivisionError):
+    with explain_full_memory(CPU), pytest.raises(ZeroDivisionError):
         _ = 1 / 0
 
 

@@ -20,12 +20,12 @@ from swinkit.settings.schedule import Schedule
 from swinkit.tasks.classification.settings import Augmentation
 from swinkit.tasks.observed import Observed
 from swinkit.training import loop
-from swinkit.training.job import draw_nothing, job_of
+from swinkit.training.job import job_of
 from swinkit.training.muon import Muon
 from swinkit.training.param_groups import parameter_groups
 
 from ..data.pictures import numbered
-from .jobs import Numbers, job, prepare, recipe
+from .jobs import Numbers, job, prepare, recipe, with_methods
 from .states import assert_same, last_state, read_state
 
 OPTIMISERS = {"adamw": torch.optim.AdamW, "muon": Muon}
@@ -154,11 +154,11 @@ def test_the_scale_of_losses_goes_on_with_the_rest(tmp_path, monkeypatch):
 
 def test_what_is_observed_in_training_is_what_the_saved_model_answers(tmp_path):
     dropping, shown = recipe(1, dropout=0.9), []
-    made = replace(job(dropping), draw=lambda run, observed: shown.append(observed))
+    made = with_methods(job(dropping), draw=lambda run, observed: shown.append(observed))
     loop.train(made, dropping, RunFolder(tmp_path))
     saved = swinkit.load(tmp_path / "best")
     observed = Observed.sum(
-        saved.observe(batch).at(2 * i) for i, batch in enumerate(made.validation(2).batches())
+        saved.observe(batch).at(2 * i) for i, batch in enumerate(made.validation_loader(2).batches())
     )
     assert list(shown[0].records) == list(observed.records) == list(range(9))
     torch.testing.assert_close(shown[0].records, observed.records, rtol=0, atol=1e-6)
@@ -169,7 +169,7 @@ def test_the_first_loss_is_of_labels_as_smooth_as_the_recipe_says(tmp_path):
     smooth = replace(find("cifar10-swin-pico"), drop_path=0.0, augmentation=still, run=Run(batch_size=3))
     smooth = replace(smooth, schedule=Schedule(epochs=1, warmup_epochs=0))
     data = numbered(numbered(tmp_path / "set", 3), 2, "test")
-    made, said = replace(job_of(smooth, data), draw=draw_nothing), []
+    made, said = with_methods(job_of(smooth, data), draw=lambda run, observed: None), []
     nn.init.normal_(made.task.head.classifier.weight)
     _, batch = next(made.loader(3).micro_batches(0))
     with torch.no_grad():

@@ -205,9 +205,9 @@ def test_a_process_does_not_end_while_another_thread_holds_what_was_exchanged():
     code = """
 import atexit, threading, time, weakref, torch
 atexit.register(lambda: print("held:", len(held)))  # called last, since it is registered first
-from swinkit.training.distributed import lent
+from swinkit.training.distributed import in_flight
 held = [torch.zeros(1)]
-lent.append(weakref.ref(held[0]))
+in_flight.append(weakref.ref(held[0]))
 threading.Thread(target=lambda: (time.sleep(0.3), held.clear()), daemon=True).start()
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -92,5 +92,5 @@ def test_the_best_epoch_is_marked_where_held_out_pictures_decide_it():
 
 def test_the_latest_values_are_short():
     assert latest_values(Curve("x", [(1, 0.77921)])) == "0.7792"
-    assert latest_values(Curve("x", [(1, 1e-6)], beside=[(1, math.nan)])) == "training 1e-06   held out nan"
+    assert latest_values(Curve("x", [(1, 1e-6)], beside=[(1, math.nan)])) == "training 1e-06   validation nan"
     assert latest_values(Curve("x", [])) == ""

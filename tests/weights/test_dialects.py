@@ -227,8 +227,8 @@ def test_a_file_with_a_gap_is_recognised_so_that_loading_can_name_the_gap():
 
 def test_two_models_in_one_file_are_refused():
     theirs = export_weights(classifier(), "microsoft")
-    both = {f"{prefix}.{name}": tensor for name, tensor in theirs.items() for prefix in ("model", "ema")}
-    with pytest.raises(DataError, match=r"two models.*`model.`, `ema.`"):
+    both = {f"{prefix}.{name}": tensor for name, tensor in theirs.items() for prefix in ("model", "other")}
+    with pytest.raises(DataError, match=r"two models.*`model.`, `other.`; choose one"):
         detect(both)
 
 

@@ -127,7 +127,7 @@ def test_how_timm_prepares_pictures_is_taken_over_or_else_left_open(fit: dict[st
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"architecture": "resnet50"}, "'resnet50' is no Swin of timm's"),
+        ({"architecture": "resnet50"}, "'resnet50' is no Swin of timm"),
         ({"architecture": 7}, "architecture is 7; it must be a text"),
         ({"model_args": {"always_partition": True}}, "model_args: always_partition make a model"),
         ({"model_args": {"depths": [2] * 9}}, "depths is .*; it must be a list of 1 to 8 numbers"),

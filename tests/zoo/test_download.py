@@ -72,15 +72,29 @@ def test_cuts_are_counted_anew_where_the_file_grows(tmp_path: Path, monkeypatch:
     assert fetched(Behaviour(CONTENT, cuts=[10_000] * 8), tmp_path)[0] == CONTENT
 
 
-def test_another_run_goes_on_with_what_an_earlier_one_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "total", "asked"),
+    [
+        (CONTENT[:50_000], len(CONTENT), ["bytes=50000-"]),
+        (CONTENT * 2, None, ["bytes=204800-", None]),  # longer than the file, so it begins anew
+    ],
+)
+def test_another_run_goes_on_with_what_an_earlier_one_left(
+    part: bytes, total: int | None, asked: list[str | None], tmp_path: Path
+) -> None:
     behaviour = Behaviour(CONTENT)
+    assert resumed(behaviour, tmp_path, part, total) == CONTENT
+    assert behaviour.seen == [("/file.pth", part) for part in asked]
+
+
+def resumed(behaviour: Behaviour, folder: Path, part: bytes, total: int | None) -> bytes:
+    """Download where an earlier run left `part` of a file of `total` bytes."""
     with serving(behaviour) as address:
-        partial = tmp_path / "file.partial"
-        partial.write_bytes(CONTENT[:50_000])
-        ResumeMark(f"{address}/file.pth", TAG, len(CONTENT)).write(partial)
+        partial = folder / "file.partial"
+        partial.write_bytes(part)
+        ResumeMark(f"{address}/file.pth", TAG, total).write(partial)
         download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
-    assert partial.read_bytes() == CONTENT
-    assert behaviour.seen == [("/file.pth", "bytes=50000-")]
+    return partial.read_bytes()
 
 
 def test_a_part_that_is_already_whole_is_not_asked_for(tmp_path: Path) -> None:
@@ -93,23 +107,7 @@ def test_a_part_that_is_already_whole_is_not_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("behaviour", [{"ranges": False}, {"tag": '"v2"'}, {"tag": None}])
 def test_a_part_that_cannot_be_gone_on_with_begins_anew(behaviour: dict[str, object], tmp_path: Path) -> None:
-    with serving(Behaviour(CONTENT, **behaviour)) as address:
-        partial = tmp_path / "file.partial"
-        partial.write_bytes(b"other bytes" * 100)
-        ResumeMark(f"{address}/file.pth", TAG, None).write(partial)
-        download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
-    assert partial.read_bytes() == CONTENT
-
-
-def test_a_part_longer_than_the_file_begins_anew(tmp_path: Path) -> None:
-    behaviour = Behaviour(CONTENT)
-    with serving(behaviour) as address:
-        partial = tmp_path / "file.partial"
-        partial.write_bytes(CONTENT * 2)
-        ResumeMark(f"{address}/file.pth", TAG, None).write(partial)
-        download(f"{address}/file.pth", partial, lambda *_: None, QUICK)
-    assert partial.read_bytes() == CONTENT
-    assert [part for _, part in behaviour.seen] == ["bytes=204800-", None]
+    assert resumed(Behaviour(CONTENT, **behaviour), tmp_path, b"other bytes" * 100, None) == CONTENT
 
 
 @pytest.mark.parametrize("mark", ["", "{", "[]", '{"address": 1}'])

@@ -109,7 +109,7 @@ def test_a_training_takes_the_hubs_data_and_goes_on_without_the_network(
     out = tmp_path / "run"
     short = ["schedule.epochs=1", "schedule.warmup_epochs=0", "run.batch_size=2"]
     assert main(["train", "cifar10-swin-pico", f"data=hf:{NAME}", f"out={out}", *short]) == 0
-    assert "on 6 pictures of 2 classes, watched on 6 of test" in capsys.readouterr().out
+    assert "on 6 pictures of 2 classes, validated on 6 of test" in capsys.readouterr().out
     monkeypatch.setenv("SWINKIT_OFFLINE", "1")
     assert main(["train", "--resume", str(out), "schedule.epochs=1"]) == 0
     assert "nothing is left to do" in capsys.readouterr().out

@@ -159,6 +159,14 @@ def add_model_options(add: Callable[..., Action]) -> None:
         metavar="NAME",
         help="which model a file holds, such as swinv2-t, where the file leaves it open",
     )
+    sides = int | tuple[int, ...]
+    for name, whose in (("--window", "of"), ("--pretrained-window", "of the pre-training of")):
+        add(
+            name,
+            type=Value(sides, length=4),
+            metavar=placeholder(sides),
+            help=f"the windows {whose} a V2 whose file leaves them open: 12, or one a stage, [12,12,12,6]",
+        )
     add(
         "--from",
         type=Value(str),
@@ -172,14 +180,15 @@ def add_model_options(add: Callable[..., Action]) -> None:
         metavar="NAME",
         help="which weights of a training run to read, such as model_ema",
     )
-    heads = Literal["same", "mapped"]
-    words = "mapped: choose ImageNet-1k's classes out of a file of 22k's"
+    heads = Literal["same", "mapped", "none"]
+    words = "mapped: choose ImageNet-1k's classes out of a file of 22k's; none: read the backbone alone"
     add("--head", type=Value(heads), metavar=placeholder(heads), default="same", help=words)
 
 
 def model_options(options: Namespace) -> dict[str, Any]:
     """Return the values of `add_model_options` as arguments of `swinkit.load`."""
-    return {name: getattr(options, name) for name in ("variant", "dialect", "entry", "head")}
+    names = ("variant", "window", "pretrained_window", "dialect", "entry", "head")
+    return {name: getattr(options, name) for name in names}
 
 
 class MissingValue(ArgumentTypeError):

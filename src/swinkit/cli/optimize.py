@@ -35,10 +35,10 @@ def command(arguments: Sequence[str]) -> int:
         require_known_name(options.model)
     from .. import api
     from ..core.backbone import Swin
-    from ..engine.cpu.build import build, find_library
+    from ..engine.cpu.build import build_engine, find_library
 
     known, began = find_library() is not None, time.perf_counter()
-    engine = build()
+    engine = build_engine()
     line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))
     model = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = model if isinstance(model, Swin) else model.backbone

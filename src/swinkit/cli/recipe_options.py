@@ -48,13 +48,13 @@ class Zero:
         return 0.0
 
 
-def chosen(recipe: Recipe, options: Namespace) -> Recipe:
+def recipe_from(recipe: Recipe, options: Namespace) -> Recipe:
     """Return the recipe with the fields of the parsed options.
 
     Raises:
         UsageError: together they describe no training.
     """
-    return overridden(recipe, {name: getattr(options, name) for name, _, _ in leaves(recipe)})
+    return override(recipe, {name: getattr(options, name) for name, _, _ in leaves(recipe)})
 
 
 def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -68,13 +68,13 @@ def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
             yield f"{prefix}{field.name}", kinds[field.name], value
 
 
-def overridden(settings: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+def override(settings: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
     """Return the same settings with other values for some fields, by dotted name."""
     changes = {}
     for field in fields(settings):
         value, name = getattr(settings, field.name), f"{prefix}{field.name}"
         if is_dataclass(value):
-            changes[field.name] = overridden(value, values, f"{name}.")
+            changes[field.name] = override(value, values, f"{name}.")
         elif name in values:
             changes[field.name] = values[name]
     return replace(settings, **changes)

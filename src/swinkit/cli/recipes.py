@@ -14,7 +14,7 @@ from ..settings.recipe import Recipe
 from ..zoo.checkpoints import published_checkpoints
 from .arguments import Parser, parse, text_of
 from .console import table
-from .recipe_options import add_fields, chosen, leaves
+from .recipe_options import add_fields, leaves, recipe_from
 
 ACTIONS = ("list", "show")
 COMMAND = re.compile(r"swinkit train \S+ (data=\S+) out=[^\s`]+")
@@ -65,7 +65,7 @@ def show(name: str, words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_fields(parser, recipe)
     options = parse(parser, words, assignments=True)
-    recipe = chosen(recipe, options)
+    recipe = recipe_from(recipe, options)
     print(json.dumps(asdict(recipe), indent=1) if options.json else recipe_text(name, known, recipe))
     return 0
 

@@ -15,7 +15,7 @@ from ..settings.recipe import Recipe
 from .arguments import Parser, Value, parse, split_option
 from .console import INTERRUPTED, block, line, unless_hung_up
 from .launch import FAILED, RANK, launch, process_count, stop_with_launcher
-from .recipe_options import add_fields, chosen
+from .recipe_options import add_fields, recipe_from
 from .recipes import settings
 
 DESCRIPTION = """Train by a recipe (`swinkit recipes` lists them), or go on with a run: `--resume RUN`.
@@ -67,7 +67,7 @@ def describe(order: Order) -> int:
     from ..runs.progress import Length
     from ..runs.trackers import require_trackers
     from ..training.batch_plan import Plan
-    from ..training.summary import header
+    from ..training.summary import describe_training
 
     recipe = order.recipe
     require_trackers(recipe.run.trackers)
@@ -76,7 +76,7 @@ def describe(order: Order) -> int:
     steps = plan.steps(job.loader(plan.micro_batch))
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     line(f"{job.title}: {Length.of(recipe, steps)}")
-    for text in header(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
+    for text in describe_training(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
         line(text)
     block(settings(recipe))
     line("dry run, nothing was written")
@@ -189,7 +189,7 @@ def checked_order(recipe: Recipe, options: Namespace, data: Path, out: Path) -> 
     """
     require(options.processes >= 1, "processes", options.processes, "1 or more")
     how = (options.processes, options.allow_changes, options.dry_run)
-    order = Order(chosen(recipe, options), data, out, *how)
+    order = Order(recipe_from(recipe, options), data, out, *how)
     from ..training.batch_plan import Plan  # imports torch, so that it comes after the other checks
 
     Plan.of(order.recipe.run, max(order.processes, process_count()))  # once, before each process would say it

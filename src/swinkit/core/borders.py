@@ -18,7 +18,7 @@ MixingBorder = Callable[[Size, Size, Size], PadToShift]
 def clip(grid: Size, window: Size, shift: Size) -> RolledLayout:
     """Shrink the window to an axis that it covers, and do not shift along that axis.
 
-    This is Video Swin's rule, and right for every size.
+    This is Video Swin's rule. It is right for every size.
     """
     return PadThenRoll(tuple(grid), *clip_axes(grid, window, shift))
 

@@ -26,7 +26,7 @@ class Batch:
 
     def pin_memory(self) -> Self:
         """Return the batch in pinned memory; `DataLoader` calls this in a thread where there is a GPU."""
-        return map_tensors(self, pinned)
+        return map_tensors(self, pin)
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
@@ -52,7 +52,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
 
 
-def pinned(value: Tensor) -> Tensor:
+def pin(value: Tensor) -> Tensor:
     """Return `value` in pinned memory, of the same class: torch itself makes plain tensors of tv_tensors."""
     copy = value.pin_memory()
     if type(copy) is type(value):

@@ -137,7 +137,7 @@ def make_report(
         *missing_splits(splits, problems),
         *class_problems(counts),
         *unreadable(found, counts),
-        *repeated(found),
+        *duplicates(found),
     )
     return Report(
         path,
@@ -217,7 +217,7 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
         yield Problem("corrupt", message, blocking, named)
 
 
-def repeated(found: Sequence[Reading]) -> Iterator[Problem]:
+def duplicates(found: Sequence[Reading]) -> Iterator[Problem]:
     """Yield duplicates: equal pixels, or images that look alike."""
     groups = same_pixels(found)
     leaks = [group for group in groups if leaks_from_train(group)]

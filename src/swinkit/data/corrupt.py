@@ -19,7 +19,7 @@ COLUMNS = ("id", "reason", "replaced_by")
 
 
 @dataclass(frozen=True)
-class Bad:
+class CorruptSample:
     """A sample that could not be read, the reason, and its replacement."""
 
     id: str
@@ -28,9 +28,15 @@ class Bad:
 
 
 def read_or_replace(
-    samples: Samples, index: int, read: Callable[[int], Sample], *, seed: int, epoch: int, bad: list[Bad]
+    samples: Samples,
+    index: int,
+    read: Callable[[int], Sample],
+    *,
+    seed: int,
+    epoch: int,
+    corrupt: list[CorruptSample],
 ) -> Sample:
-    """Read a sample, or one of its replacements under its id; what cannot be read is added to `bad`.
+    """Read a sample, or one of its replacements under its id; what cannot be read is added to `corrupt`.
 
     Which replacement is taken follows from (seed, epoch, id).
 
@@ -48,29 +54,29 @@ def read_or_replace(
             found = read(other)
         except ImageError:
             continue
-        bad.append(Bad(name, first.reason, found.id))
+        corrupt.append(CorruptSample(name, first.reason, found.id))
         return replace(found, id=name)
     raise DataError(f"{first}; {count} replacements from the same class could not be read either")
 
 
 @dataclass
-class BadPictures:
+class CorruptSamples:
     """The corrupt samples that a training has met so far, each once; also written to the file `listing`."""
 
     total: int  # samples of the training set
-    most: float  # the largest fraction of them that may be bad
+    most: float  # the largest fraction of them that may be corrupt
     listing: Path | None = None
-    found: dict[str, Bad] = field(default_factory=dict)
+    found: dict[str, CorruptSample] = field(default_factory=dict)
     reported: int = 0  # of those found, that `news` has returned
 
-    def add(self, bad: Sequence[Bad]) -> None:
+    def add(self, corrupt: Sequence[CorruptSample]) -> None:
         """Add the corrupt samples of one micro-batch.
 
         Raises:
             DataError: there are too many by now.
             EnvironmentProblem: the list cannot be written.
         """
-        new = {each.id: each for each in bad if each.id not in self.found}
+        new = {each.id: each for each in corrupt if each.id not in self.found}
         if not new:
             return
         self.found |= new
@@ -112,7 +118,7 @@ class BadPictures:
             )
 
 
-def read(path: Path) -> dict[str, Bad]:
+def read(path: Path) -> dict[str, CorruptSample]:
     """Read a list of corrupt samples, by id.
 
     Raises:
@@ -123,10 +129,10 @@ def read(path: Path) -> dict[str, Bad]:
             rows = list(csv.reader(file))[1:]
     except OSError as error:
         raise EnvironmentProblem(f"{path}: cannot be read: {error.strerror or error}") from None
-    return {row[0]: Bad(*row) for row in rows if len(row) == len(COLUMNS)}
+    return {row[0]: CorruptSample(*row) for row in rows if len(row) == len(COLUMNS)}
 
 
-def write(path: Path, new: dict[str, Bad]) -> None:
+def write(path: Path, new: dict[str, CorruptSample]) -> None:
     """Add samples to a list, as CSV; at any moment the file is either the old or the new one.
 
     Raises:

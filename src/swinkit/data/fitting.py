@@ -56,7 +56,7 @@ class Resize:
 
     def image(self, image: Tensor) -> Tensor:
         """Resize (..., h, w)."""
-        return resized(image, (self.height, self.width), self.interpolation)
+        return resize(image, (self.height, self.width), self.interpolation)
 
     def annotation(self, value: Any, fill: Any) -> Any:  # noqa: ARG002  nothing is new
         """Resize boxes or masks."""
@@ -229,7 +229,7 @@ def stack_padded(images: Sequence[Tensor], multiple: int = 1, fill: float = 0) -
     return batch
 
 
-def resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
+def resize(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
     """Resize (..., h, w), with at least one axis before, to (..., *size) of the same type, antialiased.
 
     Gives the pixels of torchvision's `resize` without importing it, which takes longer than importing torch.

@@ -94,7 +94,7 @@ def read_csv(path: Path) -> Columns:
                 if len(row) != len(head):
                     raise DataError(f"{path}: row {number} has {len(row)} cells, the first line {len(head)}")
                 for name, i in places.items():
-                    columns[name].append(interned(name, row[i].strip()))
+                    columns[name].append(intern_cell(name, row[i].strip()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
     return columns
@@ -120,12 +120,12 @@ def read_parquet(path: Path) -> Columns:
             for rows in table.iter_batches(AT_ONCE, columns=found):
                 for name, values in columns.items():
                     cells = rows.column(name).to_pylist()
-                    values += ["" if cell is None else interned(name, str(cell)) for cell in cells]
+                    values += ["" if cell is None else intern_cell(name, str(cell)) for cell in cells]
     except (OSError, ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
     return columns
 
 
-def interned(column: str, cell: str) -> str:
+def intern_cell(column: str, cell: str) -> str:
     """Return a label or a split as one object for all the rows that have it."""
     return cell if column == "path" else intern(cell)

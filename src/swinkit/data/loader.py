@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import DataError, require
 from .batch import tensors_in
-from .corrupt import Bad, BadPictures, read_or_replace
+from .corrupt import CorruptSample, CorruptSamples, read_or_replace
 from .prefetch import Prefetcher
 from .sample import Sample, Samples
 from .sampler import Sampler, Shuffled
@@ -25,7 +25,7 @@ Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
 
 
-class Prepare(Protocol[BatchOut]):
+class Collate(Protocol[BatchOut]):
     """Function of a task that makes a batch of samples.
 
     Whatever is random in it follows from a seed of its own, the epoch and the samples' ids.
@@ -49,7 +49,7 @@ class Loader(Generic[Batch]):
     def __init__(
         self,
         samples: Samples,
-        prepare: Prepare[Batch],
+        collate: Collate[Batch],
         *,
         micro_batch: int,
         seed: int,
@@ -73,10 +73,10 @@ class Loader(Generic[Batch]):
                 f"{samples.root}: {len(samples)} pictures in {samples.split} are fewer than one batch "
                 f"of {micro_batch}; add pictures, or choose a smaller batch"
             )
-        self.bad = BadPictures(len(samples), max_bad_fraction)
+        self.bad = CorruptSamples(len(samples), max_bad_fraction)
         self.orders: dict[int, Tensor] = {}
         cache = ImageCache(samples, TRAINING_BYTES, workers)
-        self.ahead = Prefetcher(MakeTrainingBatch(samples, cache, prepare, seed), workers)
+        self.ahead = Prefetcher(TrainingFetcher(samples, cache, collate, seed), workers)
 
     def __len__(self) -> int:
         """Return M, which counts full micro-batches only."""
@@ -104,8 +104,8 @@ class Loader(Generic[Batch]):
         # The requests must not hold `self`: it holds them, and its workers would not end with it.
         order, size = self.order(epoch), self.size
         answers = self.ahead((epoch, slice_of(order, size, number)) for number in numbers)
-        for number, (batch, bad) in zip(numbers, answers, strict=True):
-            self.bad.add(bad)
+        for number, (batch, corrupt) in zip(numbers, answers, strict=True):
+            self.bad.add(corrupt)
             yield number, batch
 
     def largest_micro_batch(self) -> Batch:
@@ -118,19 +118,19 @@ class Loader(Generic[Batch]):
             chosen = self.indices(0, 0)
         else:
             chosen = heapq.nlargest(self.size, range(len(self.samples)), key=self.pixels)
-        ((batch, bad),) = self.ahead([(0, chosen)])
-        self.bad.add(bad)
+        ((batch, corrupt),) = self.ahead([(0, chosen)])
+        self.bad.add(corrupt)
         return batch
 
 
 class InOrder(Generic[Batch]):
     """Batches of an evaluation: every sample once, in order; a sample that cannot be read is an error."""
 
-    def __init__(self, samples: Samples, prepare: Prepare[Batch], *, batch_size: int, workers: int = 0):
+    def __init__(self, samples: Samples, collate: Collate[Batch], *, batch_size: int, workers: int = 0):
         require(batch_size >= 1, "batch_size", batch_size, "1 or more")
         self.samples, self.size = samples, batch_size
         cache = ImageCache(samples, HELD_OUT_BYTES, workers)
-        self.ahead = Prefetcher(MakeEvaluationBatch(cache, prepare), workers)
+        self.ahead = Prefetcher(EvaluationFetcher(cache, collate), workers)
 
     def __len__(self) -> int:
         """Return the number of batches, the last of which may be smaller."""
@@ -174,36 +174,36 @@ class ImageCache:
         return sample
 
 
-class MakeTrainingBatch(Generic[Batch]):
-    """Makes one micro-batch of training in a worker, and lists the samples that could not be read."""
+class TrainingFetcher(Generic[Batch]):
+    """Reads and collates one micro-batch of training in a worker, and lists the corrupt samples."""
 
-    def __init__(self, samples: Samples, cache: ImageCache, prepare: Prepare[Batch], seed: int):
-        self.samples, self.cache, self.prepare, self.seed = samples, cache, prepare, seed
+    def __init__(self, samples: Samples, cache: ImageCache, collate: Collate[Batch], seed: int):
+        self.samples, self.cache, self.collate, self.seed = samples, cache, collate, seed
 
-    def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[Bad]]:
+    def __call__(self, request: tuple[int, list[int]]) -> tuple[Batch, list[CorruptSample]]:
         """Make the batch of (epoch, entries)."""
         epoch, entries = request
-        bad: list[Bad] = []
+        corrupt: list[CorruptSample] = []
 
         def read(entry: int) -> Sample:
             repeat, index = divmod(entry, len(self.samples))
             sample = read_or_replace(
-                self.samples, index, self.cache.read, seed=self.seed, epoch=epoch, bad=bad
+                self.samples, index, self.cache.read, seed=self.seed, epoch=epoch, corrupt=corrupt
             )
             return replace(sample, repeat=repeat) if repeat else sample
 
-        return self.prepare(map(read, entries), epoch), bad
+        return self.collate(map(read, entries), epoch), corrupt
 
 
-class MakeEvaluationBatch(Generic[Batch]):
-    """Makes one batch of an evaluation in a worker."""
+class EvaluationFetcher(Generic[Batch]):
+    """Reads and collates one batch of an evaluation in a worker."""
 
-    def __init__(self, cache: ImageCache, prepare: Prepare[Batch]):
-        self.cache, self.prepare = cache, prepare
+    def __init__(self, cache: ImageCache, collate: Collate[Batch]):
+        self.cache, self.collate = cache, collate
 
     def __call__(self, indices: Sequence[int]) -> Batch:
         """Make the batch of these samples."""
-        return self.prepare(map(self.cache.read, indices), 0)
+        return self.collate(map(self.cache.read, indices), 0)
 
 
 def slice_of(order: Tensor, size: int, number: int) -> list[int]:

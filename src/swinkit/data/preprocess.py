@@ -26,7 +26,7 @@ from .fitting import (
     fit_parts,
     is_numbers,
 )
-from .normalisation import MEAN, STD
+from .imagenet_preprocessing import MEAN, STD
 from .placement import Placement
 from .sample import Sample
 

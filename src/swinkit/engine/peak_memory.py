@@ -9,21 +9,20 @@ import ctypes
 import gc
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux's
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's numbers of two parameters of its allocator
-SMALL, DEFAULT = (
-    2**20,
-    2**25,
-)  # bytes from which a block is mapped alone: while measuring; glibc's own maximum
+SMALL = 2**20  # bytes from which a block is mapped alone while memory is measured
+DEFAULT = 2**25  # the same afterwards: glibc's own maximum
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of `ru_maxrss`
 
 
 class PeakMemory:
-    """A measurement that begins when it is made and ends with `stop()`."""
+    """A measurement from its construction to `stop()`."""
 
     def __init__(self, device: str):
         self.device = device
@@ -37,7 +36,8 @@ class PeakMemory:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
         if trim is not None:  # otherwise the workload would reuse free memory that is resident already
             trim(0)
-        reset_peak()
+        with suppress(OSError):
+            reset_peak()
         self.before = resident_size("VmRSS")
 
     def stop(self) -> int:
@@ -59,11 +59,12 @@ def set_mmap_threshold(size: int) -> None:
 
 
 def reset_peak() -> None:
-    """Reset the peak to the current size where the system can; elsewhere an earlier peak remains."""
-    try:
-        CLEAR_REFS.write_text("5", encoding="ascii")
-    except OSError:
-        return
+    """Reset the peak to the current size.
+
+    Raises:
+        OSError: the system cannot; an earlier peak remains.
+    """
+    CLEAR_REFS.write_text("5", encoding="ascii")
 
 
 def resident_size(entry: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import comb
 
 CONFIDENCE = 0.95
-MIN_ROUNDS = 6  # fewest values whose ends hold the median with that confidence
+MIN_ROUNDS = 6  # fewest values whose range contains the median with this confidence
 
 
 @dataclass(frozen=True)

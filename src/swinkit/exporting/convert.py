@@ -26,7 +26,7 @@ from .targets import Target, require_known_target, target_of
 from .verify import Proof, proof_size, prove
 
 CUT_BY_SIZE = ("microsoft", "timm", "transformers")  # libraries that cut windows to the size of the pictures
-ONE_WINDOW = ("microsoft", "transformers")  # and of these, those that know one window
+ONE_WINDOW = ("microsoft", "transformers")  # the libraries among them with one window for all stages
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,12 @@ from .source import Source, every_second
 
 Answers = Callable[[Tensor], list[Tensor]]
 Load = Callable[[Source, Path, Size], Answers]
-HEADS = ("norm.", "head.", "layernorm.", "classifier.")  # what a file without a head leaves as it was made
+HEADS = (
+    "norm.",
+    "head.",
+    "layernorm.",
+    "classifier.",
+)  # names of tensors that a file without a head does not hold
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def transformers_answers(model: Any, source: Source, pixels: Tensor) -> list[Ten
 
 
 def require_whole(missing: Any, unexpected: Any, source: Source) -> None:
-    """Raise DataError unless the library took every tensor and lacks none but those of a head we have not."""
+    """Raise DataError unless the library took every tensor and lacks none, except a head's that we lack."""
     absent = [name for name in missing if source.kind != BARE or not name.startswith(HEADS)]
     if absent or list(unexpected):
         raise DataError(

@@ -1,7 +1,8 @@
 """Contents of a file of weights: its tensors, and the wrappers around them.
 
-Training runs save weights inside dictionaries of other things; these wrappers are opened by name. Where a run
-kept raw and averaged weights, the raw ones are taken unless the caller asks for others.
+Training runs save weights inside dictionaries of other things; these wrappers are opened by name, or because
+they alone hold tensors. Where a run kept raw and averaged weights, the raw ones are taken unless the caller
+asks for others. What stands between the tensors and is none is set aside.
 """
 
 from collections.abc import Mapping
@@ -36,18 +37,22 @@ class Contents:
 
 
 def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
-    """Open wrappers until tensors appear; `entry` names the one to open where several are possible.
+    """Open wrappers until tensors appear.
+
+    `entry` names the one to open where several are possible, or what the names of the tensors to read begin
+    with, such as "ema_model" for `ema_model.head.weight`.
 
     Raises:
         DataError: there are no plain tensors by name inside.
-        UsageError: there is no dictionary of the name `entry`.
+        UsageError: there is no dictionary of the name `entry`, or one of several must be named.
     """
     wrappers: list[str] = []
     ignored: list[str] = []
     wanted = entry
     while isinstance(loaded, Mapping):
         loaded = copy_entries(loaded)
-        inner = next((name for name in (wanted, *WRAPPERS, *AVERAGED) if is_wrapper(loaded, name)), None)
+        known = (name for name in (wanted, *WRAPPERS, *AVERAGED) if is_wrapper(loaded, name))
+        inner = next(known, None) or wrapper_of_tensors(loaded, path)
         if inner is None:
             break
         if len(wrappers) == DEEPEST:
@@ -58,13 +63,48 @@ def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
         wrappers.append(inner)
         ignored += [str(name)[:LONGEST] for name in loaded if name != inner]
         loaded = loaded[inner]
-    if wanted is not None:
-        raise UsageError(
-            f"{path} holds no dictionary {wanted!r} to open; there are {listed(ignored) or 'none'}"
-        )
     if not isinstance(loaded, dict):
         raise DataError(f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors by name")
-    return Contents(require_plain_tensors(loaded, path), tuple(wrappers), tuple(ignored))
+    state = require_tensors(loaded, path)
+    ignored += [str(name)[:LONGEST] for name in loaded if name not in state]
+    if wanted is not None:
+        state, others = tensors_under(wanted, state, ignored, path)
+        ignored += others
+    return Contents(plain_tensors(state, path), tuple(wrappers), tuple(ignored))
+
+
+def tensors_under(entry: str, state: State, ignored: list[str], path: Path) -> tuple[State, list[str]]:
+    """Return the tensors whose names begin with `entry`, and the names of the others.
+
+    Raises:
+        UsageError: there are none.
+    """
+    chosen = {name: tensor for name, tensor in state.items() if name.startswith(f"{entry}.")}
+    if not chosen:
+        raise UsageError(
+            f"{path} holds no dictionary {entry!r} to open, and no tensors whose names begin so; there are "
+            f"{listed(ignored) or 'none'}"
+        )
+    return chosen, [name for name in state if name not in chosen]
+
+
+def wrapper_of_tensors(loaded: dict[Any, Any], path: Path) -> str | None:
+    """Return the name of the dictionary that alone holds more tensors than `loaded` has itself, or None.
+
+    Raises:
+        UsageError: there are several.
+    """
+    least = len(named_tensors(loaded))
+    found = [
+        name
+        for name, value in loaded.items()
+        if isinstance(name, str) and isinstance(value, Mapping) and len(named_tensors(value)) > least
+    ]
+    if len(found) > 1:
+        raise UsageError(
+            f"{path} holds tensors in {listed(found)}; choose one: entry={found[0]!r}, or --entry {found[0]}"
+        )
+    return found[0] if found else None
 
 
 def is_wrapper(loaded: dict[Any, Any], name: str | None) -> bool:
@@ -77,23 +117,32 @@ def copy_entries(loaded: Any) -> dict[Any, Any]:
     return dict(dict.items(loaded)) if isinstance(loaded, dict) else dict(loaded)
 
 
-def require_plain_tensors(loaded: dict[Any, Any], path: Path) -> State:
-    """Return `loaded` if it holds names and plain tensors only.
+def named_tensors(loaded: Any) -> State:
+    """Return the entries of `loaded` that are tensors with at least one number under a text as their name."""
+    return {
+        name: value
+        for name, value in copy_entries(loaded).items()
+        if isinstance(name, str) and isinstance(value, Tensor) and Tensor.numel(value) > 0
+    }
+
+
+def require_tensors(loaded: dict[Any, Any], path: Path) -> State:
+    """Return the tensors of `loaded` by name, without what stands between them.
 
     Raises:
-        DataError: it is not; the message names what else there is.
+        DataError: there are none; the message names what else there is.
     """
-    strangers = [
+    state = named_tensors(loaded)
+    if state:
+        return state
+    if {"state", "param_groups"} <= loaded.keys():
+        raise DataError(f"{path} holds the state of an optimiser, no weights; give the file of the model")
+    others = [
         str(name) if isinstance(name, str | int) else f"an entry under a {type(name).__name__}"
-        for name, value in loaded.items()
-        if not isinstance(value, Tensor) or not isinstance(name, str)
+        for name in loaded
     ]
-    if strangers or not loaded:
-        found = (
-            f"among its entries, {listed(strangers)} are no tensors" if loaded else "its dictionary is empty"
-        )
-        raise DataError(f"{path} holds no plain dictionary of tensors: {found}; save the tensors alone")
-    return plain_tensors(loaded, path)
+    found = f"among its entries, {listed(others)} are no tensors" if loaded else "its dictionary is empty"
+    raise DataError(f"{path} holds no plain dictionary of tensors: {found}; save the tensors alone")
 
 
 def plain_tensors(state: State, path: Path) -> State:

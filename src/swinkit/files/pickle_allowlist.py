@@ -58,7 +58,7 @@ def check_tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
         case (StoragePlaceholder() as stored, int(offset), tuple(size), tuple(stride), *rest) if (
             len(size) == len(stride) <= MOST_AXES
             and all(type(number) is int and number >= 0 for number in (offset, *size, *stride))
-            and (not all(size) or offset + extent(size, stride) <= stored.count)
+            and (not all(size) or offset + view_extent(size, stride) <= stored.count)
         ):
             match rest:
                 case [] | [bool(), dict() | None] | [bool(), dict() | None, Name()]:
@@ -66,7 +66,7 @@ def check_tensor(arguments: tuple[Any, ...], _allowance: Allowance) -> object:
     return None
 
 
-def extent(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
+def view_extent(size: tuple[int, ...], stride: tuple[int, ...]) -> int:
     """Return the distance from the first number of a view to the last, plus one."""
     return 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
 

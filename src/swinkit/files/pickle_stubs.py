@@ -23,6 +23,15 @@ MAPPINGS = (
     "mmengine.config.config.ConfigDict",
     "addict.addict.Dict",
     "collections.defaultdict",
+    *(
+        f"{package}.AttributeDict"  # hyperparameters of Lightning
+        for package in (
+            "lightning.fabric.utilities.data",
+            "lightning_fabric.utilities.data",
+            "lightning.pytorch.utilities.parsing",
+            "pytorch_lightning.utilities.parsing",
+        )
+    ),
 )
 OBJECTS = (
     "argparse.Namespace",

@@ -23,7 +23,7 @@ def require_weights(path: Path) -> None:
     if begin.lstrip()[:1] == b"<":
         raise DataError("a web page was received instead of the file")
     if begin.startswith(ZIP):
-        whole = zipfile.is_zipfile(path)  # because its list of contents stands at the end
+        whole = zipfile.is_zipfile(path)  # because a zip file ends with its list of contents
     elif begin.startswith(b"\x80\x02" + LEGACY):
         whole = True  # because such a file does not hold its length
     else:

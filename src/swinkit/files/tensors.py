@@ -13,7 +13,7 @@ import torch
 from ..errors import DataError, listed
 from .archives import read_pickle
 from .arrays import read_arrays
-from .contents import Contents, State, plain_tensors, unwrap
+from .contents import Contents, State, unwrap
 from .pickle_allowlist import inspect, inspect_legacy
 from .pickle_stubs import allow_stubs
 from .plain import read_safetensors
@@ -70,7 +70,7 @@ def read_open_file(path: Path, file: BinaryIO, entry: str | None) -> Contents:
     """Read an open file in the format that its first bytes show."""
     begin = file.read(64)
     if path.suffix.lower() == ".safetensors" or begin[8:9] == b"{":
-        return Contents(plain_tensors(read_safetensors(path), path))
+        return unwrap(read_safetensors(path), path, entry)
     if begin.startswith(ZIP) or (begin.startswith(PICKLE) and begin[2:].startswith(LEGACY)):
         return unwrap(read_torch(path, file), path, entry)
     if begin.startswith(PICKLE):

@@ -62,14 +62,14 @@ def outline(spec: Spec) -> tuple[object, ...]:
     return type(spec), *numbers, references, experts
 
 
-def name_of(spec: Spec) -> str | None:
+def variant_name(spec: Spec) -> str | None:
     """Return the name of the first variant with these numbers; None if there is none."""
     return next((name for name, v in VARIANTS.items() if outline(v.spec) == outline(spec)), None)
 
 
 def variant_of(spec: Spec) -> Variant | None:
     """Return the first variant with these numbers; None if there is none."""
-    name = name_of(spec)
+    name = variant_name(spec)
     return None if name is None else VARIANTS[name]
 
 

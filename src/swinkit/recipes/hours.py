@@ -75,11 +75,11 @@ def told(maker: Callable[..., Recipe], recipe: Recipe) -> str | None:
     if hours is None:
         return None
     gpus = SCALES[maker].gpus
-    together = f", {rounded(hours / gpus)} of {gpus} together" if gpus else ""
+    together = f", {round_hours(hours / gpus)} of {gpus} together" if gpus else ""
     assumed = f"at {SHARE:.0%} of its {PEAK / 1e12:g} TFLOP/s in fp32"
-    return f"{rounded(hours)} hours of one V100{together}; estimated, {assumed}"
+    return f"{round_hours(hours)} hours of one V100{together}; estimated, {assumed}"
 
 
-def rounded(hours: float) -> str:
+def round_hours(hours: float) -> str:
     """Round to the two digits that an estimate is worth."""
     return f"{float(f'{hours:.2g}'):,.0f}"

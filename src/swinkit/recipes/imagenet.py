@@ -5,7 +5,7 @@ Settings that all its trainings share are the defaults of `Optimiser` and `Augme
 cut at a norm of 5, RandAugment, mixup, CutMix, random erasing and label smoothing.
 """
 
-from ..data.normalisation import MEAN, STD, resized
+from ..data.imagenet_preprocessing import MEAN, STD, side_before_crop
 from ..models.specs import VARIANTS
 from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
@@ -120,7 +120,7 @@ def experts_on_22k(variant: str) -> ClassificationRecipe:
 def pictures(variant: str) -> CroppedData:
     """Return settings of pictures at the variant's published size, cut as Microsoft evaluates."""
     height, width = VARIANTS[variant].size
-    return CroppedData(size=(height, width), resize=resized(height), mean=MEAN, std=STD, workers=8)
+    return CroppedData(size=(height, width), resize=side_before_crop(height), mean=MEAN, std=STD, workers=8)
 
 
 def size_of(variant: str) -> str:

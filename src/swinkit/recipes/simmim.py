@@ -6,7 +6,7 @@ stand as they are for the batch of the recipe.
 
 from dataclasses import replace
 
-from ..data.normalisation import MEAN, STD, resized
+from ..data.imagenet_preprocessing import MEAN, STD, side_before_crop
 from ..models.catalogue import find_variant
 from ..settings.data import CroppedData
 from ..settings.optimiser import Optimiser
@@ -57,7 +57,7 @@ def any_pretraining(variant: str) -> SimMIMRecipe:
     size = chosen.size
     recipe = masked(name, 0.0, 4e-4, replace(SHORT, warmup_lr=2e-6, final_lr=2e-5))
     side = max(size[-2:])
-    resize = side if side < SMALL else resized(side)
+    resize = side if side < SMALL else side_before_crop(side)
     return replace(
         recipe,
         data=replace(recipe.data, size=size, resize=resize, workers=0),
@@ -71,7 +71,12 @@ def masked(variant: str, drop_path: float, lr: float, schedule: Schedule) -> Sim
         variant=variant,
         drop_path=drop_path,
         data=CroppedData(
-            size=(192, 192), resize=resized(192), mean=MEAN, std=STD, interpolation="bilinear", workers=8
+            size=(192, 192),
+            resize=side_before_crop(192),
+            mean=MEAN,
+            std=STD,
+            interpolation="bilinear",
+            workers=8,
         ),
         masking=published_masking(find_variant(variant)[1].spec),
         optimiser=Optimiser(lr=lr, weight_decay=0.05, rule="simmim-pretrain"),

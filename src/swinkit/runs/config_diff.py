@@ -10,7 +10,7 @@ from ..settings.recipe import FORMER
 
 RECIPE, PICTURES, CLASSES = "recipe", "fingerprints", "classes"  # entries of a configuration
 PLACE = "data"  # the entry of where the data lie, which may be elsewhere when a run goes on
-TRAINING = "training"  # the entry of those that are learned from
+TRAINING, VALIDATION = "training", "held out"  # the entries of the two splits
 COUNT = "pictures"  # how many they are
 WRITTEN = "written"  # when the youngest file was, in nanoseconds; 0 if it need not be known
 FREE = ("data.workers", "run.save_every", "run.trackers")  # fields by which no result can differ
@@ -36,7 +36,8 @@ def changes_of(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
     moved = before.get(PLACE) != now.get(PLACE)  # and copies may be younger
     for kind, facts in now.get(PICTURES, {}).items():
         if other := other_pictures(then.get(kind, {}), facts, moved=moved):
-            found.append(Change(f"the {kind} pictures differ: {other}", of_training=kind == TRAINING))
+            split = "validation" if kind == VALIDATION else kind
+            found.append(Change(f"the {split} pictures differ: {other}", of_training=kind == TRAINING))
     return differences(fields_of(before), fields_of(now)) + found
 
 
@@ -80,12 +81,12 @@ def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{field}.")
         elif old != new and field not in FREE and not (name not in now and field in FORMER):
-            text = f"{field} was {abridged(old)}, now {abridged(new)}"
+            text = f"{field} was {abridge(old)}, now {abridge(new)}"
             found.append(Change(text, fatal=field in OF_MODEL))
     return found
 
 
-def abridged(value: Any) -> str:
+def abridge(value: Any) -> str:
     """Shorten a value of a configuration for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -10,8 +10,8 @@ from ..errors import listed
 from .config_diff import Change
 from .folder import RESUME, RunFolder, how_to_resume
 from .plots import draw_results
-from .progress import Length, Progress, counted
-from .step_report import Report, Reporting, Stopwatch, memory_used, spelled
+from .progress import Length, Progress, quantity
+from .step_report import Report, Reporting, Stopwatch, memory_used, spell_non_finite
 from .trackers import Trackers
 
 LOGGED_EVERY = 50  # steps
@@ -68,7 +68,7 @@ class RunLogger:
         else:
             place = {"epoch": progress.epoch + 1, "step": progress.step, "steps": self.length.steps}
             self.folder.log("resumed", progress.updates, **place)
-            self.reporting(resuming(progress, self.length, changes))
+            self.reporting(describe_resumption(progress, self.length, changes))
         self.trackers.open(progress)
 
     def log_step(self, progress: Progress, loss: float, rate: float, watch: Stopwatch) -> None:
@@ -93,7 +93,7 @@ class RunLogger:
         self.reporting(report)
         if progress.updates % LOGGED_EVERY == 0:
             facts = asdict(report)
-            self.folder.log("step", progress.updates, **spelled(facts))
+            self.folder.log("step", progress.updates, **spell_non_finite(facts))
             numbers = {name: facts[field] for field, name in TRACKED.items()}
             self.trackers.log("step", progress.updates, numbers)
 
@@ -107,7 +107,7 @@ class RunLogger:
             epoch=progress.epoch + 1,
             step=progress.step,
             samples=list(samples),
-            **spelled({"loss": loss, "gradient_norm": norm}),
+            **spell_non_finite({"loss": loss, "gradient_norm": norm}),
         )
 
     def log_evaluation(
@@ -117,7 +117,7 @@ class RunLogger:
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
-        numbers = spelled({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
+        numbers = spell_non_finite({"loss": loss, "lr": rate, **scores, "seconds": progress.seconds})
         epochs = self.length.schedule.unit == "epoch"
         event, done = ("epoch", progress.epoch) if epochs else ("evaluation", progress.updates)
         counts = {self.length.schedule.unit: done, "skipped": progress.skipped, "bad": bad}
@@ -126,7 +126,7 @@ class RunLogger:
         draw_results(self.folder)
         self.trackers.log(event, progress.updates, {"loss": loss, **scores})
         values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
-        replaced = f"  {counted(bad, 'bad picture')} replaced" if bad else ""
+        replaced = f"  {quantity(bad, 'bad picture')} replaced" if bad else ""
         reached = f"{self.length.reached(progress)} of {self.length.schedule.length}"
         self.reporting(f"{reached}  {values}{replaced}")
         if progress.ended:
@@ -139,7 +139,7 @@ class RunLogger:
             self.folder.log("stopped", progress.updates, signal=signal)
 
 
-def resuming(progress: Progress, length: Length, changes: Sequence[Change]) -> str:
+def describe_resumption(progress: Progress, length: Length, changes: Sequence[Change]) -> str:
     """Return a line about the place where a training resumes, and what changed since it stopped."""
     seen, every = (count * length.batch_size for count in (progress.step, length.steps))
     state = (

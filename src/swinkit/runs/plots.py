@@ -12,7 +12,7 @@ from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, draw_curves
 from ..viz.figure import can_draw
 from .folder import RunFolder, is_evaluation
-from .progress import counted
+from .progress import quantity
 from .step_report import clock
 
 RESULTS = "results.png"
@@ -64,7 +64,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     subtitle = ""
     if evaluations:
         done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
-        subtitle = f"{counted(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
+        subtitle = f"{quantity(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
         subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
     return draw_curves(

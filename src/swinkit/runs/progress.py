@@ -29,8 +29,8 @@ class Length:
 
     def __str__(self) -> str:
         if self.schedule.epochs is None:
-            return f"{counted(self.schedule.length, 'iteration')}, {self.steps} in an epoch"
-        return f"{counted(self.schedule.epochs, 'epoch')} of {counted(self.steps, 'step')}"
+            return f"{quantity(self.schedule.length, 'iteration')}, {self.steps} in an epoch"
+        return f"{quantity(self.schedule.epochs, 'epoch')} of {quantity(self.steps, 'step')}"
 
     @property
     def total(self) -> int:
@@ -159,6 +159,6 @@ class Progress:
         self.epoch, self.step = self.epoch + 1, 0
 
 
-def counted(number: int, thing: str) -> str:
+def quantity(number: int, thing: str) -> str:
     """Return a number with its noun: 1 step, 2 steps."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -42,7 +42,7 @@ class Report:
 Reporting = Callable[[Report | str], None]  # every step, and what else is to be said
 
 
-def logged(said: Report | str) -> None:
+def log_lines(said: Report | str) -> None:
     """Log lines of text; ignore steps."""
     if isinstance(said, str):
         logger.info(said)
@@ -93,6 +93,6 @@ def memory_used(device: torch.device) -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
-def spelled(numbers: Mapping[str, float]) -> dict[str, float | str]:
+def spell_non_finite(numbers: Mapping[str, float]) -> dict[str, float | str]:
     """Return numbers as JSON can hold them: those that are not finite as words."""
     return {name: value if math.isfinite(value) else str(value) for name, value in numbers.items()}

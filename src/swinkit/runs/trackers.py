@@ -1,7 +1,7 @@
 """Trackers that follow a training: TensorBoard, Weights & Biases, MLflow, Trackio, through Accelerate.
 
-None is on by itself. Each keeps what it is told where its own settings say, and those that write files for a
-run into its folder. The run's log is complete without them: one that fails is left out from then on.
+No tracker is on by default. Each stores its record where its own settings say; files of a run go into its
+folder. A tracker that fails is dropped, because the run's log is complete without it.
 """
 
 import json
@@ -37,7 +37,7 @@ QUIET = {  # they would tell their makers how they are used
 }
 
 
-class Host(Protocol):
+class TrackerHost(Protocol):
     """The part of an `Accelerator` that is used here."""
 
     trackers: list[Any]
@@ -53,16 +53,18 @@ class Host(Protocol):
 
 
 class Trackers:
-    """Trackers of these `names`; numbers are logged over the optimiser steps done until then.
+    """Trackers of these `names`. The x-axis of all numbers is the count of optimiser steps.
 
-    Each records the `settings` of the training once.
+    Each tracker records the `settings` of the training once.
     """
 
-    def __init__(self, host: Host, names: Sequence[str], settings: Mapping[str, Any], folder: RunFolder):
+    def __init__(
+        self, host: TrackerHost, names: Sequence[str], settings: Mapping[str, Any], folder: RunFolder
+    ):
         self.host, self.names, self.settings, self.folder = host, names, settings, folder
 
     def open(self, progress: Progress) -> None:
-        """Begin them, or go on with the series of this run.
+        """Begin the trackers, or continue the series of this run.
 
         Raises:
             EnvironmentProblem: one cannot begin, for want of a key or a network, for example.
@@ -75,7 +77,9 @@ class Trackers:
         series: dict[str, Any] = read_json(path, dict) if path.exists() else {}
         project = series.setdefault("project", os.environ.get("WANDB_PROJECT", PROJECT))
         known = set(series)
-        told = {name: beginning(name, self.folder.path, series.get(name), progress) for name in self.names}
+        told = {
+            name: options_to_begin(name, self.folder.path, series.get(name), progress) for name in self.names
+        }
         try:
             self.host.init_trackers(project, init_kwargs=told)
             for tracker in self.host.trackers:
@@ -89,7 +93,7 @@ class Trackers:
         self.folder.replace(SERIES, json.dumps(series, indent=1) + "\n")
 
     def log(self, kind: str, updates: int, numbers: Mapping[str, float]) -> None:
-        """Hand numbers to all of them, as `kind/name`."""
+        """Log numbers to all trackers, as `kind/name`."""
         values = {f"{kind}/{name}": value for name, value in numbers.items()}
         for tracker in list(self.host.trackers):
             try:
@@ -109,10 +113,10 @@ class Trackers:
 
 
 def require_trackers(names: Sequence[str]) -> None:
-    """Look whether all of them are installed.
+    """Check that all these trackers are installed.
 
     Raises:
-        EnvironmentProblem: one is not.
+        EnvironmentProblem: one is missing.
     """
     for name in names:
         if not any(installed(package) for package in PACKAGES[name]):
@@ -121,7 +125,9 @@ def require_trackers(names: Sequence[str]) -> None:
             )
 
 
-def beginning(name: str, run: Path, series: dict[str, Any] | None, progress: Progress) -> dict[str, Any]:
+def options_to_begin(
+    name: str, run: Path, series: dict[str, Any] | None, progress: Progress
+) -> dict[str, Any]:
     """Return the options that a tracker begins with, new or to continue `series`."""
     title = run.absolute().name
     unique = f"{title}-{secrets.token_hex(4)}"
@@ -146,14 +152,14 @@ def identity(tracker: Any, told: dict[str, Any]) -> dict[str, Any]:
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Plain]:
     """Return nested settings by their dotted names, in the plain types that all trackers take."""
-    return dict(flattened(settings))
+    return dict(iterate_flat(settings))
 
 
-def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Plain]]:
+def iterate_flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Plain]]:
     """Yield the settings of `flat` one at a time."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from flattened(value, f"{prefix}{name}.")
+            yield from iterate_flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value if isinstance(value, Plain) else json.dumps(value)
 

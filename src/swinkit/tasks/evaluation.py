@@ -6,7 +6,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -125,12 +125,19 @@ def observe_all(model: Task, prepared: InOrder[Any], progress: Progress) -> Obse
     with evaluating(model), torch.inference_mode(), progress(range(len(prepared.samples))) as numbers:
         passing = iter(numbers)
 
-        def observe(number: int, batch: Any) -> Observed:
-            part = model.observe(batch.to(device)).at(number * size)
-            deque(islice(passing, size), maxlen=0)
-            return part
+        def batches() -> Iterator[tuple[int, Any]]:
+            for numbered in enumerate(prepared.batches()):
+                yield numbered
+                deque(islice(passing, size), maxlen=0)
 
-        return Observed.sum(observe(number, batch) for number, batch in enumerate(prepared.batches()))
+        return sum_observed(model, batches(), size, device)
+
+
+def sum_observed(
+    model: Task, batches: Iterable[tuple[int, Any]], size: int, device: torch.device
+) -> Observed:
+    """Return the sum of what `model` observes of numbered batches, each of `size` samples or fewer."""
+    return Observed.sum(model.observe(batch.to(device)).at(number * size) for number, batch in batches)
 
 
 def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, Any]:

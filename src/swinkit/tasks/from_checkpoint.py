@@ -14,13 +14,16 @@ from ..heads.pyramid import Pyramid
 from ..models.build import build
 from ..models.catalogue import canonical_name, find_variant, outline, variant_of
 from ..models.config import family_of
-from ..models.families import SpecContinuous, SpecMoE
+from ..models.families import SpecContinuous, SpecCR, SpecMoE
+from ..models.given_windows import NONE_GIVEN
 from ..models.specs import VARIANTS
+from ..weights.configs import times
 from ..weights.dialect import Dialect, Translation
 from ..weights.dialect_table import detect, dialect_named
 from ..weights.infer import infer
 from ..weights.load import load_weights
 from ..weights.rank_files import is_ranked, read_ranks
+from ..weights.unsupported import smallest_grid
 from ..zoo.hub_configs import Facts
 from .registry import task_types
 from .task import Task
@@ -86,20 +89,34 @@ def model_of(
     translation = dialect.read(contents.state)
     spec, size, source = architecture(translation, path, facts)
     notes = [*note_wrappers(contents), f"architecture: {family_of(spec)}, from {source}"]
-    notes += [*note_windows(translation, spec), *note_routing(spec, source)]
+    notes += [*note_windows(translation, spec, facts), *note_routing(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
         spec = replace(spec, border=dialect.border, clipped_bias=dialect.clipped_bias)
         notes.append(note_border(dialect))
     # What stays new must have values; all else takes over the file's tensors without a copy.
-    with torch.device("meta" if head == "same" else "cpu"):
-        model, answers = shell(translation, spec, facts, size, head)
+    with torch.device("meta" if head in ("same", "none") else "cpu"):
+        model, answers = build_unfilled(translation, spec, facts, size, head)
     report = load_weights(model, contents.state, dialect=dialect.name, head=head, tables=tables)
+    if translation.classifier and head == "same":
+        behind = "layers before it have no weights, and are taken for dropouts"
+        answers = [f"classifier: {translation.classifier}; {behind}", *answers]
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
 
 
 def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
     """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file's name."""
+    spec, size, source = base_architecture(translation, path, facts)
+    if facts.windows == NONE_GIVEN:
+        return spec, size, source
+    changed = facts.windows.change(spec)
+    known = variant_of(changed)
+    uncut = times(smallest_grid(changed.window_sizes, changed.merge), changed.patch)
+    return changed, uncut if known is None else known.size, f"{source} and the windows given"
+
+
+def base_architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+    """Return the same, where the windows given decide only what nothing else does."""
     if facts.variant is not None:
         name, chosen = find_variant(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
@@ -107,7 +124,7 @@ def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Sp
     if facts.spec is not None:
         return facts.spec, usual_size(facts.spec, stem), "its configuration"
     try:
-        spec = infer(translation.state, translation.buffers)
+        spec = infer(translation.state, translation.buffers, facts.windows)
     except UsageError:
         if stem is None:
             raise
@@ -126,15 +143,22 @@ def usual_size(spec: Spec, stem: str | None) -> Size:
     return VARIANTS[stem].size if stem else USUAL_SIZE
 
 
-def note_windows(translation: Translation, spec: Spec) -> list[str]:
-    """Return a note if coordinates in the file disagree with the model's windows.
+def note_windows(translation: Translation, spec: Spec, facts: Facts) -> list[str]:
+    """Return a note if coordinates in the file are of other windows than the model's, or if it has none.
 
-    No parameter depends on these, so nothing else would show it.
+    Windows change no shape of a parameter, so no other check would find the difference.
     """
     try:
         own = infer(translation.state, translation.buffers)
     except (UsageError, DataError):  # it kept none
-        return []
+        continuous = isinstance(spec, SpecContinuous | SpecCR)
+        if not continuous or facts.spec is not None or facts.is_published:
+            return []
+        references = spec.reference_windows if isinstance(spec, SpecContinuous) else spec.window_sizes
+        unconfirmed = "no tensor confirms them; timm and transformers cut each to the grid of its stage"
+        remedy = "window= and pretrained_window= give others"
+        windows = f"windows {spec.window_sizes}, pre-trained with {references}"
+        return [f"{windows}: {unconfirmed} ({remedy})"]
     if not isinstance(own, SpecContinuous) or not isinstance(spec, SpecContinuous):
         return []
     kept, told = ((each.window_sizes, each.reference_windows) for each in (own, spec))
@@ -146,7 +170,7 @@ def note_windows(translation: Translation, spec: Spec) -> list[str]:
 
 
 def note_routing(spec: Spec, source: str) -> list[str]:
-    """Return a note on the choice of experts, if neither tensors nor another source define it."""
+    """Return a note on the routing of a Swin-MoE, if its spec follows from tensors, which define none."""
     if source != "the tensors" or not isinstance(spec, SpecMoE) or not any(spec.moe_blocks):
         return []
     fields = ("top_k", "capacity_factor", "capacity_multiple", "batch_prioritised", "normalise_gates")
@@ -156,9 +180,10 @@ def note_routing(spec: Spec, source: str) -> list[str]:
 
 
 def note_wrappers(contents: Contents) -> list[str]:
-    """Return a note on the dictionaries around the tensors, and their other content."""
-    beside = f"; left alone: {listed(contents.ignored)}" if contents.ignored else ""
-    return [f"opened: {listed(contents.wrappers)}{beside}"] if contents.wrappers else []
+    """Return a note on the dictionaries around the tensors, and on other content."""
+    done = [f"opened: {listed(contents.wrappers)}"] if contents.wrappers else []
+    done += [f"left alone: {listed(contents.ignored)}"] if contents.ignored else []
+    return ["; ".join(done)] if done else []
 
 
 def note_border(dialect: Dialect) -> str:
@@ -167,11 +192,13 @@ def note_border(dialect: Dialect) -> str:
     return f"border policy: {dialect.border}{index}, as {dialect.name} runs them"
 
 
-def shell(
+def build_unfilled(
     translation: Translation, spec: Spec, facts: Facts, size: Size, head: str
 ) -> tuple[Model, list[str]]:
-    """Return the module that the names ask for, without weights yet, and notes for the report."""
+    """Build the module whose tensors have these names, without weights, and return notes for the report."""
     swin = build(spec)
+    if head == "none":
+        return swin, ["no head, as asked"]
     for task_type in task_types():
         found = task_type.from_checkpoint(translation, swin, facts, size, head)
         if found is not None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..core.spec import Size, Spec
-from ..data.normalisation import resized
+from ..data.imagenet_preprocessing import side_before_crop
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
 from ..models.catalogue import find_variant
@@ -37,7 +37,7 @@ def preprocess_of(data: CroppedData) -> Preprocess:
 def published_preprocess(size: Size) -> Preprocess:
     """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
     crop = size[-2:]
-    return Preprocess(crop=crop, resize=resized(min(crop)))
+    return Preprocess(crop=crop, resize=side_before_crop(min(crop)))
 
 
 def axes_of(variant: str) -> int:

@@ -84,6 +84,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             ImageError: it cannot be read.
             UsageError: it is something else than an input.
         """
+        require(not isinstance(source, str) or source != "", "picture", source, "a path that is not empty")
         return Sample(name, load_image(source, name=name), {})
 
     @overload

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..core.backbone import Swin
     from ..core.spec import Size
     from ..data.dataset import Dataset
-    from ..data.loader import Prepare
+    from ..data.loader import Collate
     from ..data.sampler import Sampler
     from ..weights.dialect import Translation
     from ..weights.report import LoadReport
@@ -77,11 +77,11 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
         """
 
     @abstractmethod
-    def training_batches(self, recipe: Settings, model: Model) -> Prepare[Any]:
+    def training_batches(self, recipe: Settings, model: Model) -> Collate[Any]:
         """Return the maker of batches for `Task.losses`."""
 
     @abstractmethod
-    def evaluation_batches(self, model: Model) -> Prepare[Any]:
+    def evaluation_batches(self, model: Model) -> Collate[Any]:
         """Return the maker of batches for `Task.observe`, the same for every training.
 
         Raises:

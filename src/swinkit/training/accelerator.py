@@ -2,39 +2,20 @@
 
 import atexit
 import os
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
 from torch import distributed as dist
+from torch import nn
 
 from ..errors import EnvironmentProblem, UsageError
 from ..runs.folder import RunFolder
 from ..runs.trackers import require_trackers
 from ..settings.run import Run
-from .distributed import take_leave
+from .distributed import destroy_group
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-class Host(Protocol):
-    """The part of an `Accelerator` that a step uses; it knows of precision and of other processes."""
-
-    scaler: torch.amp.GradScaler | None
-
-    def no_sync(self, model: nn.Module) -> AbstractContextManager[Any]:
-        """Keep the gradients inside with each process."""
-        ...
-
-    def backward(self, loss: Tensor) -> None:
-        """Add the gradient of the loss, scaled in fp16."""
-        ...
-
-    def unscale_gradients(self) -> None:
-        """Undo the scale of the gradients."""
-        ...
 
 
 def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
@@ -68,7 +49,7 @@ def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
     )
     if alone and dist.is_initialized():
         # Only at the end of the process, since it may train again, and torchrun lets it join but once.
-        atexit.register(take_leave)
+        atexit.register(destroy_group)
     if run.precision == "fp16" and accelerator.scaler is None:
         raise EnvironmentProblem(
             f"run.precision=fp16 is for GPUs, and this trains on {accelerator.device}; try bf16 or fp32"
@@ -76,7 +57,7 @@ def accelerator_of(run: Run, folder: RunFolder) -> "Accelerator":
     return accelerator
 
 
-def synchronised(accelerator: "Accelerator", objective: nn.Module, *, sharded: bool) -> nn.Module:
+def wrap_in_ddp(accelerator: "Accelerator", objective: nn.Module, *, sharded: bool) -> nn.Module:
     """Return `objective` wrapped by DDP if there are other processes; one that FSDP2 has sharded needs none.
 
     DDP must not broadcast buffers before a forward, because they are averaged after every step, and a

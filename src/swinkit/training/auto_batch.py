@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..engine.peak_memory import reset_peak, resident_size
 from ..errors import EnvironmentProblem
 from ..runs.folder import RunFolder
 from ..settings.recipe import Recipe
-from .distributed import everyones, processes, rank
+from .distributed import all_gather, rank, world_size
 from .job import Job
 from .parallelize import unwrap_blocks, wrap_blocks
 from .param_groups import optimiser_of
@@ -41,7 +42,7 @@ LIMITS = {  # of a control group, and what it uses: in the second version of the
 REFUSALS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED")
 
 
-def found_micro_batch(
+def find_micro_batch(
     job: Job, recipe: Recipe, folder: RunFolder, device: torch.device, autocast: Autocast
 ) -> int:
     """Return the micro-batch that fits into the memory of each process; once found, the run stays with it.
@@ -49,14 +50,14 @@ def found_micro_batch(
     Raises:
         EnvironmentProblem: not even one sample does.
     """
-    first, most = rank() == 0, recipe.run.batch_size // processes()
+    first, most = rank() == 0, recipe.run.batch_size // world_size()
     recorded = (folder.found(MICRO_BATCH) or 0) if first else 0
-    size = int(everyones(torch.tensor(recorded, device="cpu"), device)[0])
+    size = int(all_gather(torch.tensor(recorded, device="cpu"), device)[0])
     if size == 0 or most % size:
-        copies = (recipe.run.ema is not None) + (processes() > 1)
-        trial = Trying(job, recipe, device, autocast=autocast, copies=copies)
+        copies = (recipe.run.ema is not None) + (world_size() > 1)
+        trial = MemoryTrial(job, recipe, device, autocast=autocast, copies=copies)
         largest = torch.tensor(largest_that_fits(trial, most, device), device="cpu")
-        size = int(everyones(largest, device).min())
+        size = int(all_gather(largest, device).min())
         if first:
             folder.note(MICRO_BATCH, size)
             folder.log("fitted", 0, micro_batch=size)
@@ -69,18 +70,18 @@ def largest_that_fits(trial: Trial, most: int, device: torch.device) -> int:
     Raises:
         EnvironmentProblem: not even one sample fits, or this system does not report how much memory is used.
     """
-    return estimated(trial, most) if device.type == "cpu" else tried(trial, most, device)
+    return estimate_size(trial, most) if device.type == "cpu" else try_sizes(trial, most, device)
 
 
-def tried(trial: Trial, most: int, device: torch.device) -> int:
-    """Find it by trying, from the largest number downwards.
+def try_sizes(trial: Trial, most: int, device: torch.device) -> int:
+    """Return the largest size that fits, by trying from the largest downwards.
 
     Raises:
         EnvironmentProblem: not even one sample fits.
     """
     for size in halvings(most):
         try:
-            spare = spared(device)
+            spare = reserve_memory(device)
             trial(size)
         except RuntimeError as error:
             if not is_full(error):
@@ -88,7 +89,7 @@ def tried(trial: Trial, most: int, device: torch.device) -> int:
         else:
             return size
         finally:
-            spare = None  # noqa: F841  given back, with all that the trial left
+            spare = None  # noqa: F841  so that it is freed, with all that the trial left
             gc.collect()
             if device.type != "cpu":
                 torch.accelerator.empty_cache()
@@ -106,7 +107,7 @@ def halvings(most: int) -> Iterator[int]:
         size = next((part for part in range(size // 2, 0, -1) if most % part == 0), 0)
 
 
-def spared(device: torch.device) -> Tensor | None:
+def reserve_memory(device: torch.device) -> Tensor | None:
     """Reserve memory during a trial, on devices that report how much they have."""
     if device.type != "cuda":
         return None
@@ -114,8 +115,8 @@ def spared(device: torch.device) -> Tensor | None:
     return torch.empty(int(SPARE * total), dtype=torch.uint8, device=device)
 
 
-def estimated(trial: Trial, most: int) -> int:
-    """Find it from the memory that a few samples take, and that is free.
+def estimate_size(trial: Trial, most: int) -> int:
+    """Return the largest size that fits, by the memory that a few samples take and that is free.
 
     Raises:
         EnvironmentProblem: this system does not report how much memory is used.
@@ -125,17 +126,17 @@ def estimated(trial: Trial, most: int) -> int:
         size, fewer, last = min(2 * size, most), size, now
         now = peak(partial(trial, size))
     each = max(1.0, (now - last) / (size - fewer))  # bytes of a sample
-    room = USED * available() / int(os.environ.get(PER_MACHINE, "1")) + resident() - now
+    room = USED * available() / int(os.environ.get(PER_MACHINE, "1")) + resident_size("VmRSS") - now
     largest = size + max(0.0, room) / each  # what ran has fitted
     return max(part for part in range(1, most + 1) if most % part == 0 and part <= largest)
 
 
-class Trying:
-    """A trial: two steps with so many samples at a time; afterwards all is as before, random numbers too.
+class MemoryTrial:
+    """Two training steps with a given micro-batch; afterwards weights and random numbers are as before.
 
     Two steps, of two micro-batches each, so that the optimiser's state and a gradient exist already when most
     memory is needed. Uncompiled, because compiling takes long and compiled blocks take no more. `copies` is
-    how often the training holds the weights beside: averages, and gradients sent to other processes.
+    how many more copies of the weights the training holds: the EMA, and gradients sent to other ranks.
     """
 
     def __init__(
@@ -192,30 +193,21 @@ def peak(work: Callable[[], None]) -> int:
         EnvironmentProblem: this system does not report it.
     """
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the highest so far
+        reset_peak()
     except OSError as error:
         raise EnvironmentProblem(
             f"run.micro_batch=auto cannot see how much memory is used on this system ({error.strerror}); "
             "give a number"
         ) from None
     work()
-    return of_table(Path("/proc/self/status"), "VmHWM")
-
-
-def resident() -> int:
-    """Return the bytes that this process has in memory."""
-    return of_table(Path("/proc/self/status"), "VmRSS")
+    return resident_size("VmHWM")
 
 
 def available() -> int:
     """Return the bytes that this process can still have, of the machine and within its control groups."""
-    return min([of_table(Path("/proc/meminfo"), "MemAvailable"), *left_in_groups()])
-
-
-def of_table(table: Path, name: str) -> int:
-    """Return one line of a table in /proc, in bytes."""
-    lines = dict(line.split(":", 1) for line in table.read_text(encoding="ascii").splitlines())
-    return int(lines[name].split()[0]) * 1024
+    table = Path("/proc/meminfo").read_text(encoding="ascii")
+    lines = dict(line.split(":", 1) for line in table.splitlines())
+    return min([int(lines["MemAvailable"].split()[0]) * 1024, *left_in_groups()])
 
 
 def left_in_groups() -> Iterator[int]:
@@ -227,14 +219,14 @@ def left_in_groups() -> Iterator[int]:
             root = Path("/sys/fs/cgroup") / controllers
             group = root / path.lstrip("/")
             for place in (group, *group.parents):
-                limit, used = (stated(place / name) for name in LIMITS[controllers])
+                limit, used = (read_limit(place / name) for name in LIMITS[controllers])
                 if limit is not None and used is not None:
                     yield max(0, limit - used)
                 if place == root:
                     break
 
 
-def stated(file: Path) -> int | None:
+def read_limit(file: Path) -> int | None:
     """Return the number in a file of a control group; None if there is no file, or no limit."""
     try:
         return int(file.read_text(encoding="ascii"))
@@ -248,7 +240,7 @@ def is_full(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def memory_explained(device: torch.device) -> Iterator[None]:
+def explain_full_memory(device: torch.device) -> Iterator[None]:
     """Turn a full memory into one line.
 
     Raises:

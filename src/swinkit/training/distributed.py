@@ -20,84 +20,84 @@ from ..tasks.observed import Observed
 
 PATIENCE = 1.0  # seconds to wait at most for gloo, which takes some milliseconds if any
 GLOO = "/gloo/"  # in its messages: the file that one comes from
-lent: list[weakref.ref[Tensor]] = []  # the tensors of the last exchange: one lives while gloo holds it
+in_flight: list[weakref.ref[Tensor]] = []  # the tensors of the last exchange: one lives while gloo holds it
 
 
-def processes() -> int:
+def world_size() -> int:
     """Return the number of processes in the group; 1 without torch.distributed."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """Return the rank of this process, from 0; 0 without torch.distributed."""
-    return dist.get_rank() if processes() > 1 else 0
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def take_leave() -> None:
+def destroy_group() -> None:
     """Destroy the process group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 @atexit.register  # also where a script of the user made the group
-def wait_for_lent() -> None:
+def wait_for_gloo() -> None:
     """Wait until gloo's threads, which go on for a moment after an exchange, have let go of its tensors.
 
     They need the interpreter for that, and abort the process if they meet one that is ending. To destroy the
     group would end these threads, but once there was DDP, torch keeps the group.
     """
     until = time.monotonic() + PATIENCE
-    while any(tensor() is not None for tensor in lent) and time.monotonic() < until:
+    while any(tensor() is not None for tensor in in_flight) and time.monotonic() < until:
         time.sleep(0.001)
 
 
-def allotted(count: int) -> range:
-    """Return which of `count` things this rank does; all ranks get as many, so some may not exist."""
-    return range(rank(), -(-count // processes()) * processes(), processes())
+def numbers_of_rank(count: int) -> range:
+    """Return the numbers of this rank's part of `count` batches; as all get as many, some may be too high."""
+    return range(rank(), -(-count // world_size()) * world_size(), world_size())
 
 
-def everyones(value: Tensor, device: torch.device) -> Tensor:
-    """Gather a tensor from all processes: (*S) -> (R, *S) on the CPU, by rank, sent from `device`."""
-    if processes() == 1:
+def all_gather(value: Tensor, device: torch.device) -> Tensor:
+    """Gather a tensor from all ranks: (*S) -> (R, *S) on the CPU, in order, sent from `device`."""
+    if world_size() == 1:
         return value[None]
-    own, values = value.to(device), [torch.empty_like(value, device=device) for _ in range(processes())]
-    lent[:] = map(weakref.ref, (own, *values))
+    own, values = value.to(device), [torch.empty_like(value, device=device) for _ in range(world_size())]
+    in_flight[:] = map(weakref.ref, (own, *values))
     dist.all_gather(values, own)
     return torch.stack(values).cpu()
 
 
-def agreed(
-    loss: float, seconds: float, code: int, news: int, device: torch.device
+def reduce_step(
+    loss: float, seconds: float, code: int, bad: int, device: torch.device
 ) -> tuple[float, float, int, int]:
-    """Return the mean loss, the longest time, the exit code to leave with (0: none) and the sum of the news.
+    """Reduce over the ranks: mean loss, longest time, exit code to leave with (0: none), sum of bad samples.
 
-    All are the same in each process. Errors have lower codes than signals, and so come before them.
+    All are the same in each rank. Errors have lower codes than signals, and so come before them.
     """
-    values = torch.tensor([loss, seconds, code, news], dtype=torch.float64, device="cpu")
-    losses, times, codes, told = everyones(values, device).T
+    values = torch.tensor([loss, seconds, code, bad], dtype=torch.float64, device="cpu")
+    losses, times, codes, counts = all_gather(values, device).T
     codes = codes[codes > 0]
-    return losses.mean().item(), times.max().item(), int(codes.min()) if len(codes) else 0, int(told.sum())
+    return losses.mean().item(), times.max().item(), int(codes.min()) if len(codes) else 0, int(counts.sum())
 
 
-def first_code(code: int, device: torch.device) -> int:
-    """Return the exit code to leave with (0: none), the same in each process."""
-    return agreed(0.0, 0.0, code, 0, device)[2]
+def reduce_exit_code(code: int, device: torch.device) -> int:
+    """Return the exit code to leave with (0: none), the same in each rank."""
+    return reduce_step(0.0, 0.0, code, 0, device)[2]
 
 
-def observed_by_all(observed: Observed, device: torch.device) -> Observed:
-    """Return the sum of the observations of all processes, the same in each; `device` sends its own."""
-    if processes() == 1:
+def sum_over_ranks(observed: Observed, device: torch.device) -> Observed:
+    """Sum the observations of all ranks; the result is the same in each. `device` sends its own."""
+    if world_size() == 1:
         return observed
     own = observed.encode()
-    lengths = everyones(torch.tensor(len(own), device="cpu"), device)
+    lengths = all_gather(torch.tensor(len(own), device="cpu"), device)
     padded = own.new_zeros(int(lengths.max()))
     padded[: len(own)] = own
-    contents = zip(everyones(padded, device), lengths.tolist(), strict=True)
+    contents = zip(all_gather(padded, device), lengths.tolist(), strict=True)
     return Observed.sum(Observed.decode(content[:length]) for content, length in contents)
 
 
 @contextmanager
-def peer_failures_explained() -> Iterator[None]:
+def explain_peer_failures() -> Iterator[None]:
     """Turn the loss of another process into one line.
 
     Raises:
@@ -112,14 +112,14 @@ def peer_failures_explained() -> Iterator[None]:
         raise SwinkitError(f"a peer process of this training has failed; see its output ({reason})") from None
 
 
-def same_everywhere(progress: Progress, folder: Path, device: torch.device) -> None:
+def require_same_checkpoint(progress: Progress, folder: Path, device: torch.device) -> None:
     """Check that all processes go on from the same checkpoint; all call this.
 
     Raises:
         UsageError: they do not, as without a folder that all of them see.
     """
     own = torch.tensor([progress.epoch, progress.step, progress.updates], device="cpu")
-    places = everyones(own, device)
+    places = all_gather(own, device)
     strays = (places != places[0]).any(1).nonzero().flatten().tolist()
     if strays:
         names = [Progress(*place).name() for place in places[[0, strays[0]]].tolist()]
@@ -135,7 +135,7 @@ def average_buffers(buffers: Sequence[Tensor], device: torch.device) -> None:
 
     The statistics of batch norm are of the samples that a process saw.
     """
-    if processes() == 1 or not buffers:
+    if world_size() == 1 or not buffers:
         return
     for floating in (True, False):
         alike = [buffer for buffer in buffers if buffer.is_floating_point() == floating]
@@ -144,7 +144,7 @@ def average_buffers(buffers: Sequence[Tensor], device: torch.device) -> None:
         numbers = torch.cat(
             [each.flatten().to("cpu", torch.float64 if floating else torch.int64) for each in alike]
         )
-        gathered = everyones(numbers, device)
+        gathered = all_gather(numbers, device)
         common = gathered.mean(0) if floating else gathered.amax(0)
         for buffer, part in zip(alike, common.split([each.numel() for each in alike]), strict=True):
             buffer.copy_(part.view_as(buffer))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .parallelize import part_like, persistent_buffers
+from .parallelize import persistent_buffers, shard_like
 
 
 class Average:
@@ -37,10 +37,10 @@ class Average:
     def load(self, weights: dict[str, Tensor]) -> None:
         """Go on from saved averages."""
         for name, value in self.weights.items():
-            value.copy_(part_like(weights[name], value))
+            value.copy_(shard_like(weights[name], value))
 
     @contextmanager
-    def swapped_in(self, model: nn.Module) -> Iterator[None]:
+    def swap_in(self, model: nn.Module) -> Iterator[None]:
         """Give the model the averaged weights inside, and its own again afterwards, to the bit."""
         self._swap(model)
         try:

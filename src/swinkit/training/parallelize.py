@@ -22,7 +22,7 @@ from ..engine.gpu import attach as fused
 from ..errors import EnvironmentProblem
 from ..settings.run import Run
 from ..tasks.task import Task
-from .distributed import processes
+from .distributed import world_size
 
 
 def blocks(model: nn.Module) -> Iterator[Block]:
@@ -55,7 +55,7 @@ def unwrap_blocks(model: nn.Module) -> None:
 
 
 @contextmanager
-def compiler_explained(expected: bool) -> Iterator[None]:
+def explain_compiler_failures(expected: bool) -> Iterator[None]:
     """Turn a failure of the compiler, where one is `expected` to work inside, into one line.
 
     Raises:
@@ -98,41 +98,41 @@ def shard(task: Task, device: torch.device) -> None:
     from torch.distributed.device_mesh import init_device_mesh  # seconds, for those only who need them
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh(device.type, (processes(),))
+    mesh = init_device_mesh(device.type, (world_size(),))
     for module in (*blocks(task), task):
         fully_shard(module, mesh=mesh, reshard_after_forward=True)
 
 
-def kept_here(task: Task) -> int:
+def count_local_parameters(task: Task) -> int:
     """Return how many numbers of the parameters this process holds: all, or its parts."""
     every: list[Any] = list(task.parameters())
-    return sum((each.to_local() if is_part(each) else each).numel() for each in every)
+    return sum((each.to_local() if is_shard(each) else each).numel() for each in every)
 
 
-def is_part(value: Any) -> bool:
+def is_shard(value: Any) -> bool:
     """Return whether it is a part of a tensor, without importing `DTensor`, which takes seconds."""
     return hasattr(value, "full_tensor")
 
 
 @torch.no_grad()
-def gathered(value: Any, *, kept: bool = True) -> Any:
+def gather_whole(value: Any, *, kept: bool = True) -> Any:
     """Return nested dicts and lists with parts made whole, on the CPU; all processes must call this.
 
     Unless `kept`, this process only gives its parts, and gets None for each such tensor.
     """
     if isinstance(value, dict):
-        return {name: gathered(each, kept=kept) for name, each in value.items()}
+        return {name: gather_whole(each, kept=kept) for name, each in value.items()}
     if isinstance(value, list):
-        return [gathered(each, kept=kept) for each in value]
-    if not is_part(value):
+        return [gather_whole(each, kept=kept) for each in value]
+    if not is_shard(value):
         return value
     whole = value.full_tensor()
     return whole.cpu() if kept else None
 
 
-def part_like(value: Tensor, like: Tensor) -> Tensor:
+def shard_like(value: Tensor, like: Tensor) -> Tensor:
     """Return this process's part of a whole tensor if `like`, of the same shape, is one; else the tensor."""
-    if not is_part(like) or value.shape != like.shape:
+    if not is_shard(like) or value.shape != like.shape:
         return value
     from torch.distributed.tensor import distribute_tensor
 
@@ -142,12 +142,12 @@ def part_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def bring_home(task: Task, original: Task) -> None:
+def copy_weights_back(task: Task, original: Task) -> None:
     """Give `original` the weights and buffers of `task`, if that is a copy; all processes must call this."""
     if task is not original:
         ours, theirs = ([*each.parameters(), *persistent_buffers(each).values()] for each in (original, task))
         for own, part in zip(ours, theirs, strict=True):
-            own.copy_(gathered(part))
+            own.copy_(gather_whole(part))
 
 
 def persistent_buffers(model: nn.Module) -> dict[str, Tensor]:
@@ -159,4 +159,4 @@ def persistent_buffers(model: nn.Module) -> dict[str, Tensor]:
 
 def clip_gradient(parameters: Iterable[Tensor], most: float | None) -> float:
     """Clip the norm of the gradient over all processes to `most`, if given; return the norm."""
-    return gathered(nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most)).item()
+    return gather_whole(nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most)).item()

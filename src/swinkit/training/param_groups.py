@@ -27,8 +27,8 @@ Role = Literal["matrix", "vector", "norm", "table", "bias MLP", "temperature", "
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The role and place of one parameter."""
+class ParameterFacts:
+    """The role and the depth of one parameter."""
 
     role: Role
     depth: int  # 0 with the patches, then the number of the block from 1, last the head
@@ -36,15 +36,17 @@ class Standing:
     between: bool  # whether it is a matrix from features to features: not from pixels, and not to the output
 
 
-def standings(model: nn.Module) -> dict[nn.Parameter, Standing]:
-    """Return the standing of every parameter, in the order of the modules."""
+def facts_of_parameters(model: nn.Module) -> dict[nn.Parameter, ParameterFacts]:
+    """Return role and depth of every parameter, in the order of the modules."""
     role, depth, backbone, last = roles(model), depths(model), backbone_parameters(model), set(outputs(model))
 
     def between(parameter: nn.Parameter) -> bool:
         return role[parameter] == "matrix" and parameter.ndim == 2 and parameter not in last
 
     return {
-        parameter: Standing(role[parameter], depth[parameter], parameter in backbone, between(parameter))
+        parameter: ParameterFacts(
+            role[parameter], depth[parameter], parameter in backbone, between(parameter)
+        )
         for parameter in model.parameters()
     }
 
@@ -65,11 +67,11 @@ def roles(model: nn.Module) -> dict[nn.Parameter, Role]:
         own = cast("Mapping[str, Role]", getattr(module, "parameter_roles", {}))
         for name, parameter in module.named_parameters(recurse=False):
             found[parameter] = own.get(name, found[parameter])
-        found.update(dict.fromkeys(exempted(module), "exempt"))
+        found.update(dict.fromkeys(excluded_from_decay(module), "exempt"))
     return found
 
 
-def exempted(module: nn.Module) -> list[nn.Parameter]:
+def excluded_from_decay(module: nn.Module) -> list[nn.Parameter]:
     """Return the parameters that a model of timm excludes from weight decay."""
     excluded = cast("Callable[[], set[str]] | None", getattr(module, "no_weight_decay", None))
     names = excluded() if excluded is not None else set()
@@ -150,28 +152,28 @@ def parameter_groups(model: nn.Module, settings: Optimiser) -> list[dict[str, An
 
     For Muon, the entry `matrices` of a group is whether it is of these.
     """
-    policy, found = RULES[settings.rule], standings(model)
-    last = max((standing.depth for standing in found.values()), default=0)
+    policy, found = RULES[settings.rule], facts_of_parameters(model)
+    last = max((facts.depth for facts in found.values()), default=0)
     groups: dict[tuple[bool, float, int | None, bool], dict[str, Any]] = {}
-    for parameter, standing in found.items():
+    for parameter, facts in found.items():
         if not parameter.requires_grad:
             continue
-        decays, scale, depth = standing.role in policy.decays, scale_of(standing, policy), None
+        decays, scale, depth = facts.role in policy.decays, scale_of(facts, policy), None
         if settings.layer_decay is not None:
-            depth = last if policy.positions_last and standing.role == "position" else standing.depth
+            depth = last if policy.positions_last and facts.role == "position" else facts.depth
             scale *= settings.layer_decay ** (last - depth)
         weight_decay = settings.weight_decay if decays else 0.0
         empty = {"params": [], "lr": settings.lr * scale, "weight_decay": weight_decay}
-        turned = settings.kind == "muon" and standing.between
+        turned = settings.kind == "muon" and facts.between
         if settings.kind == "muon":
             empty[MATRICES] = turned
         groups.setdefault((decays, scale, depth, turned), empty)["params"].append(parameter)
     return list(groups.values())
 
 
-def scale_of(standing: Standing, policy: Policy) -> float:
+def scale_of(facts: ParameterFacts, policy: Policy) -> float:
     """Return the factor of a parameter's learning rate, before layer-wise decay."""
-    slowed = standing.in_backbone and standing.role not in ("table", "position")
+    slowed = facts.in_backbone and facts.role not in ("table", "position")
     return policy.backbone_scale if slowed else 1.0
 
 

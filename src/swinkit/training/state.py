@@ -1,4 +1,4 @@
-"""All that training changes: saved, and brought back to the bit, on however many processes."""
+"""State of a training: saved whole, and resumed to the bit on any number of processes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from ..runs.progress import Progress
 from ..tasks.task import Task
 from .ema import Average
 from .muon import MATRICES
-from .parallelize import gathered, part_like
+from .parallelize import gather_whole, shard_like
 
 NAMES = "names"  # in an optimiser state: of the parameters that it numbers
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that training changes, and that resuming must bring back to the bit."""
+    """Model, optimiser, EMA and loss scaler: the tensors of a checkpoint, resumed to the bit."""
 
     task: Task
     optimiser: torch.optim.Optimizer
@@ -40,7 +40,7 @@ class Trained:
             state["model_ema"] = self.average.weights
         if self.scaler is not None:
             state["scaler"] = self.scaler.state_dict()
-        state = gathered(state, kept=writes)
+        state = gather_whole(state, kept=writes)
         if writes:
             checkpoints.save(state, progress)
 
@@ -57,7 +57,7 @@ class Trained:
         try:
             own = self.task.state_dict()
             self.task.load_state_dict(
-                {name: part_like(value, own.get(name, value)) for name, value in state["model"].items()}
+                {name: shard_like(value, own.get(name, value)) for name, value in state["model"].items()}
             )
             self.take_moments(state["optimizer"])
             if self.average is not None:  # begun without: from here on
@@ -71,7 +71,7 @@ class Trained:
         return progress
 
     def names(self) -> list[str]:
-        """Return the parameters' names, in the order of the optimiser's numbers."""
+        """Return the names of the parameters, in the optimiser's order."""
         names = {parameter: name for name, parameter in self.task.named_parameters()}
         return [names[parameter] for group in self.optimiser.param_groups for parameter in group["params"]]
 
@@ -93,7 +93,7 @@ class Trained:
             earlier = numbers.get(name, -1)
             if earlier in saved["state"] and before[earlier][1] == groups[number][1]:
                 moments = saved["state"][earlier].items()
-                taken[number] = {kind: part_like(value, parameters[name]) for kind, value in moments}
+                taken[number] = {kind: shard_like(value, parameters[name]) for kind, value in moments}
         self.optimiser.load_state_dict({**own, "state": taken})
 
 

@@ -1,8 +1,10 @@
 """One optimiser step: batch, forward, loss, backward, clip, step."""
 
+import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +15,15 @@ from ..runs.step_report import Stopwatch
 from ..settings.recipe import Recipe
 from ..settings.schedule import learning_rate
 from ..tasks.task import Task
-from .accelerator import Host
 from .batch_plan import Plan
-from .distributed import average_buffers
-from .parallelize import clip_gradient, compiler_explained, persistent_buffers
+from .distributed import average_buffers, reduce_step
+from .parallelize import clip_gradient, explain_compiler_failures, persistent_buffers
+from .rank_batches import RankBatches
 from .state import Trained
-from .stopping import Supply
+from .stopping import is_failure
+
+if TYPE_CHECKING:
+    from .accelerator import Accelerator
 
 
 class Objective(nn.Module):
@@ -35,8 +40,24 @@ class Objective(nn.Module):
 
 
 @dataclass(frozen=True)
+class Step:
+    """Numbers of one optimiser step, the same in all ranks."""
+
+    norm: float  # of the gradient before it was clipped
+    loss: float
+    seconds: float  # of the slowest rank
+    stop: int  # the exit code to leave with, 0 to go on
+    bad: int  # samples newly found that cannot be read
+
+    @property
+    def is_finite(self) -> bool:
+        """True if loss and gradient are finite."""
+        return math.isfinite(self.loss) and math.isfinite(self.norm)
+
+
+@dataclass(frozen=True)
 class Learner:
-    """All that a step needs, as set-up has put it together."""
+    """Model, optimiser, data and device of a training, prepared for its steps."""
 
     recipe: Recipe
     plan: Plan
@@ -46,9 +67,8 @@ class Learner:
     objective: nn.Module  # the task as the function that is minimised, wrapped by DDP if there are others
     optimiser: torch.optim.Optimizer  # the one of `trained`, wrapped for scaled losses
     peaks: tuple[float, ...]  # learning rate at its peak, of each parameter group
-    host: Host
+    accelerator: "Accelerator"
     device: torch.device
-    before: dict[str, Tensor] = field(default_factory=dict)  # the buffers before the step in progress
 
     @property
     def rate(self) -> float:
@@ -60,56 +80,58 @@ class Learner:
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = learning_rate(step, self.length.steps, peak, self.recipe.schedule)
 
-    def gradient(
-        self, batches: Supply[tuple[int, Any]], progress: Progress, watch: Stopwatch
-    ) -> tuple[float, float]:
-        """Accumulate the gradient over the micro-batches of a step, clip it, and return loss and norm.
+    def take_step(self, batches: RankBatches[tuple[int, Any]], progress: Progress, watch: Stopwatch) -> Step:
+        """Take one optimiser step: batch, forward, loss, backward, clip, step.
 
-        The loss is this process's mean, the norm that of the gradient of all processes before it is clipped.
+        If loss or gradient is not finite in one rank, nothing changes; if one rank failed, the step does not
+        even count.
 
         Raises:
             EnvironmentProblem: a block cannot be compiled.
         """
-        run, count = self.recipe.run, self.plan.accumulation
-        self.before.update(
-            {name: each.clone() for name, each in persistent_buffers(self.trained.task).items()}
-        )
+        run, count, task = self.recipe.run, self.plan.accumulation, self.trained.task
+        self.set_rates(self.length.before(progress))
+        buffers = {name: buffer.clone() for name, buffer in persistent_buffers(task).items()}
         total = torch.zeros((), device=self.device)
-        for i in range(count):
+        for remaining in reversed(range(count)):
             with watch.waiting():
                 number, batch = batches.next()
             seed_micro_batch(run.seed, progress.epoch, number)
-            with nullcontext() if i == count - 1 else self.host.no_sync(self.objective):
-                with compiler_explained(run.compile):
+            with self.accelerator.no_sync(self.objective) if remaining else nullcontext():
+                with explain_compiler_failures(run.compile):
                     loss = self.objective(batch.to(self.device)) / count
-                self.host.backward(loss)
+                self.accelerator.backward(loss)
             total += loss.detach()
-        self.host.unscale_gradients()
-        norm = clip_gradient(self.trained.task.parameters(), self.recipe.optimiser.clip_norm)
-        return total.item(), norm
+        self.accelerator.unscale_gradients()
+        norm = clip_gradient(task.parameters(), self.recipe.optimiser.clip_norm)
 
-    def update(self, progress: Progress, *, finite: bool) -> None:
-        """Step the weights, then their average; a gradient that is not `finite` changes nothing."""
-        if finite or self.host.scaler is not None:  # a scaler skips by itself, and learns from it
+        code, bad = batches.signals.exit_code, self.loader.bad.news()
+        step = Step(norm, *reduce_step(total.item(), watch.lap(), code, bad, self.device))
+        if is_failure(step.stop):
+            self.discard(buffers)
+            return step
+        progress.count(step.loss, step.seconds, finite=step.is_finite)
+        if step.is_finite or self.accelerator.scaler is not None:  # a scaler skips by itself, and adapts
             self.optimiser.step()
-        if not finite:
-            self.discard()
-            return
+        if not step.is_finite:
+            self.discard(buffers)
+            return step
         self.optimiser.zero_grad()
-        average_buffers(list(persistent_buffers(self.trained.task).values()), self.device)
+        average_buffers(list(persistent_buffers(task).values()), self.device)
         if self.trained.average is not None:
-            self.trained.average.update(self.trained.task, progress.updates)
+            self.trained.average.update(task, progress.updates)
+        return step
 
-    def discard(self) -> None:
+    def discard(self, buffers: Mapping[str, Tensor]) -> None:
         """Drop the gradient, and restore the buffers as they were before it was computed."""
         self.optimiser.zero_grad()
         for name, buffer in persistent_buffers(self.trained.task).items():
-            buffer.copy_(self.before[name])
+            buffer.copy_(buffers[name])
 
-    def averaged(self) -> AbstractContextManager[None]:
+    def use_average(self) -> AbstractContextManager[None]:
         """Give the task the averaged weights inside, if there are any."""
         average = self.trained.average
-        return nullcontext() if average is None else average.swapped_in(self.trained.task)
+        return nullcontext() if average is None else average.swap_in(self.trained.task)
 
 
 def seed_micro_batch(seed: int, epoch: int, number: int) -> None:

@@ -1,10 +1,10 @@
-"""Reasons that end a training: a signal, a held error, a limit.
+"""Reasons that end a training: a signal, a deferred error, a limit.
 
 It is asked to stop: the first SIGTERM, Ctrl-C or SIGHUP (a terminal that is closed) is remembered, the
 second ends the process at once; but not its echo, because what stops a job signals all its processes, and a
 process that started others forwards the signal. An error where no other process takes part, as in reading or
-writing, is held until all know, because a process that left at once would leave the others in the middle of
-an exchange. Or all epochs or iterations are done, time or patience is over, or steps come to nothing.
+writing, is deferred until all know, because a process that left at once would leave the others in the middle
+of an exchange. Or all epochs or iterations are done, time or patience is over, or steps come to nothing.
 """
 
 import math
@@ -15,18 +15,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self
 
 import torch
 from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError, SwinkitError
-from ..runs.progress import Length, Progress, counted
+from ..runs.progress import Length, Progress, quantity
 from ..settings.run import Run
 from ..tasks.observed import Observed
-from .distributed import everyones, first_code, rank
+from .distributed import all_gather, rank, reduce_exit_code
 
-Item = TypeVar("Item")
 ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 ECHO = 0.5  # seconds after the first signal in which another is the same request, come by another way
 OFFSET = 128  # of the exit code of a process that a signal ended
@@ -34,7 +33,7 @@ ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it w
 
 
 class Signals:
-    """The first signal that asked to stop, and the first error that was held.
+    """The first signal that asked to stop, and the first error that was deferred.
 
     While entered, `received` is the number of that signal, 0 until then. Forked processes, such as those that
     read data, ignore signals, because their parent ends them. Outside the main thread Python lets nobody
@@ -71,34 +70,34 @@ class Signals:
             os._exit(OFFSET + number)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep an error inside in `error`, to be raised when all processes know of it."""
+    def defer_error(self) -> Iterator[None]:
+        """Keep an error inside in `error`, to be raised when all ranks know of it."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  whatever it is, the others must not wait in vain
             self.error = self.error or error
 
     @property
-    def failed(self) -> int:
-        """The exit code of the error that is held, 0 without one."""
+    def error_code(self) -> int:
+        """The exit code of the deferred error, 0 without one."""
         code = self.error.exit_code if isinstance(self.error, SwinkitError) else 1
         return code if self.error is not None else 0
 
     @property
-    def code(self) -> int:
+    def exit_code(self) -> int:
         """The exit code to leave with: that of an error, else that of a signal; 0 to go on."""
-        return self.failed or (OFFSET + self.received if self.received else 0)
+        return self.error_code or (OFFSET + self.received if self.received else 0)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def raise_together(self) -> Iterator[None]:
         """Go on only if there was no error inside in any process; all call this.
 
         Raises:
             Exception, SystemExit: as `leave` does.
         """
-        with self.held():
+        with self.defer_error():
             yield
-        code = first_code(self.failed, self.device)
+        code = reduce_exit_code(self.error_code, self.device)
         if code:
             self.leave(code)
 
@@ -108,45 +107,16 @@ class Signals:
         Of several errors, the first process's is raised.
 
         Raises:
-            Exception: the error that was held.
+            Exception: the deferred error.
             KeyboardInterrupt: it was Ctrl-C.
             SystemExit: it was another signal, with its exit code (143 for SIGTERM), or the error of another.
         """
-        failed = everyones(torch.tensor(self.failed, device="cpu"), self.device).tolist()
+        failed = all_gather(torch.tensor(self.error_code, device="cpu"), self.device).tolist()
         if self.error is not None and not any(failed[: rank()]):
             raise self.error
         if code == OFFSET + signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(code)
-
-
-class Supply(Generic[Item]):
-    """The batches of one process. If reading one fails, the previous batch is repeated.
-
-    So all processes finish the step; `signals` hold the error, and after it all agree to stop, and drop it.
-    """
-
-    def __init__(self, batches: Iterator[Item], signals: Signals):
-        self.batches, self.signals = batches, signals
-        self.ahead: list[Item] = []
-
-    def begin(self) -> int:
-        """Read the first batch, and return the exit code to leave with if a process could not, else 0.
-
-        All processes call this, also those for which there is nothing to read.
-        """
-        with self.signals.held():
-            self.ahead = [batch for batch in (next(self.batches, None),) if batch is not None]
-        return first_code(self.signals.failed, self.signals.device)
-
-    def next(self) -> Item:
-        """Return the next batch."""
-        if self.ahead:
-            self.last = self.ahead.pop()
-        elif self.signals.error is None:
-            with self.signals.held():
-                self.last = next(self.batches)
-        return self.last
 
 
 def is_failure(code: int) -> bool:
@@ -171,7 +141,7 @@ def why_over(progress: Progress, length: Length, run: Run) -> str:
         return ""
     if run.patience is not None and progress.since_best >= run.patience:
         what = "evaluation" if length.interval != length.steps else "epoch"
-        return f"{counted(progress.since_best, what)} brought no better score"
+        return f"{quantity(progress.since_best, what)} brought no better score"
     return f"the {run.hours:g} hours are over" if out_of_time(progress, run) else ""
 
 
@@ -198,13 +168,13 @@ def refuse_divergence(progress: Progress, length: Length, observed: Observed, sc
     """Stop a training whose weights have grown out of all bounds.
 
     Raises:
-        DataError: no record of a held-out sample is finite; or there are only counts, whose `score` is not.
+        DataError: no record of a validation sample is finite; or there are only counts, whose `score` is not.
     """
     records = observed.records.values()
     if not (any(map(is_finite, records)) if records else math.isfinite(score)):
         raise DataError(
-            f"after {length.reached(progress)} the model has no finite answer to any held-out picture, with "
-            f"{progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
+            f"after {length.reached(progress)} the model has no finite answer to any picture of the "
+            f"validation split, with {progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
         )
 
 

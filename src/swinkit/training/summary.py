@@ -13,16 +13,16 @@ from .job import Job
 WIDTH = 14  # of the names
 
 
-def header(
+def describe_training(
     job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path, *, resumed: bool = False
 ) -> list[str]:
     """Return the lines of the summary; a resumed run goes on with its own weights."""
     rows = {
         "configuration": str(folder / CONFIG),
         **({"weights": "as this run left them"} if resumed else job.notes),
-        "parameters": parameters(job.task),
-        "batch": factored(plan),
-        "computes": f"{recipe.run.precision} on {described(device)}",
+        "parameters": count_parameters(job.task),
+        "batch": describe_batch(plan),
+        "computes": f"{recipe.run.precision} on {describe_device(device)}",
     }
     return [row(name, text) for name, text in rows.items()]
 
@@ -32,7 +32,7 @@ def row(name: str, text: str) -> str:
     return f"  {name:<{WIDTH}} {text}"
 
 
-def factored(plan: Plan) -> str:
+def describe_batch(plan: Plan) -> str:
     """Return the batch of a step as a product."""
     whole = plan.micro_batch * plan.group
     parts = (f"{plan.ranks} processes", plan.ranks), (f"{plan.accumulation} in turn", plan.accumulation)
@@ -40,14 +40,14 @@ def factored(plan: Plan) -> str:
     return f"{whole} = {' x '.join(factors)}" if len(factors) > 1 else f"{whole}, all at a time"
 
 
-def parameters(task: Task) -> str:
+def count_parameters(task: Task) -> str:
     """Return the number of parameters, and of those that are trained."""
     every = sum(each.numel() for each in task.parameters())
     trained = sum(each.numel() for each in task.parameters() if each.requires_grad)
     return f"{every:,}, all trained" if trained == every else f"{every:,}, of which {trained:,} are trained"
 
 
-def described(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     """Describe a device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 PANEL = (620, 400)
 HEAD = 130  # height of the heading and the legend
-OUTLIERS, FEW = (
-    0.02,
-    4,
-)  # share of faint values at either end that may lie outside; at least one of more than 4
+OUTLIERS = 0.02  # share of faint values that may lie outside at either end
+FEW = 4  # faint values; of more, at least one may lie outside
 LARGEST = 1e100  # matplotlib cannot place larger numbers
 FAINT = (88, 104, 130)
 BROKEN = (222, 92, 92)
@@ -34,7 +32,7 @@ Point = tuple[float, float]  # epochs or iterations done, value
 class Curve:
     """A panel: values, which may be NaN or infinite, in the order of training.
 
-    `behind` are those of single steps, drawn faintly; `beside` those of held-out pictures.
+    `behind` are those of single steps, drawn faintly; `beside` those of the validation split.
     """
 
     name: str
@@ -92,7 +90,7 @@ def draw_curve(axes: "Axes", curve: Curve, last: float, best: float | None, resu
     axes.yaxis.set_major_formatter("{x:g}")
     kinds = (
         (curve.behind, FAINT, 1.0, "single steps"),
-        (curve.beside, OTHER, 2.5, "held-out pictures"),
+        (curve.beside, OTHER, 2.5, "validation"),
         (curve.points, ACCENT, 2.5, "training" if curve.beside else None),
     )
     for points, colour, width, label in kinds:
@@ -100,7 +98,7 @@ def draw_curve(axes: "Axes", curve: Curve, last: float, best: float | None, resu
     draw_strokes(axes, resumed, GREY, "resumed")
     values = (*curve.points, *curve.beside)
     draw_strokes(axes, [epoch for epoch, value in values if not is_drawable(value)], BROKEN, "not finite")
-    for epoch, value in curve.beside or curve.points:  # the held-out pictures decide which epoch is the best
+    for epoch, value in curve.beside or curve.points:  # validation decides which is best
         if epoch == best and is_drawable(value):
             axes.plot(epoch, value, "o", color=rgb(WHITE), markersize=10, linestyle="", label="best")
 
@@ -125,7 +123,7 @@ def latest_values(curve: Curve) -> str:
     """Return the latest values."""
     series = [("", curve.points)]
     if curve.beside:
-        series = [("training ", curve.points), ("held out ", curve.beside)]
+        series = [("training ", curve.points), ("validation ", curve.beside)]
     return "   ".join(f"{name}{points[-1][1]:.4g}" for name, points in series if points)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from .overlays import ACCENT, DARK, GREY, WHITE, paste_centred
 from .text import font, readable_name, shorten
 
-SIDE = 224  # of the square that a picture stands in
+SIDE = 224  # pixels of the square around a picture
 GAP = 16
 WORDS = 82  # height of the words below a picture
 COLUMNS = 6
@@ -52,10 +52,7 @@ def draw_tile(canvas: Image.Image, place: tuple[int, int], tile: Tile) -> None:
     left, top = place
     canvas.paste(frame_in_square(tile.image), place)
     same = tile.truth[0] == tile.answer[0]
-    lines = (
-        (tile.answer, RIGHT if same else ACCENT, LABEL, 6),
-        (tile.truth, WHITE, LABEL, 30),
-    )
+    lines = ((tile.answer, RIGHT if same else ACCENT, LABEL, 6), (tile.truth, WHITE, LABEL, 30))
     draw = ImageDraw.Draw(canvas)
     for (number, name, score), colour, size, below in lines:
         percent, y = f"{score:.1%}", top + SIDE + below

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .text import font, shorten
 
-HEIGHT = 600  # of every card, so that cards stand well beside each other
+HEIGHT = 600  # of every card, so that a row of cards is even
 FRAME = (240, 900)  # least and greatest width of the picture's part
 PANEL = 440  # width of the answers' part
 MARGIN = 32

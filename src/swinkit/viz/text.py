@@ -30,7 +30,7 @@ def readable_name(name: str, number: int) -> str:
 
 
 def shorten(text: str, face: Font, width: float, *, keep_end: bool = False) -> str:
-    """Cut `text` to one line of at most `width` with "...", which stands inside if `keep_end`."""
+    """Cut `text` to one line of at most `width` by "..." at the end; inside the text if `keep_end`."""
     text = to_ascii(" ".join(text.split()))
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + text[-LONGEST // 2 :]  # measuring a line costs its length

@@ -1,12 +1,13 @@
 """A dialect: one library's names for the parts of a Swin, with the rules that translate to and from ours."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..core.spec import Spec
 from ..errors import DataError, UsageError, listed
 from ..files.contents import State
+from .beside import is_average, is_record, plain_name
 from .buffers import Buffer
 from .rules import Move, Pattern, Rule
 from .unsupported import Limit, anything
@@ -14,12 +15,15 @@ from .unsupported import Limit, anything
 EMBED = "backbone.embed.proj.weight"  # in every Swin, so it marks where in a file the model begins
 STAGE_NAMES = Pattern("backbone.stages.{i}.blocks.{j}.**")
 MERGE_NAMES = Pattern("backbone.stages.{i}.merge.**")
-COPIES = "encoder_k."  # the slow copy of the model that MoBY trains beside it
+CLASSIFIER_PARTS = {"head", "cls_head", "classifier", "fc", "fc_cls", "linear"}  # of the name of a classifier
 
 
 @dataclass(frozen=True)
 class NameMatch:
-    """Match of a file's names with a dialect. Moves take names without the prefix; `full` has it."""
+    """Match of a file's names with a dialect. Moves take names without the prefix; `full` has it.
+
+    `beside` are those of the unexplained names that lie in no part of the file that holds the backbone.
+    """
 
     prefix: str
     full: dict[str, str]
@@ -27,6 +31,7 @@ class NameMatch:
     buffers: list[Move]
     unused: tuple[str, ...]
     unexplained: tuple[str, ...]
+    beside: tuple[str, ...]
 
     @property
     def renamed(self) -> dict[str, tuple[str, ...]]:
@@ -60,6 +65,8 @@ class Translation:
     rebuilt: tuple[str, ...]  # their names of `buffers`
     unused: tuple[str, ...]  # parts of a larger model, such as a detector's neck
     unexplained: tuple[str, ...]  # what the dialect does not know
+    beside: tuple[str, ...] = ()  # those of them that lie outside of the backbone, such as an unknown head
+    classifier: str = ""  # their name of a classifier behind layers without weights
 
 
 @dataclass(frozen=True)
@@ -96,36 +103,51 @@ class Dialect:
         Raises:
             DataError: they hold two.
         """
+        plain = {name: plain_name(name) for name in names}
         begins = [
-            name.removesuffix(self.embed)
-            for name in names
-            if f".{name}".endswith(f".{self.embed}") and not name.startswith(COPIES)
+            name.removesuffix(self.embed) for name in plain.values() if f".{name}".endswith(f".{self.embed}")
         ]
-        if len(begins) > 1:
-            raise DataError(
-                f"two models in one file, under {listed(begins)}; keep the tensors of one of them"
-            )
         if not begins:
             return None
-        full = {without_prefix(name, begins[0]): name for name in names}
+        raw = [begin for begin in begins if not is_average(begin)] or begins
+        if len(raw) > 1:
+            raise DataError(
+                f"two models in one file, under {listed(begins)}; choose one by what its names begin with: "
+                f"entry={raw[0].rstrip('.')!r}, or --entry"
+            )
+        prefix, copies = raw[0], tuple(begin for begin in begins if begin != raw[0])
+        full = {without_prefix(plain[name], prefix): name for name in names}
         moves = taken_once(full, [rule.apply for rule in self.rules])
         buffers = taken_once(names_left(full, moves), [buffer.apply for buffer in self.buffers])
         left = names_left(full, moves + buffers)
-        patterns = [Pattern(text) for text in (*self.unused, f"{COPIES}**")]
-        unused = [name for name in left if any(pattern.match(name) is not None for pattern in patterns)]
+        patterns = [Pattern(text) for text in self.unused]
+        unused = [
+            name
+            for name in left
+            if is_record(name)
+            or (copies and plain[full[name]].startswith(copies))
+            or any(pattern.match(name) is not None for pattern in patterns)
+        ]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
+        unexplained = tuple(name for name in names if name not in explained)
+        own = {prefix + root for root in roots(moves)}
         return NameMatch(
-            prefix=begins[0],
+            prefix=prefix,
             full=full,
             moves=moves,
             buffers=buffers,
             unused=tuple(full[name] for name in unused),
-            unexplained=tuple(name for name in names if name not in explained),
+            unexplained=unexplained,
+            beside=tuple(
+                name
+                for name in unexplained
+                if not any(f"{plain[name]}.".startswith(f"{root}.") for root in own)
+            ),
         )
 
     def takes(self, state: State, match: NameMatch) -> bool:
         """Return whether the matched model has a number of axes that this library's models can have."""
-        return state[match.prefix + self.embed].ndim - 2 in self.axes
+        return state[match.full[self.embed]].ndim - 2 in self.axes
 
     def read(self, state: State, spec: Spec | None = None) -> Translation:
         """Translate their state to ours. `spec` gives the grid of an absolute embedding that is not square.
@@ -141,14 +163,16 @@ class Dialect:
                 f"{self.embed} has other axes than {self.name}'s models, so it is another library's"
             )
         local = {name: state[full] for name, full in match.full.items()}
-        return Translation(
+        translation = Translation(
             state=carry_out(match.moves, local, spec),
             buffers=carry_out(match.buffers, local, spec),
             renamed={theirs: ", ".join(ours) for theirs, ours in match.renamed.items() if ours != (theirs,)},
             rebuilt=tuple(match.full[name] for move in match.buffers for name in move.taken),
             unused=match.unused,
             unexplained=match.unexplained,
+            beside=match.beside,
         )
+        return with_classifier(translation, state)
 
     def write(self, state: State, spec: Spec | None = None) -> State:
         """Translate our state to theirs, the inverse of `read`; with `spec`, the buffers they save are added.
@@ -183,6 +207,42 @@ class Dialect:
         """Return how far the prefix of `match` is from the one that this dialect writes."""
         own = len(self.prefix)
         return len(match.prefix) - own if match.prefix.endswith(self.prefix) else len(match.prefix) + own
+
+
+def roots(moves: Iterable[Move]) -> set[str]:
+    """Return the first part of each name that becomes one of the backbone's."""
+    ours = (move for move in moves if any(name.startswith("backbone.") for name in move.given))
+    return {name.partition(".")[0] for move in ours for name in move.taken}
+
+
+def with_classifier(translation: Translation, state: State) -> Translation:
+    """Return a translation with its classifier, where nothing else in the file is unknown.
+
+    It is a linear layer of the final norm's width that has another name than the dialect's, such as one
+    behind a dropout (`head.1`).
+    """
+    norm, strangers = translation.state.get("head.norm.weight"), sorted(translation.unexplained)
+    name = strangers[0].removesuffix(".bias") if strangers else ""
+    parts = [part for part in plain_name(name).split(".") if not part.isdecimal()]
+    if (
+        norm is None
+        or "head.classifier.weight" in translation.state
+        or strangers != [f"{name}.bias", f"{name}.weight"]
+        or tuple(strangers) != tuple(sorted(translation.beside))
+        or not parts
+        or parts[-1] not in CLASSIFIER_PARTS
+        or state[f"{name}.weight"].shape != (state[f"{name}.bias"].numel(), norm.numel())
+    ):
+        return translation
+    given = {f"{name}.{part}": f"head.classifier.{part}" for part in ("weight", "bias")}
+    return replace(
+        translation,
+        state=translation.state | {ours: state[theirs] for theirs, ours in given.items()},
+        renamed=translation.renamed | given,
+        unexplained=(),
+        beside=(),
+        classifier=name,
+    )
 
 
 def names_left(names: Iterable[str], moves: Iterable[Move]) -> list[str]:

@@ -31,7 +31,8 @@ class Ways:
 
     * `head`: "same", it must fit; "mapped", to 1,000 of ImageNet's 21,841 (or 21,842) classes; "new", a
       classifier of another number of classes begins at zero, and what else of a head (or of a pyramid's
-      norms) is missing or of another size keeps the model's own initialisation.
+      norms) is missing or of another size keeps the model's own initialisation; "none", everything beside
+      the backbone is left out. With "new" and "none" a head of any kind may stand in the file.
     * `tables` of biases for another window: "bicubic", "geometric". Absolute embeddings are always bicubic.
     * `channels`: "same", or "adapt" to other input channels as timm does.
     """
@@ -42,7 +43,11 @@ class Ways:
 
     def __post_init__(self) -> None:
         """Raise UsageError if a value is unknown."""
-        known = {"head": ("same", "new", "mapped"), "tables": tuple(TABLES), "channels": ("same", "adapt")}
+        known = {
+            "head": ("same", "new", "mapped", "none"),
+            "tables": tuple(TABLES),
+            "channels": ("same", "adapt"),
+        }
         for option, ways in known.items():
             value = getattr(self, option)
             if value not in ways:

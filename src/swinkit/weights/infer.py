@@ -4,20 +4,23 @@ Fields that follow from no tensor keep their defaults: border policy, drop rates
 follow from its bias tables: of one axis always; of two axes as squares; of three with a square face,
 preferring the published windows. Where a file keeps its index buffers, any window follows exactly. Swin-MLP's
 windows are squares of as many tokens as it mixes. Those of V2 and Swin-MoE follow only from the coordinates
-that Microsoft and torchvision save beside them; V2-CR's follow from nothing.
+that Microsoft and torchvision save beside them; V2-CR's follow from nothing. These can be given.
 """
 
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from torch import Tensor
 
-from ..core.spec import Size, Spec
+from ..core.spec import Size, Spec, block_specs
 from ..errors import DataError, UsageError
 from ..models.catalogue import find_similar
 from ..models.families import SpecCR, SpecMLP, SpecMoE, SpecV2
+from ..models.given_windows import NONE_GIVEN, GivenWindows
 from .buffers import window_of_index, windows_of_coordinates
 from .rules import Pattern
 from .shared_rules import BLOCK
@@ -27,10 +30,14 @@ MEMBER = Pattern(f"{BLOCK}**")
 MAIN_NORM = Pattern(f"{BLOCK}main_norm.weight")
 
 
-def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None) -> Spec:
+def infer(
+    state: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor] | None = None,
+    given: GivenWindows = NONE_GIVEN,
+) -> Spec:
     """Infer the spec of a state in our names.
 
-    `buffers` are those that a dialect's `Translation` kept.
+    `buffers` are those that a dialect's `Translation` kept. Windows that are `given` replace those found.
 
     Raises:
         UsageError: the windows do not follow from the tensors; the remedy is to name the variant.
@@ -40,7 +47,7 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
     if "embed.proj.weight" in state:
         state = {f"backbone.{name}": tensor for name, tensor in state.items()}
     try:
-        return infer_parts(state, buffers)
+        return given.change(infer_parts(state, buffers, given))
     except KeyError as error:
         raise DataError(f"these tensors are no whole Swin: {error} is missing") from None
     except (UsageError, DataError):
@@ -49,7 +56,9 @@ def infer(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = No
         raise DataError(f"these tensors are no Swin: {error}") from None
 
 
-def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> Spec:
+def infer_parts(
+    state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], given: GivenWindows = NONE_GIVEN
+) -> Spec:
     """Infer the spec from names that begin with `backbone.`; an absent name is a KeyError."""
     embed = state["backbone.embed.proj.weight"]
     axes, first = embed.ndim - 2, BLOCK.format(i=0, j=0)
@@ -71,10 +80,10 @@ def infer_parts(state: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> S
     if f"{first}token_mixer.weight" in state:
         return mlp_spec([state[f"{mixer}weight"] for mixer in mixers], axes, shared)
     if f"{first}token_mixer.bias.mlp.2.bias" in state:
-        raise ambiguous("a V2-CR's windows are in none of its tensors", SpecCR, shared)
+        return cr_spec(state, mixers, shared, given)
     shared["qkv_bias"] = any(f"{first}token_mixer.qkv.{bias}" in state for bias in ("bias", "q_bias"))
     if f"{first}token_mixer.bias.mlp.0.weight" in state:
-        return continuous_spec(state, buffers, mixers, shared)
+        return continuous_spec(state, buffers, mixers, shared, given)
     return learned_spec(state, buffers, mixers, shared)
 
 
@@ -92,8 +101,36 @@ def mlp_spec(weights: list[Tensor], axes: int, shared: dict[str, Any]) -> SpecML
     return SpecMLP(**shared, num_heads=heads, window_sizes=tuple((side,) * axes for side in sides))
 
 
+def cr_spec(
+    state: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any], given: GivenWindows
+) -> SpecCR:
+    """Infer a V2-CR, whose windows must be given.
+
+    Raises:
+        UsageError: they are not.
+        DataError: it has norms in other places than any.
+    """
+    windows = given.sizes(len(mixers))
+    if windows is None:
+        raise ambiguous("a V2-CR's windows are in none of its tensors", SpecCR, shared)
+    del shared["patch_norm"], shared["absolute_grid"]
+    heads = tuple(state[f"{mixer}bias.mlp.2.bias"].shape[0] for mixer in mixers)
+    spec = SpecCR(**shared, num_heads=heads, window_sizes=windows)
+    normed = {(int(v["i"]), int(v["j"])) for name in state if (v := MAIN_NORM.match(name)) is not None}
+    for every, stages in product((None, *range(1, 1 + max(spec.depths))), (False, True)):
+        made = replace(spec, norm_every=every, norm_stages=stages)
+        places = (block for row in block_specs(made) for block in row if made.has_main_norm(block))
+        if {(block.stage, block.index) for block in places} == normed:
+            return made
+    raise DataError("a V2-CR with norms of its main branch in places that none has")
+
+
 def continuous_spec(
-    state: Mapping[str, Tensor], buffers: Mapping[str, Tensor], mixers: list[str], shared: dict[str, Any]
+    state: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor],
+    mixers: list[str],
+    shared: dict[str, Any],
+    given: GivenWindows,
 ) -> Spec:
     """Infer a V2 or a Swin-MoE.
 
@@ -101,7 +138,8 @@ def continuous_spec(
         UsageError: the file has no coordinates, from which the windows would follow.
     """
     kind = SpecV2 if f"{mixers[0]}similarity.log_scale" in state else SpecMoE
-    known = continuous_windows(mixers, buffers)
+    windows = given.sizes(len(mixers))
+    known = continuous_windows(mixers, buffers) if windows is None else (windows, windows)
     if known is None:
         lost = "windows of a continuous bias are in no parameter, and the file kept no coordinates"
         raise ambiguous(lost, kind, shared)
@@ -141,7 +179,8 @@ def ambiguous(reason: str, kind: type[Spec], shared: Mapping[str, Any]) -> Usage
     """Return the message for tensors that fit no single model: the reason, and the variants it may be."""
     names = find_similar(kind, shared["patch"], shared["embed_dim"], shared["depths"])
     known = f": {', '.join(names)}" if names else ""
-    return UsageError(f"{reason}; name the variant (--variant, or variant=){known}")
+    window = "give them (--window, or window=), or " if kind in (SpecV2, SpecMoE, SpecCR) else ""
+    return UsageError(f"{reason}; {window}name the variant (--variant, or variant=){known}")
 
 
 def norm_every_of(state: Mapping[str, Tensor]) -> int | None:

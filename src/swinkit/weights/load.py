@@ -1,7 +1,7 @@
 """Load weights into a model and export them, with every tensor accounted for."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ from ..core.position import LearnedBias
 from ..core.spec import Size
 from ..errors import DataError, UsageError, listed
 from ..files.contents import State
-from ..models.catalogue import name_of
+from ..models.catalogue import variant_name
 from .dialect import EMBED, Translation
 from .dialect_table import detect, dialect_named
 from .fit import Fitted, Ways, fit
@@ -54,8 +54,10 @@ def load_weights(
     report = account(chosen.name, translation, current, fitted, head)
     if report.has_failed:
         logger.info("%s", report)
-        name = name_of(backbone.spec) or "the model, which is left as it was"
-        raise DataError(f"the weights do not fit {name}: {failure(report)}; {advice(report)}")
+        name = variant_name(backbone.spec) or "the model, which is left as it was"
+        raise DataError(
+            f"the weights do not fit {name}: {failure(report)}; {advice(report, translation.beside)}"
+        )
     fill(model, current | fitted.state)
     logger.info("%s", report)
     if report.not_finite:
@@ -134,6 +136,7 @@ def account(dialect: str, translation: Translation, current: State, fitted: Fitt
     at_zero = fitted.changes.get("reinitialised", {})
     parts = {part_of(name) for name in current}
     extra = [name for name in translation.state if name not in current]
+    left_out = translation.beside if head in ("new", "none") else ()
     return LoadReport(
         dialect=dialect,
         loaded=len(fitted.state) - len(at_zero),
@@ -141,9 +144,12 @@ def account(dialect: str, translation: Translation, current: State, fitted: Fitt
         rebuilt=translation.rebuilt,
         **fitted.changes | {"reinitialised": at_zero | kept},
         not_finite=tuple(name for name, tensor in fitted.state.items() if not tensor.isfinite().all()),
-        unused=(*translation.unused, *(name for name in extra if part_of(name) not in parts)),
+        unused=(*translation.unused, *left_out, *(name for name in extra if part_of(name) not in parts)),
         missing=tuple(name for name in absent if name not in kept),
-        unexpected=(*translation.unexplained, *(name for name in extra if part_of(name) in parts)),
+        unexpected=(
+            *(name for name in translation.unexplained if name not in left_out),
+            *(name for name in extra if part_of(name) in parts),
+        ),
         misshapen={name: shapes for name, shapes in fitted.misshapen.items() if name not in kept},
     )
 
@@ -167,9 +173,14 @@ def first_of(names: Sequence[str]) -> str:
     return f"first: {listed(names[:1])}" if len(names) > 1 else listed(names)
 
 
-def advice(report: LoadReport) -> str:
-    """Return the remedy for a report that failed."""
+def advice(report: LoadReport, beside: Collection[str]) -> str:
+    """Return the remedy for a report that failed; `beside` are unknown names outside of the backbone."""
     trouble = [*report.missing, *report.misshapen]
+    if report.unexpected and set(report.unexpected) <= set(beside) and not trouble:
+        return (
+            "the backbone fits, but swinkit has no such head: head='none' (--head none) loads the backbone "
+            "alone, and head='new' with labels begins a classifier with it"
+        )
     if trouble and not report.unexpected and not any(name.startswith(BACKBONE) for name in trouble):
         return (
             "the backbone fits: head='new' begins a new head, head='mapped' takes ImageNet-1k's classes "

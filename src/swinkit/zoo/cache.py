@@ -73,7 +73,7 @@ def fetch_checkpoint(checkpoint: Checkpoint, watch: Watch) -> Path:
     """Return the file of a checkpoint, downloaded if it is not in the cache.
 
     Raises:
-        DataError: it is not there any more, or is not what was published or downloaded first.
+        DataError: it does not exist any more, or differs from the published or first downloaded file.
         EnvironmentProblem: no network, no space, or the network is forbidden.
     """
     path = cached_path(checkpoint)
@@ -81,7 +81,7 @@ def fetch_checkpoint(checkpoint: Checkpoint, watch: Watch) -> Path:
         if is_intact(path):
             return path
         with lock(path):
-            if not is_intact(path):  # which another process may have seen to in the meantime
+            if not is_intact(path):  # because another process may have downloaded it meanwhile
                 download_checkpoint(checkpoint, path, watch)
     except SwinkitError as error:
         raise type(error)(
@@ -110,7 +110,7 @@ def download_checkpoint(checkpoint: Checkpoint, path: Path, watch: Watch) -> Non
     except DataError as error:
         if new == path:
             raise
-        remove_partial(new)  # ours, and of no use
+        remove_partial(new)  # because it was downloaded here and is of no use
         raise DataError(f"{address_of(checkpoint)}: {error}") from None
     with disk_errors(path):
         state = new.stat()

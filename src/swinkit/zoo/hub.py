@@ -20,9 +20,9 @@ from ..files.typed_json import LARGEST_FILE
 from ..version import __version__
 from .checkpoints import HUB
 from .hub_configs import Facts
-from .hub_errors import LOG_IN, Unreachable, explain_errors
+from .hub_errors import LOG_IN, Unreachable, explain_hub_errors
 from .paths import is_network_forbidden
-from .repo_files import OLD_WEIGHTS, find_weights, is_ours, read_facts, settings_of
+from .repo_files import OLD_WEIGHTS, find_weights, is_from_swinkit, read_facts, settings_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -61,8 +61,8 @@ class Repository:
 def fetch_repository(source: str) -> tuple[Path, Facts]:
     """Download the weights of `hf:org/name` or `hf:org/name@revision`, and return them with their facts.
 
-    For a repository that `push` wrote, the folder of a saved model, which knows everything itself; else
-    a file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
+    For a repository that `push` wrote, the path is the folder of a saved model, without facts; else it is a
+    file of weights. Weights are compared with the SHA-256 that the hub keeps of them.
 
     Raises:
         UsageError: no name of a repository.
@@ -79,7 +79,7 @@ def fetch_files(repository: Repository) -> tuple[Path, Facts]:
     """Download the weights of an opened repository."""
     find, where = partial(find_file, repository), f"{repository}: "
     config = settings_of(find, CONFIG, where)
-    if config is not None and is_ours(config):
+    if config is not None and is_from_swinkit(config):
         paths = [require_file(repository, name) for name in (CONFIG, PREPROCESS, LABELS, WEIGHTS)]
         if len({path.parent for path in paths}) > 1:
             raise EnvironmentProblem(f"{repository} was changed while it was read; load it again")
@@ -113,7 +113,7 @@ def split_name(source: str) -> tuple[str, str | None]:
         raise UsageError(
             f"{source!r} names no repository; write hf:organisation/name or hf:.../name@revision"
         )
-    with explain_errors(source):
+    with explain_hub_errors(source):
         validate_repo_id(found[1])
     return found[1], found[2]
 
@@ -135,7 +135,7 @@ def open_repository(source: str) -> Repository:
     if is_offline():
         return repository
     try:
-        with explain_errors(str(repository)):
+        with explain_hub_errors(str(repository)):
             info = client().model_info(repository.name, revision=repository.revision, files_metadata=True)
     except EnvironmentProblem as problem:
         if find_file(repository, CONFIG) is None:
@@ -168,7 +168,7 @@ def require_file(repository: Repository, name: str) -> Path:
 
     Raises:
         DataError: it has none of this name.
-        EnvironmentProblem: the hub cannot be asked, and the cache has it not.
+        EnvironmentProblem: the hub cannot be asked, and the file is not in the cache.
     """
     path = find_file(repository, name)
     if path is not None:
@@ -190,7 +190,7 @@ def find_file(repository: Repository, name: str) -> Path | None:
         return None
     if remote is not None and name not in (WEIGHTS, OLD_WEIGHTS) and (remote.size or 0) > LARGEST_FILE:
         raise DataError(f"{repository}: {name} has {remote.size} bytes, too many for settings")
-    with explain_errors(f"{repository}: {name}"):
+    with explain_hub_errors(f"{repository}: {name}"):
         try:
             path = client().hf_hub_download(
                 repository.name, name, revision=repository.revision, local_files_only=cached_only
@@ -204,7 +204,7 @@ def find_file(repository: Repository, name: str) -> Path | None:
 
 
 def check_hash(path: Path, known: str | None, where: str) -> None:
-    """Compare a file with the SHA-256 that the hub knows, else with the one in its name in the cache."""
+    """Compare a file with the hub's SHA-256, else with the one in its name in the cache."""
     kept = path.resolve().name
     expected = known or (kept if SHA256.fullmatch(kept) else None)
     if expected is None:  # a small text, which git keeps under another hash
@@ -236,7 +236,7 @@ def upload(folder: Path, name: str, *, private: bool, revision: str | None, mess
     if get_token() is None:
         raise EnvironmentProblem(f"{name} cannot be written without a token of the hub: {LOG_IN}")
     hub = client()
-    with explain_errors(name):
+    with explain_hub_errors(name):
         hub.create_repo(name, private=private or None, exist_ok=True)
         if private and not hub.model_info(name).private:
             raise UsageError(

@@ -9,6 +9,7 @@ from ..core.spec import Size, Spec
 from ..errors import DataError
 from ..files.typed_json import Settings
 from ..models.config import require_plausible
+from ..models.given_windows import NONE_GIVEN, GivenWindows
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ class Facts:
 
     variant: str | None = None  # the name of one of `models.specs.VARIANTS`
     spec: Spec | None = None  # the architecture itself, where no variant has it
+    windows: GivenWindows = NONE_GIVEN  # in place of the architecture's
+    is_published: bool = False  # whether the publisher's list says that the weights are of `variant`
     dialect: str | None = None
     preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
     labels: tuple[str, ...] | None = None  # the classes' names, in order

@@ -23,7 +23,7 @@ HEEDED = {
     *("img_size", "patch_size", "in_chans", "embed_dim", "depths", "num_heads", "window_size", "mlp_ratio"),
     *("qkv_bias", "pretrained_window_sizes", "extra_norm_period", "extra_norm_stage", "global_pool"),
 }
-CR_RATIO = 8  # of timm's V2-CR: the grid of the first stage is so many windows wide
+CR_RATIO = 8  # windows along an axis of the first stage's grid, in timm's V2-CR
 
 
 def from_timm(config: Settings) -> Facts:
@@ -31,7 +31,7 @@ def from_timm(config: Settings) -> Facts:
     architecture = config.text("architecture", "")
     variant = canonical_name(architecture)
     if variant is None:
-        raise DataError(f"{config.name}: {architecture!r} is no Swin of timm's that swinkit knows")
+        raise DataError(f"{config.name}: {architecture!r} is no Swin of timm that swinkit supports")
     arguments = config.part("model_args")
     unknown = sorted(set(arguments.values) - LEFT_ALONE - HEEDED)
     if unknown:

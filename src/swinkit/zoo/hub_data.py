@@ -10,7 +10,7 @@ from ..data.paths import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
 from .checkpoints import HUB
 from .hub import FORBIDDEN, client, is_offline, split_name
-from .hub_errors import Unreachable, explain_errors
+from .hub_errors import Unreachable, explain_hub_errors
 
 TABLES = (".parquet", ".arrow", ".tar", ".csv")  # files that hold pictures or list them
 BESIDE = ("state.json", "dataset_info.json", "dataset_dict.json", "classes.txt")
@@ -32,12 +32,12 @@ def fetch_data(source: str) -> Path:
     """Return the folder of a data set in huggingface_hub's cache, at one revision.
 
     Raises:
-        UsageError: as `located`; so the others.
+        UsageError, DataError, EnvironmentProblem: as `locate_data`.
     """
     name, revision = split_name(source)
     patterns = [f"*{each}" for suffix in (*TABLES, *SUFFIXES) for each in (suffix, suffix.upper())]
     try:
-        with explain_errors(source):
+        with explain_hub_errors(source):
             found = client().snapshot_download(
                 name,
                 repo_type="dataset",

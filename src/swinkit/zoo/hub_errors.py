@@ -15,7 +15,7 @@ class Unreachable(EnvironmentProblem):
 
 
 @contextmanager
-def explain_errors(where: str) -> Iterator[None]:
+def explain_hub_errors(where: str) -> Iterator[None]:
     """Turn errors that huggingface_hub raises inside the context into one line about `where`."""
     from huggingface_hub import errors
 
@@ -41,7 +41,7 @@ def explain_errors(where: str) -> Iterator[None]:
         raise UsageError(f"{where}: {str(error).splitlines()[0]}") from None
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:  # pyright: ignore[reportPrivateImportUsage]
         raise Unreachable(
-            f"{where}: the hub cannot be reached ({first_line(error)}); try again later"
+            f"{where}: the hub cannot be reached ({error_line(error)}); try again later"
         ) from None
     except OSError as error:
         if error.errno in FULL:
@@ -49,12 +49,12 @@ def explain_errors(where: str) -> Iterator[None]:
                 f"{where}: no space left for it in {hub_cache()}; make room, "
                 "or name another place in $HF_HOME"
             ) from None
-        raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {first_line(error)}") from None
+        raise EnvironmentProblem(f"{where}: cannot be downloaded or kept: {error_line(error)}") from None
     except (RuntimeError, ValueError) as error:  # raised by uploads and by the hub's own storage
         cause = error.__cause__ or error
         if isinstance(cause, errors.HfHubHTTPError):
             raise explain_refusal(where, cause.response.status_code) from None
-        raise EnvironmentProblem(f"{where}: the hub did not take or give it: {first_line(cause)}") from None
+        raise EnvironmentProblem(f"{where}: the hub did not take or give it: {error_line(cause)}") from None
 
 
 def explain_refusal(where: str, status: int) -> EnvironmentProblem:
@@ -68,7 +68,7 @@ def explain_refusal(where: str, status: int) -> EnvironmentProblem:
     return EnvironmentProblem(f"{where}: {known.get(status, trouble)}")
 
 
-def first_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type if it has none."""
     said = str(error).strip().splitlines()
     return said[0][:200] if said else type(error).__name__

@@ -41,7 +41,7 @@ def settings_of(find: Find, name: str, where: str) -> Settings | None:
     return None if path is None else read_settings(path, f"{where}{name}")
 
 
-def is_ours(config: Settings) -> bool:
+def is_from_swinkit(config: Settings) -> bool:
     """Return whether `save` or `push` wrote it."""
     return "swinkit" in config.values
 

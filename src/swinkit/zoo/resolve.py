@@ -13,7 +13,15 @@ from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
 from .checkpoints import HUB, Checkpoint, aliases, find_checkpoint, is_path, refuse_run
 from .hub_configs import Facts
 from .progress import progress_bar
-from .repo_files import OLD_WEIGHTS, find_weights, is_known, is_ours, make_finder, read_facts, settings_of
+from .repo_files import (
+    OLD_WEIGHTS,
+    find_weights,
+    is_from_swinkit,
+    is_known,
+    make_finder,
+    read_facts,
+    settings_of,
+)
 
 NOTHING = Facts()
 PACKAGED = Path(__file__).parent / "embedded" / "swin-pico-cifar-10"
@@ -73,7 +81,7 @@ def resolve_path(path: Path) -> ResolvedModel:
         return ResolvedModel(path)
     find, where = make_finder(path.parent), f"{path.parent}{os.sep}"
     config = settings_of(find, CONFIG, where)
-    if config is not None and is_ours(config):
+    if config is not None and is_from_swinkit(config):
         raise UsageError(f"{path} is part of a saved model; load its folder, {path.parent}")
     if config is None or not is_known(config):
         return ResolvedModel(path)
@@ -94,7 +102,7 @@ def resolve_folder(folder: Path) -> ResolvedModel:
         return ResolvedModel(folder, ranked=True)
     find, where = make_finder(folder), f"{folder}{os.sep}"
     config = settings_of(find, CONFIG, where)
-    if is_ours(config) if config is not None else find(PREPROCESS) or find(LABELS):
+    if is_from_swinkit(config) if config is not None else find(PREPROCESS) or find(LABELS):
         return ResolvedModel(folder)  # whose reader reports what is missing
     facts = NOTHING if config is None else read_facts(config, find, where)
     weights = find_weights(find, str(folder))
@@ -117,7 +125,12 @@ def resolve_checkpoint(checkpoint: Checkpoint) -> ResolvedModel:
 
     with progress_bar(f"downloading {checkpoint.name}") as watch:
         path = cache.fetch_checkpoint(checkpoint, watch)
-    facts = Facts(variant=checkpoint.variant, dialect=checkpoint.dialect, preprocess=checkpoint.preprocess)
+    facts = Facts(
+        variant=checkpoint.variant,
+        dialect=checkpoint.dialect,
+        preprocess=checkpoint.preprocess,
+        is_published=True,
+    )
     return ResolvedModel(path, facts, said)
 
 

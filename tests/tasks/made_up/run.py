@@ -16,7 +16,7 @@ from swinkit.settings.data import Data
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.registry import TASKS
-from swinkit.training.evaluation import evaluated
+from swinkit.training.evaluation import observe_over_ranks
 from swinkit.training.stopping import Signals
 
 from .data import Prepare, find_boxes
@@ -28,8 +28,13 @@ RECIPE = BoxRecipe(
     drop_path=0.1,
     data=Data(mean=(0.2,) * 3, std=(0.3,) * 3),
     schedule=Schedule(iterations=9, warmup_iterations=2),
-    run=Run(batch_size=4, micro_batch=2, save_every=2, evaluate_every=4),
+    run=Run(batch_size=4, micro_batch="auto", save_every=2, evaluate_every=4),
 )
+
+
+def boxes() -> BoxRecipe:
+    """Train a finder of boxes for nine iterations."""
+    return RECIPE
 
 
 def train(data: Path, out: Path, killed_after: int = 0) -> None:
@@ -50,7 +55,7 @@ def observe(data: Path, out: Path) -> None:
     dist.init_process_group("gloo")
     model = swinkit.load(out / "best")
     prepared = InOrder(find_boxes(data, "val"), Prepare(model.preprocess), batch_size=2)
-    observed, code = evaluated(model, prepared, Signals(torch.device("cpu")))
+    observed, code = observe_over_ranks(model, prepared, Signals(torch.device("cpu")))
     assert not code
     (out / f"scores-{dist.get_rank()}.json").write_text(json.dumps(model.scores(observed)))
     dist.barrier()

@@ -1,10 +1,12 @@
 """The row of the made-up task: what a developer adds to `registry.TASKS`."""
 
 import math
+from pathlib import Path
 
 import torch
 
 from swinkit.data.fitting import FitWithin
+from swinkit.data.paths import find_images
 from swinkit.data.preprocess import Pipeline
 from swinkit.data.sampler import GroupedByAspectRatio
 from swinkit.models.build import build
@@ -15,22 +17,23 @@ from swinkit.weights.load import load_weights
 from .data import BoxDataset, Prepare, find_boxes
 from .evaluation import BoxEvaluation
 from .model import BoxFinder
-from .settings import BoxRecipe
+from .settings import BoxOptions, BoxRecipe
 
 
 class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
+    predict_options = BoxOptions
     preprocess_version = 2
     advice = "look at {model}"
 
     def find(self, recipe, data):
         return find_boxes(data, "train"), find_boxes(data, "val")
 
-    def build(self, recipe, training, initial):
-        fit = FitWithin(shorter=32, longest=64)
+    def build(self, recipe, samples, initial):
+        fit = FitWithin(shorter=recipe.shorter, longest=2 * recipe.shorter)
         preprocess = Pipeline(parts=(fit,), mean=recipe.data.mean, std=recipe.data.std)
-        model = BoxFinder(build(spec_of(recipe, initial)), preprocess)
+        model = BoxFinder(build(spec_of(recipe, initial)), samples.classes, preprocess)
         if initial is not None:
             load_weights(model.backbone, initial.backbone.state_dict(), dialect="swinkit")
         return model, random_weights(recipe)
@@ -42,15 +45,10 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
         return Prepare(model.preprocess)
 
     def sampler(self, recipe, model, samples):
-        sizes = [samples.annotation(index)[1] for index in range(len(samples))]
-        return GroupedByAspectRatio(torch.tensor(sizes).flip(1))
+        return GroupedByAspectRatio(torch.tensor([samples.size(index) for index in range(len(samples))]))
 
     def pixels(self, recipe, model, samples):
-        def count(index):
-            width, height = samples.annotation(index)[1]
-            return math.prod(FitWithin(shorter=32, longest=64).size_of(height, width))
-
-        return count
+        return lambda index: math.prod(model.preprocess.parts[0].size_of(*samples.size(index)))
 
     def draw(self, model, samples, observed, run):
         (run / "boxes.txt").write_text(f"{len(observed.records)} of {len(samples)}")
@@ -62,4 +60,10 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
         return BoxEvaluation(model, samples, model.scores(observed))
 
     def restore(self, backbone, preprocess, labels, config):
-        return BoxFinder(backbone, preprocess)
+        return BoxFinder(backbone, labels, preprocess)
+
+    @staticmethod
+    def find_inputs(name):
+        """Find the arrays in a folder, or pictures."""
+        arrays = sorted(Path(name).glob("*.npy"))
+        return arrays or find_images(name)

@@ -1,4 +1,4 @@
-"""Caches: of tables that follow from sizes alone, and of tensors that are computed from weights.
+"""Two caches: tables that depend on sizes alone, and tensors that are computed from weights.
 
 Tables are dropped by the memory that they take, the least recently used first. A tensor computed from weights
 is valid for as long as the weights stay the same, and serves answers without gradients. Where a gradient
@@ -20,7 +20,8 @@ from .torch_internals import version_of
 MEMORY = "SWINKIT_TABLES_MB"  # environment variable: megabytes of all tables together
 OVERHEAD = 2**12  # bytes of a table beside its numbers
 ENTRIES = 8  # tensors of one module, at most
-LARGEST = 2**20  # numbers of such a tensor; beyond that, computing it is little beside using it
+# Numbers of a cached tensor. Larger ones take long to compute, but using them takes much longer.
+LARGEST = 2**20
 
 
 def read_capacity(default: int = 64) -> int:

@@ -2,8 +2,8 @@
 
 Operations that run eagerly may look things up, keep results, and choose by size; there `twin` lets one of
 these functions compute the `forward` that it decorates. Operations that are recorded or transformed, by
-`torch.compile`, `torch.export`, tracing, `torch.func` or forward-mode differentiation, have to be spelled out
-on what comes in; there the plain `forward` runs. `tests/core/test_fast.py` proves that both agree. Measured
+`torch.compile`, `torch.export`, tracing, `torch.func` or forward-mode differentiation, must depend on the
+input alone; there the plain `forward` runs. `tests/core/test_fast.py` proves that both agree. Measured
 gains: docs/performance.md.
 
 Shapes: B batch, *S grid size, W windows, K kinds of windows, N tokens in a window, C channels, H heads.
@@ -147,11 +147,7 @@ def offsets_of(attention: Any, windows: WindowGather, device: torch.device) -> T
 
 
 def get_bias(
-    attention: Any,
-    window: Size,
-    key: Hashable,
-    count: Callable[[], int],
-    finish: Callable[[Tensor], Tensor],
+    attention: Any, window: Size, key: Hashable, count: Callable[[], int], finish: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """Return `finish(bias)` of windows of this size, from the cache under `key` unless it is in training.
 

@@ -43,7 +43,7 @@ def guard(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[Arg
 def log_once(question: str, error: str) -> None:
     """Log that a fast path is off because a private name is missing."""
     logger.warning(
-        "torch %s does not provide `%s` (%s): models compute by their plain, slower path, as exactly",
+        "torch %s does not provide `%s` (%s): models compute by their plain path, slower and as exact",
         torch.__version__,
         question,
         error,

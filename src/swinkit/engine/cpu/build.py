@@ -38,9 +38,8 @@ INSTRUCTION_SETS = {
 COMPILERS = ("c++", "g++", "clang++")
 TIMEOUT = 300  # seconds that a compiler may take
 
-LOADED: dict[
-    Path, NativeLibrary | None
-] = {}  # in this process, each once; even if its file is removed meanwhile
+# The libraries of this process. Each is loaded once, even if its file is removed meanwhile.
+LOADED: dict[Path, NativeLibrary | None] = {}
 
 
 def instruction_set() -> str | None:
@@ -84,11 +83,11 @@ def load_library(path: Path) -> NativeLibrary | None:
     return LOADED[path]
 
 
-def build() -> NativeLibrary:
+def build_engine() -> NativeLibrary:
     """Return the engine for this machine, and compile it if it is not built.
 
     Raises:
-        EnvironmentProblem: the CPU has no instruction set that the engine knows, there is no compiler, it
+        EnvironmentProblem: the CPU has no instruction set that the engine supports, there is no compiler, it
             fails, the cache cannot be written, or the library cannot be loaded.
     """
     instructions = instruction_set()
@@ -98,7 +97,7 @@ def build() -> NativeLibrary:
         )
     path = library_path(instructions)
     if load_library(path) is None:
-        compile_to(path, INSTRUCTION_SETS[instructions], compiler())
+        compile_sources(path, INSTRUCTION_SETS[instructions], compiler())
         LOADED.pop(path, None)
     library = load_library(path)
     if library is None:
@@ -121,7 +120,7 @@ def compiler() -> str:
     )
 
 
-def compile_to(path: Path, flags: tuple[str, ...], command: str) -> None:
+def compile_sources(path: Path, flags: tuple[str, ...], command: str) -> None:
     """Compile the sources to `path`, whole or not at all.
 
     Raises:

@@ -18,8 +18,8 @@ from ...core.position import ContinuousBias, LearnedBias, PrintedBias
 from ...core.qkv import KeylessBiasLinear
 from ..forward import EngineForward
 
-FARTHEST = 2**31  # images, or numbers of one, which native code counts in 32 bits
-LEAST_AXES = 3  # of what any part is given: images, channels and at least one more
+FARTHEST = 2**31  # images, or numbers of one image: native code counts both in 32 bits
+LEAST_AXES = 3  # of every input: images, channels and at least one axis of the grid
 GRADIENTS = "gradients are wanted (torch.inference_mode() says that they are not)"
 
 
@@ -61,11 +61,11 @@ def check_reduction(part: nn.Module) -> str | None:
 def check_part(part: object, kinds: Sequence[type]) -> str | None:
     """Return why a part is none of `kinds`, or has a setting that native code lacks."""
     if type(part) not in kinds:
-        return f"a {type(part).__name__} stands where it knows a {kinds[0].__name__}"
+        return f"a part is a {type(part).__name__}; it supports a {kinds[0].__name__}"
     if isinstance(part, nn.LayerNorm) and (part.weight is None or part.bias is None or part.weight.ndim > 1):
         return "a norm has not one weight and one bias for each channel"
     if isinstance(part, nn.GELU) and part.approximate != "none":
-        return f"it does not know GELU's approximation {part.approximate!r}"
+        return f"it does not support GELU's approximation {part.approximate!r}"
     if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not cuts_patches(part):
         return "a convolution does more than to cut its input into patches"
     return None

@@ -19,7 +19,7 @@ from .huge_pages import HugePages
 from .library import Shape
 from .windows import widen
 
-NEVER = -1e30  # the bias of a key that is none: it only fills up a vector
+NEVER = -1e30  # the bias of a key that only fills up a vector
 
 
 class PackedTensors(list[Tensor]):
@@ -65,7 +65,7 @@ def pack_branch_norms(
 
 
 def pack_norm(tensors: PackedTensors, layer: nn.LayerNorm | None) -> library.Norm:
-    """Pack a norm with its affine part; None stands for an absent norm."""
+    """Pack a norm with its affine part; None is an absent norm."""
     if layer is None:
         return library.Norm(None, None, library.ABSENT)
     return library.Norm(tensors.address(layer.weight), tensors.address(layer.bias), layer.eps)
@@ -161,7 +161,7 @@ def pack_bias(attention: WindowAttention, window: Size, shape: Shape) -> Tensor:
 def pack_reduction(
     before: nn.LayerNorm | None, layer: nn.Module, after: nn.LayerNorm | None, shape: Shape
 ) -> tuple[library.Reduction, PackedTensors]:
-    """Pack a norm, a product and a norm, of which the norms may be absent; all but the table.
+    """Pack a norm, a product and a norm, without the table. Both norms may be absent.
 
     `layer` is a linear one, or a convolution whose patches do not overlap.
     """

@@ -1,7 +1,7 @@
 """Tables of the tokens of every window, for native code.
 
 They come from the plain path (`core/fast/window_gather.py`). So they are right for every border policy, any
-padding and any number of axes, and native code needs to know none of these.
+padding and any number of axes, and native code needs none of these.
 
 Shapes: W windows in a grid, N tokens in a window, K kinds of windows.
 """

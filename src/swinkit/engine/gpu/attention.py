@@ -1,6 +1,6 @@
 """Shifted-window attention on a GPU, from a grid of queries, keys and values to a grid of answers.
 
-This module imports Triton; `fallback.check_call` tells before whether the kernels can compute a call.
+This module imports Triton; `fallback.check_call` decides first whether the kernels can compute a call.
 
 Shapes: B batch, *S grid size, N tokens in a window, C channels, H heads.
 """

@@ -82,7 +82,7 @@ def write_padding(d_padding, d_k, d_v, program, head, config: tl.constexpr):
 
 @triton.jit
 def differentiate_window(
-    qkv,  # (B, S, 3 * C), and so on as in `forward.attend`
+    qkv,  # (B, S, 3 * C), and so on as in `forward.attend_windows`
     padding,
     bias,
     temperature,
@@ -239,18 +239,7 @@ def differentiate_keys(
 
 @triton.jit
 def differentiate_bias(
-    qkv,
-    padding,
-    bias,
-    temperature,
-    logsum,
-    means,
-    d_out,
-    d_bias,
-    windows,
-    grid,
-    scale,
-    config: tl.constexpr,
+    qkv, padding, bias, temperature, logsum, means, d_out, d_bias, windows, grid, scale, config: tl.constexpr
 ):
     """Compute the gradient of the bias between a strip of queries and one of keys."""
     head, pair = (

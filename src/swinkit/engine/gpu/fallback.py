@@ -43,11 +43,11 @@ def find_reasons(
     if x.device.type == "cuda" and torch.cuda.get_device_capability(x.device) < OLDEST:
         yield f"the GPU is older than compute capability {OLDEST[0]}.{OLDEST[1]}"
     if x.dtype not in DTYPES:
-        yield f"the kernels do not know {x.dtype}"
+        yield f"the kernels do not support {x.dtype}"
     if type(similarity) not in (ScaledDot, ScaledCosine):
-        yield f"they do not know {type(similarity).__name__}"
+        yield f"they do not support {type(similarity).__name__}"
     if type(layout) not in (PadThenRoll, RollThenPad):
-        yield f"they do not know {type(layout).__name__}"
+        yield f"they do not support {type(layout).__name__}"
     if any(s >= w for s, w in zip(layout.shift, layout.window, strict=True)):
         yield f"a window of {layout.window} is shifted by {layout.shift}, further than its size"
     if len(layout.grid) > AXES:

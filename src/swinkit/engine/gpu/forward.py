@@ -26,11 +26,11 @@ from .tiles import (
 
 
 @triton.jit
-def attend(
+def attend_windows(
     qkv,  # (B, S, 3 * C)
-    padding,  # (3 * C,): what a token of padding has in the place of qkv
+    padding,  # (3 * C,): the qkv of a token of padding
     bias,  # (H, N, N)
-    temperature,  # (H,), takes the place of `scale` for the cosine
+    temperature,  # (H,), replaces `scale` for the cosine
     out,  # (B, S, C)
     logsum,  # (B, H, S): log of the sum of each query's exponentials, for the backward
     windows,  # in all grids together

@@ -36,7 +36,7 @@ def window_attention(
     """
     launch = Launch.of((qkv, padding, bias, temperature), scale, window, shift, roll_first)
     out, logsum = new_outputs(qkv, bias)
-    launch.run(forward.attend, launch.config.strips, out, logsum)
+    launch.run(forward.attend_windows, launch.config.strips, out, logsum)
     return out, logsum
 
 

@@ -22,7 +22,7 @@ def attend_in_torch(
 ) -> Tensor:
     """Attend within windows: qkv (B, *S, 3 * C), padding (3 * C,), bias (H, N, N) -> (B, *S, C).
 
-    `padding` holds query, key and value of a token of padding; None stands for zeros.
+    `padding` holds query, key and value of a token of padding; None means zeros.
     """
     if padding is None:
         padding = qkv.new_zeros(qkv.shape[-1])

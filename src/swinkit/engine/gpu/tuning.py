@@ -21,7 +21,7 @@ class Tuning:
 
 
 HALF = {
-    "attend": Tuning(4, 2, 8),
+    "attend_windows": Tuning(4, 2, 8),
     "differentiate_window": Tuning(4, 1, 6),
     "differentiate_queries": Tuning(4, 2, 8),
     "differentiate_keys": Tuning(4, 1, 8),

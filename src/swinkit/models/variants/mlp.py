@@ -1,7 +1,7 @@
 """Swin-MLP. C24, C12 and C6 are the channels of a head. Torch-free."""
 
 from ..families import SpecMLP
-from .variant import Variant, spec_of, squares
+from .variant import Variant, make_spec, squares
 
 HUB = "official repository, model hub"
 
@@ -9,7 +9,7 @@ HUB = "official repository, model hub"
 def mlp(letter: str, first_heads: int, window: int, size: int, alias: str, *, drop_path: float) -> Variant:
     """Return a Swin-MLP, whose heads double from stage to stage."""
     heads = tuple(first_heads * 2**stage for stage in range(4))
-    spec = spec_of(SpecMLP, letter, squares(window), num_heads=heads, drop_path=drop_path)
+    spec = make_spec(SpecMLP, letter, squares(window), num_heads=heads, drop_path=drop_path)
     return Variant(spec, (size, size), 1000, HUB, (alias,))
 
 

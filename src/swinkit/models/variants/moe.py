@@ -1,19 +1,19 @@
 """Swin-MoE, all for the 21,841 classes of ImageNet-22k at 192 pixels. `8e` says 8 experts. Torch-free."""
 
 from ..families import SpecMoE
-from .variant import W12, Variant, spec_of, squares
+from .variant import W12, Variant, make_spec, squares
 
 TUTEL = "Hwang et al. 2022 (Tutel, https://arxiv.org/abs/2206.03382), table 11"
 EVERY_SECOND = ((), (), tuple(range(1, 18, 2)), (1,))  # of the last two stages
 NOWHERE = ((), (), (), ())
-PROCESSES = 32  # of the published trainings; fewer experts are cut into slices
+PROCESSES = 32  # of the published trainings; fewer experts than these are cut into slices
 DROP_PATH = {"s": 0.2, "b": 0.3}
 WORDS = {"s": "small", "b": "base"}
 
 
 def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1) -> Variant:
     """Return a Swin-MoE with experts in every second block of the last two stages."""
-    spec = spec_of(
+    spec = make_spec(
         SpecMoE,
         letter,
         squares(W12),
@@ -33,7 +33,7 @@ def moe(letter: str, num_experts: int, *, router: str = "linear", top_k: int = 1
 
 def dense(letter: str) -> Variant:
     """Return the baseline without experts, with otherwise the same parts."""
-    spec = spec_of(
+    spec = make_spec(
         SpecMoE,
         letter,
         squares(W12),

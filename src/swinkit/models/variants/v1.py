@@ -1,7 +1,7 @@
 """V1, Swin-S3 and our own smallest. A name without a window is the paper's default. Torch-free."""
 
 from ...core.spec import Spec
-from .variant import W12, W14, Variant, pico, spec_of, squares
+from .variant import W12, W14, Variant, make_spec, pico, squares
 
 PAPER = "Liu et al. 2021, section 3.3"
 SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
@@ -12,13 +12,13 @@ def v1(
     letter: str, window: int | tuple[int, ...], size: int, source: str, *aliases: str, drop_path: float
 ) -> Variant:
     """Return a V1, with one window for all stages or one for each."""
-    spec = spec_of(Spec, letter, squares(window), drop_path=drop_path)
+    spec = make_spec(Spec, letter, squares(window), drop_path=drop_path)
     return Variant(spec, (size, size), 1000, source, aliases)
 
 
 def s3(depth: int, windows: tuple[int, ...], alias: str) -> Variant:
     """Return a V1 whose windows and depth of the third stage were found by search."""
-    spec = spec_of(Spec, "t", squares(windows), depths=(2, 2, depth, 2), drop_path=0.1)
+    spec = make_spec(Spec, "t", squares(windows), depths=(2, 2, depth, 2), drop_path=0.1)
     return Variant(spec, (224, 224), 1000, S3, (alias,))
 
 
@@ -62,7 +62,7 @@ VARIANTS: dict[str, Variant] = {
     "swin-b-w12-384": v1("b", 12, 384, PAPER, "swin_base_patch4_window12_384", drop_path=0.5),
     "swin-l-w12-384": v1("l", 12, 384, PAPER, "swin_large_patch4_window12_384", drop_path=0.2),
     "swin-t-c24-w8-256": Variant(
-        spec_of(Spec, "t", squares(8), num_heads=(4, 8, 16, 32), drop_path=0.2),  # heads of 24 channels
+        make_spec(Spec, "t", squares(8), num_heads=(4, 8, 16, 32), drop_path=0.2),  # heads of 24 channels
         (256, 256),
         1000,
         "official repository, model hub",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..families import SpecV2
-from .variant import W12, W14, Variant, pico, spec_of, squares
+from .variant import W12, W14, Variant, make_spec, pico, squares
 
 PAPER = "Liu et al. 2022, section 4.1"
 SIMMIM = "Xie et al. 2022 (SimMIM), section 4"
@@ -26,7 +26,7 @@ def v2(
 
     H and G norm their main branch after every sixth block.
     """
-    spec = spec_of(
+    spec = make_spec(
         SpecV2,
         letter,
         squares(window),

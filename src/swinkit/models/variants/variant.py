@@ -47,7 +47,7 @@ W14 = (14, 14, 14, 7)
 Numbers = TypeVar("Numbers", bound=Spec)
 
 
-def spec_of(kind: type[Numbers], letter: str, windows: tuple[Size, ...], **others: Any) -> Numbers:
+def make_spec(kind: type[Numbers], letter: str, windows: tuple[Size, ...], **others: Any) -> Numbers:
     """Return the numbers of a size, one of `SIZES`, with its windows; `others` are added, or replace them."""
     dim, depths, heads = SIZES[letter]
     usual = {"embed_dim": dim, "depths": depths, "num_heads": heads, "window_sizes": windows}

@@ -1,7 +1,7 @@
 """Video Swin, over 32 frames. A name without a window is the paper's default. Torch-free."""
 
 from ...core.spec import Size, Spec
-from .variant import Variant, spec_of
+from .variant import Variant, make_spec
 
 PAPER = "Liu et al. 2021 (Video Swin), section 3.3"
 
@@ -10,7 +10,7 @@ def video(
     letter: str, window: Size, size: int, *aliases: str, drop_path: float, num_classes: int = 400
 ) -> Variant:
     """Return a Video Swin over 32 frames."""
-    spec = spec_of(Spec, letter, (window,) * 4, patch=(2, 4, 4), merge=(1, 2, 2), drop_path=drop_path)
+    spec = make_spec(Spec, letter, (window,) * 4, patch=(2, 4, 4), merge=(1, 2, 2), drop_path=drop_path)
     return Variant(spec, (32, size, size), num_classes, PAPER, aliases)
 
 

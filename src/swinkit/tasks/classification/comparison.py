@@ -1,4 +1,4 @@
-"""The difference between two classifiers on the same pictures, with its uncertainty."""
+"""Paired comparison of two classifiers: the difference in top-1 and its uncertainty."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two classifiers on the same pictures; the difference is first minus second in top-1, in [-1, 1]."""
+    """Comparison of two classifiers on the same pictures: top-1 of the first minus top-1 of the second."""
 
     pictures: int
     first_only: int  # pictures that the first alone answers rightly
@@ -63,11 +63,11 @@ class PairedComparison:
 
 
 def bootstrap(pictures: int, first_only: int, second_only: int, seed: int) -> tuple[float, float]:
-    """Return the percentile interval of the difference over resampled pictures, answers in pairs.
+    """Return the percentile interval of the difference by a paired bootstrap over the pictures.
 
-    Pictures are of three kinds only: the first alone is right, the second alone, or they agree. To draw as
-    many pictures with replacement and count the kinds is one draw of a multinomial distribution, so a
-    resample costs the same for any number of pictures.
+    A picture counts in one of three ways: only the first classifier is right, only the second, or both alike.
+    The counts of a resample therefore follow a multinomial distribution. One draw of it replaces drawing
+    every picture, so the cost does not grow with the number of pictures.
     """
     shares = np.array([first_only, second_only, pictures - first_only - second_only]) / pictures
     drawn = np.random.default_rng(seed).multinomial(pictures, shares, size=RESAMPLES)

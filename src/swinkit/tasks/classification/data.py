@@ -27,8 +27,8 @@ class Batch(batch.Batch):
 
 
 @dataclass(frozen=True)
-class PrepareTraining:
-    """Maker of augmented batches of labelled images of `num_classes` classes.
+class TrainingCollate:
+    """Collates labelled images of `num_classes` classes into augmented batches.
 
     What happens to an image follows from (seed, epoch, id). How a batch is mixed follows from (seed, epoch)
     and its first id, which tells it from all others.
@@ -67,7 +67,7 @@ class PrepareTraining:
 
 
 @dataclass(frozen=True)
-class PrepareEvaluation:
+class EvaluationCollate:
     """Makes batches of labelled images as the model sees them in use."""
 
     preprocess: Preprocess

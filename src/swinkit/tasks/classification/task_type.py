@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..observed import Observed
     from ..publication import Claims, Publication
     from ..task import Task
-    from .data import PrepareEvaluation, PrepareTraining
+    from .data import EvaluationCollate, TrainingCollate
     from .evaluation import ClassifierEvaluation
     from .model import Classifier
 
@@ -70,18 +70,18 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
 
         return build_classifier(recipe, samples.classes, initial)
 
-    def training_batches(self, recipe: ClassificationRecipe, model: "Classifier") -> "PrepareTraining":
+    def training_batches(self, recipe: ClassificationRecipe, model: "Classifier") -> "TrainingCollate":
         """Return the maker of augmented batches."""
-        from .data import PrepareTraining
+        from .data import TrainingCollate
 
-        return PrepareTraining(model.preprocess, recipe.augmentation, recipe.run.seed, len(model.labels))
+        return TrainingCollate(model.preprocess, recipe.augmentation, recipe.run.seed, len(model.labels))
 
-    def evaluation_batches(self, model: "Classifier") -> "PrepareEvaluation":
+    def evaluation_batches(self, model: "Classifier") -> "EvaluationCollate":
         """Return the maker of batches without augmentation, as in prediction."""
-        from .data import PrepareEvaluation
+        from .data import EvaluationCollate
 
         model.require_inputs()
-        return PrepareEvaluation(model.preprocess)
+        return EvaluationCollate(model.preprocess)
 
     def draw(self, model: "Classifier", samples: "ImageDataset", observed: "Observed", run: Path) -> None:
         """Draw the confusion matrix and the pictures with the highest loss."""

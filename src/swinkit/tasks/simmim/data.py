@@ -32,8 +32,8 @@ class Batch(batch.Batch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hiding:
-    """Maker of batches for a model with patches of `patch` pixels.
+class MaskingCollate:
+    """Collates pictures and masks for a model with patches of `patch` pixels.
 
     Without `augmentation`, as in validation, pictures are preprocessed as in prediction, and masks differ by
     epoch only.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...core.backbone import Swin
 from ...core.init import STD
 from ...core.tiles import channels_first, channels_last, crop
-from ...data.normalisation import resized
+from ...data.imagenet_preprocessing import side_before_crop
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
 from ...data.sample import Sample
@@ -32,7 +32,7 @@ from .metrics import Errors
 from .results import Reconstruction
 from .settings import Masking, SimMIMOptions
 
-PUBLISHED = Preprocess(crop=(192, 192), resize=resized(192), interpolation="bilinear")
+PUBLISHED = Preprocess(crop=(192, 192), resize=side_before_crop(192), interpolation="bilinear")
 
 
 class SimMIM(Task[Reconstruction]):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...zoo.hub_configs import Facts
     from ..observed import Observed
     from ..task import Task
-    from .data import Hiding
+    from .data import MaskingCollate
     from .evaluation import MaskedEvaluation
     from .model import SimMIM
 
@@ -72,18 +72,18 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
         report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
         return model, given_weights(recipe, report)
 
-    def training_batches(self, recipe: SimMIMRecipe, model: "SimMIM") -> "Hiding":
+    def training_batches(self, recipe: SimMIMRecipe, model: "SimMIM") -> "MaskingCollate":
         """Return the maker of augmented batches, partly hidden."""
-        hiding = self.evaluation_batches(model)
-        return replace(hiding, seed=recipe.run.seed, augmentation=recipe.augmentation)
+        collate = self.evaluation_batches(model)
+        return replace(collate, seed=recipe.run.seed, augmentation=recipe.augmentation)
 
-    def evaluation_batches(self, model: "SimMIM") -> "Hiding":
+    def evaluation_batches(self, model: "SimMIM") -> "MaskingCollate":
         """Return the maker of batches as in prediction, always with the same part hidden."""
-        from .data import Hiding
+        from .data import MaskingCollate
         from .evaluation import SEED
 
         patch = model.backbone.spec.patch
-        return Hiding(preprocess=model.preprocess, masking=model.masking, patch=patch, seed=SEED)
+        return MaskingCollate(preprocess=model.preprocess, masking=model.masking, patch=patch, seed=SEED)
 
     def draw(self, model: "SimMIM", samples: "ImageDataset", observed: "Observed", run: Path) -> None:  # noqa: ARG002
         """Draw reconstructions of a few samples, which show more than the sums observed."""

@@ -2,7 +2,8 @@
 
 Older timm files have Microsoft's layout. timm saves no buffers. Its V2-CR models have blocks, a bias and
 norms of their own: the norm after the last block is our head's. Their files of 2022 hold temperatures as
-divisors, `tau`, and call the classifier `head`.
+divisors, `tau`, and call the classifier `head`. A features_only model has an underscore in the names of its
+stages (`layers_0.`), which `plain_name` removes, and often stands in a segmenter.
 """
 
 import math
@@ -18,6 +19,7 @@ from ..rules import Move, Pattern, Rename, Reshape, Rule, unchanged
 from ..shared_rules import BLOCK, MIXER, block_layers, blocks, embedding, merges, own_biases, window_buffers
 
 BLOCKS = "layers.{i}.blocks.{j}."
+SEGMENTER = ("decoder.**", "segmentation_head.**")  # around a features_only model of timm
 
 TIMM = Dialect(
     "timm",
@@ -30,6 +32,7 @@ TIMM = Dialect(
         Rename("head.fc.*", "head.classifier.*"),
     ),
     buffers=window_buffers(BLOCKS),
+    unused=SEGMENTER,
     axes=(2,),
     border="roll-first",
     tables="geometric",
@@ -95,6 +98,7 @@ TIMM_CR = Dialect(
         Rename("head.fc.*", "head.classifier.*"),
         Rename("head.*", "head.classifier.*"),
     ),
+    unused=SEGMENTER,
     axes=(2,),
     border="roll-first",
     cannot=limits.TIMM_CR,

@@ -29,12 +29,7 @@ TORCHVISION = Dialect(
 
 TORCHVISION_3D = Dialect(
     "torchvision-3d",
-    (
-        *embedding("patch_embed."),
-        *blocks("features.{2i}.{j}.", MLP),
-        *merges("features.{2i+1}."),
-        *HEAD,
-    ),
+    (*embedding("patch_embed."), *blocks("features.{2i}.{j}.", MLP), *merges("features.{2i+1}."), *HEAD),
     buffers=window_buffers("features.{2i}.{j}.", square_index),
     axes=(3,),
     clipped_bias="leading",
