@@ -113,9 +113,16 @@ class CorruptSamples:
             last = next(reversed(self.found.values()))
             raise DataError(
                 f"{len(self.found)} of {self.total} training pictures cannot be read, more than "
-                f"data.max_bad_fraction={self.most:g} allows; `swinkit data check` lists them; "
-                f"for example {last.id}: {last.reason}"
+                f"data.max_bad_fraction={self.most:g} allows, for example {last.id}: {last.reason}; mend them "
+                f"(`swinkit data check` lists them), or allow them by data.max_bad_fraction={enough_for(len(self.found), self.total):g}"
             )
+
+
+def enough_for(corrupt: int, total: int) -> float:
+    """Return the smallest `data.max_bad_fraction`, in thousandths below 1, that allows so many of `total`."""
+    thousandths = -(-1000 * corrupt // total)
+    thousandths += corrupt > thousandths / 1000 * total  # where the product is rounded down
+    return min(thousandths, 999) / 1000
 
 
 def read(path: Path) -> dict[str, CorruptSample]:
