@@ -12,6 +12,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from .tiffs import write_tiff
+
 EXIF_ORIENTATION = 0x0112
 RAMP = np.array(
     [[[0, 40, 80], [255, 200, 10]], [[12, 34, 56], [90, 250, 130]], [[255, 255, 255], [0, 0, 0]]], np.uint8
@@ -38,6 +40,7 @@ class Sample:
     data: bytes
     pixels: np.ndarray
     tolerance: int = 0
+    opens: bool = True  # with Pillow
 
 
 def encode(image: Image.Image, kind: str, **options) -> bytes:
@@ -235,7 +238,23 @@ def odd() -> list[Sample]:
     ]
 
 
+def scientific() -> list[Sample]:
+    """Return TIFFs that Pillow misreads or refuses."""
+    deep = RAMP.astype(np.uint16) * 257
+    twelve = np.array([[0, 4095, 2048]], np.uint16)[..., None]
+    declared = {281: ("H", [4095])}
+    return [
+        Sample("planes.tiff", write_tiff(deep, photometric=2, planar=True), RAMP),
+        Sample("planes_lzw.tiff", write_tiff(deep, photometric=2, planar=True, compression=5), RAMP),
+        Sample("white_is_zero.tiff", write_tiff(deep[..., :1], photometric=0), grey(255 - RAMP[..., 0])),
+        Sample(
+            "packed.tiff", write_tiff(twelve, bits=12, byte_order=">"), grey([[0, 255, 128]]), opens=False
+        ),
+        Sample("declared.tiff", write_tiff(twelve, tags=declared, compression=8), grey([[0, 255, 128]])),
+    ]
+
+
 @cache
 def corpus() -> tuple[Sample, ...]:
     """All of them."""
-    return (*plain(), *jpegs(), *wide(), *transparent(), *oriented(), *odd())
+    return (*plain(), *jpegs(), *wide(), *transparent(), *oriented(), *odd(), *scientific())

@@ -4,6 +4,7 @@ import contextlib
 import doctest
 import io
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from .markdown import ROOT, Block, Command, blocks, commands, pages, without_tim
 
 pytestmark = pytest.mark.slow
 
+# Warnings of the tools that docs/other-tools.md shows: both ONNX exporters, and Lightning.
+OTHER_TOOLS = (
+    "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
+    "ignore::torch.jit.TracerWarning",
+    "ignore:The 'train_dataloader' does not have many workers",
+)
 LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PHOTOGRAPHS = {"cat.jpg": "chelsea.png", "photos/coffee.jpg": "coffee.png", "photos/rocket.jpg": "rocket.jpg"}
 
@@ -34,7 +42,14 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def marked_pages() -> Iterator[Any]:
+    """Yield every page as a parameter, with the warnings that it may give."""
+    for page in pages():
+        ignored = OTHER_TOOLS if page.name == "other-tools.md" else ()
+        yield pytest.param(page, marks=[pytest.mark.filterwarnings(each) for each in ignored], id=page.name)
+
+
+@pytest.mark.parametrize("page", list(marked_pages()))
 def test_every_example_of_a_page_runs_and_answers_as_shown(page: Path, workplace: Path):
     namespace: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page.read_text(encoding="utf-8")):

@@ -18,25 +18,16 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import DataError, UsageError
+from .open_image import MisreadTiff, OpenImage, PillowImage, opened_by_pillow
 from .paths import REMOTE
+from .tiff import read_layout
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
 WHITE = (255, 255, 255)
-ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
-MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entries, as transparent
+RGB = 3  # channels
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
-
-TURNS = {  # EXIF tag 0x0112: what turns the stored picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class ImageError(DataError):
@@ -57,6 +48,7 @@ def load_image(
     name: str | None = None,
     background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
+    channels: int = RGB,
 ) -> Tensor:
     """Read an image as (3, h, w) uint8 RGB: a file, its bytes, a PIL image, an array or a tensor.
 
@@ -66,9 +58,12 @@ def load_image(
     8 bits; every other mode becomes RGB by the rules of `to_rgb`; colour profiles are ignored;
     the first frame or page is taken. The size is checked before anything is decoded.
 
+    With `channels` other than 3, a file must store so many. They are returned as stored, (channels, h, w):
+    uint8, or float32 with 1 the brightest for more than 8 bits. Nothing is composited or converted.
+
     Raises:
-        ImageError: the file is missing, truncated, not of an allowed format, too large, or its values have
-            no known range.
+        ImageError: the file is missing, truncated, not of an allowed format, too large, has other channels,
+            or its values have no known range.
         UsageError: `source` is none of these things.
     """
     name = name or name_of(source)
@@ -81,9 +76,9 @@ def load_image(
         raise UsageError(f"{name}: expected {expected}, got {type(source).__name__}")
     with pillow_errors(name):
         if isinstance(source, Image.Image):
-            return decode(source, name, background, max_pixels)
-        with open_image(source, name) as image:
-            return decode(image, name, background, max_pixels)
+            return decode(opened_by_pillow(source), name, background, max_pixels, channels)
+        with open_image(source, name) as opened:
+            return decode(opened, name, background, max_pixels, channels)
 
 
 @dataclass(frozen=True)
@@ -101,15 +96,10 @@ def examine(source: str | os.PathLike[str] | bytes, name: str) -> StoredImage:
     Raises:
         ImageError: as `load_image`.
     """
-    with pillow_errors(name), open_image(source, name) as image:
-        mode = (
-            f"{image.mode};16"
-            if image.mode == "RGB" and ";16" in str(getattr(image, "tile", ""))
-            else image.mode
-        )
-        stored = image.format == "TIFF" and orientation_of(image)  # which turns itself while loading
-        pixels = decode(image, name, WHITE, MAX_PIXELS)
-        return StoredImage(pixels, mode, bool(stored or orientation_of(image)))
+    with pillow_errors(name), open_image(source, name) as opened:
+        mode, turned = opened.mode, opened.is_turned()  # before a TIFF turns itself while loading
+        pixels = decode(opened, name, WHITE, MAX_PIXELS, RGB)
+        return StoredImage(pixels, mode, turned or opened.is_turned())  # a PNG tells it at its end
 
 
 def name_of(source: object, otherwise: str = "image") -> str:
@@ -142,106 +132,44 @@ def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
     return pixels.detach().as_subclass(Tensor).cpu().clone(memory_format=torch.contiguous_format)
 
 
-def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Image.Image:
-    """Read the header only, by the allowed parsers only."""
-    if isinstance(source, bytes | bytearray):
-        size, file = len(source), io.BytesIO(source)
-    else:
-        file = Path(source)
-        found = file.stat()
-        size = found.st_size
+@contextmanager
+def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) -> Iterator[OpenImage]:
+    """Read the header only, by the allowed parsers only, and keep the file open."""
+    if not isinstance(source, bytes | bytearray):
+        found = Path(source).stat()
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise ImageError(name, "is a pipe or a device, not a file; give the bytes of the picture instead")
-    if size == 0:
-        raise ImageError(name, "the file is empty")
-    return Image.open(file, formats=FORMATS)
+    with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
+        if not file.read(1):
+            raise ImageError(name, "the file is empty")
+        file.seek(0)
+        layout = read_layout(file)
+        if layout is not None and not layout.is_read_by_pillow():
+            yield MisreadTiff(layout, file)
+            return
+        with Image.open(file, formats=FORMATS) as image:
+            yield PillowImage(image, layout, file)
 
 
-def decode(image: Image.Image, name: str, background: tuple[int, int, int], max_pixels: int) -> Tensor:
-    """Decode an open image: (3, h, w) uint8."""
-    width, height = image.size
+def decode(
+    opened: OpenImage, name: str, background: tuple[int, int, int], max_pixels: int, channels: int
+) -> Tensor:
+    """Decode an open image: (3, h, w) uint8, or other `channels` as they are stored."""
+    width, height = opened.size
     if not width or not height:
         raise ImageError(name, f"{width}x{height}: a picture without pixels")
     if width * height > max_pixels:
         raise ImageError(
             name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels"
         )
-    rgb = to_rgb(turn_upright(image), background)
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
-
-
-def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert an image of any of Pillow's modes to RGB, by an explicit rule for every mode.
-
-    | mode | rule |
-    |---|---|
-    | RGB, RGBX, L, 1, P | as Pillow converts them |
-    | CMYK, YCbCr, HSV, LAB | Pillow's plain formulas (LAB: littleCMS to sRGB) |
-    | RGBA, RGBa, LA, La, PA, and one colour marked as transparent | composited on the background |
-    | I;16 in any byte order | 65535 becomes 255; Pillow itself would clip at 255 |
-    | I (32 bits) | taken as 16 bits where the values can be nothing else; else refused |
-    | F | [0, 1] becomes [0, 255]; anything else is refused |
-
-    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
-
-    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
-
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    if image.mode == "F" or image.mode.startswith("I"):
-        return wide_to_rgb(image, background)
-    if image.mode in ALPHA or (image.mode in MARKED and "transparency" in image.info):
-        image = image.convert("LA") if image.mode == "La" else image  # Pillow has no direct way
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(canvas, image.convert("RGBA"))
-    return image.convert("RGB")
-
-
-def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert grey of more than 8 bits; a grey value marked as transparent becomes the background."""
-    values = np.asarray(image)
-    rgb = np.stack([to_8_bits(values, declared=image.mode.startswith("I;16"))] * 3, axis=-1)
-    marked = image.info.get("transparency")
-    if isinstance(marked, int):
-        rgb[values == marked] = background
-    return Image.fromarray(rgb)
-
-
-def to_8_bits(values: np.ndarray, *, declared: bool) -> np.ndarray:
-    """Convert grey (h, w) of 16 bits (`declared` by the file), 32 bits, or floats in [0, 1] to uint8.
-
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.floating):
-        if not (low >= 0 and high <= 1):  # also refuses NaN
-            raise ValueError(
-                f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]"
-            )
-        return np.rint(values * 255).astype(np.uint8)
-    if not declared and not (low >= 0 and 255 < high <= 65535):
-        raise ValueError(
-            f"32-bit integers from {low} to {high} have no known range; store them in 8 or 16 bits"
+    if channels == RGB:
+        return torch.from_numpy(np.array(opened.rgb(background))).permute(2, 0, 1).contiguous()
+    pixels = opened.channels()
+    if len(pixels) != channels:
+        raise ImageError(
+            name, f"holds {len(pixels)} channels, where {channels} were expected, as data.mean has numbers"
         )
-    return np.rint(values / 257).astype(np.uint8)  # 65535 / 257 = 255
-
-
-def turn_upright(image: Image.Image) -> Image.Image:
-    """Turn an image by its EXIF orientation; leave it as stored where the EXIF data are damaged."""
-    image.load()  # PNG may carry its EXIF data at the end; TIFF turns itself while loading
-    orientation = orientation_of(image)
-    return image if orientation is None else image.transpose(TURNS[orientation])
-
-
-def orientation_of(image: Image.Image) -> int | None:
-    """Return the EXIF orientation, one of `TURNS`; None without one."""
-    try:
-        orientation = image.getexif().get(0x0112)
-    except Exception:  # noqa: BLE001 - a damaged note about the picture is no reason to refuse the picture
-        return None
-    return orientation if orientation in TURNS else None
+    return pixels.contiguous()
 
 
 @contextmanager
