@@ -1,4 +1,4 @@
-"""No field of another library's config.json is passed over: each is read, known to change nothing, or refused."""
+"""Every field of another library's config.json is read, known to change no answer, or refused by name."""
 
 import dataclasses
 import inspect
@@ -38,17 +38,8 @@ def test_every_field_that_transformers_writes_is_known(kind: type):
 def test_every_field_that_timm_writes_is_known():
     assert {field.name for field in dataclasses.fields(PretrainedCfg)} <= PUBLISHED
     refused = {
-        *(
-            "self",
-            "device",
-            "dtype",
-            "always_partition",
-            "head_dim",
-            "embed_layer",
-            "act_layer",
-            "norm_layer",
-        ),
-        *("window_ratio", "sequential_attn"),
+        *("self", "device", "dtype", "always_partition", "head_dim", "embed_layer", "act_layer"),
+        *("norm_layer", "window_ratio", "sequential_attn"),
     }
     for kind in (timm_v1.SwinTransformer, timm_v2.SwinTransformerV2, timm_cr.SwinTransformerV2Cr):
         assert set(inspect.signature(kind.__init__).parameters) <= HEEDED | TIMM_LEFT_ALONE | refused
@@ -123,7 +114,7 @@ def saved(path: Path, kind: str, **values: Any) -> Any:
         {"patch_size": 2, "encoder_stride": 4},
         {"num_channels": 3, "image_size": 96, "window_size": 6},
         {"hidden_act": "gelu_python"},
-        {"problem_type": "single_label_classification", "num_labels": 1},
+        {"problem_type": "single_label_classification", "num_labels": 2},
     ],
 )
 def test_what_is_read_answers_as_in_transformers(tmp_path: Path, kind: str, values: dict[str, Any]):
@@ -162,6 +153,14 @@ def test_a_head_that_answers_no_class_is_refused(
     )
     assert torch.allclose(normed, deep, atol=1e-5)
     assert made.labels == tuple("abcde")
+
+
+def test_one_output_is_a_number_whatever_the_configuration_calls_it():
+    labels = {"id2label": {"0": "age"}}
+    assert facts(**labels).problem == facts(num_labels=1).problem == "regression"
+    assert facts(**labels, problem_type="single_label_classification").problem == "regression"
+    assert facts(**labels, problem_type="multi_label_classification").problem == "multi_label_classification"
+    assert facts().problem == "single_label_classification"
 
 
 def test_pictures_have_the_size_of_the_configuration_where_nothing_else_tells_it(tmp_path: Path):

@@ -27,7 +27,7 @@ class Facts:
     is_published: bool = False  # whether the publisher's list says that the weights are of `variant`
     dialect: str | None = None
     size: Size | None = None  # pixels per axis, where `preprocess` does not tell them
-    preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
+    preprocess: dict[str, Any] | None = None  # arguments of `data.preprocess.Preprocess.to_crop`
     labels: tuple[str, ...] | None = None  # the classes' names, in order
     problem: str = ONE_LABEL  # what the head answers, as transformers' `problem_type`
 

@@ -81,10 +81,10 @@ def from_transformers(config: Settings, preprocessor: Settings | None) -> Facts:
 
 
 def transformers_problem(config: Settings, classes: int) -> str:
-    """Return what the head answers: without a `problem_type`, transformers takes one class for a number."""
-    problem = config.text("problem_type", ONE_LABEL if classes > 1 else "regression")
+    """Return what the head answers; for transformers a head of one output answers with a number."""
+    problem = config.text("problem_type", ONE_LABEL)
     config.require(problem in PROBLEMS, "problem_type", f"one of {', '.join(map(repr, PROBLEMS))}")
-    return problem
+    return "regression" if (problem, classes) == (ONE_LABEL, 1) else problem
 
 
 def transformers_spec(kind: type[Spec], config: Settings) -> Spec:

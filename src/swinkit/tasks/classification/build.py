@@ -66,11 +66,9 @@ def classifier_in(
     if weight is not None:
         require_classes(facts, weight.shape[0], head)
     names, origin = labels_of(facts, 0 if weight is None else weight.shape[0], head)
-    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
-    middle = f"shorter side {fit.resize}, middle {fit.crop}"
-    how = f"squeezed to {fit.crop}" if fit.resize is None else middle
+    fit = published_preprocess(size) if facts.preprocess is None else Preprocess.to_crop(**facts.preprocess)
     whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
-    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
+    notes = [f"{len(names)} class names: {origin}", f"pictures: {fit.describe()}, {whose}"]
     return Classifier(backbone, names, fit), notes
 
 
