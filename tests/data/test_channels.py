@@ -23,7 +23,9 @@ REAL = RANDOM.normal(0, 3, (5, 7, 6)).astype(np.float32)
 
 
 def wanting(channels: int, *crop: int) -> Preprocess:
-    return Preprocess(crop=crop or (5, 7), resize=None, mean=(0.5,) * channels, std=(0.25,) * channels)
+    return Preprocess.to_crop(
+        crop=crop or (5, 7), resize=None, mean=(0.5,) * channels, std=(0.25,) * channels
+    )
 
 
 def last_first(values: np.ndarray) -> torch.Tensor:

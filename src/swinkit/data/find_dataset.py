@@ -127,7 +127,7 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDatase
     Raises:
         DataError: there is none.
     """
-    axes, wanted = len(preprocess.crop), Channels(preprocess.mean, preprocess.std)
+    axes, wanted = preprocess.axes, Channels(preprocess.mean, preprocess.std)
     stored = None if wanted.count == RGB else wanted
     if axes == PLANE and stored is None:
         return find_pictures(path, *splits)

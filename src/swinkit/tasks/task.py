@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..core.backbone import Swin
 from ..core.spec import Spec
 from ..data.images import ImageError, Picture, load_image, name_of
+from ..data.preprocess import Preprocess
 from ..data.sample import Sample
 from ..errors import UsageError, require
 from ..files.contents import State
@@ -37,7 +38,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
-    preprocess: Any  # a `data.preprocess` class, of `TaskType.preprocess_version`
+    preprocess: Preprocess
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # the further keywords of `predict`
 
     @abstractmethod
