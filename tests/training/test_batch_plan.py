@@ -43,7 +43,9 @@ def test_the_batch_that_is_named_is_one_that_the_recipe_takes_and_never_worse(
 
 
 def test_too_few_pictures_for_a_batch_are_told_a_batch_that_would_do():
-    with pytest.raises(DataError, match=r"fewer than one batch of 128; .* such as run\.batch_size=12") as error:
+    with pytest.raises(
+        DataError, match=r"fewer than one batch of 128; .* such as run\.batch_size=12"
+    ) as error:
         described(48, 128)
     size = int(str(error.value).rpartition("=")[2])
     assert described(48, size) == {}

@@ -111,4 +111,3 @@ def test_every_task_keeps_the_lower_loss_of_equal_scores_then_the_later(task: st
         assert next(losses, None) is None
         assert best == last
         assert len({*weights, best}) == 4  # none at first; the third evaluation changed nothing
-

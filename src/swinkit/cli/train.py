@@ -77,9 +77,7 @@ def describe(order: Order) -> int:
     steps = plan.steps(loader)
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     line(f"{job.title}: {Length.of(recipe, steps)}")
-    for text in describe_training(
-        job, recipe, plan, loader, accelerator or torch.device("cpu"), order.out
-    ):
+    for text in describe_training(job, recipe, plan, loader, accelerator or torch.device("cpu"), order.out):
         line(text)
     block(settings(recipe))
     line("dry run, nothing was written")

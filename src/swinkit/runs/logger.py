@@ -108,7 +108,9 @@ class RunLogger:
             return
         if progress.skipped_lately == 1:
             where = f"epoch {progress.epoch + 1}, step {progress.step}"
-            self.reporting(f"{where}: skipped, because loss or gradient is not finite; {LOG} lists its samples")
+            self.reporting(
+                f"{where}: skipped, because loss or gradient is not finite; {LOG} lists its samples"
+            )
         self.folder.log(
             "skipped",
             progress.updates,
