@@ -47,7 +47,8 @@ def test_skipped_steps_are_told_on_the_console(tmp_path, monkeypatch):
     told = [line for line in lines if line.startswith("epoch")]
     first = "skipped, because loss or gradient is not finite; log.jsonl lists its samples"
     assert told[0] == f"epoch 1, step 2: {first}"
-    assert told[1].startswith("epoch 1 of 2  loss ") and told[1].endswith("  2 steps skipped")
+    assert told[1].startswith("epoch 1 of 2  loss ")
+    assert told[1].endswith("  2 steps skipped")
     assert told[2] == f"epoch 2, step 6: {first}"
     assert told[3].endswith("  1 step skipped")
     assert lines[-1] == "all epochs are done"

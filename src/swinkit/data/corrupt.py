@@ -110,11 +110,12 @@ class CorruptSamples:
             DataError: they are.
         """
         if len(self.found) > self.most * self.total:
-            last = next(reversed(self.found.values()))
+            last, enough = next(reversed(self.found.values())), enough_for(len(self.found), self.total)
             raise DataError(
                 f"{len(self.found)} of {self.total} training pictures cannot be read, more than "
-                f"data.max_bad_fraction={self.most:g} allows, for example {last.id}: {last.reason}; mend them "
-                f"(`swinkit data check` lists them), or allow them by data.max_bad_fraction={enough_for(len(self.found), self.total):g}"
+                f"data.max_bad_fraction={self.most:g} allows, for example {last.id}: {last.reason}; mend "
+                "them (`swinkit data check` lists them), or allow them by "
+                f"data.max_bad_fraction={enough:g}"
             )
 
 

@@ -184,8 +184,8 @@ def refuse_end(progress: Progress, length: Length, recipe: Recipe) -> None:
     at_last = progress.skipped_in_row >= max(2, length.interval)
     if progress.ended and (at_last or 2 * progress.skipped > progress.updates):
         raise DataError(
-            f"{progress.skipped} of {quantity(progress.updates, 'step')} had no finite loss and gradient, and "
-            f"were skipped{', at last all' if at_last else ''}: learning has diverged; {remedy(recipe)}"
+            f"{progress.skipped} of {quantity(progress.updates, 'step')} had no finite loss and gradient, "
+            f"and were skipped{', at last all' * at_last}: learning has diverged; {remedy(recipe)}"
         )
 
 
@@ -201,7 +201,8 @@ def refuse_divergence(
     if not (any(map(is_finite, records)) if records else math.isfinite(score)):
         raise DataError(
             f"after {length.reached(progress)} the model has no finite answer to any picture of the "
-            f"validation split, with {progress.skipped} steps skipped so far: learning has diverged; {remedy(recipe)}"
+            f"validation split, with {progress.skipped} steps skipped so far: learning has diverged; "
+            f"{remedy(recipe)}"
         )
 
 
