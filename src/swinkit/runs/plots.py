@@ -63,7 +63,7 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
     best = max(finite, key=lambda point: point[1], default=None)
     subtitle = ""
     if evaluations:
-        done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
+        done = round(place_of(evaluations[-1], unit))
         subtitle = f"{quantity(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
         subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
