@@ -83,7 +83,10 @@ def load_image(
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image, (3, h, w) uint8, with its mode in Pillow, and whether EXIF data turn it."""
+    """An image, (3, h, w) uint8, with its mode in Pillow, and whether EXIF data turn it.
+
+    Of other channels (C, *P), uint8 or float32, with their type and number as mode.
+    """
 
     pixels: Tensor
     mode: str
@@ -167,7 +170,7 @@ def decode(
     pixels = opened.channels()
     if len(pixels) != channels:
         raise ImageError(
-            name, f"holds {len(pixels)} channels; {channels} are expected, as many as data.mean has numbers"
+            name, f"channels: {len(pixels)} are stored, {channels} expected, as many as data.mean has numbers"
         )
     return pixels.contiguous()
 
