@@ -77,7 +77,7 @@ def test_what_would_spoil_a_training_is_named_before_it(tmp_path):
     assert set(told) == set(bad)
     assert "holds 168 NaN of 168 numbers, the first in channel 0 at (0, 0)" in told["nan"]
     assert "holds -3.4e+38 in channel 0, more than 65504 times data.std=0.25" in told["fill"]
-    assert "holds an array of shape (6, 7, 3); 2 axes, channels: 4" in told["three"]
+    assert "holds an array of shape (6, 7, 3); 2 axes and 4 channels" in told["three"]
     assert "holds complex64; numbers must be" in told["complex"]
     assert "fill" not in str(checked(root).problems[0].groups)  # whose unit nobody has said
 
