@@ -101,7 +101,8 @@ def test_pictures_in_a_split_itself_are_told_to_go_into_folders(tmp_path, packed
     for splits, found in ((("train",), "train"), (("val", "test"), "test")):
         message = (
             f"{data}: pictures in {found} itself, such as `{found}/a.png`, have no class; put them into "
-            f"folders, {found}/CLASS/picture.jpg, or list them in {found}.csv, with the columns path and label"
+            f"folders, {found}/CLASS/picture.jpg, or list them in {found}.csv, with the columns path and "
+            "label"
         )
         with pytest.raises(DataError) as caught:
             find_samples(data, *splits)

@@ -143,8 +143,8 @@ def require_folders_of_classes(root: Path, splits: Sequence[str], pictures: Sequ
         if loose:
             raise DataError(
                 f"{root}: pictures in {split} itself, such as {listed(loose[:1])}, have no class; put "
-                f"them into folders, {split}/CLASS/picture.jpg, or list them in {split}.csv, with the columns "
-                "path and label"
+                f"them into folders, {split}/CLASS/picture.jpg, or list them in {split}.csv, with the "
+                "columns path and label"
             )
 
 
