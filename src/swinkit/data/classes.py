@@ -5,7 +5,7 @@ torchvision is imported where names are needed, since it takes longer than torch
 
 from collections import Counter
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import Any, cast
 
 from ..errors import UsageError, listed, require
 from .imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows, rows_of_1k
@@ -20,9 +20,9 @@ def require_labels(labels: Any) -> tuple[str, ...]:
         UsageError: they are no list of texts, none, or one name stands for two classes.
     """
     rule = "a list of names, such as ['cat', 'dog']"
-    unordered = isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__")
-    require(not unordered, "labels", labels, rule)
-    names = tuple(labels)
+    is_list = hasattr(labels, "__len__") and not isinstance(labels, str | bytes | Mapping | Set)
+    require(is_list, "labels", labels, rule)
+    names = cast("tuple[str, ...]", tuple(labels))
     texts = bool(names) and all(isinstance(name, str) and name for name in names)
     require(texts, "labels", list(names[:3]), f"{rule}, each of them text that is not empty")
     twice = [name for name, count in Counter(names).items() if count > 1]
