@@ -73,10 +73,11 @@ def describe(order: Order) -> int:
     require_trackers(recipe.run.trackers)
     job = api.prepared(recipe, order.data, order.out)
     plan = Plan.of(recipe.run, max(order.processes, process_count()))
-    steps = plan.steps(job.loader(plan.micro_batch))
+    loader = job.loader(plan.micro_batch)
+    steps = plan.steps(loader)
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     line(f"{job.title}: {Length.of(recipe, steps)}")
-    for text in describe_training(job, recipe, plan, accelerator or torch.device("cpu"), order.out):
+    for text in describe_training(job, recipe, plan, loader, accelerator or torch.device("cpu"), order.out):
         line(text)
     block(settings(recipe))
     line("dry run, nothing was written")

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.spec import Size
 from ..errors import DataError, listed, printable
+from .corrupt import enough_for
 from .dataset import HELD_OUT, ImageDataset
 from .find_dataset import NoSuchSplit, find_samples, layout_of
 from .folders import is_hidden, is_picture, list_names, parts_of
@@ -205,11 +206,10 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
             continue
         total = sum(of_class.values())
         blocking = split != "train" or len(bad) > MAX_BAD_FRACTION * total
-        rule = (
-            f"training allows {MAX_BAD_FRACTION:.1%} by default"
-            if split == "train"
-            else "evaluation allows none"
-        )
+        rule = "evaluation allows none"
+        if split == "train":
+            rule = f"training allows {MAX_BAD_FRACTION:.1%} by default"
+            rule += f", and these by data.max_bad_fraction={enough_for(len(bad), total):g}" * blocking
         message = (
             f"{len(bad)} of {total} pictures of {split} cannot be read ({rule}); mend them, or take them out"
         )
