@@ -192,6 +192,21 @@ def model_options(options: Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
+def refuse_model_options(options: Namespace) -> None:
+    """Refuse options for files of weights, because the model is built by its name, without weights.
+
+    Raises:
+        UsageError: one is given.
+    """
+    called = {"dialect": "from", "pretrained_window": "pretrained-window"}
+    values = model_options(options).items()
+    given = [called.get(name, name) for name, value in values if value not in (None, "same")]
+    if given:
+        raise UsageError(
+            f"{options.model} is built without weights; leave out --{given[0]}, which is for files of weights"
+        )
+
+
 class MissingValue(ArgumentTypeError):
     """An empty value; the message is what to give for none, if that is possible."""
 
