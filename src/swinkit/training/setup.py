@@ -133,7 +133,13 @@ def start_logging(
         if logger.writes and (changes or not progress.ended):
             folder.accept(job.config)
         lines = describe_training(
-            job, recipe, learner.plan, signals.device, folder.path, resumed=progress.updates > 0
+            job,
+            recipe,
+            learner.plan,
+            learner.loader,
+            signals.device,
+            folder.path,
+            resumed=progress.updates > 0,
         )
         if recipe.run.sharding == "full":
             lines.append(
