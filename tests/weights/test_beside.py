@@ -234,6 +234,26 @@ def test_what_openmmlab_says_of_a_head_of_several_labels_is_heeded(tmp_path: Pat
     assert torch.equal(model.head.classifier.weight, SOURCE.head.classifier.weight)
 
 
+CLASSIFIERS = {
+    "microsoft": ("head.", "head.1."),
+    "torchvision": ("head.", "head.1."),
+    "transformers": ("classifier.", "classifier.1."),
+    "transformers-legacy": ("classifier.", "classifier.2."),
+    "openmmlab": ("head.fc.", "head.fc.1."),
+}
+
+
+@pytest.mark.parametrize("dialect", CLASSIFIERS)
+def test_so_is_one_in_the_names_of_every_library(tmp_path: Path, dialect: str):
+    known, behind = CLASSIFIERS[dialect]
+    theirs = export_weights(SOURCE, dialect)
+    moved = {name.replace(known, behind) if name.startswith(known) else name: x for name, x in theirs.items()}
+    assert moved.keys() != theirs.keys()
+    model, report = load(tmp_path, moved)
+    assert torch.equal(model.head.classifier.weight, SOURCE.head.classifier.weight)
+    assert f"classifier: {behind.rstrip('.')}; layers before it" in report
+
+
 LAYERS = {"head.fc.3.weight": torch.ones(5, 5), "head.fc.3.bias": torch.ones(5)}
 UNKNOWN = {
     "two layers": lambda: renamed("head.fc.0") | LAYERS,

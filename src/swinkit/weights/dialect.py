@@ -49,6 +49,20 @@ class NameMatch:
         depth = len(self.stages)
         return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
 
+    @cached_property
+    def classifier(self) -> str:
+        """Name of a linear layer that can be the classifier under another name than the dialect's, else "".
+
+        Such as `head.1`, which follows a dropout. Nothing else in the file is unknown, and the final norm is
+        there.
+        """
+        given = {name for move in self.moves for name in move.given}
+        name = min(self.beside, default="").removesuffix(".bias")
+        parts = [part for part in plain_name(name).split(".") if not part.isdecimal()]
+        alone = sorted(self.unexplained) == sorted(self.beside) == [f"{name}.bias", f"{name}.weight"]
+        fits = alone and "head.norm.weight" in given and "head.classifier.weight" not in given
+        return name if fits and parts and parts[-1] in CLASSIFIER_PARTS else ""
+
     def _numbers(self, pattern: Pattern) -> set[int]:
         """Return the stages that have a name of this pattern."""
         found = (pattern.match(name) for move in self.moves for name in move.given)
@@ -125,6 +139,7 @@ class Dialect:
             name
             for name in left
             if is_record(name)
+            or is_average(name.partition(".")[0])
             or (copies and plain[full[name]].startswith(copies))
             or any(pattern.match(name) is not None for pattern in patterns)
         ]
@@ -172,7 +187,7 @@ class Dialect:
             unexplained=match.unexplained,
             beside=match.beside,
         )
-        return with_classifier(translation, state)
+        return with_classifier(translation, state, match.classifier)
 
     def write(self, state: State, spec: Spec | None = None) -> State:
         """Translate our state to theirs, the inverse of `read`; with `spec`, the buffers they save are added.
@@ -215,24 +230,12 @@ def roots(moves: Iterable[Move]) -> set[str]:
     return {name.partition(".")[0] for move in ours for name in move.taken}
 
 
-def with_classifier(translation: Translation, state: State) -> Translation:
-    """Return a translation with its classifier, where nothing else in the file is unknown.
-
-    It is a linear layer of the final norm's width that has another name than the dialect's, such as one
-    behind a dropout (`head.1`).
-    """
-    norm, strangers = translation.state.get("head.norm.weight"), sorted(translation.unexplained)
-    name = strangers[0].removesuffix(".bias") if strangers else ""
-    parts = [part for part in plain_name(name).split(".") if not part.isdecimal()]
-    if (
-        norm is None
-        or "head.classifier.weight" in translation.state
-        or strangers != [f"{name}.bias", f"{name}.weight"]
-        or tuple(strangers) != tuple(sorted(translation.beside))
-        or not parts
-        or parts[-1] not in CLASSIFIER_PARTS
-        or state[f"{name}.weight"].shape != (state[f"{name}.bias"].numel(), norm.numel())
-    ):
+def with_classifier(translation: Translation, state: State, name: str) -> Translation:
+    """Return a translation with the classifier called `name`, if it is as wide as the final norm."""
+    if not name:
+        return translation
+    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+    if weight.shape != (bias.numel(), translation.state["head.norm.weight"].numel()):
         return translation
     given = {f"{name}.{part}": f"head.classifier.{part}" for part in ("weight", "bias")}
     return replace(
