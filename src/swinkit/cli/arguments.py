@@ -21,6 +21,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..errors import UsageError
 from ..models.catalogue import find_nearest
+from ..type_check import expand_home
 
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 NULL = "null"
@@ -242,7 +243,7 @@ class Value:
             return None
         if kind in PLAIN:
             with suppress(ValueError):
-                return kind(text)
+                return expand_home(text) if kind is Path else kind(text)
         for member in members(kind):
             if get_origin(member) is tuple and text[0] in BRACKETS:
                 return self.read_tuple(text, member)

@@ -3,9 +3,9 @@
 import json
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..type_check import expand_home
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note
@@ -74,7 +74,7 @@ def card_of(source: str) -> str | None:
     """Return the model card in a saved folder, which its owner may have edited; None if there is none."""
     from ..files.folder import CARD, read_text
 
-    path = Path(source) / CARD
+    path = expand_home(source) / CARD
     return read_text(path) if path.is_file() else None
 
 

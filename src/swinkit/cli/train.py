@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import DataError, UsageError, require
 from ..recipes import catalogue
 from ..settings.recipe import Recipe
+from ..type_check import expand_home
 from .arguments import Parser, Value, parse, split_option
 from .console import INTERRUPTED, block, line, unless_hung_up
 from .launch import FAILED, RANK, launch, process_count, stop_with_launcher
@@ -42,7 +43,7 @@ class Order:
 def command(arguments: Sequence[str]) -> int:
     """Train, show the progress, and say where the model is; return the exit code."""
     run, words = split_option("resume", "RUN", arguments)
-    order = new_order(words) if run is None else resumed_order(Path(run), words)
+    order = new_order(words) if run is None else resumed_order(expand_home(run), words)
     return carry_out(order, "train", arguments)
 
 

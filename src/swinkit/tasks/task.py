@@ -196,9 +196,15 @@ def require_task(model: object, name: str, remedy: str = "give a model with the 
 def require_pictures(spec: Spec) -> None:
     """Raise UsageError unless a model of `spec` takes RGB pictures."""
     axes, channels = len(spec.patch), spec.in_channels
-    if (axes, channels) != (2, 3):
-        kind = "clips or volumes" if axes != 2 else f"{channels} channels"
-        raise UsageError(f"pictures are RGB, and this model takes {kind}; call model(pixels) instead")
+    if axes != 2:
+        shape = f"(batch, {channels} channels, frames, height, width)"
+        raise UsageError(
+            f"this model takes clips or volumes, and predict reads pictures; call model(clips), {shape}"
+        )
+    if channels != 3:
+        raise UsageError(
+            f"pictures are RGB, and this model takes {channels} channels; call model(pixels) instead"
+        )
 
 
 @contextmanager
