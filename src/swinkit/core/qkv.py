@@ -8,14 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class KeylessBiasLinear(nn.Module):
-    """Linear layer for q, k, v in which k has no bias: (..., C) -> (..., 3 * C)."""
+class KeylessBiasLinear(nn.Linear):
+    """Linear layer for q, k, v in which k has no bias: (..., C) -> (..., 3 * C).
+
+    It is an `nn.Linear`, so that tools which wrap linear layers, such as LoRA's, find it.
+    """
 
     def __init__(self, dim: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(3 * dim, dim))
+        super().__init__(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
+
+    def reset_parameters(self) -> None:
+        """Draw nothing: `core/init.py` fills the weights."""
 
     @property
     def bias(self) -> Tensor:

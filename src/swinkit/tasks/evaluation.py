@@ -24,7 +24,7 @@ from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.plain import read_json
 from ..version import __version__
 from .observed import Observed
-from .task import Task, evaluating
+from .task import Task, evaluating, require_weights
 
 METRICS = "metrics.json"
 
@@ -121,7 +121,8 @@ def observe_all(model: Task, prepared: InOrder[Any], progress: Progress) -> Obse
     Raises:
         DataError: a sample cannot be read; none is left out.
     """
-    device, size = next(model.parameters()).device, prepared.size
+    require_weights(model)
+    device, size = model.input_device, prepared.size
     with evaluating(model), torch.inference_mode(), progress(range(len(prepared.samples))) as numbers:
         passing = iter(numbers)
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
+from ..core.precision import device_and_dtype_of
 from ..core.spec import Spec
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.sample import Sample
-from ..errors import UsageError, require
+from ..errors import UsageError, listed, require
 from ..files.contents import State
 from .observed import Observed
 from .options import PredictOptions, options_of
@@ -77,6 +78,16 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         """Raise UsageError unless the model takes what `read` reads: by default pictures."""
         require_pictures(self.backbone.spec)
 
+    @property
+    def input_device(self) -> torch.device:
+        """The device of the pixels that the model takes: that of its patch embedding."""
+        return device_and_dtype_of(self.backbone.embed)[0]
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision of the pixels that the model takes: that of its patch embedding."""
+        return device_and_dtype_of(self.backbone.embed)[1]
+
     def read(self, source: Any, name: str) -> Sample:
         """Read one input of `predict`, called `name`: by default a picture.
 
@@ -133,6 +144,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         chosen = options_of(self.predict_options, options) if options else self.predict_options()
         answer = self.begin_answers(chosen)
         self.require_inputs()
+        require_weights(self)
         possible = isinstance(batch_size, int) and batch_size >= 1
         require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
         if not isinstance(inputs, list | tuple | Iterator):
@@ -189,6 +201,16 @@ def require_task(model: object, name: str, remedy: str = "give a model with the 
     if not isinstance(model, Task):
         raise UsageError(f"{name} is a {type(model).__name__}, which has no task; {remedy}")
     return model
+
+
+def require_weights(model: nn.Module) -> None:
+    """Raise UsageError if weights of the model are on the meta device, where tensors have no values."""
+    absent = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if absent:
+        raise UsageError(
+            f"the model has no values for {len(absent)} weights (they are on the meta device): "
+            f"{listed(absent)}; load them first, for example with load_state_dict(..., assign=True)"
+        )
 
 
 def require_pictures(spec: Spec) -> None:
