@@ -43,6 +43,7 @@ def test_the_card_states_at_least_82_percent(name: str) -> None:
     assert published_checkpoints()[name].reported == {"top1": pytest.approx(100 * stated(name, "top-1"))}
 
 
+@pytest.mark.slow  # half a minute of evaluation
 @each
 def test_the_command_of_the_card_gives_its_numbers(
     name: str, shared: Path, capsys: pytest.CaptureFixture[str]

@@ -41,7 +41,7 @@ def put_folder(hub: Hub, folder: Path) -> None:
 
 def model_of(family: str, **changes: Any) -> Classifier:
     """Return a small classifier for pictures of 64 pixels; its windows fit them."""
-    fit = Preprocess(crop=(64, 64), resize=73, interpolation="bilinear", mean=(0.1, 0.2, 0.3))
+    fit = Preprocess.to_crop(crop=(64, 64), resize=73, interpolation="bilinear", mean=(0.1, 0.2, 0.3))
     return stirred(Classifier(build(spec(family, **changes)), LABELS, fit)).eval()
 
 
@@ -117,7 +117,7 @@ def test_what_transformers_saves(hub: Hub, tmp_path: Path, kind: Any, config: An
     ours = swinkit.load(f"hf:{NAME}")
     assert isinstance(ours, Classifier)
     assert ours.labels == LABELS
-    expected = Preprocess(
+    expected = Preprocess.to_crop(
         crop=(64, 64), resize=None, interpolation="bilinear", mean=(0.5,) * 3, std=(0.25,) * 3
     )
     assert ours.preprocess == expected

@@ -87,7 +87,7 @@ def test_what_transformers_saves(name: str, tmp_path: Path) -> None:
     transformers.ViTImageProcessor(size={"height": 96, "width": 96}, resample=2).save_pretrained(tmp_path)
     ours = answers_alike(tmp_path, theirs)
     assert ours.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
-    assert ours.preprocess == Preprocess(
+    assert ours.preprocess == Preprocess.to_crop(
         crop=(96, 96), resize=None, interpolation="bilinear", mean=(0.5,) * 3, std=(0.5,) * 3
     )
 

@@ -20,7 +20,9 @@ NAME = "me/swin"
 
 def model_of(family: str) -> Classifier:
     """Return a small classifier."""
-    return Classifier(build(spec(family)), ("cat", "dog"), Preprocess(crop=(64, 64), resize=64)).eval()
+    return Classifier(
+        build(spec(family)), ("cat", "dog"), Preprocess.to_crop(crop=(64, 64), resize=64)
+    ).eval()
 
 
 def test_a_push_is_one_commit_of_five_files_and_the_card_reports_what_was_claimed(hub: Hub):

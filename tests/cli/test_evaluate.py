@@ -51,7 +51,9 @@ def run(request, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a saved classifier of the six classes, untrained."""
     torch.manual_seed(3)
-    classifier = Classifier(swinkit.backbone("swin-pico"), NAMES, Preprocess(crop=(32, 32), resize=32))
+    classifier = Classifier(
+        swinkit.backbone("swin-pico"), NAMES, Preprocess.to_crop(crop=(32, 32), resize=32)
+    )
     torch.nn.init.normal_(classifier.head.classifier.weight, std=0.5)
     folder = tmp_path_factory.mktemp("models") / "six"
     swinkit.save(classifier, folder)
@@ -121,7 +123,7 @@ def test_people_get_the_protocol_a_line_a_class_and_the_totals(model: Path, pict
     assert main(["evaluate", str(model), f"data={pictures}", "split=val"]) == 0
     protocol, head, *classes, totals = capsys.readouterr().out.splitlines()
     assert protocol.startswith(f"24 pictures of {pictures} (val, sha256 ")
-    assert "; shorter side to 32, middle (32, 32) pixels, bicubic; one view" in protocol
+    assert "; shorter side 32, middle 32x32 pixels, bicubic; one view" in protocol
     assert head.split() == ["class", "pictures", "recall", "precision", "F1", "most", "confused", "with"]
     assert [line.split()[:2] for line in classes] == [[name, "4"] for name in NAMES]
     assert [word for word in totals.split() if word[0].isalpha()] == ["top-1", "top-5", "loss"]
@@ -267,7 +269,7 @@ def test_another_model_is_compared_picture_by_picture(model: Path, pictures: Pat
 
 def test_models_of_other_classes_are_not_compared(model: Path, pictures: Path, tmp_path: Path, capsys):
     few = tmp_path / "seven"
-    fit = Preprocess(crop=(32, 32), resize=32)
+    fit = Preprocess.to_crop(crop=(32, 32), resize=32)
     swinkit.save(Classifier(swinkit.backbone("swin-pico"), [*NAMES, "gnu"], fit), few)
     assert main(["evaluate", str(model), f"data={pictures}", "split=val", f"compare={few}"]) == 2
     assert "different classes cannot be compared: only one has `gnu`" in capsys.readouterr().err

@@ -397,7 +397,7 @@ from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
 backbone = build(VARIANTS["swin-pico"].spec)
-model = Classifier(backbone, ["cat", "dog"], Preprocess(crop=(32, 32), resize=32))
+model = Classifier(backbone, ["cat", "dog"], Preprocess.to_crop(crop=(32, 32), resize=32))
 api.load = lambda name, **_: model
 sys.exit(main(["predict", "many", "--batch-size", "1"]))
 """
@@ -414,7 +414,7 @@ sys.exit(main(["predict", "many", "--batch-size", "1"]))
 
 def test_a_model_of_another_task_answers_in_its_own_way(photos, monkeypatch, capsys):
     backbone = build(VARIANTS["swin-pico"].spec)
-    preprocess = Preprocess(crop=(32, 32), resize=32)
+    preprocess = Preprocess.to_crop(crop=(32, 32), resize=32)
     model = SimMIM(backbone, Masking(patch=8, ratio=0.5), preprocess)
     monkeypatch.setattr(api, "load", lambda name, **_: model)
     assert predict("cat.png", "bad.jpg", "--model", "swin-pico", "--save", "out") == 3

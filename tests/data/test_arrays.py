@@ -17,7 +17,7 @@ from .layouts import zipped
 
 
 def wanting(*crop: int, channels: int = 5) -> Preprocess:
-    return Preprocess(crop=crop, resize=None, mean=(0.5,) * channels, std=(0.25,) * channels)
+    return Preprocess.to_crop(crop=crop, resize=None, mean=(0.5,) * channels, std=(0.25,) * channels)
 
 
 def stored(array: np.ndarray) -> bytes:

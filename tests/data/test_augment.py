@@ -47,7 +47,7 @@ def test_streams_for_different_purposes_are_unrelated_and_uniform():
 
 
 def test_without_any_augmentation_a_picture_is_as_in_evaluation():
-    fit, image = Preprocess(crop=(8, 8), resize=9), picture()
+    fit, image = Preprocess.to_crop(crop=(8, 8), resize=9), picture()
     assert torch.equal(augmented_image(image, Augmentation(**NOTHING), fit, random.Random(0)), fit.fit(image))
 
 
@@ -69,7 +69,7 @@ def test_shifts_reach_all_places_alike():
 
 
 def test_half_of_the_pictures_are_mirrored():
-    fit, image, stream = Preprocess(crop=(4, 4), resize=4), picture(4, 4), random.Random(0)
+    fit, image, stream = Preprocess.to_crop(crop=(4, 4), resize=4), picture(4, 4), random.Random(0)
     settings = Augmentation(**{**NOTHING, "flip": 0.5})
     results = [augmented_image(image, settings, fit, stream) for _ in range(1000)]
     mirrored = sum(torch.equal(result, image.flip(-1)) for result in results)
@@ -110,7 +110,7 @@ def test_random_crops_are_distributed_as_in(library, size):
 
 
 def test_a_random_crop_of_the_whole_picture_is_the_resized_picture():
-    fit, image = Preprocess(crop=(8, 8), resize=None), picture(16, 16)
+    fit, image = Preprocess.to_crop(crop=(8, 8), resize=None), picture(16, 16)
     settings = Augmentation(**{**NOTHING, "scale": (1.0, 1.0), "ratio": (1.0, 1.0)})
     assert torch.equal(augmented_image(image, settings, fit, random.Random(0)), fit.fit(image))
 
@@ -167,7 +167,7 @@ def test_whole_pictures_are_distributed_as_timms(ours, theirs):
     random.seed(0)
     np.random.seed(0)
     image, stream = photograph(), random.Random(0)
-    fit, settings = Preprocess(crop=(32, 32), resize=None), Augmentation(**ours)
+    fit, settings = Preprocess.to_crop(crop=(32, 32), resize=None), Augmentation(**ours)
     transform = create_transform(32, is_training=True, interpolation="bicubic", re_mode="pixel", **theirs)
     found = [[], []]
     for _ in range(DRAWN):

@@ -18,7 +18,7 @@ from swinkit.tasks.classification.settings import Augmentation
 from .layouts import zipped
 
 FRAMES = 11
-WANTED = Preprocess(crop=(4, 8, 8), resize=8)
+WANTED = Preprocess.to_crop(crop=(4, 8, 8), resize=8)
 
 
 @pytest.fixture

@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 from torchvision import tv_tensors
 
-from swinkit.data.fitting import FitWithin, ResizeCrop, SampleFrames, Squeeze, fit_parts, stack_padded
+from swinkit.data.fitting import FitWithin, ResizeCrop, SampleFrames, fit_parts, stack_padded
 from swinkit.data.placement import Placement
-from swinkit.data.preprocess import Pipeline, Preprocess
+from swinkit.data.preprocess import Preprocess
 from swinkit.data.sample import Sample
 from swinkit.errors import DataError, UsageError
 
 SIDES = st.one_of(st.integers(1, 8), st.integers(9, 200))
 PARTS = (
     ResizeCrop(resize=24, crop=(16, 20)),
-    Squeeze(size=(17, 31)),
+    ResizeCrop(crop=(17, 31), resize=None),
     FitWithin(shorter=20, longest=33, multiple=8),
     FitWithin(shorter=64, longest=64),
 )
-PIPELINE = Pipeline(parts=(SampleFrames(count=4), PARTS[2]), mean=(0.5,), std=(0.25,), dims=3)
+PIPELINE = Preprocess(parts=(SampleFrames(count=4), PARTS[2]), mean=(0.5,), std=(0.25,), axes=3)
 
 
 def image_of(height, width):
@@ -101,7 +101,7 @@ def test_what_was_cut_off_is_filled_and_padding_left_out():
 
 
 def test_masks_and_points_come_back_as_what_they_are():
-    _, placement = Squeeze(size=(4, 4)).fit(Sample("a", torch.zeros(1, 8, 12), {}))
+    _, placement = ResizeCrop(crop=(4, 4), resize=None).fit(Sample("a", torch.zeros(1, 8, 12), {}))
     mask = placement.undo(tv_tensors.Mask(torch.eye(4, dtype=torch.uint8)[None]))
     assert isinstance(mask, tv_tensors.Mask)
     assert mask.shape == (1, 8, 12)
@@ -154,7 +154,7 @@ def test_a_clip_is_fitted_frame_by_frame_and_the_frames_are_told():
 @pytest.mark.parametrize("crop", [(8, 8), (2, 8, 8)])
 @pytest.mark.parametrize("resize", [None, 9])
 def test_the_preprocessing_of_a_whole_image_is_such_parts(crop, resize):
-    preprocess, image = Preprocess(crop=crop, resize=resize), torch.rand(3, *crop[:-2], 21, 30)
+    preprocess, image = Preprocess.to_crop(crop=crop, resize=resize), torch.rand(3, *crop[:-2], 21, 30)
     sample, placement = preprocess.fit_sample(Sample("a", image, {}))
     assert torch.equal(sample.image, preprocess.fit(image))
     assert placement.original == (21, 30)
@@ -163,37 +163,37 @@ def test_the_preprocessing_of_a_whole_image_is_such_parts(crop, resize):
 
 def test_a_volume_is_normalised_by_channel_not_by_slice():
     volume = torch.rand(2, 2, 5, 7)
-    pipeline = Pipeline(parts=(), mean=(0.1, 0.9), std=(1.0, 1.0), dims=3)
+    pipeline = Preprocess(parts=(), mean=(0.1, 0.9), std=(1.0, 1.0), axes=3)
     found = pipeline.normalise(volume)
     torch.testing.assert_close(found, volume - torch.tensor([0.1, 0.9])[:, None, None, None])
 
 
 @pytest.mark.parametrize("parts", [PARTS, PIPELINE.parts])
 def test_parts_are_saved_and_read_again(parts):
-    pipeline = Pipeline(parts=parts, dims=3)
+    pipeline = Preprocess(parts=parts, axes=3)
     text = json.dumps(pipeline.to_json())
-    assert Pipeline.from_json(json.loads(text)) == pipeline
+    assert Preprocess.from_json(json.loads(text)) == pipeline
     assert json.loads(text)["version"] == 2
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 3}, "version 3; this swinkit reads 2"),
-        ({"parts": [{"part": "twirl"}]}, "unknown part 'twirl'; expected one of resize_crop, squeeze"),
-        ({"parts": ["squeeze"]}, "unknown part None"),
+        ({"version": 3}, "version 3; this swinkit reads 1 and 2"),
+        ({"parts": [{"part": "twirl"}]}, "unknown part 'twirl'; expected one of resize_crop, fit_within"),
+        ({"parts": ["fit_within"]}, "unknown part None"),
         ({"parts": [{"part": []}]}, r"unknown part \[\]"),
         ({"parts": [{"part": "sample_frames"}]}, "part 'sample_frames': 'count' is missing"),
         ({"parts": [{"part": "sample_frames", "count": 0}]}, "part 'sample_frames': count is 0; it must be"),
         ({"parts": 3}, "parts is 3; it must be"),
         ({"colour": 3}, "'colour' is not known"),
         ({"std": [0.0]}, "std is"),
-        ({"dims": 2}, "dims is 2; it must be 3 where a part takes frames"),
+        ({"axes": 2}, "axes is 2; it must be 3 where a part takes frames"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(change, message):
     with pytest.raises(DataError, match=f"^preprocess.json: {message}") as caught:
-        Pipeline.from_json(PIPELINE.to_json() | change)
+        Preprocess.from_json(PIPELINE.to_json() | change)
     assert "\n" not in str(caught.value)
 
 
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_refused_in_one_line(change, message):
         (FitWithin, {"shorter": 9, "longest": 9, "interpolation": "nearest"}, "interpolation"),
         (ResizeCrop, {"resize": 9, "crop": (9, 10)}, "resize"),
         (ResizeCrop, {"resize": 9, "crop": (9,)}, "crop"),
-        (Squeeze, {"size": (0, 4)}, "size"),
+        (ResizeCrop, {"crop": (0, 4), "resize": None}, "crop"),
         (SampleFrames, {"count": True}, "count"),
     ],
 )

@@ -89,7 +89,7 @@ def test_through_shifts(sample, seed, most):
 @settings(max_examples=60)
 @given(sample=marks(), seed=st.integers(0, 1000), low=st.floats(0.1, 1.0))
 def test_through_random_crops_and_flips(sample, seed, low):
-    fit = Preprocess(crop=(40, 56), resize=None, interpolation="bilinear")
+    fit = Preprocess.to_crop(crop=(40, 56), resize=None, interpolation="bilinear")
     chosen = Augmentation(**{**PLAIN, "scale": (low, 1.0), "flip": 0.5})
     made = augment(sample, chosen, fit, random.Random(seed))
     assert_follows(made, tolerance=3.5)  # a pixel of the crop may become several
@@ -98,7 +98,7 @@ def test_through_random_crops_and_flips(sample, seed, low):
 @settings(max_examples=60)
 @given(sample=marks(), resize=st.sampled_from([None, 56, 64]))
 def test_through_the_preprocessing(sample, resize):
-    fit = Preprocess(crop=(40, 56), resize=resize, interpolation="bilinear")
+    fit = Preprocess.to_crop(crop=(40, 56), resize=resize, interpolation="bilinear")
     assert_follows(augment(sample, Augmentation(**PLAIN), fit, random.Random(0)), tolerance=3)
 
 

@@ -11,14 +11,14 @@ from swinkit.tasks.simmim.model import SimMIM
 from ..models.small import small, stirred
 
 LABELS = ("ant", "bee", "cow", "dog", "eel")
-FIT = Preprocess(crop=(64, 64), resize=73)
+FIT = Preprocess.to_crop(crop=(64, 64), resize=73)
 THREE = {"depths": (2, 2, 2), "num_heads": (2, 4, 4)}
 CUT = ((8, 8), (8, 8), (4, 4))  # what one window of 8 becomes on 16, 8 and 4 tokens
 
 
 def classifier(family: str = "v1", *, crop: Size = (64, 64), **changes: object) -> Classifier:
     """For five classes and pictures of `crop` pixels."""
-    fit = Preprocess(crop=crop, resize=max(crop) + 9)
+    fit = Preprocess.to_crop(crop=crop, resize=max(crop) + 9)
     return stirred(Classifier(small(family, **changes), LABELS, fit)).eval()
 
 

@@ -39,7 +39,7 @@ def test_timm_fits_pictures_as_we_do(tmp_path: Path):
 @pytest.mark.parametrize("resize", [73, None])
 def test_transformers_loads_the_folder_and_fits_pictures_as_we_do(resize: int | None, tmp_path: Path):
     model, picture = classifier(), photograph()
-    model.preprocess = type(model.preprocess)(crop=(64, 64), resize=resize, interpolation="bilinear")
+    model.preprocess = type(model.preprocess).to_crop(crop=(64, 64), resize=resize, interpolation="bilinear")
     convert_model(model, tmp_path / "out", "transformers")
     processor = transformers.AutoImageProcessor.from_pretrained(tmp_path / "out")
     theirs = transformers.AutoModelForImageClassification.from_pretrained(tmp_path / "out").eval()

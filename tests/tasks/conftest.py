@@ -17,6 +17,6 @@ def classifier() -> Classifier:
     with torch.random.fork_rng():
         torch.manual_seed(7)
         backbone = build(VARIANTS["swin-pico"].spec)
-        model = Classifier(backbone, LABELS, Preprocess(crop=(32, 32), resize=32))
+        model = Classifier(backbone, LABELS, Preprocess.to_crop(crop=(32, 32), resize=32))
         torch.nn.init.normal_(model.head.classifier.weight, std=0.5)
     return model.eval()

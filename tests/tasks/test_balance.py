@@ -14,7 +14,7 @@ LABELS = ("cat", "dog", "owl")
 
 
 def classifier(family: str, **changes: object) -> Classifier:
-    return Classifier(small(family, **changes), LABELS, Preprocess(crop=(32, 32), resize=32))
+    return Classifier(small(family, **changes), LABELS, Preprocess.to_crop(crop=(32, 32), resize=32))
 
 
 def batch() -> Batch:

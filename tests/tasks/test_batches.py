@@ -12,7 +12,9 @@ from swinkit.tasks.classification.settings import Augmentation
 
 from ..data.pictures import numbered
 
-RAW = Preprocess(crop=(8, 8), resize=8, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)  # pixels stay in [0, 255]
+RAW = Preprocess.to_crop(
+    crop=(8, 8), resize=8, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3
+)  # pixels stay in [0, 255]
 NONE = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
 PLAIN = Augmentation(**NONE)
 STRONG = Augmentation(mixup=0.0, cutmix=0.0)

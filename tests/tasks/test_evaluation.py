@@ -72,7 +72,7 @@ def evaluation(pictures: Path, labels: list[int], names: tuple[str, ...]) -> Cla
     samples = find_samples(pictures, "val")
     logits = torch.nn.functional.one_hot(torch.tensor(labels), len(names)).float()
     return ClassifierEvaluation(
-        names, samples, Preprocess(crop=(8, 8), resize=8), Answers.of(logits, torch.tensor(labels))
+        names, samples, Preprocess.to_crop(crop=(8, 8), resize=8), Answers.of(logits, torch.tensor(labels))
     )
 
 

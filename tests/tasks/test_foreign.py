@@ -68,7 +68,7 @@ def saved(path: Path, model: nn.Module, dialect: str = "microsoft") -> Path:
 
 def classifier(spec: Spec, classes: int) -> Classifier:
     """Return a small one."""
-    fit = Preprocess(crop=(16, 16), resize=16)
+    fit = Preprocess.to_crop(crop=(16, 16), resize=16)
     return Classifier(build(spec), [f"class {i}" for i in range(classes)], fit)
 
 
@@ -86,7 +86,7 @@ def test_what_is_known_beside_the_tensors_is_used(tmp_path):
     assert (model.preprocess.resize, model.preprocess.interpolation) == (20, "bilinear")
     assert (model.backbone.spec.drop_path, model.backbone.spec.border) == (0.5, "roll-first")
     assert "from its configuration" in report
-    assert "shorter side 20, middle (16, 16) pixels, as published with the weights" in report
+    assert "shorter side 20, middle 16x16 pixels, bilinear, as published with the weights" in report
 
 
 def test_a_dialect_that_is_told_is_not_guessed(tmp_path):
@@ -139,7 +139,7 @@ def test_a_v2_of_torchvision_is_evaluated_at_its_own_size_and_all_is_said(tmp_pa
     torch.save(torchvision.models.swin_v2_t().state_dict(), path)
     model, report = load_file(path)
     assert model.preprocess.crop == (256, 256)
-    assert "pictures: shorter side 292, middle (256, 256) pixels, as Microsoft evaluates" in report
+    assert "pictures: shorter side 292, middle 256x256 pixels, bicubic, as Microsoft evaluates" in report
     assert "1000 class names: ImageNet-1k, as 1000 classes suggest" in report
 
 

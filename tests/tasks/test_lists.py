@@ -7,7 +7,7 @@ import torch
 
 import swinkit
 from swinkit.data.fitting import FitWithin
-from swinkit.data.preprocess import Pipeline
+from swinkit.data.preprocess import Preprocess
 from swinkit.errors import UsageError
 from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
@@ -18,7 +18,7 @@ from .made_up.model import BoxFinder
 from .made_up.run import RECIPE
 from .made_up.task_type import BoxType
 
-FIT = Pipeline(parts=(FitWithin(shorter=32, longest=64),), mean=(0.2,) * 3, std=(0.3,) * 3)
+FIT = Preprocess(parts=(FitWithin(shorter=32, longest=64),), mean=(0.2,) * 3, std=(0.3,) * 3)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_as_many_classes_as_imagenet_22k_has_cost_a_few_megabytes():
     with torch.profiler.profile(profile_memory=True) as seen:
         backbone = build(Spec(patch=(4, 4), embed_dim=8, depths=(1,), num_heads=(1,), window_sizes=((2, 2),)))
         with torch.device("meta"):
-            Classifier(backbone, list(map(str, range(classes))), Preprocess(crop=(8, 8), resize=8))
+            Classifier(backbone, list(map(str, range(classes))), Preprocess.to_crop(crop=(8, 8), resize=8))
         counts = counted(torch.eye(4, classes), torch.tensor([0, 1, 2, 9]))
         assert (counts.top1, counts.top5, counts.total) == (0.75, 0.75, 4)
         assert len(counts.recall) == len(counts.totals) == classes

@@ -153,7 +153,7 @@ def test_models_that_take_no_pictures_say_so(variant, reason):
     spec = VARIANTS[variant].spec
     with torch.device("meta"):
         backbone = build(replace(spec, in_channels=4) if variant == "swin-t" else spec)
-        model = Classifier(backbone, ["a", "b"], Preprocess(crop=(32, 32), resize=32))
+        model = Classifier(backbone, ["a", "b"], Preprocess.to_crop(crop=(32, 32), resize=32))
     with pytest.raises(UsageError, match=reason):
         model.predict(PICTURE)
 

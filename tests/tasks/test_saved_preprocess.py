@@ -15,7 +15,7 @@ from swinkit.tasks.simmim.model import SimMIM
 from swinkit.tasks.simmim.settings import Masking
 from tests.models.small import small
 
-FIT = Preprocess(crop=(32, 64), resize=70)
+FIT = Preprocess.to_crop(crop=(32, 64), resize=70)
 TASKS: dict[str, Callable[..., Any]] = {
     "classification": lambda family="v1", **changes: Classifier(small(family, **changes), ("a", "b"), FIT),
     "simmim": lambda family="v1", **changes: SimMIM(small(family, **changes), Masking(patch=8), FIT),
@@ -35,7 +35,7 @@ def changed(folder: Path, **fields: object) -> Path:
     [
         ({"mean": [0.5], "std": [0.2]}, "mean and std are of 1, and the model takes 3 channels"),
         ({"mean": [0.5] * 4, "std": [0.2] * 4}, "mean and std are of 4, and the model takes 3 channels"),
-        ({"crop": [4, 32, 64]}, r"crop is \[4, 32, 64\], and the model's pixels have 2 axes"),
+        ({"crop": [4, 32, 64]}, r"it is for 3 axes, and the model's pixels have 2 axes"),
     ],
 )
 def test_what_would_spread_over_other_channels_or_axes_is_refused(tmp_path: Path, task, fields, message):

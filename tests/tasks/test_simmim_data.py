@@ -17,7 +17,7 @@ from swinkit.tasks.simmim.data import MaskingCollate
 from swinkit.tasks.simmim.settings import VIEW, Masking
 from tests.data.pictures import numbered
 
-FIT = Preprocess(crop=(16, 24), resize=24, interpolation="bilinear")
+FIT = Preprocess.to_crop(crop=(16, 24), resize=24, interpolation="bilinear")
 TRAINING = MaskingCollate(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3, augmentation=VIEW)
 WATCHED = MaskingCollate(preprocess=FIT, masking=Masking(patch=8), patch=(4, 4), seed=3)
 

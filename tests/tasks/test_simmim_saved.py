@@ -20,7 +20,7 @@ from swinkit.tasks.simmim.settings import Masking
 from tests.models.small import small, spec, stirred
 
 MASKING = Masking(patch=8, ratio=0.5, target_window=5)
-FIT = Preprocess(crop=(32, 64), resize=70, interpolation="bilinear", mean=(0.4, 0.5, 0.6))
+FIT = Preprocess.to_crop(crop=(32, 64), resize=70, interpolation="bilinear", mean=(0.4, 0.5, 0.6))
 
 
 def model_of(family: str = "v1", **changes: object) -> SimMIM:

@@ -19,7 +19,7 @@ from swinkit.tasks.simmim.settings import Masking
 from tests.models.small import PIXELS, pixels, small, stirred
 
 MASKING = Masking(patch=8)
-FIT = Preprocess(crop=(40, 56), resize=60, interpolation="bilinear")
+FIT = Preprocess.to_crop(crop=(40, 56), resize=60, interpolation="bilinear")
 
 
 def model_of(family: str = "v1", masking: Masking = MASKING, **changes: object) -> SimMIM:

@@ -16,7 +16,7 @@ SPEC = Spec(embed_dim=4, depths=(1,), num_heads=(2,), window_sizes=((2, 2),))
 
 
 def classifier(labels: Sequence[str]) -> Classifier:
-    return Classifier(build(SPEC), labels, Preprocess(crop=(8, 8), resize=8))
+    return Classifier(build(SPEC), labels, Preprocess.to_crop(crop=(8, 8), resize=8))
 
 
 def test_of_imagenets_21841_classes_the_rows_of_the_1000_are_kept() -> None:

@@ -133,7 +133,9 @@ def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **fa
     rates = {"drop_path": recipe.drop_path, "dropout": recipe.drop_path}
     swin = build(spec(embed_dim=8, depths=(1, 1), num_heads=(1, 2), **rates))
     side = (SIZE, SIZE)
-    task = Classifier(swin, CLASSES, Preprocess(crop=side, resize=SIZE, mean=(0.5,) * 3, std=(1.0,) * 3))
+    task = Classifier(
+        swin, CLASSES, Preprocess.to_crop(crop=side, resize=SIZE, mean=(0.5,) * 3, std=(1.0,) * 3)
+    )
     training: Any = Numbers(count, **faults)
     validation: Any = Numbers(9, split="val", bad=bad_watched)
     return NumbersJob(recipe, ClassificationType(), task, training, validation, Path("nowhere"), {})

@@ -37,7 +37,7 @@ from tests.models.small import PIXELS, pixels, small
 
 from .jobs import CLASSES, SIZE, Numbers, job, recipe, with_methods
 
-FIT = Preprocess(crop=(SIZE, SIZE), resize=SIZE)
+FIT = Preprocess.to_crop(crop=(SIZE, SIZE), resize=SIZE)
 CPU = torch.device("cpu")
 
 
@@ -83,7 +83,7 @@ def measure(path: str, *, environment: dict[str, str] | None = None, sharding: S
     """
     joined(environment)
     torch.manual_seed(3)
-    fit = Preprocess(crop=(SIZE, SIZE), resize=SIZE, mean=(0.5,) * 3, std=(0.3,) * 3)
+    fit = Preprocess.to_crop(crop=(SIZE, SIZE), resize=SIZE, mean=(0.5,) * 3, std=(0.3,) * 3)
     model = SimMIM(small(), Masking(patch=8), fit)
     collate = MaskingCollate(preprocess=fit, masking=model.masking, patch=(4, 4), seed=3)
     pictures: Any = Numbers(9)

@@ -53,7 +53,9 @@ def test_a_model_that_was_measured_gives_way_to_one_that_was_not(data, tmp_path)
 def test_a_run_that_goes_on_no_longer_needs_what_it_began_with(data, tmp_path, capsys):
     """Its checkpoint has all weights; how borders are met is known from the latest model."""
     given = swinkit.backbone("swin-pico", border="pad")
-    swinkit.save(Classifier(given, ("a", "b"), Preprocess(crop=(32, 32), resize=32)), tmp_path / "given")
+    swinkit.save(
+        Classifier(given, ("a", "b"), Preprocess.to_crop(crop=(32, 32), resize=32)), tmp_path / "given"
+    )
     short = replace(
         RECIPES["classification"],
         init=str(tmp_path / "given"),

@@ -102,7 +102,7 @@ def test_torchvisions_weights_are_there_as_it_has_them(facts: dict[str, Any]) ->
         assert row.sha256 is not None
         assert weights.url.endswith(f"-{row.sha256}.pth")
         presets = weights.transforms()
-        fit = Preprocess(**(row.preprocess or {}))
+        fit = Preprocess.to_crop(**(row.preprocess or {}))
         assert ([fit.resize], list(fit.crop)[-1:]) == (
             list(presets.resize_size),
             list(presets.crop_size)[-1:],
@@ -114,7 +114,7 @@ def test_torchvisions_weights_are_there_as_it_has_them(facts: dict[str, Any]) ->
 def test_timms_weights_are_there_as_it_has_them(facts: dict[str, Any]) -> None:
     for key, told in facts["peer_weights"]["timm"].items():
         row = by_address()[f"hf:{told['hf_hub_id']}"]
-        fit = Preprocess(**(row.preprocess or {}))
+        fit = Preprocess.to_crop(**(row.preprocess or {}))
         assert fit.crop == tuple(told["input_size"][1:])
         assert fit.resize == int(fit.crop[0] / told["crop_pct"])
         assert row.classes == told["num_classes"]
@@ -128,7 +128,7 @@ def test_every_row_is_sound() -> None:
         rules = {
             "a known dialect": row.dialect is None or row.dialect in DIALECTS,
             "pictures of its size": row.preprocess is None
-            or Preprocess(**row.preprocess).crop == row.size[-2:],
+            or Preprocess.to_crop(**row.preprocess).crop == row.size[-2:],
             "a known task": row.task in TASKS.values(),
             "classes": (row.classes > 0) == (row.task != "pre-training"),
             "a hash": row.sha256 is None or re.fullmatch(r"[0-9a-f]{8,64}", row.sha256) is not None,
@@ -147,7 +147,7 @@ def shell(task: str, variant: str, classes: int) -> nn.Module:
             return SimMIM(swin)
         if task in ("detection", "segmentation"):
             return Pyramid(swin, (0, 1, 2, 3))
-        fit = Preprocess(crop=(32, 32), resize=32)
+        fit = Preprocess.to_crop(crop=(32, 32), resize=32)
         return Classifier(swin, [str(i) for i in range(classes)], fit)
 
 

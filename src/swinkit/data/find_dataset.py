@@ -124,7 +124,7 @@ def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDatase
     Raises:
         DataError: there is none.
     """
-    axes, channels = len(preprocess.crop), preprocess.channels
+    axes, channels = preprocess.axes, preprocess.channels
     if (axes, channels) == (PLANE, RGB):
         return find_pictures(path, *splits)
     split, arrays = folders.files_of_split(splits, sorted(filter(is_array, folders.list_names(path))))

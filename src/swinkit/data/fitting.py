@@ -98,6 +98,10 @@ class Part(ABC):
     def steps(self, shape: Size) -> Sequence[Step]:
         """Return the steps for an image or clip of this shape, in order."""
 
+    @abstractmethod
+    def describe(self) -> str:
+        """Return the part in words, for a protocol."""
+
     def fit(self, sample: Sample) -> tuple[Sample, Placement]:
         """Fit image and target, and say where the result lies in the image."""
         return fit_parts([self], sample)
@@ -105,43 +109,38 @@ class Part(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ResizeCrop(Part):
-    """Resizes the shorter side to `resize` pixels and cuts out the middle `crop` (h, w)."""
+    """Resizes the shorter side to `resize` pixels and cuts out the middle `crop` (h, w).
 
-    resize: int
+    With `resize` None the whole image is resized to `crop`, whatever its shape.
+    """
+
     crop: tuple[int, int]
+    resize: int | None
     interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
         """Raise UsageError for values out of range."""
         require_sizes(self, "crop", self.crop, 2)
-        enough = is_numbers((self.resize,), int, 1) and self.resize >= max(self.crop)
-        require(enough, "resize", self.resize, f"a number of pixels of at least {max(self.crop)}")
+        if self.resize is not None:
+            enough = is_numbers((self.resize,), int, 1) and self.resize >= max(self.crop)
+            require(enough, "resize", self.resize, f"None or a number of pixels of at least {max(self.crop)}")
         require_interpolation(self.interpolation)
 
     def steps(self, shape: Size) -> Sequence[Step]:
         """Return the crop of what would be cut off anyway, the resizing, and the crop of the middle."""
+        if self.resize is None:
+            return (Resize(*self.crop, self.interpolation),)
         shorter = min(shape[-2:])
         height, width = (min(side, shorter * LONGEST) for side in shape[-2:])
         resize = Resize(self.resize * height // shorter, self.resize * width // shorter, self.interpolation)
         after = middle(resize.height, resize.width, self.crop)
         return middle(shape[-2], shape[-1], (height, width)), resize, after
 
-
-@dataclass(frozen=True, kw_only=True)
-class Squeeze(Part):
-    """Resizes the whole image to `size` (h, w), whatever its shape."""
-
-    size: tuple[int, int]
-    interpolation: Interpolation = "bicubic"
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for values out of range."""
-        require_sizes(self, "size", self.size, 2)
-        require_interpolation(self.interpolation)
-
-    def steps(self, shape: Size) -> Sequence[Step]:  # noqa: ARG002  the same for all
-        """Return the resizing."""
-        return (Resize(*self.size, self.interpolation),)
+    def describe(self) -> str:
+        """Return the sizes in words."""
+        size = f"{self.crop[0]}x{self.crop[1]}"
+        fit = f"squeezed to {size}" if self.resize is None else f"shorter side {self.resize}, middle {size}"
+        return f"{fit} pixels, {self.interpolation}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +173,11 @@ class FitWithin(Part):
         """Return the resizing."""
         return (Resize(*self.size_of(*shape[-2:]), self.interpolation),)
 
+    def describe(self) -> str:
+        """Return the sizes in words."""
+        sides = f"shorter side {self.shorter}, longer side at most {self.longest}"
+        return f"{sides} pixels, {self.interpolation}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleFrames(Part):
@@ -188,6 +192,10 @@ class SampleFrames(Part):
     def steps(self, shape: Size) -> Sequence[Step]:
         """Return the choice of frames."""
         return (TakeFrames(tuple(middles(shape[1], self.count))),)
+
+    def describe(self) -> str:
+        """Return the number of frames in words."""
+        return f"{self.count} frames"
 
 
 def fit_image(parts: Sequence[Part], image: Tensor) -> Tensor:

@@ -158,11 +158,9 @@ def protocol(task: str, samples: Dataset, preprocess: Preprocess) -> dict[str, A
 
 def summary(samples: Dataset, preprocess: Preprocess) -> str:
     """Protocol of the measurement, in one line."""
-    squeezed, crop = preprocess.resize is None, preprocess.crop
-    how = f"squeezed to {crop}" if squeezed else f"shorter side to {preprocess.resize}, middle {crop} pixels"
     return (
         f"{len(samples)} pictures of {samples.root} ({samples.split}, sha256 {samples.fingerprint[:8]}); "
-        f"{how}, {preprocess.interpolation}; one view"
+        f"{preprocess.describe()}; one view"
     )
 
 

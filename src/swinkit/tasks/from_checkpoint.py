@@ -122,7 +122,7 @@ def base_architecture(translation: Translation, path: Path, facts: Facts) -> tup
         return chosen.spec, chosen.size, f"the name {name}"
     stem = canonical_name(path.name)
     if facts.spec is not None:
-        return facts.spec, usual_size(facts.spec, stem), "its configuration"
+        return facts.spec, facts.size or usual_size(facts.spec, stem), "its configuration"
     try:
         spec = infer(translation.state, translation.buffers, facts.windows)
     except UsageError:

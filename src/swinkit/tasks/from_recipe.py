@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ..core.spec import Size, Spec
+from ..data.fitting import Interpolation
 from ..data.imagenet_preprocessing import side_before_crop
 from ..data.preprocess import Preprocess
 from ..errors import UsageError
@@ -25,19 +26,13 @@ def spec_of(recipe: Recipe, initial: Task | None = None) -> Spec:
 
 def preprocess_of(data: CroppedData) -> Preprocess:
     """Return the preprocessing of the trained model."""
-    return Preprocess(
-        crop=data.size,
-        resize=data.resize,
-        interpolation=data.interpolation,
-        mean=data.mean,
-        std=data.std,
-    )
+    return Preprocess.to_crop(data.size, data.resize, data.interpolation, mean=data.mean, std=data.std)
 
 
-def published_preprocess(size: Size) -> Preprocess:
+def published_preprocess(size: Size, interpolation: Interpolation = "bicubic") -> Preprocess:
     """Return Microsoft's preprocessing: shorter side to 256/224, middle crop; from 384 pixels squeezed."""
     crop = size[-2:]
-    return Preprocess(crop=crop, resize=side_before_crop(min(crop)))
+    return Preprocess.to_crop(crop, side_before_crop(min(crop)), interpolation)
 
 
 def axes_of(variant: str) -> int:

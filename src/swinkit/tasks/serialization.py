@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..core.spec import Spec
-from ..data.preprocess import Pipeline, Preprocess
+from ..data.preprocess import Preprocess
 from ..errors import DataError, listed
 from ..files.contents import State
 from ..files.folder import SavedModel, read_folder, write_folder
@@ -21,7 +21,6 @@ from .task import Task, require_task
 
 logger = logging.getLogger(__name__)
 
-PREPROCESSES: dict[int, type[Preprocess | Pipeline]] = {1: Preprocess, 2: Pipeline}  # by version of the file
 OWN = "swinkit"  # the dialect of our own names
 
 
@@ -86,7 +85,7 @@ def rebuild(saved: SavedModel, config: dict[str, Any]) -> Task:
         )
     with torch.device("meta"):
         task_type = TASKS[config["task"]]()
-        preprocess = preprocess_in(saved, spec, task_type.preprocess_version)
+        preprocess = preprocess_in(saved, spec)
         model = task_type.restore(build(spec), preprocess, saved.labels, config)
     if dialect == OWN and fits(model, saved.state):
         model.load_state_dict(saved.state, strict=True, assign=True)
@@ -126,18 +125,18 @@ def warn_of_not_finite(state: State) -> None:
         logger.warning("NaN or infinity in %d tensors: %s", len(names), listed(names))
 
 
-def preprocess_in(saved: SavedModel, spec: Spec, version: int) -> Preprocess | Pipeline:
+def preprocess_in(saved: SavedModel, spec: Spec) -> Preprocess:
     """Return how a saved model of this spec takes its pictures or clips.
 
     Raises:
         DataError: it is damaged, or of a model of other channels or axes.
     """
-    fit = PREPROCESSES[version].from_json(saved.preprocess)
+    fit = Preprocess.from_json(saved.preprocess)
     if fit.channels not in (3, spec.in_channels):  # three: what models of other channels were once saved with
         wanted = f"{spec.in_channels} channels"
         raise DataError(f"preprocess.json: mean and std are of {fit.channels}, and the model takes {wanted}")
     # Two: of clips, however many frames they have.
-    if isinstance(fit, Preprocess) and len(fit.crop) not in (2, len(spec.patch)):
+    if fit.axes not in (2, len(spec.patch)):
         wanted = f"{len(spec.patch)} axes"
-        raise DataError(f"preprocess.json: crop is {list(fit.crop)}, and the model's pixels have {wanted}")
+        raise DataError(f"preprocess.json: it is for {fit.axes} axes, and the model's pixels have {wanted}")
     return fit

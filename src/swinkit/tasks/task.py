@@ -19,6 +19,7 @@ from ..core.backbone import Swin
 from ..core.precision import device_and_dtype_of
 from ..core.spec import Spec
 from ..data.images import ImageError, Picture, load_image, name_of
+from ..data.preprocess import Preprocess
 from ..data.sample import Sample
 from ..errors import UsageError, listed, require
 from ..files.contents import State
@@ -38,7 +39,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     name: ClassVar[str]  # its row in `registry.TASKS`
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
-    preprocess: Any  # a `data.preprocess` class, of `TaskType.preprocess_version`
+    preprocess: Preprocess
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # the further keywords of `predict`
 
     @abstractmethod

@@ -49,7 +49,6 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     recipe: type[Settings]  # its recipes, torch-free
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # those of its models, torch-free
     advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
-    preprocess_version: ClassVar[int] = 1  # of `preprocess.json`; 2 for a `Pipeline`
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
     claimed_scores: ClassVar[Mapping[str, str]] = {}  # fractions that `push` may report, with words for help
 

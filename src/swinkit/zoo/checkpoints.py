@@ -41,7 +41,7 @@ class Checkpoint:
     dialect: str | None = None
     preprocess: dict[str, Any] | None = field(
         default=None, hash=False
-    )  # fields of `data.preprocess.Preprocess`
+    )  # arguments of `data.preprocess.Preprocess.to_crop`
     reported: dict[str, float] = field(default_factory=dict, hash=False)
     sha256: str | None = None  # its first digits
     aliases: tuple[str, ...] = ()

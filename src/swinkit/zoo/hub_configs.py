@@ -1,18 +1,19 @@
 """Shared parts of the readers of a hub's config.json: spec and preprocessing. Torch-free."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.spec import Size, Spec
-from ..errors import DataError
+from ..errors import DataError, listed
 from ..files.typed_json import Settings
 from ..models.config import require_plausible
 from ..models.given_windows import NONE_GIVEN, GivenWindows
 
 logger = logging.getLogger(__name__)
 
+ONE_LABEL = "single_label_classification"  # as transformers calls an answer of one class a picture
 RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -25,8 +26,24 @@ class Facts:
     windows: GivenWindows = NONE_GIVEN  # in place of the architecture's
     is_published: bool = False  # whether the publisher's list says that the weights are of `variant`
     dialect: str | None = None
-    preprocess: dict[str, Any] | None = None  # fields of `data.preprocess.Preprocess`
+    size: Size | None = None  # pixels per axis, where `preprocess` does not tell them
+    preprocess: dict[str, Any] | None = None  # arguments of `data.preprocess.Preprocess.to_crop`
     labels: tuple[str, ...] | None = None  # the classes' names, in order
+    problem: str = ONE_LABEL  # what the head answers, as transformers' `problem_type`
+
+
+def require_known(settings: Settings, known: Collection[str]) -> None:
+    """Refuse fields that are not `known`, because they may change what the model answers.
+
+    Raises:
+        DataError: there are any; the message names them.
+    """
+    unknown = sorted(set(settings.values) - set(known))
+    if unknown:
+        raise DataError(
+            f"{settings.name}: {listed(unknown)} may change the model in a way that swinkit lacks; remove "
+            "from the file what changes no answer"
+        )
 
 
 def reference_windows(settings: Settings, windows: tuple[Size, ...]) -> tuple[Size, ...] | None:

@@ -13,7 +13,7 @@ from ..files.typed_json import MOST_CLASSES, Settings
 from ..models.catalogue import canonical_name
 from ..models.families import SpecCR, SpecV2
 from ..models.specs import VARIANTS
-from .hub_configs import Facts, build_spec, check_preprocess, reference_windows
+from .hub_configs import Facts, build_spec, check_preprocess, reference_windows, require_known
 
 LEFT_ALONE = {  # arguments of timm's constructors that change nothing in an evaluation
     *("num_classes", "drop_rate", "proj_drop_rate", "attn_drop_rate", "drop_path_rate"),
@@ -23,6 +23,18 @@ HEEDED = {
     *("img_size", "patch_size", "in_chans", "embed_dim", "depths", "num_heads", "window_size", "mlp_ratio"),
     *("qkv_bias", "pretrained_window_sizes", "extra_norm_period", "extra_norm_stage", "global_pool"),
 }
+CONFIG = {  # fields beside the arguments that are read, or follow from what is read
+    *("architecture", "num_classes", "num_features", "global_pool", "model_args", "pretrained_cfg"),
+    *("label_names", "label_descriptions"),
+}
+PUBLISHED = {  # fields of `pretrained_cfg`: origin, evaluation and classes of the weights
+    *("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "tag"),
+    *("custom_load", "input_size", "test_input_size", "min_input_size", "fixed_input_size", "interpolation"),
+    *("crop_pct", "test_crop_pct", "crop_mode", "mean", "std", "num_classes", "label_offset", "label_names"),
+    *("label_descriptions", "pool_size", "test_pool_size", "first_conv", "classifier", "license"),
+    *("description", "origin_url", "paper_name", "paper_ids", "notes"),
+}
+FLAT = {"labels", "hf_hub", "num_features"}  # of the layout of the first years
 CR_RATIO = 8  # windows along an axis of the first stage's grid, in timm's V2-CR
 
 
@@ -37,6 +49,11 @@ def from_timm(config: Settings) -> Facts:
     if unknown:
         raise DataError(f"{arguments.name}: {', '.join(unknown)} make a model that swinkit lacks")
     published = config.part("pretrained_cfg") if "pretrained_cfg" in config.values else config
+    require_known(config, CONFIG if published is not config else CONFIG | PUBLISHED | FLAT)
+    if published is not config:
+        require_known(published, PUBLISHED)
+    offset = published.integer("label_offset", 0, least=0)
+    published.require(not offset, "label_offset", "0: no class is cut from a head")
     for settings in (config, arguments):
         pool = settings.text("global_pool", "avg")
         settings.require(pool == "avg", "global_pool", "'avg', as the heads of swinkit pool")
@@ -45,6 +62,7 @@ def from_timm(config: Settings) -> Facts:
     size = arguments.size("img_size", published.pair("input_size", shape[1:]))
     return Facts(
         spec=timm_spec(VARIANTS[variant].spec, VARIANTS[variant].size, arguments, size),
+        size=size,
         preprocess=timm_preprocess(published, size),
         labels=timm_labels(config, published),
     )

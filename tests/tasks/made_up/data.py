@@ -14,7 +14,7 @@ from swinkit.data import batch
 from swinkit.data.dataset import Dataset
 from swinkit.data.fitting import stack_padded
 from swinkit.data.folders import content_of
-from swinkit.data.preprocess import Pipeline
+from swinkit.data.preprocess import Preprocess
 from swinkit.data.rng import draws
 from swinkit.data.sample import Sample
 from swinkit.data.transform import seeded
@@ -79,7 +79,7 @@ class Batch(batch.Batch):
 
 @dataclass(frozen=True)
 class Prepare:
-    preprocess: Pipeline
+    preprocess: Preprocess
     flip: float = 0.0
     seed: int = 0
 

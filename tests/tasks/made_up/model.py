@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from swinkit.core.backbone import Swin
 from swinkit.data.fitting import stack_padded
 from swinkit.data.images import ImageError
-from swinkit.data.preprocess import Pipeline
+from swinkit.data.preprocess import Preprocess
 from swinkit.data.sample import Sample
 from swinkit.tasks.observed import Observed
 from swinkit.tasks.results import Result
@@ -45,7 +45,7 @@ class BoxFinder(Task[Found]):
     name = "made-up"
     predict_options = BoxOptions
 
-    def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Pipeline):
+    def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess):
         super().__init__()
         self.backbone, self._labels, self.preprocess = backbone, tuple(labels), preprocess
         self.norm = nn.BatchNorm2d(backbone.spec.widths[-1])

@@ -7,7 +7,7 @@ import torch
 
 from swinkit.data.fitting import FitWithin
 from swinkit.data.paths import find_images
-from swinkit.data.preprocess import Pipeline
+from swinkit.data.preprocess import Preprocess
 from swinkit.data.sampler import GroupedByAspectRatio
 from swinkit.models.build import build
 from swinkit.tasks.from_recipe import random_weights, spec_of
@@ -24,7 +24,6 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
     predict_options = BoxOptions
-    preprocess_version = 2
     advice = "look at {model}"
 
     def find(self, recipe, data):
@@ -32,7 +31,7 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
 
     def build(self, recipe, samples, initial):
         fit = FitWithin(shorter=recipe.shorter, longest=2 * recipe.shorter)
-        preprocess = Pipeline(parts=(fit,), mean=recipe.data.mean, std=recipe.data.std)
+        preprocess = Preprocess(parts=(fit,), mean=recipe.data.mean, std=recipe.data.std)
         model = BoxFinder(build(spec_of(recipe, initial)), samples.classes, preprocess)
         if initial is not None:
             load_weights(model.backbone, initial.backbone.state_dict(), dialect="swinkit")

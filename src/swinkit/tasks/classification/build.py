@@ -10,6 +10,7 @@ from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError
 from ...models.build import build
+from ...zoo.hub_configs import ONE_LABEL
 from ..from_recipe import given_weights, preprocess_of, published_preprocess, random_weights, spec_of
 from ..task import Task
 from .model import Classifier
@@ -62,13 +63,30 @@ def classifier_in(
         return None
     if weight is not None and weight.ndim != 2:
         raise DataError(f"a classifier of shape {tuple(weight.shape)}; it must be (classes, channels)")
+    if weight is not None:
+        require_classes(facts, weight.shape[0], head)
     names, origin = labels_of(facts, 0 if weight is None else weight.shape[0], head)
-    fit = published_preprocess(size) if facts.preprocess is None else Preprocess(**facts.preprocess)
-    middle = f"shorter side {fit.resize}, middle {fit.crop}"
-    how = f"squeezed to {fit.crop}" if fit.resize is None else middle
+    fit = published_preprocess(size) if facts.preprocess is None else Preprocess.to_crop(**facts.preprocess)
     whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
-    notes = [f"{len(names)} class names: {origin}", f"pictures: {how} pixels, {whose}"]
+    notes = [f"{len(names)} class names: {origin}", f"pictures: {fit.describe()}, {whose}"]
     return Classifier(backbone, names, fit), notes
+
+
+def require_classes(facts: "Facts", classes: int, head: str) -> None:
+    """Refuse a head that answers something else than one class a picture, unless another begins in its place.
+
+    Every form of an answer that a checkpoint asks for passes here.
+
+    Raises:
+        UsageError: it does.
+    """
+    begins = head == "new" and facts.labels is not None and len(facts.labels) != classes
+    if facts.problem != ONE_LABEL and not begins:
+        raise UsageError(
+            f"its configuration says problem_type {facts.problem!r}, and swinkit answers with one class a "
+            "picture only; head='none' (--head none) loads the backbone alone, and head='new' with another "
+            "number of labels begins a classifier with it"
+        )
 
 
 def labels_of(facts: "Facts", classes: int, head: str) -> tuple[tuple[str, ...], str]:

@@ -32,7 +32,7 @@ from .metrics import Errors
 from .results import Reconstruction
 from .settings import Masking, SimMIMOptions
 
-PUBLISHED = Preprocess(crop=(192, 192), resize=side_before_crop(192), interpolation="bilinear")
+PUBLISHED = Preprocess.to_crop(crop=(192, 192), resize=side_before_crop(192), interpolation="bilinear")
 
 
 class SimMIM(Task[Reconstruction]):

@@ -147,7 +147,7 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
 
         if not {"mask_token", "head.decoder.weight"} <= set(translation.state):
             return None
-        fit = replace(published_preprocess(size), interpolation="bilinear")
+        fit = published_preprocess(size, interpolation="bilinear")
         model = SimMIM(backbone, published_masking(backbone.spec), fit)
         return model, ["mask token and decoder of masked pre-training"]
 
