@@ -27,6 +27,6 @@ class KeylessBiasLinear(nn.Linear):
         """The bias of all three, (3 * C), with zeros for k."""
         return torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  as torch calls it
         """Compute q, k and v: (..., C) -> (..., 3 * C)."""
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)

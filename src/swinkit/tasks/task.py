@@ -193,15 +193,34 @@ def stream(
                 yield replace(result, seconds=reading + share)
 
 
+def unwrap(model: object) -> object:
+    """Return the model inside of what torch wraps around one, such as `torch.compile` or `DataParallel`."""
+    while isinstance(model, nn.Module) and not isinstance(model, Task):
+        children = dict(model.named_children())
+        inner = children.get("_orig_mod", children.get("module"))
+        if inner is None:
+            break
+        model = inner
+    return model
+
+
 def require_task(model: object, name: str, remedy: str = "give a model with the head of a task") -> Task:
     """Return a model if it is of a task; `name` is what the user called it.
 
     Raises:
         UsageError: it is of none, such as a backbone without a head; with the remedy.
     """
-    if not isinstance(model, Task):
-        raise UsageError(f"{name} is a {type(model).__name__}, which has no task; {remedy}")
-    return model
+    if isinstance(model, Task):
+        return model
+    inner, kind = unwrap(model), type(model).__name__
+    if isinstance(inner, Task):
+        raise UsageError(
+            f"{name} is a {kind} around a {type(inner).__name__}; give the model inside "
+            "(to compile one in place, call model.compile())"
+        )
+    if callable(getattr(model, "merge_and_unload", None)):
+        remedy = "merge its adapters first, by merge_and_unload()"
+    raise UsageError(f"{name} is a {kind}, which has no task; {remedy}")
 
 
 def require_weights(model: nn.Module) -> None:
