@@ -528,6 +528,23 @@ def train(
     return read_model(Path(out) / BEST)
 
 
+def initial_model(init: str) -> Any:
+    """Return the model that a training begins with.
+
+    Raises:
+        DataError, UsageError, EnvironmentProblem: as `load`.
+    """
+    try:
+        return load(init, reporting=to_nowhere)
+    except UsageError as error:
+        if not Path(init).is_file():
+            raise
+        raise UsageError(
+            f"{error}; for a training, save a folder first: `swinkit convert {init} FOLDER --to swinkit` "
+            "with these options, then init=FOLDER"
+        ) from None
+
+
 def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     """Return the job that `train` would run in the folder `out`; nothing is written for it.
 
@@ -539,6 +556,6 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
 
     initial = None
     if recipe.init is not None:
-        found = model_so_far(recipe, out) or load(recipe.init, reporting=to_nowhere)
+        found = model_so_far(recipe, out) or initial_model(recipe.init)
         initial = require_task(found, f"init={recipe.init}")
     return job_of(recipe, data, initial)

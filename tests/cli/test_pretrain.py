@@ -14,6 +14,7 @@ from swinkit.models.specs import VARIANTS
 from swinkit.recipes.catalogue import find_pretraining
 from swinkit.tasks.simmim.model import SimMIM
 from tests.data.pictures import of_two_greys
+from tests.data.tiffs import write_tiff
 from tests.training.states import epochs
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,32 @@ def test_other_channels_volumes_and_clips_are_pre_trained_and_measured(
     (epoch,) = epochs(out)
     assert found["l1"] == pytest.approx(epoch["l1"], abs=1e-6)
     assert main(["train", "--resume", str(out), "schedule.epochs=2", "--allow-changes"]) == 0
+
+
+@pytest.mark.parametrize(("bands", "fields"), [(1, GREY), (5, FIVE)], ids=["grey", "five bands"])
+def test_grey_and_bands_of_files_are_pre_trained_and_measured_as_arrays_are(
+    bands: int, fields: list[str], tmp_path: Path, capsys
+):
+    """Grey PNGs of 8 bits beside TIFFs of 16; TIFFs of five bands. A picture in colour is told."""
+    generator = np.random.default_rng(0)
+    for split in ("train", "val"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        for i in range(8):
+            samples = generator.integers(0, 65536, (40, 48, bands)).astype(np.uint16)
+            tiff = write_tiff(samples, extras=(0,) * (bands - 1), compression=8)
+            (tmp_path / "data" / split / f"{i}.tif").write_bytes(tiff)
+        if bands == 1:
+            Image.effect_noise((48, 40), 90).save(tmp_path / "data" / split / "grey.png")
+    out = tmp_path / "run"
+    assert main(["pretrain", "swin-pico", f"data={tmp_path / 'data'}", f"out={out}", *SHORT, *fields]) == 0
+    assert (out / "reconstructions.png").stat().st_size > 1000
+    capsys.readouterr()
+    words = ["evaluate", str(out / "best"), f"data={tmp_path / 'data'}", "split=val", "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["l1"] == pytest.approx(epochs(out)[0]["l1"], abs=1e-6)
+    Image.new("RGB", (48, 40)).save(tmp_path / "data" / "val" / "colour.png")
+    assert main(words) == 3
+    assert f"colour.png: holds 3 channels; {bands} are expected" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -150,5 +150,5 @@ def test_another_shape_is_told_with_the_file(root, preprocess, message):
 
 
 def test_other_channels_without_arrays_are_told(tmp_path):
-    with pytest.raises(DataError, match=r"no arrays \(.npy\), as inputs of 5 channels are"):
+    with pytest.raises(DataError, match=r"no pictures \(looked for .*\), nor arrays \(.npy\)"):
         find_inputs(tmp_path, wanting(6, 7), "train")

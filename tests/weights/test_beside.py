@@ -1,8 +1,10 @@
 """What training leaves around a model is set aside and told; what could be part of the model never is."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -175,6 +177,34 @@ def test_the_state_of_every_optimiser_and_schedule_is_passed_over(tmp_path: Path
     assert len(beside) > 25
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lightning.fabric.utilities.data.AttributeDict",
+        "lightning_fabric.utilities.data.AttributeDict",
+        "lightning.pytorch.utilities.parsing.AttributeDict",
+        "pytorch_lightning.utilities.parsing.AttributeDict",
+        "omegaconf.dictconfig.DictConfig",
+        "omegaconf.nodes.AnyNode",
+    ],
+)
+def test_the_hyperparameters_of_a_trainer_are_passed_over(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Written as their libraries write them, and read without these."""
+    place, _, last = name.rpartition(".")
+    kind = type(last, (dict,) if last == "AttributeDict" else (), {"__module__": place})
+    with monkeypatch.context() as patch:
+        for part in [place[:end] for end, mark in enumerate(place + ".") if mark == "."]:
+            patch.setitem(sys.modules, part, ModuleType(part))
+        setattr(sys.modules[place], last, kind)
+        made = kind()
+        made.__dict__["rate"] = {"kind": Any, "value": 3}
+        torch.save({"state_dict": TIMM, "hyper_parameters": made}, tmp_path / "a.ckpt")
+    contents = read_contents(tmp_path / "a.ckpt")
+    assert (len(contents.state), contents.ignored) == (len(TIMM), ("hyper_parameters",))
+
+
 def renamed(new: str) -> State:
     """Return timm's tensors with another name of the classifier."""
     return {name.replace("head.fc", new): tensor for name, tensor in TIMM.items()}
@@ -189,6 +219,19 @@ def test_a_classifier_behind_a_dropout_is_one(tmp_path: Path, name: str, prefix:
     assert (
         f"classifier: {prefix}{name}; layers before it have no weights, and are taken for dropouts" in report
     )
+
+
+def test_what_openmmlab_says_of_a_head_of_several_labels_is_heeded(tmp_path: Path):
+    state = export_weights(SOURCE, "openmmlab")
+    for kind, key in (("MultiLabelLinearClsHead", "cfg"), ("CSRAMultiLabelHead", "config")):
+        meta = {key: f"model = dict(head=dict(type='{kind}', num_classes=5))"}
+        with pytest.raises(UsageError, match="problem_type 'multi_label_classification'"):
+            load(tmp_path, {"meta": meta, "state_dict": state})
+        bare, _ = load(tmp_path, {"meta": meta, "state_dict": state}, head="none")
+        assert torch.equal(bare.embed.proj.weight, SOURCE.backbone.embed.proj.weight)
+    meta = {"cfg": "model = dict(head=dict(type='LinearClsHead', num_classes=5))"}
+    model, _ = load(tmp_path, {"meta": meta, "state_dict": state})
+    assert torch.equal(model.head.classifier.weight, SOURCE.head.classifier.weight)
 
 
 LAYERS = {"head.fc.3.weight": torch.ones(5, 5), "head.fc.3.bias": torch.ones(5)}

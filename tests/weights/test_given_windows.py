@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import swinkit
+from swinkit.api import initial_model
 from swinkit.cli.main import main
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
@@ -88,6 +89,9 @@ def test_a_variant_that_no_tensor_confirms_is_told(tmp_path: Path):
     named = swinkit.load(file, variant="swinv2-t", window=12).backbone.spec
     bare = swinkit.load(file, window=12).backbone.spec
     assert (named.window_sizes, named.reference_windows) == (bare.window_sizes, bare.reference_windows)
+    torch.save({"arch": "swinv2_tiny_window8_256", "state_dict": theirs.state_dict()}, tmp_path / "b.pth")
+    swinkit.load(tmp_path / "b.pth", reporting=told.append)
+    assert "from the name in or of the file (swinv2-t)" in told.pop()
     named_file = file.rename(tmp_path / "swinv2_tiny_window8_256.pth")
     swinkit.load(named_file, reporting=told.append)
     assert "no tensor confirms them" in told[1]
@@ -167,6 +171,14 @@ def test_the_command_line_takes_windows(tmp_path: Path, capsys: pytest.CaptureFi
     assert torch.allclose(again(x), theirs(x), atol=1e-5)
     assert main(["convert", str(file), str(tmp_path / "no"), "--to", "timm"]) == 2
     assert "--window" in capsys.readouterr().err
+
+
+def test_a_training_begins_with_a_file_whose_windows_were_given(tmp_path: Path):
+    file = file_of(timm.create_model(V2, **TINY | {"window_size": 12, "img_size": 384}), tmp_path)
+    with pytest.raises(UsageError, match=r"`swinkit convert .*a.pth FOLDER --to swinkit` .* init=FOLDER"):
+        initial_model(str(file))
+    assert main(["convert", str(file), str(tmp_path / "folder"), "--to", "swinkit", "--window", "12"]) == 0
+    assert initial_model(str(tmp_path / "folder")).backbone.spec.window_sizes == ((12, 12),) * 4
 
 
 def test_published_v2_are_not_doubted(monkeypatch: pytest.MonkeyPatch):

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .dataset import Content, ImageDataset
+from .batch import unify_types
+from .channels import Channels
+from .dataset import Content, ImageDataset, read_channels
 from .folders import content_of
 from .ids import Texts
-from .images import ImageError, load_image
+from .images import ImageError
 
 NUMBER = re.compile(r"(\d+)")
 
@@ -57,23 +59,23 @@ class ClipDataset(ImageDataset):
     content: Folders
 
     def read_image(self, index: int) -> Tensor:
-        """Read one clip: (3, t, h, w) uint8.
+        """Read one clip: (3, t, h, w) uint8, or with the channels that are stored.
 
         Raises:
             ImageError: a frame cannot be read, or is of another size than the first.
         """
         frames, found = self.content.frames, list[Tensor]()
         for i in self.content.range_of(index):
-            frame = load_image(frames.read(i), name=frames.place(i))
+            frame = read_channels(frames, i, self.stored)
             if found and frame.shape != found[0].shape:
                 size, first = (f"{x.shape[-1]} x {x.shape[-2]}" for x in (frame, found[0]))
                 raise ImageError(frames.place(i), f"is {size} pixels, and the first of its clip {first}")
             found.append(frame)
-        return torch.stack(found, 1)
+        return torch.stack(unify_types(found), 1)
 
 
-def clips_of(root: Path, split: str, pictures: Sequence[str]) -> ClipDataset:
-    """Return a data set in which every folder with images is a clip.
+def clips_of(root: Path, split: str, pictures: Sequence[str], stored: Channels | None) -> ClipDataset:
+    """Return a data set in which every folder with images is a clip, in RGB or of the `stored` channels.
 
     Raises:
         DataError: a picture lies in none.
@@ -83,7 +85,7 @@ def clips_of(root: Path, split: str, pictures: Sequence[str]) -> ClipDataset:
     if "" in counts:
         raise DataError(f"{root}: {ordered[0]} lies in no folder of its own; a clip is a folder of frames")
     content = Folders(Texts(counts), content_of(root, ordered), tuple(accumulate(counts.values())))
-    return ClipDataset(root, split, content)
+    return ClipDataset(root, split, content, stored=stored)
 
 
 def in_order(name: str) -> tuple[str, list[tuple[int, str]]]:

@@ -6,7 +6,7 @@ Shapes: N samples, C channels, *P size in pixels: h, w, of clips and volumes fra
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, listed
+from .channels import Channels
 from .ids import Ids
 from .images import load_image
 from .sample import LABEL, Sample
@@ -52,17 +53,33 @@ class Content(ABC):
         """Return the name of an image in messages."""
 
 
+def read_channels(content: Content, index: int, channels: Channels | None) -> Tensor:
+    """Read an image: RGB (3, h, w) uint8, or the `channels` that are stored, (C, h, w) uint8 or float32.
+
+    Raises:
+        ImageError: it cannot be read, or has other channels or values that are not usable.
+    """
+    source, name = content.read(index), content.place(index)
+    if channels is None:
+        return load_image(source, name=name)
+    pixels = load_image(source, name=name, channels=channels.count)
+    channels.require_usable(pixels, name)
+    return pixels
+
+
 @dataclass(frozen=True)
 class Dataset(ABC):
     """Samples of one split below `root`, read from `content`; implements `sample.Samples`.
 
-    A subclass says what the target of a sample is, and which data it follows from.
+    A subclass says what the target of a sample is, and which data it follows from. Images become RGB, unless
+    `stored` asks for the channels that a file stores.
     """
 
     root: Path
     split: str
     content: Content
     classes: tuple[str, ...] = ()
+    stored: Channels | None = field(default=None, kw_only=True)
 
     @property
     def ids(self) -> Ids:
@@ -82,12 +99,12 @@ class Dataset(ABC):
         return Sample(self.ids[index], self.read_image(index), self.target(index))
 
     def read_image(self, index: int) -> Tensor:
-        """Read one image: (3, h, w) uint8.
+        """Read one image: (3, h, w) uint8, or with the channels that are stored, uint8 or float32 (C, h, w).
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: it cannot be read, or has other channels or values that are not usable.
         """
-        return load_image(self.content.read(index), name=self.content.place(index))
+        return read_channels(self.content, index, self.stored)
 
     @abstractmethod
     def target(self, index: int) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError
@@ -119,27 +120,32 @@ def layout_of(path: Path, split: str) -> tuple[str, str] | None:
 
 
 def find_inputs(path: Path, preprocess: Preprocess, *splits: str) -> ImageDataset:
-    """Find unlabelled inputs for a model with this preprocessing: RGB images, clips or arrays.
+    """Find unlabelled inputs for a model with this preprocessing: images, clips or arrays.
+
+    Images become RGB for a model of three channels; for another their own channels are read.
 
     Raises:
         DataError: there is none.
     """
-    axes, channels = preprocess.axes, preprocess.channels
-    if (axes, channels) == (PLANE, RGB):
+    axes, wanted = preprocess.axes, Channels(preprocess.mean, preprocess.std)
+    stored = None if wanted.count == RGB else wanted
+    if axes == PLANE and stored is None:
         return find_pictures(path, *splits)
     split, arrays = folders.files_of_split(splits, sorted(filter(is_array, folders.list_names(path))))
     if arrays:
         content = folders.content_of(path, arrays)
-        wanted = Channels(preprocess.mean, preprocess.std)
         return ArrayDataset(path, split, content, axes=axes, channels=wanted)
-    if channels != RGB:
-        raise DataError(f"{path}: no arrays (.npy), as inputs of {channels} channels are")
+    if axes == PLANE:
+        try:
+            return replace(find_pictures(path, *splits), stored=stored)
+        except folders.NoPictures as error:
+            raise DataError(f"{error}, nor arrays (.npy)") from None
     split, frames = folders.files_of_split(
         splits, sorted(filter(folders.is_picture, folders.list_names(path)))
     )
     if not frames:
         raise DataError(f"{path}: neither folders of frames nor arrays (.npy)")
-    return clips_of(path, split, frames)
+    return clips_of(path, split, frames, stored)
 
 
 def find_pictures(path: Path, *splits: str) -> ImageDataset:

@@ -18,6 +18,10 @@ from .images import ImageError
 from .paths import SUFFIXES
 
 
+class NoPictures(DataError):
+    """A folder or zip without a picture."""
+
+
 @dataclass(frozen=True)
 class Directory(Content):
     """Files below a folder; their names are relative to it, with forward slashes."""
@@ -135,11 +139,11 @@ def find_pictures(root: Path, *splits: str) -> ImageDataset:
     """Find unlabelled images of the first of `splits` that exists, else of the whole folder or zip.
 
     Raises:
-        DataError: there are none.
+        NoPictures: there are none.
     """
     split, pictures = files_of_split(splits, sorted(filter(is_picture, list_names(root))))
     if not pictures:
-        raise DataError(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
+        raise NoPictures(f"{root}: no pictures (looked for {', '.join(SUFFIXES)})")
     return ImageDataset(root, split, content_of(root, pictures))
 
 

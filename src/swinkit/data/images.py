@@ -167,7 +167,7 @@ def decode(
     pixels = opened.channels()
     if len(pixels) != channels:
         raise ImageError(
-            name, f"holds {len(pixels)} channels, where {channels} were expected, as data.mean has numbers"
+            name, f"holds {len(pixels)} channels; {channels} are expected, as many as data.mean has numbers"
         )
     return pixels.contiguous()
 

@@ -29,11 +29,17 @@ State = dict[str, Tensor]  # tensors by name, the content of every file of weigh
 
 @dataclass(frozen=True)
 class Contents:
-    """Tensors of a file. `wrappers` were opened in this order; `ignored` are the entries beside them."""
+    """Tensors of a file. `wrappers` were opened in this order; `ignored` are the entries beside them.
+
+    Of those, `architecture` is the model's name as timm's training script writes it, and `configuration` the
+    text of OpenMMLab's; "" without one.
+    """
 
     state: State
     wrappers: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    architecture: str = ""
+    configuration: str = ""
 
 
 def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
@@ -49,6 +55,7 @@ def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
     wrappers: list[str] = []
     ignored: list[str] = []
     wanted = entry
+    texts = description(loaded)
     while isinstance(loaded, Mapping):
         loaded = copy_entries(loaded)
         known = (name for name in (wanted, *WRAPPERS, *AVERAGED) if is_wrapper(loaded, name))
@@ -70,7 +77,16 @@ def unwrap(loaded: Any, path: Path, entry: str | None = None) -> Contents:
     if wanted is not None:
         state, others = tensors_under(wanted, state, ignored, path)
         ignored += others
-    return Contents(plain_tensors(state, path), tuple(wrappers), tuple(ignored))
+    return Contents(plain_tensors(state, path), tuple(wrappers), tuple(ignored), *texts)
+
+
+def description(loaded: Any) -> tuple[str, str]:
+    """Return the name of the architecture and the text of the configuration that stand beside the weights."""
+    entries = copy_entries(loaded) if isinstance(loaded, Mapping) else {}
+    meta = copy_entries(entries["meta"]) if is_wrapper(entries, "meta") else {}
+    found = entries.get("arch"), meta.get("cfg", meta.get("config"))
+    arch, configuration = (text if isinstance(text, str) else "" for text in found)
+    return arch, configuration
 
 
 def tensors_under(entry: str, state: State, ignored: list[str], path: Path) -> tuple[State, list[str]]:

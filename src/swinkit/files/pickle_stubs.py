@@ -44,6 +44,12 @@ OBJECTS = (
     "numpy._core.multiarray.scalar",
     "numpy.core.multiarray._reconstruct",
     "numpy._core.multiarray._reconstruct",
+    "omegaconf.base.ContainerMetadata",  # of the configurations that Lightning saves with hydra
+    "omegaconf.base.Metadata",
+    "omegaconf.dictconfig.DictConfig",
+    "omegaconf.listconfig.ListConfig",
+    *(f"omegaconf.nodes.{kind}Node" for kind in ("Any", "Boolean", "Float", "Integer", "String")),
+    "typing.Any",
     "builtins.list",  # what a defaultdict makes
     "builtins.dict",
     "builtins.int",

@@ -1,5 +1,6 @@
 """Model from a file of another library's weights."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ..zoo.hub_configs import Facts
 from .registry import task_types
 from .task import Task
 
+SEVERAL_LABELS = re.compile(r"""type=['"]\w*MultiLabel""")  # a head of OpenMMLab for several labels
 USUAL_SIZE = (224, 224)
 NOTHING = Facts()
 
@@ -87,7 +89,10 @@ def model_of(
     """Return the model and the report of `load_file` from the content of a file."""
     dialect = dialect_named(facts.dialect) if facts.dialect else detect(contents.state)
     translation = dialect.read(contents.state)
-    spec, size, source = architecture(translation, path, facts)
+    if SEVERAL_LABELS.search(contents.configuration):
+        facts = replace(facts, problem="multi_label_classification")
+    stem = canonical_name(path.name) or canonical_name(contents.architecture)
+    spec, size, source = architecture(translation, stem, facts)
     notes = [*note_wrappers(contents), f"architecture: {family_of(spec)}, from {source}"]
     notes += [*note_windows(translation, spec, facts), *note_routing(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
@@ -104,23 +109,27 @@ def model_of(
     return model.eval(), "\n".join(lines)
 
 
-def architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
-    """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file's name."""
-    spec, size, source = base_architecture(translation, path, facts)
+def architecture(translation: Translation, stem: str | None, facts: Facts) -> tuple[Spec, Size, str]:
+    """Return spec, usual size in pixels, and source: the facts, else the tensors, else the file.
+
+    `stem` is the variant that the file's name, or a name in the file, says.
+    """
+    spec, size, source = base_architecture(translation, stem, facts)
     if facts.windows == NONE_GIVEN:
         return spec, size, source
     changed = facts.windows.change(spec)
-    known = variant_of(changed)
-    uncut = times(smallest_grid(changed.window_sizes, changed.merge), changed.patch)
-    return changed, uncut if known is None else known.size, f"{source} and the windows given"
+    if facts.spec is None:
+        known = variant_of(changed)
+        uncut = times(smallest_grid(changed.window_sizes, changed.merge), changed.patch)
+        size = uncut if known is None else known.size
+    return changed, size, f"{source} and the windows given"
 
 
-def base_architecture(translation: Translation, path: Path, facts: Facts) -> tuple[Spec, Size, str]:
+def base_architecture(translation: Translation, stem: str | None, facts: Facts) -> tuple[Spec, Size, str]:
     """Return the same, where the windows given decide only what nothing else does."""
     if facts.variant is not None:
         name, chosen = find_variant(facts.variant)
         return chosen.spec, chosen.size, f"the name {name}"
-    stem = canonical_name(path.name)
     if facts.spec is not None:
         return facts.spec, facts.size or usual_size(facts.spec, stem), "its configuration"
     try:
@@ -129,7 +138,7 @@ def base_architecture(translation: Translation, path: Path, facts: Facts) -> tup
         if stem is None:
             raise
         chosen = VARIANTS[stem]
-        return chosen.spec, chosen.size, f"the file's name ({stem})"
+        return chosen.spec, chosen.size, f"the name in or of the file ({stem})"
     if isinstance(spec, SpecMoE) and stem is not None and outline(VARIANTS[stem].spec) == outline(spec):
         return VARIANTS[stem].spec, VARIANTS[stem].size, f"the tensors and the file's name ({stem})"
     return spec, usual_size(spec, stem), "the tensors"

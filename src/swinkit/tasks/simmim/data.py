@@ -66,7 +66,7 @@ class MaskingCollate:
             images.append(self.view(sample, epoch))
             streams.append(sample.draws(self.seed, epoch, "mask"))
         mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
-        return Batch(self.preprocess.normalise(torch.stack(images)), mask)
+        return Batch(self.preprocess.normalise(torch.stack(batch.unify_types(images))), mask)
 
     def view(self, sample: Sample, epoch: int) -> Tensor:
         """Return the image as it looks in this epoch: (C, *crop)."""
