@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
+from threading import Lock
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import torch
@@ -31,6 +32,9 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pictures
 NOT_FINITE = "the model's scores are not finite: its weights are damaged, or overflow in fp16"
+
+LOCK = Lock()  # of the next line
+EARLIER: list[str] = []  # for each call that computes exactly now: the setting before all of them
 
 
 class Task(nn.Module, ABC, Generic[ResultT]):
@@ -261,11 +265,17 @@ def exact_convolutions() -> Iterator[None]:
     By default torch lets NVIDIA's GPUs round what goes into them to TF32, with 10 bits of mantissa for 23; of
     a Swin this would be the patches, and so all that follows. Matrix products are exact by default, and stay
     as whoever changed that wants them (`torch.set_float32_matmul_precision`).
+
+    The setting is one for all threads, so the last that leaves restores it.
     """
     cudnn: Any = torch.backends.cudnn  # which can be told on machines without a GPU, too
-    before = cudnn.conv.fp32_precision
-    cudnn.conv.fp32_precision = "ieee"
+    with LOCK:
+        EARLIER.append(EARLIER[0] if EARLIER else cudnn.conv.fp32_precision)
+        cudnn.conv.fp32_precision = "ieee"
     try:
         yield
     finally:
-        cudnn.conv.fp32_precision = before
+        with LOCK:
+            before = EARLIER.pop()
+            if not EARLIER:
+                cudnn.conv.fp32_precision = before
