@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import swinkit
 from swinkit.core.backbone import Swin
+from swinkit.data.classes import imagenet_1k_names, imagenet_22k_names, kinetics_400_names, require_labels
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.classification.model import Classifier
@@ -149,6 +151,38 @@ def test_backbone_changes_are_checked() -> None:
 def test_a_change_that_no_swin_can_have_is_a_usage_error(changes):
     with pytest.raises(UsageError, match=next(iter(changes))):
         swinkit.backbone("swin-t", **changes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("abc", "labels is 'abc'; it must be a list of names"),
+        (b"abc", "it must be a list of names"),
+        ({"cat", "dog"}, "it must be a list of names"),  # in no order
+        ({0: "cat"}, "it must be a list of names"),
+        (iter(["cat"]), "it must be a list of names"),
+        ([], r"labels is \[\]; it must be a list of names"),
+        ([0, 1, 2], r"labels is \[0, 1, 2\]; .*each of them text"),
+        (["cat", ""], "each of them text that is not empty"),
+        (["cat", "dog", "cat"], "labels has `cat` more than once; give each class a name of its own"),
+    ],
+)
+@pytest.mark.parametrize("source", [None, "file.pth"])
+def test_labels_that_name_no_classes_are_refused(labels, message, source, tmp_path):
+    torch.save({}, tmp_path / "file.pth")
+    with pytest.raises(UsageError, match=message):
+        swinkit.load(source and tmp_path / source, labels=labels, head="new")
+
+
+def test_labels_of_any_ordered_kind_name_classes():
+    for labels in (["cat", "dog"], ("cat", "dog"), np.array(["cat", "dog"])):
+        model = swinkit.load(labels=labels, head="new", reporting=lambda _: None)
+        assert model.labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("names", [imagenet_1k_names, imagenet_22k_names, kinetics_400_names])
+def test_names_of_published_classes_can_be_given(names):
+    assert require_labels(names()) == names()
 
 
 def test_arguments_of_a_wrong_type_are_one_sentence(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import EnvironmentProblem, UsageError, require
-from .type_check import require_kind, require_path
+from .type_check import expand_home, require_kind, require_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -186,7 +186,10 @@ def load(
     if source is not None:
         require_path(source, "source")
     require(variant is None or isinstance(variant, str), "variant", variant, "text or None")
-    require(labels is None or isinstance(labels, Collection), "labels", labels, "a list of names")
+    if labels is not None:
+        from .data.classes import require_labels
+
+        labels = require_labels(labels)
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")
     found = resolve_model(source)
     if found.path.is_dir() and not found.ranked:
@@ -203,7 +206,7 @@ def load(
     if variant is not None:
         facts = replace(facts, variant=variant, spec=None, preprocess=None, is_published=False)
     if labels is not None:
-        facts = replace(facts, labels=tuple(labels))
+        facts = replace(facts, labels=labels)
     if dialect is not None:
         facts = replace(facts, dialect=dialect)
     model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry, precision=precision)
@@ -260,7 +263,7 @@ def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None
 
     require_path(folder, "folder")
     require_kind(card, str | None, "card")
-    write_model(unwrap(model), Path(folder), card)
+    write_model(unwrap(model), expand_home(folder), card)
 
 
 def convert(
@@ -305,7 +308,8 @@ def convert(
         require_path(source, "source")
     require_path(out, "out")
     require_kind(to, str, "to")
-    check_request(source, Path(out), to, ranks=ranks, force=force)
+    out = expand_home(out)
+    check_request(source, out, to, ranks=ranks, force=force)
     model = load(
         source,
         variant=variant,
@@ -316,7 +320,7 @@ def convert(
         dialect=dialect,
         precision="file",
     )
-    return convert_model(model, Path(out), to, ranks=ranks, force=force, check=check, dry_run=dry_run)
+    return convert_model(model, out, to, ranks=ranks, force=force, check=check, dry_run=dry_run)
 
 
 def optimize(model: Model) -> Model:
@@ -507,7 +511,6 @@ def train(
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
-    from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
     from .runs.step_report import log_lines
@@ -521,11 +524,10 @@ def train(
         recipe = find(recipe)
     if not isinstance(recipe, Recipe):
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
-    if lies_in_split(Path(out), Path(data)):
-        raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
-    job = prepared(recipe, Path(data), Path(out))
-    run_loop(job, recipe, RunFolder(Path(out)), allow_changes=allow_changes, reporting=reporting or log_lines)
-    return read_model(Path(out) / BEST)
+    data, out = expand_home(data), expand_home(out)
+    job = prepared(recipe, data, out)
+    run_loop(job, recipe, RunFolder(out), allow_changes=allow_changes, reporting=reporting or log_lines)
+    return read_model(out / BEST)
 
 
 def initial_model(init: str) -> Any:
@@ -551,11 +553,15 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
+    from .data.find_dataset import refuse_place
     from .tasks.task import require_task
     from .training.job import job_of, model_so_far
 
+    refuse_place(out, data)
     initial = None
     if recipe.init is not None:
         found = model_so_far(recipe, out) or initial_model(recipe.init)
         initial = require_task(found, f"init={recipe.init}")
-    return job_of(recipe, data, initial)
+    job = job_of(recipe, data, initial)
+    refuse_place(out, data, split=job.training.split)
+    return job

@@ -4,6 +4,7 @@ from dataclasses import fields
 from itertools import cycle
 from numbers import Integral, Real
 from os import PathLike, fspath
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -40,6 +41,17 @@ def require_path(value: object, name: str) -> None:
     """Raise UsageError unless the argument `name` is a path, and not an empty one."""
     holds = isinstance(value, str | PathLike) and bool(fspath(value))
     require(holds, name, value, "a path: text that is not empty, or a Path")
+
+
+def expand_home(path: str | PathLike[str]) -> Path:
+    """Return a path in which `~` or `~user` at the start became a home folder, if there is one.
+
+    Shells expand it at the start of a word only, so that `out=~/run` arrives as it was written.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user
+        return Path(path)
 
 
 def is_of(value: Any, kind: Any) -> bool:

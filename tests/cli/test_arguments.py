@@ -79,3 +79,12 @@ def test_a_file_that_tells_no_windows_is_refused_with_the_names_it_may_have(
     assert len(wrong) == 1
     assert "missing (first: `backbone.stages.0.blocks.0.token_mixer" in wrong[0]
     assert len(wrong[0].replace(str(tmp_path), "")) < 600
+
+
+@pytest.mark.parametrize("verb", ["bench", "optimize"])
+@pytest.mark.parametrize("option", ["--window", "--pretrained-window"])
+def test_options_for_files_are_refused_beside_the_name_of_a_model(
+    verb: str, option: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([verb, "swinv2-t", option, "12"]) == 2
+    assert f"swinv2-t is built without weights; leave out {option}, which" in capsys.readouterr().err

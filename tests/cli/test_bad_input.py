@@ -163,13 +163,14 @@ def test_too_many_pictures_of_training_that_cannot_be_read(layout, tmp_path, cap
     data = LAYOUTS[layout](tmp_path / "set", whole(train=[*whole()["train"][:7], ("dog", BAD)]))
     name = place(layout, "train", "dog", 7)
     said = (
-        "1 of 8 training pictures cannot be read, more than data.max_bad_fraction=0.001 allows; `swinkit "
-        f"data check` lists them; for example {name}: {NO_PICTURE}"
+        "1 of 8 training pictures cannot be read, more than data.max_bad_fraction=0.001 allows, for example "
+        f"{name}: {NO_PICTURE}; mend them (`swinkit data check` lists them), or allow them by "
+        "data.max_bad_fraction=0.125"
     )
     assert trained(data, tmp_path / "run", capsys) == (3, said)
     told = (
-        "!corrupt: 1 of 8 pictures of train cannot be read (training allows 0.1% by default); mend them, or "
-        f"take them out: `{name}: {NO_PICTURE}`"
+        "!corrupt: 1 of 8 pictures of train cannot be read (training allows 0.1% by default, and these by "
+        f"data.max_bad_fraction=0.125); mend them, or take them out: `{name}: {NO_PICTURE}`"
     )
     assert checked(data, capsys) == (3, [told])
 

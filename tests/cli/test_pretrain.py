@@ -103,7 +103,7 @@ def test_pictures_may_be_wider_than_high_from_masks_to_a_classifier(pictures: Pa
     capsys.readouterr()
     assert main(["evaluate", str(best), f"data={pictures}", "split=val", f"save={tmp_path / 'out'}"]) == 0
     assert (tmp_path / "out" / "reconstructions.png").stat().st_size > 1000
-    assert "(32, 48) pixels" in capsys.readouterr().out
+    assert "middle 32x48 pixels" in capsys.readouterr().out
     words = ["train", "cifar10-swinv2-pico", f"data={pictures}", f"out={tmp_path / 'fine'}", *SHORT, *size]
     assert main([*words, f"init={best}", "optimiser.layer_decay=0.8"]) == 0
     assert swinkit.load(tmp_path / "fine" / "best").preprocess.crop == (32, 48)
@@ -173,7 +173,7 @@ def test_grey_and_bands_of_files_are_pre_trained_and_measured_as_arrays_are(
     assert json.loads(capsys.readouterr().out)["l1"] == pytest.approx(epochs(out)[0]["l1"], abs=1e-6)
     Image.new("RGB", (48, 40)).save(tmp_path / "data" / "val" / "colour.png")
     assert main(words) == 3
-    assert f"colour.png: holds 3 channels; {bands} are expected" in capsys.readouterr().err
+    assert f"colour.png: channels: 3 are stored, {bands} expected" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

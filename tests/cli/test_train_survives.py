@@ -169,7 +169,8 @@ def test_steps_without_a_finite_loss_stop_it_with_the_samples_on_the_disk(pictur
     error = message([*words, "optimiser.lr=1e30", "run.bad_steps=2", "run.batch_size=2"], capsys, 3)
     assert error == (
         "error: 2 steps in a row had no finite loss and gradient, up to epoch 1, step 3; log.jsonl of the "
-        "run lists their samples; look at these, or begin anew in another folder with a lower optimiser.lr"
+        "run lists their samples; look at these, or begin anew in another folder with a lower learning rate, "
+        "such as optimiser.lr=1e+29"
     )
     skipped = [event for event in RunFolder(out).events() if event["event"] == "skipped"]
     assert len(skipped) == 2
@@ -187,7 +188,7 @@ def test_weights_that_have_grown_out_of_bounds_are_no_success(pictures, tmp_path
     assert error.startswith(
         "error: after epoch 1 the model has no finite answer to any picture of the validation split, with 1"
     )
-    assert error.endswith("diverged; begin anew in another folder with a lower optimiser.lr")
+    assert "learning has diverged; begin anew in another folder with a lower learning rate, such" in error
     assert not (out / "best").exists()
 
 

@@ -84,9 +84,9 @@ def test_channels_are_read_as_they_are_stored(name):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (STORED["rgba.png"][0], "holds 4 channels; 1 are expected"),
-        (encode(Image.fromarray(BYTES[..., :3]), "PNG"), "holds 3 channels; 1 are expected"),
-        (STORED["six bands.tiff"][0], "holds 6 channels; 1 are expected"),
+        (STORED["rgba.png"][0], "channels: 4 are stored, 1 expected"),
+        (encode(Image.fromarray(BYTES[..., :3]), "PNG"), "channels: 3 are stored, 1 expected"),
+        (STORED["six bands.tiff"][0], "channels: 6 are stored, 1 expected"),
         (encode(GREY.convert("P"), "PNG"), "mode P holds no channels of a known range; save it as RGB"),
         (encode(GREY.convert("P"), "TIFF"), "numbers colours, and holds no channels; save it as RGB or grey"),
         (write_tiff(DEEP[..., :1].astype(np.int16)), "values of no known range; store it as floats"),

@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 
 from swinkit.data.dataset import require_every_class
+from swinkit.data.find_dataset import find_samples
 from swinkit.data.folders import find_folders, find_pictures, list_names, open_archive
 from swinkit.data.images import ImageError
 from swinkit.errors import DataError
 
 from .layouts import zipped
+from .pictures import picture
 
 
 @pytest.fixture
@@ -88,6 +90,23 @@ def test_a_class_may_be_called_as_a_split(root):
 def test_what_is_not_there_is_explained(root, make, message):
     with pytest.raises(DataError, match=message):
         find_folders(make(root), "train")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pictures_in_a_split_itself_are_told_to_go_into_folders(tmp_path, packed):
+    for split in ("train", "test"):
+        (tmp_path / "set" / split).mkdir(parents=True)
+        (tmp_path / "set" / split / "a.png").write_bytes(picture(0))
+    data = zipped(tmp_path / "set") if packed else tmp_path / "set"
+    for splits, found in ((("train",), "train"), (("val", "test"), "test")):
+        message = (
+            f"{data}: pictures in {found} itself, such as `{found}/a.png`, have no class; put them into "
+            f"folders, {found}/CLASS/picture.jpg, or list them in {found}.csv, with the columns path and "
+            "label"
+        )
+        with pytest.raises(DataError) as caught:
+            find_samples(data, *splits)
+        assert str(caught.value) == message
 
 
 def test_who_gives_a_split_is_told_to_give_its_parent(root):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.images import ImageError, load_image
+from swinkit.data.images import ImageError, examine, load_image
 from swinkit.errors import UsageError
 
 from .corpus import ORIENTED, RAMP, Sample, chunk, corpus, encode, png
@@ -188,6 +188,31 @@ def test_a_bomb_is_refused_before_it_is_decoded():
         load_image(bomb)
     with pytest.raises(ImageError, match="2x3 is more than the limit of 5e-06 million pixels"):
         load_image(encode(Image.fromarray(RAMP), "PNG"), max_pixels=5)
+
+
+def test_the_environment_sets_the_limit_of_pixels(monkeypatch, tmp_path):
+    small = encode(Image.fromarray(RAMP), "PNG")
+    monkeypatch.setenv("SWINKIT_MAX_PIXELS", "5")
+    with pytest.raises(ImageError, match=r"make it smaller, or allow it by SWINKIT_MAX_PIXELS=6$"):
+        load_image(small)
+    with pytest.raises(ImageError, match=r"SWINKIT_MAX_PIXELS=6$"):
+        examine(small, "small")
+    monkeypatch.setenv("SWINKIT_MAX_PIXELS", "6")
+    assert load_image(small).shape == (3, 3, 2)
+    for wrong in ("many", "0", "-1", "1e9"):
+        monkeypatch.setenv("SWINKIT_MAX_PIXELS", wrong)
+        with pytest.raises(UsageError, match=r"\$SWINKIT_MAX_PIXELS is '.*'; it must be a whole number"):
+            load_image(small)
+
+
+def test_a_picture_that_pillow_would_refuse_is_read_if_allowed(monkeypatch):
+    """The limit of Pillow is put down here, so that the picture need not be large."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)
+    small = encode(Image.fromarray(RAMP), "PNG")
+    with pytest.raises(ImageError, match=r"too large to decode safely: .* SWINKIT_MAX_PIXELS allows more"):
+        load_image(small, max_pixels=4)
+    assert load_image(small, max_pixels=6).shape == (3, 3, 2)
+    assert Image.MAX_IMAGE_PIXELS == 2
 
 
 def test_a_text_that_unpacks_to_gigabytes_is_refused():

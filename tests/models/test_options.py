@@ -148,6 +148,25 @@ def test_wrong_channels_or_axes_are_explained(shape):
         small()(torch.zeros(shape))
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape", "advice"),
+    [
+        (2, (1, 4, 32, 32), "build the model with in_channels=4 for other channels"),
+        (2, (1, 32, 32, 3), r"the channels come second, by pixels.movedim\(-1, 1\)"),
+        (2, (3, 32, 32), r"add the axis of the batch, by pixels\[None\]"),
+        (2, (1, 3, 8, 32, 32), "the model takes pictures: height and width"),
+        (3, (1, 3, 32, 32), "the model takes clips or volumes: frames, height and width"),
+        (3, (3, 8, 32, 32), r"add the axis of the batch, by pixels\[None\]"),
+        (3, (1, 8, 32, 32, 3), r"the channels come second, by pixels.movedim\(-1, 1\)"),
+        (3, (1, 4, 8, 32, 32), "build the model with in_channels=4 for other channels"),
+    ],
+)
+def test_the_advice_on_a_shape_is_about_what_is_wrong_with_it(axes, shape, advice):
+    sides = {"patch": (2,) * axes, "merge": (2,) * axes, "window_sizes": ((3,) * axes,) * 2}
+    with pytest.raises(ValueError, match=f"; {advice}$"):
+        small(**sides)(torch.zeros(shape))
+
+
 def test_an_unknown_border_or_slice_is_refused():
     for change in ({"border": "mirror"}, {"clipped_bias": "last"}):
         with pytest.raises(ValueError, match=r"is unknown \(known: "):
@@ -202,7 +221,7 @@ def test_what_a_family_cannot_be_is_refused(family, change, message):
 
 
 def test_large_windows_take_the_fused_kernel_and_agree_with_the_plain_one(monkeypatch):
-    from swinkit.core.fast import kernels
+    from swinkit.core import kernels
 
     model, x = small(window_sizes=((12, 12), (12, 12))), pixels()
     fused = model(x)

@@ -12,6 +12,7 @@ from swinkit.runs.progress import Length, Progress
 from swinkit.settings.schedule import Schedule
 from swinkit.tasks.observed import Observed
 from swinkit.training.stopping import refuse_divergence
+from tests.training.jobs import recipe
 from tests.training.states import assert_same
 
 LENGTH = Length(Schedule(epochs=9), 1, 1)
@@ -63,16 +64,16 @@ def test_counts_must_be_integers_and_samples_are_observed_once():
 def test_learning_has_diverged_if_no_record_is_finite(records, diverged):
     if diverged:
         with pytest.raises(DataError, match="no finite answer"):
-            refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5)
+            refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5, recipe())
     else:
-        refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5)
+        refuse_divergence(Progress(), LENGTH, Observed(records=records), 0.5, recipe())
 
 
 def test_a_score_of_counts_alone_that_is_not_finite_is_divergence():
     counted = Observed(counts={"confusion": torch.zeros(2, 2).long()})
-    refuse_divergence(Progress(), LENGTH, counted, 0.0)
+    refuse_divergence(Progress(), LENGTH, counted, 0.0, recipe())
     with pytest.raises(DataError, match="learning has diverged"):
-        refuse_divergence(Progress(), LENGTH, counted, float("nan"))
+        refuse_divergence(Progress(), LENGTH, counted, float("nan"), recipe())
 
 
 def test_boxes_and_masks_of_torchvision_are_sent_as_plain_tensors():

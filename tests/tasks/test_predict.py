@@ -31,6 +31,14 @@ def same(first: Classification, second: Classification, tolerance: float = 1e-5)
     return first.labels == second.labels and first.size == second.size and close
 
 
+def test_a_picture_for_a_model_of_clips_is_explained_by_its_axes():
+    numbers = {"embed_dim": 8, "depths": (1, 1), "num_heads": (1, 1), "window_sizes": ((2, 2, 2),) * 2}
+    clips = replace(VARIANTS["video-swin-t"].spec, **numbers)
+    model = Classifier(build(clips), ("a", "b"), Preprocess.to_crop((4, 32, 32), None))
+    with pytest.raises(UsageError, match="takes clips or volumes, and predict reads pictures; call model"):
+        model.predict(PICTURE)
+
+
 @pytest.mark.parametrize("orientation", ORIENTED)
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_every_orientation_and_entry_point_gets_the_same_answer(classifier, tmp_path, orientation, kind):

@@ -111,8 +111,12 @@ def test_one_of_two_models_is_chosen_by_what_its_names_begin_with(tmp_path: Path
     model, _ = load(tmp_path, WRAPPED["a slow copy"](), entry="model_ema")
     assert torch.equal(model.backbone.embed.proj.weight, SOURCE.backbone.embed.proj.weight + 1)
     twins = under("left.") | under("right.")
-    with pytest.raises(DataError, match=r"two models in one file, under `left\.`, `right\.`; .*entry='left'"):
+    with pytest.raises(DataError, match=r"two models .*, under `left\.`, `right\.`; .*entry='right'"):
         load(tmp_path, twins)
+    wrapped = under("module.left.") | under("module.right.")
+    with pytest.raises(DataError, match=r"entry='module\.right'"):
+        load(tmp_path, wrapped)
+    assert len(load(tmp_path, wrapped, entry="module.right")[0].labels) == 5
     model, report = load(tmp_path, twins, entry="right")
     x = pixels()
     assert torch.equal(model(x), SOURCE(x))
@@ -232,6 +236,26 @@ def test_what_openmmlab_says_of_a_head_of_several_labels_is_heeded(tmp_path: Pat
     meta = {"cfg": "model = dict(head=dict(type='LinearClsHead', num_classes=5))"}
     model, _ = load(tmp_path, {"meta": meta, "state_dict": state})
     assert torch.equal(model.head.classifier.weight, SOURCE.head.classifier.weight)
+
+
+CLASSIFIERS = {
+    "microsoft": ("head.", "head.1."),
+    "torchvision": ("head.", "head.1."),
+    "transformers": ("classifier.", "classifier.1."),
+    "transformers-legacy": ("classifier.", "classifier.2."),
+    "openmmlab": ("head.fc.", "head.fc.1."),
+}
+
+
+@pytest.mark.parametrize("dialect", CLASSIFIERS)
+def test_so_is_one_in_the_names_of_every_library(tmp_path: Path, dialect: str):
+    known, behind = CLASSIFIERS[dialect]
+    theirs = export_weights(SOURCE, dialect)
+    moved = {name.replace(known, behind) if name.startswith(known) else name: x for name, x in theirs.items()}
+    assert moved.keys() != theirs.keys()
+    model, report = load(tmp_path, moved)
+    assert torch.equal(model.head.classifier.weight, SOURCE.head.classifier.weight)
+    assert f"classifier: {behind.rstrip('.')}; layers before it" in report
 
 
 LAYERS = {"head.fc.3.weight": torch.ones(5, 5), "head.fc.3.bias": torch.ones(5)}

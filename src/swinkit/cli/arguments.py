@@ -21,6 +21,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..errors import UsageError
 from ..models.catalogue import find_nearest
+from ..type_check import expand_home
 
 MODEL = "a checkpoint's name, hf:org/name, a saved model's folder, or a file of weights of any library"
 NULL = "null"
@@ -191,6 +192,21 @@ def model_options(options: Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
+def refuse_model_options(options: Namespace) -> None:
+    """Refuse options for files of weights, because the model is built by its name, without weights.
+
+    Raises:
+        UsageError: one is given.
+    """
+    called = {"dialect": "from", "pretrained_window": "pretrained-window"}
+    values = model_options(options).items()
+    given = [called.get(name, name) for name, value in values if value not in (None, "same")]
+    if given:
+        raise UsageError(
+            f"{options.model} is built without weights; leave out --{given[0]}, which is for files of weights"
+        )
+
+
 class MissingValue(ArgumentTypeError):
     """An empty value; the message is what to give for none, if that is possible."""
 
@@ -227,7 +243,7 @@ class Value:
             return None
         if kind in PLAIN:
             with suppress(ValueError):
-                return kind(text)
+                return expand_home(text) if kind is Path else kind(text)
         for member in members(kind):
             if get_origin(member) is tuple and text[0] in BRACKETS:
                 return self.read_tuple(text, member)

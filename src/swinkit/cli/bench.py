@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical_name, variant_of
 from ..zoo.checkpoints import require_known_name
-from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse, refuse_model_options
 from .console import block, note, table
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ def load(options: Namespace) -> tuple[Any, tuple[int, ...]]:
     from .. import api
 
     by_name = canonical_name(options.model) == options.model
+    if by_name:
+        refuse_model_options(options)
     model: Any = api.backbone(options.model) if by_name else api.load(options.model, **model_options(options))
     backbone = getattr(model, "backbone", model)
     variant = variant_of(backbone.spec)

@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..data.check import Report, find_splits, make_report
+from ..data.channels import Channels
+from ..data.check import NO_CLASS, Report, find_splits, make_report
 from ..data.scan import scan
 from ..data.size_stats import ranges, shapes, sides
 from ..errors import DataError, EnvironmentProblem, UsageError, listed
@@ -49,11 +50,19 @@ def command(arguments: Sequence[str]) -> int:
         default=cores() - 1,
         help="processes that read pictures",
     )
+    for name, what in (("mean", "mean"), ("std", "standard deviation")):
+        parser.add_argument(
+            f"--data.{name}",
+            type=Value(tuple[float, ...], length=3),
+            metavar="[X,...]",
+            dest=name,
+            help=f"{what} of each channel, as for `swinkit pretrain`; checks what has no classes",
+        )
     options = parse(parser, words, assignments=True)
     if options.workers < 0:
         raise UsageError(f"workers is {options.workers}; it must be 0 or more")
     path = locate_data(options.path)
-    splits, problems = find_splits(path)
+    splits, problems = find_splits(path, channels_of(options.mean, options.std))
     found = []
     for samples in splits:
         with progress(samples.ids) as names:
@@ -63,6 +72,22 @@ def command(arguments: Sequence[str]) -> int:
         write_page(options.html, render_page(report, splits))
     block(json.dumps(report.to_json()) if options.json else report_text(report))
     return DataError.exit_code if report.blocking else 0
+
+
+def channels_of(mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> Channels | None:
+    """Return the channels that a pre-training expects; None if they are not given.
+
+    Raises:
+        UsageError: one of the two is missing or wrong.
+    """
+    if mean is None and std is None:
+        return None
+    if mean is None or std is None or len(mean) != len(std) or min(std) <= 0:
+        raise UsageError(
+            f"data.mean is {mean} and data.std is {std}; both must be given, with as many numbers, those of "
+            "data.std above 0"
+        )
+    return Channels(mean, std)
 
 
 def write_page(path: Path, text: str) -> None:
@@ -104,7 +129,11 @@ def split_table(report: Report) -> list[str]:
     """Return a table with a row for each split; like the tables below, nothing without rows."""
     rows = []
     for split, counts in report.counts.items():
-        cells = [str(sum(counts.values())), str(len(counts)), *ranges(report.sizes[split])]
+        cells = [
+            str(sum(counts.values())),
+            str(len(counts.keys() - {NO_CLASS})),
+            *ranges(report.sizes[split]),
+        ]
         rows.append([split, *cells])
     head = ["split", "pictures", "classes", "height: least / median / most", "width"]
     return [table(head, rows, right=("pictures", "classes"))] if rows else []
@@ -118,7 +147,7 @@ def count_table(what: str, kinds: Iterable[str], of_split: Mapping[str, Mapping[
 
 def class_table(report: Report) -> list[str]:
     """Return a table with a row for each of the first `SHOWN_CLASSES` classes."""
-    classes = sorted({name for counts in report.counts.values() for name in counts})
+    classes = sorted({name for counts in report.counts.values() for name in counts} - {NO_CLASS})
     rows = [
         [name, *(str(counts.get(name, 0)) for counts in report.counts.values())]
         for name in classes[:SHOWN_CLASSES]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import EnvironmentProblem, UsageError
 from ..models.catalogue import canonical_name
 from ..zoo.checkpoints import require_known_name
-from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
+from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse, refuse_model_options
 from .console import line
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def command(arguments: Sequence[str]) -> int:
     from ..core.backbone import Swin
     from ..engine.cpu.build import build_engine, find_library
 
+    if by_name:
+        refuse_model_options(options)
     known, began = find_library() is not None, time.perf_counter()
     engine = build_engine()
     line(f"{engine.path}: " + ("built before" if known else f"built in {time.perf_counter() - began:.1f} s"))

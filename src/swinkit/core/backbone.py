@@ -66,8 +66,7 @@ class Swin(nn.Module):
         if pixels.ndim != axes + 2 or pixels.shape[1] != channels:
             raise ValueError(
                 f"expected pixels of shape (batch, {channels} channels, {axes} axes of pixels), "
-                f"got {tuple(pixels.shape)}; build the model with "
-                f"in_channels={pixels.shape[1] if pixels.ndim > 1 else '...'} for other channels"
+                f"got {tuple(pixels.shape)}; {advise_on_shape(self.spec, tuple(pixels.shape))}"
             )
         return self.encode(self.embed(pixels))
 
@@ -84,6 +83,19 @@ class Swin(nn.Module):
             if stage.merge is not None:
                 x = stage.merge(x)
         return features
+
+
+def advise_on_shape(spec: Spec, shape: Size) -> str:
+    """Return the remedy for pixels of a shape that a model does not take."""
+    axes, channels = len(spec.patch), spec.in_channels
+    if len(shape) == axes + 1 and shape[0] == channels:
+        return "add the axis of the batch, by pixels[None]"
+    if len(shape) != axes + 2:
+        inputs = {2: "pictures: height and width", 3: "clips or volumes: frames, height and width"}
+        return f"the model takes {inputs.get(axes, f'{axes} axes')}"
+    if shape[-1] == channels:
+        return "the channels come second, by pixels.movedim(-1, 1)"
+    return f"build the model with in_channels={shape[1]} for other channels"
 
 
 def assemble(

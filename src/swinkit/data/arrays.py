@@ -16,7 +16,7 @@ from torch import Tensor
 from .channels import Channels
 from .dataset import ImageDataset
 from .folders import is_hidden
-from .images import ImageError
+from .images import ImageError, StoredImage
 
 SUFFIX = ".npy"
 MAX_NUMBERS = 2**30  # of one array; a header may claim any number
@@ -42,6 +42,24 @@ class ArrayDataset(ImageDataset):
         Raises:
             ImageError: the file cannot be read, has another shape or type, or values that are not usable.
         """
+        return self.as_pixels(self.read_stored(index), self.content.place(index))
+
+    def examine(self, index: int) -> StoredImage:
+        """Read one array as `read_image` does, and the type and number of its channels as mode.
+
+        Raises:
+            ImageError: as `read_image`.
+        """
+        array = self.read_stored(index)
+        mode = f"{array.dtype.name} x {self.channels.count}"
+        return StoredImage(self.as_pixels(array, self.content.place(index)), mode, turned=False)
+
+    def read_stored(self, index: int) -> np.ndarray:
+        """Read one array with the channels last: (*P, C).
+
+        Raises:
+            ImageError: the file cannot be read, or has another shape or type.
+        """
         name = self.content.place(index)
         array = read_array(self.content.read(index), name)
         if self.channels.count == 1 and array.ndim == self.axes:
@@ -49,6 +67,14 @@ class ArrayDataset(ImageDataset):
         if array.ndim != self.axes + 1 or array.shape[-1] != self.channels.count:
             wanted = f"{self.axes} axes and {self.channels.count} channels, the last axis,"
             raise ImageError(name, f"holds an array of shape {array.shape}; {wanted} were expected")
+        return array
+
+    def as_pixels(self, array: np.ndarray, name: str) -> Tensor:
+        """Turn an array (*P, C) into pixels (C, *P): uint8, or float32 with 1 the brightest.
+
+        Raises:
+            ImageError: a value is not usable.
+        """
         pixels = torch.from_numpy(np.moveaxis(array, -1, 0).copy())
         pixels = pixels if array.dtype == np.uint8 else pixels.float() / LARGEST[array.dtype.name]
         self.channels.require_usable(pixels, name)
@@ -68,12 +94,30 @@ def read_array(source: Path | bytes, name: str) -> np.ndarray:
         raise ImageError(name, error.strerror or str(error)) from None
 
 
-def parse_array(file: IO[bytes], name: str) -> np.ndarray:
-    """Read the array in an open file, as `read_array` does."""
+def array_shape(source: Path | bytes, name: str) -> tuple[int, ...]:
+    """Read the shape of the array in a file or its bytes.
+
+    Raises:
+        ImageError: it is no array.
+    """
     try:
-        shape, by_columns, kind = READERS[np.lib.format.read_magic(file)](file)
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return parse_header(file, name)[0]
+    except OSError as error:
+        raise ImageError(name, error.strerror or str(error)) from None
+
+
+def parse_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, order (True: by columns) and type of the array in an open file."""
+    try:
+        return READERS[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, EOFError, SyntaxError, TypeError) as error:
         raise ImageError(name, f"is no array of numpy's format: {error}") from None
+
+
+def parse_array(file: IO[bytes], name: str) -> np.ndarray:
+    """Read the array in an open file, as `read_array` does."""
+    shape, by_columns, kind = parse_header(file, name)
     if kind.name not in LARGEST:
         raise ImageError(name, f"holds {kind.name}; numbers must be {', '.join(LARGEST)}")
     count = math.prod(shape)

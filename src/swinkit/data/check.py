@@ -11,6 +11,9 @@ from typing import Any
 
 from ..core.spec import Size
 from ..errors import DataError, listed, printable
+from .arrays import ArrayDataset
+from .channels import Channels
+from .corrupt import enough_for
 from .dataset import HELD_OUT, ImageDataset
 from .find_dataset import NoSuchSplit, find_samples, layout_of
 from .folders import is_hidden, is_picture, list_names, parts_of
@@ -18,9 +21,11 @@ from .loader import MAX_BAD_FRACTION
 from .near_duplicates import group_near_duplicates
 from .scan import Reading
 from .size_stats import shapes, sides, span
+from .unlabelled import find_unlabelled
 
 SPLITS = ("train", *HELD_OUT)
 VERSION = 1  # of the JSON
+NO_CLASS = ""  # under which samples without classes are counted
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Report:
         sizes = self.sizes[split]
         return {
             "pictures": sum(self.counts[split].values()),
-            "classes": dict(self.counts[split]),
+            "classes": {name: count for name, count in self.counts[split].items() if name != NO_CLASS},
             "sizes": span(sizes),
             "shorter_sides": sides(sizes),
             "shapes": shapes(sizes),
@@ -92,14 +97,18 @@ class Report:
         }
 
 
-def find_splits(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
+def find_splits(path: Path, channels: Channels | None = None) -> tuple[list[ImageDataset], list[Problem]]:
     """Find the splits of a data set, each with its own classes, and those that cannot be read.
+
+    Classes are left aside for given `channels`, as a pre-training does; arrays have none.
 
     Raises:
         DataError: there is none at all.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
+    if channels is not None:
+        return find_unlabelled(path, SPLITS, channels), []
     found: list[ImageDataset] = []
     problems = []
     for split in SPLITS:
@@ -112,10 +121,12 @@ def find_splits(path: Path) -> tuple[list[ImageDataset], list[Problem]]:
         except DataError as error:
             problems.append(Problem("unreadable", str(error), blocking=True))
     if not found and not problems:
+        found += find_unlabelled(path, SPLITS, None)
+    if not found and not problems:
         raise DataError(
             f"{path}: no data set: looked for {', '.join(SPLITS)} as folders SPLIT/CLASS/picture, as lists "
             "SPLIT.csv or SPLIT.parquet, as tables SPLIT-*.parquet or a DatasetDict saved there, and as "
-            "shards SPLIT-*.tar (`swinkit pretrain` needs no classes, nor this check)"
+            "shards SPLIT-*.tar; give data.mean and data.std as well to check pictures without classes"
         )
     return found, problems
 
@@ -125,18 +136,21 @@ def make_report(
 ) -> Report:
     """Return the report on the readings of all splits."""
     found = list(found)
-    counts = {s.split: dict(zip(s.classes, s.counts().tolist(), strict=True)) for s in splits}
+    counts = {
+        s.split: {NO_CLASS: len(s)}
+        if s.labels is None
+        else dict(zip(s.classes, s.counts().tolist(), strict=True))
+        for s in splits
+    }
     whole = {split: [r for r in found if r.split == split and r.error is None] for split in counts}
-    layout, evidence = (layout_of(path, splits[0].split) if splits else None) or (
-        "unknown",
-        "nothing readable",
-    )
+    layout, evidence = layout_of_splits(path, splits)
     all_problems = (
         *problems,
         *left_out(path, counts, layout),
         *missing_splits(splits, problems),
         *class_problems(counts),
         *unreadable(found, counts),
+        *constant(found, counts, splits),
         *duplicates(found),
     )
     return Report(
@@ -151,9 +165,21 @@ def make_report(
     )
 
 
+def layout_of_splits(path: Path, splits: Sequence[ImageDataset]) -> tuple[str, str]:
+    """Return the layout of the splits and the file that it is recognised by."""
+    if not splits:
+        return "unknown", "nothing readable"
+    first = splits[0]
+    if isinstance(first, ArrayDataset):
+        return f"arrays of {first.axes} axes, channels: {first.channels.count}", first.ids[0]
+    return layout_of(path, first.split) or ("pictures without classes", first.ids[0])
+
+
 def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) -> Iterator[Problem]:
     """Yield a problem if there is nothing to train on, or nothing to validate on."""
     found = {samples.split for samples in splits}
+    if any(samples.labels is None for samples in splits):
+        return  # a pre-training then watches what it learns from
     if found == {"train"} and not problems:
         message = f"there is none of {', '.join(HELD_OUT)}, which training watches; split some off train"
         yield Problem("missing split", message, blocking=True)
@@ -164,6 +190,8 @@ def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) 
 def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
     """Yield classes without images, classes that a split lacks, and a data set of a single class."""
     known = counts.get("train", {})
+    if any(NO_CLASS in of_class for of_class in counts.values()):
+        return
     if len(known) == 1:
         yield Problem("one class", "train has one class: there is nothing to tell apart", blocking=False)
     for split, of_class in counts.items():
@@ -205,16 +233,27 @@ def unreadable(found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]]
             continue
         total = sum(of_class.values())
         blocking = split != "train" or len(bad) > MAX_BAD_FRACTION * total
-        rule = (
-            f"training allows {MAX_BAD_FRACTION:.1%} by default"
-            if split == "train"
-            else "evaluation allows none"
-        )
+        rule = "evaluation allows none"
+        if split == "train":
+            rule = f"training allows {MAX_BAD_FRACTION:.1%} by default"
+            rule += f", and these by data.max_bad_fraction={enough_for(len(bad), total):g}" * blocking
         message = (
             f"{len(bad)} of {total} pictures of {split} cannot be read ({rule}); mend them, or take them out"
         )
         named = tuple((f"{reading.id}: {reading.error}",) for reading in bad)
         yield Problem("corrupt", message, blocking, named)
+
+
+def constant(
+    found: Sequence[Reading], counts: Mapping[str, Mapping[str, int]], splits: Sequence[ImageDataset]
+) -> Iterator[Problem]:
+    """Yield arrays and pictures without classes of which every value is the same."""
+    unlabelled = {samples.split for samples in splits if samples.labels is None}
+    for split, of_class in counts.items():
+        same = [r.id for r in found if r.split == split and r.constant and split in unlabelled]
+        if same:
+            message = f"{len(same)} of {sum(of_class.values())} of {split} hold one value alone, from which "
+            yield Problem("constant", f"{message}nothing is learned", False, tuple((name,) for name in same))
 
 
 def duplicates(found: Sequence[Reading]) -> Iterator[Problem]:

@@ -110,12 +110,20 @@ class CorruptSamples:
             DataError: they are.
         """
         if len(self.found) > self.most * self.total:
-            last = next(reversed(self.found.values()))
+            last, enough = next(reversed(self.found.values())), enough_for(len(self.found), self.total)
             raise DataError(
                 f"{len(self.found)} of {self.total} training pictures cannot be read, more than "
-                f"data.max_bad_fraction={self.most:g} allows; `swinkit data check` lists them; "
-                f"for example {last.id}: {last.reason}"
+                f"data.max_bad_fraction={self.most:g} allows, for example {last.id}: {last.reason}; mend "
+                "them (`swinkit data check` lists them), or allow them by "
+                f"data.max_bad_fraction={enough:g}"
             )
+
+
+def enough_for(corrupt: int, total: int) -> float:
+    """Return the smallest `data.max_bad_fraction`, in thousandths below 1, that allows so many of `total`."""
+    thousandths = -(-1000 * corrupt // total)
+    thousandths += corrupt > thousandths / 1000 * total  # where the product is rounded down
+    return min(thousandths, 999) / 1000
 
 
 def read(path: Path) -> dict[str, CorruptSample]:

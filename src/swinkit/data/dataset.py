@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import DataError, listed
 from .channels import Channels
 from .ids import Ids
-from .images import load_image
+from .images import StoredImage, examine, load_image
 from .sample import LABEL, Sample
 
 UNLABELLED = -1  # stands for no class
@@ -105,6 +105,18 @@ class Dataset(ABC):
             ImageError: it cannot be read, or has other channels or values that are not usable.
         """
         return read_channels(self.content, index, self.stored)
+
+    def examine(self, index: int) -> StoredImage:
+        """Read one image as `read_image` does, and how it is stored.
+
+        Raises:
+            ImageError: as `read_image`.
+        """
+        if self.stored is None:
+            return examine(self.content.read(index), self.content.place(index))
+        pixels = self.read_image(index)
+        mode = f"{'float32' if pixels.is_floating_point() else 'uint8'} x {self.stored.count}"
+        return StoredImage(pixels, mode, turned=False)
 
     @abstractmethod
     def target(self, index: int) -> Mapping[str, Any]:

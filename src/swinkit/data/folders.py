@@ -111,6 +111,7 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         if depths:
             break
     else:
+        require_folders_of_classes(root, splits, pictures)
         inside = sorted({name.split("/")[0] for name in names if not is_hidden(name)})
         raise DataError(
             f"{root}: no split {' or '.join(splits)} (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, "
@@ -133,6 +134,18 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
     number = {name: i for i, name in enumerate(classes or found)}
     labels = torch.tensor([number[parts_of(name)[at + 1]] for name in inside])
     return ImageDataset(root, split, content_of(root, inside), tuple(number), labels)
+
+
+def require_folders_of_classes(root: Path, splits: Sequence[str], pictures: Sequence[str]) -> None:
+    """Raise DataError if pictures lie in the folder of a split itself: they have no class there."""
+    for split in splits:
+        loose = [name for name in pictures if parts_of(name)[-2:-1] == [split]]
+        if loose:
+            raise DataError(
+                f"{root}: pictures in {split} itself, such as {listed(loose[:1])}, have no class; put "
+                f"them into folders, {split}/CLASS/picture.jpg, or list them in {split}.csv, with the "
+                "columns path and label"
+            )
 
 
 def find_pictures(root: Path, *splits: str) -> ImageDataset:

@@ -18,12 +18,13 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import DataError, UsageError
+from ..type_check import expand_home
 from .open_image import MisreadTiff, OpenImage, PillowImage, opened_by_pillow
 from .paths import REMOTE
+from .pixel_limit import VARIABLE, pillow_allows, pixel_limit
 from .tiff import read_layout
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
-MAX_PIXELS = 89_000_000  # above it Pillow itself suspects a decompression bomb; above twice of it, it refuses
 WHITE = (255, 255, 255)
 RGB = 3  # channels
 
@@ -47,7 +48,7 @@ def load_image(
     *,
     name: str | None = None,
     background: tuple[int, int, int] = WHITE,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     channels: int = RGB,
 ) -> Tensor:
     """Read an image as (3, h, w) uint8 RGB: a file, its bytes, a PIL image, an array or a tensor.
@@ -56,7 +57,8 @@ def load_image(
 
     EXIF orientation is applied; transparent pixels are composited on `background`; 16-bit grey is scaled to
     8 bits; every other mode becomes RGB by the rules of `to_rgb`; colour profiles are ignored;
-    the first frame or page is taken. The size is checked before anything is decoded.
+    the first frame or page is taken. The size is checked before anything is decoded; `max_pixels` None is
+    the limit of `pixel_limit`.
 
     With `channels` other than 3, a file must store so many. They are returned as stored, (channels, h, w):
     uint8, or float32 with 1 the brightest for more than 8 bits. Nothing is composited or converted.
@@ -67,6 +69,9 @@ def load_image(
         UsageError: `source` is none of these things.
     """
     name = name or name_of(source)
+    most = pixel_limit() if max_pixels is None else max_pixels
+    if isinstance(source, str):
+        source = expand_home(source) if source else source
     if isinstance(source, np.ndarray | Tensor):
         return from_pixels(source, name)
     if not isinstance(source, str | os.PathLike | bytes | bytearray | Image.Image):
@@ -74,16 +79,19 @@ def load_image(
             "a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor (3, h, w)"
         )
         raise UsageError(f"{name}: expected {expected}, got {type(source).__name__}")
-    with pillow_errors(name):
+    with pillow_errors(name), pillow_allows(most):
         if isinstance(source, Image.Image):
-            return decode(opened_by_pillow(source), name, background, max_pixels, channels)
+            return decode(opened_by_pillow(source), name, background, most, channels)
         with open_image(source, name) as opened:
-            return decode(opened, name, background, max_pixels, channels)
+            return decode(opened, name, background, most, channels)
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image, (3, h, w) uint8, with its mode in Pillow, and whether EXIF data turn it."""
+    """An image, (3, h, w) uint8, with its mode in Pillow, and whether EXIF data turn it.
+
+    Of other channels (C, *P), uint8 or float32, with their type and number as mode.
+    """
 
     pixels: Tensor
     mode: str
@@ -96,9 +104,10 @@ def examine(source: str | os.PathLike[str] | bytes, name: str) -> StoredImage:
     Raises:
         ImageError: as `load_image`.
     """
-    with pillow_errors(name), open_image(source, name) as opened:
+    most = pixel_limit()
+    with pillow_errors(name), pillow_allows(most), open_image(source, name) as opened:
         mode, turned = opened.mode, opened.is_turned()  # before a TIFF turns itself while loading
-        pixels = decode(opened, name, WHITE, MAX_PIXELS, RGB)
+        pixels = decode(opened, name, WHITE, most, RGB)
         return StoredImage(pixels, mode, turned or opened.is_turned())  # a PNG tells it at its end
 
 
@@ -160,14 +169,16 @@ def decode(
         raise ImageError(name, f"{width}x{height}: a picture without pixels")
     if width * height > max_pixels:
         raise ImageError(
-            name, f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels"
+            name,
+            f"{width}x{height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
+            f"make it smaller, or allow it by {VARIABLE}={width * height}",
         )
     if channels == RGB:
         return torch.from_numpy(np.array(opened.rgb(background))).permute(2, 0, 1).contiguous()
     pixels = opened.channels()
     if len(pixels) != channels:
         raise ImageError(
-            name, f"holds {len(pixels)} channels; {channels} are expected, as many as data.mean has numbers"
+            name, f"channels: {len(pixels)} are stored, {channels} expected, as many as data.mean has numbers"
         )
     return pixels.contiguous()
 
@@ -193,6 +204,6 @@ def pillow_errors(name: str) -> Iterator[None]:
             name, f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture; convert it to one of these"
         ) from None
     except Image.DecompressionBombError as error:
-        raise ImageError(name, f"too large to decode safely: {error}") from None
+        raise ImageError(name, f"too large to decode safely: {error} {VARIABLE} allows more pixels") from None
     except Exception as error:  # Pillow's parsers raise whatever their format makes them
         raise ImageError(name, f"cannot be decoded: {str(error) or type(error).__name__}") from error

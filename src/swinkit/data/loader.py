@@ -71,7 +71,8 @@ class Loader(Generic[Batch]):
                 )
             raise DataError(
                 f"{samples.root}: {len(samples)} pictures in {samples.split} are fewer than one batch "
-                f"of {micro_batch}; add pictures, or choose a smaller batch"
+                f"of {micro_batch}; add pictures, or choose a smaller batch, such as "
+                f"run.batch_size={max(1, len(samples) // 4)}"
             )
         self.bad = CorruptSamples(len(samples), max_bad_fraction)
         self.orders: dict[int, Tensor] = {}

@@ -20,7 +20,7 @@ CROWD = 100  # images that share a quarter: it is then common, as a white border
 
 
 def difference_hash(pixels: Tensor) -> int | None:
-    """Return the hash of (3, h, w) uint8, 128 bits; None for an image without contrast."""
+    """Return the hash of (C, h, w) uint8, 128 bits; None for an image without contrast."""
     grey = pixels.float().mean(0, keepdim=True)
     cells = torch.nn.functional.adaptive_avg_pool2d(grey, (ROWS, COLUMNS))[0]
     if cells.max() - cells.min() < FLAT:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import DataError
+from ..type_check import expand_home
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 REMOTE = "swinkit reads local files; download it first"
@@ -29,6 +30,7 @@ def find_images(path: str | os.PathLike[str]) -> list[Path]:
         DataError: there is no such file, a folder cannot be read, or a folder or pattern holds no picture.
     """
     name = os.fsdecode(path)
+    name = str(expand_home(name)) if name.startswith("~") else name
     try:
         if name and Path(name).is_dir():
             found = pictures_below(name)

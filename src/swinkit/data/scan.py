@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..core.spec import Size
 from .dataset import ImageDataset
-from .images import ImageError, examine
+from .images import ImageError
 from .near_duplicates import difference_hash
 from .prefetch import Prefetcher
 
@@ -18,7 +18,8 @@ class Reading:
     """One image: the reason why it cannot be read, or its size (h, w), mode and hashes.
 
     `mode` is Pillow's, as stored, with the bits of a channel if they are not 8; `turned` says whether EXIF
-    data turn it; `digest` is a sha256 of its pixels, `dhash` the hash of `data.near_duplicates`.
+    data turn it; `digest` is a sha256 of its pixels, `dhash` the hash of `data.near_duplicates`, None of
+    floats and clips; `constant` says that all its values are equal.
     """
 
     split: str
@@ -30,6 +31,7 @@ class Reading:
     turned: bool = False
     digest: str = ""
     dhash: int | None = None
+    constant: bool = False
 
 
 def scan(samples: ImageDataset, workers: int = 0) -> Iterator[Reading]:
@@ -56,10 +58,22 @@ def read(samples: ImageDataset, index: int) -> Reading:
     name = samples.ids[index]
     label = "" if samples.labels is None else samples.classes[int(samples.labels[index])]
     try:
-        found = examine(samples.content.read(index), samples.content.place(index))
+        found = samples.examine(index)
     except ImageError as error:
         return Reading(samples.split, name, label, error.reason)
-    size = tuple(found.pixels.shape[1:])
-    digest = hashlib.sha256(repr(size).encode() + found.pixels.numpy().tobytes()).hexdigest()
-    dhash = difference_hash(found.pixels)
-    return Reading(samples.split, name, label, None, size, found.mode, found.turned, digest, dhash)
+    pixels = found.pixels
+    shape = tuple(pixels.shape[1:])
+    digest = hashlib.sha256(repr(shape).encode() + pixels.numpy().tobytes()).hexdigest()
+    comparable = pixels.ndim == 3 and not pixels.is_floating_point()
+    return Reading(
+        samples.split,
+        name,
+        label,
+        error=None,
+        size=shape[-2:],
+        mode=found.mode,
+        turned=found.turned,
+        digest=digest,
+        dhash=difference_hash(pixels) if comparable else None,
+        constant=bool(pixels.min() == pixels.max()),
+    )

@@ -13,9 +13,10 @@ from typing import IO
 import numpy as np
 from PIL.TiffImagePlugin import TiffImageFile
 
+from .pixel_limit import VARIABLE, pixel_limit
 from .tiff import FLOAT, FORMATS, INT, PLAIN, Layout
 
-MAX_VALUES = 356_000_000  # samples of a page with the margins of its tiles; 4 x 89 million
+MAX_SAMPLES = 4  # of a pixel, on the average of a page with the margins of its tiles
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 TURNS = {  # tag Orientation: what turns stored samples upright
     2: lambda a: a[:, ::-1],
@@ -40,9 +41,11 @@ def read_samples(file: IO[bytes], layout: Layout) -> np.ndarray:
     down, across = -(-height // rows), -(-width // columns)
     planes, each = (layout.samples, 1) if layout.planar else (1, layout.samples)
     pieces = planes * down * across
-    if pieces * rows * columns * each > MAX_VALUES:
+    most, needed = MAX_SAMPLES * pixel_limit(), pieces * rows * columns * each
+    if needed > most:
         raise ValueError(
-            f"{layout}, {width}x{height} pixels: more than the limit of {MAX_VALUES / 1e6:g} million samples"
+            f"{layout}, {width}x{height} pixels: more than the limit of {most / 1e6:g} million samples; "
+            f"allow it by {VARIABLE}={-(-needed // MAX_SAMPLES)}"
         )
     if len(layout.offsets) != pieces or len(layout.counts) != pieces:
         raise ValueError(f"{layout}, with {len(layout.offsets)} of {pieces} strips or tiles")

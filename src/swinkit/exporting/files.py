@@ -15,6 +15,7 @@ from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
 from ..files.plain import contiguous_copies, write_safetensors
 from ..files.tensors import read_state, write_torch
+from ..type_check import expand_home
 
 PROCESSOR = "preprocessor_config.json"
 OURS = (WEIGHTS, CONFIG, PROCESSOR)  # what a folder may hold that is replaced
@@ -46,7 +47,7 @@ def check_source(source: str | os.PathLike[str], out: Path) -> None:
     Raises:
         UsageError: one of them is, or contains, the other.
     """
-    path = Path(source)
+    path = expand_home(source)
     if not path.exists():  # a name, not a path, which loading resolves
         return
     one, other = path.resolve(), out.resolve()

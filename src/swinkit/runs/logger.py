@@ -8,7 +8,7 @@ import torch
 
 from ..errors import listed
 from .config_diff import Change
-from .folder import RESUME, RunFolder, how_to_resume
+from .folder import LOG, RESUME, RunFolder, how_to_resume
 from .plots import draw_results
 from .progress import Length, Progress, quantity
 from .step_report import Report, Reporting, Stopwatch, memory_used, spell_non_finite
@@ -28,11 +28,13 @@ class RunLogger:
         reporting: Reporting,
         length: Length,
         device: torch.device,
+        ranked_loss: str,
         *,
         writes: bool,
     ):
         self.folder, self.trackers, self.reporting = folder, trackers, reporting
         self.length, self.device, self.writes = length, device, writes
+        self.ranked_loss = ranked_loss  # the score by which equal evaluations are ranked
         self.stepped = time.perf_counter()  # when the latest step was done
         self.between = 0.0  # seconds from the last step before an evaluation to its scores
 
@@ -56,9 +58,7 @@ class RunLogger:
         self.folder.rewind(progress)
         self.reporting(f"{title}: {self.length}")
         if progress.ended:
-            early = not self.length.is_over(progress)
-            more = "; with a larger bound and --allow-changes it goes on" if early else ""
-            self.reporting(f"nothing is left to do: {progress.ended}{more}")
+            self.reporting(describe_end(progress, self.length))
             return
         for line in header:
             self.reporting(line)
@@ -98,9 +98,17 @@ class RunLogger:
             self.trackers.log("step", progress.updates, numbers)
 
     def log_skipped(self, progress: Progress, loss: float, norm: float, samples: Sequence[str]) -> None:
-        """Log a step that was not taken, because loss or gradient was not finite."""
+        """Log a step that was not taken, because loss or gradient was not finite.
+
+        The first one since an evaluation is reported; the next evaluation reports their number.
+        """
         if not self.writes:
             return
+        if progress.skipped_lately == 1:
+            where = f"epoch {progress.epoch + 1}, step {progress.step}"
+            self.reporting(
+                f"{where}: skipped, because loss or gradient is not finite; {LOG} lists its samples"
+            )
         self.folder.log(
             "skipped",
             progress.updates,
@@ -111,9 +119,16 @@ class RunLogger:
         )
 
     def log_evaluation(
-        self, progress: Progress, loss: float, rate: float, scores: dict[str, float], *, bad: int = 0
+        self,
+        progress: Progress,
+        loss: float,
+        rate: float,
+        scores: dict[str, float],
+        *,
+        skipped: int = 0,
+        bad: int = 0,
     ) -> None:
-        """Log the scores of an evaluation, and the number of `bad` pictures so far."""
+        """Log the scores of an evaluation, of the steps before it those `skipped`, and all `bad` pictures."""
         if not self.writes:
             return
         self.between = time.perf_counter() - self.stepped
@@ -123,13 +138,17 @@ class RunLogger:
         counts = {self.length.schedule.unit: done, "skipped": progress.skipped, "bad": bad}
         self.folder.log(event, progress.updates, **counts, **numbers)
         self.folder.tabulate()
-        draw_results(self.folder)
+        draw_results(self.folder, self.ranked_loss)
         self.trackers.log(event, progress.updates, {"loss": loss, **scores})
         values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
-        replaced = f"  {quantity(bad, 'bad picture')} replaced" if bad else ""
+        remarks = f"  {quantity(skipped, 'step')} skipped" if skipped else ""
+        remarks += f"  {quantity(bad, 'bad picture')} replaced" if bad else ""
         reached = f"{self.length.reached(progress)} of {self.length.schedule.length}"
-        self.reporting(f"{reached}  {values}{replaced}")
-        if progress.ended:
+        self.reporting(f"{reached}  {values}{remarks}")
+
+    def log_end(self, progress: Progress) -> None:
+        """Log the reason why the training is over, if it is."""
+        if self.writes and progress.ended:
             self.folder.log("ended", progress.updates, why=progress.ended)
             self.reporting(progress.ended)
 
@@ -137,6 +156,12 @@ class RunLogger:
         """Log that the training stopped at a signal, after it saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)
+
+
+def describe_end(progress: Progress, length: Length) -> str:
+    """Return a line about a training that has ended."""
+    more = "" if length.is_over(progress) else "; with a larger bound and --allow-changes it goes on"
+    return f"nothing is left to do: {progress.ended}{more}"
 
 
 def describe_resumption(progress: Progress, length: Length, changes: Sequence[Change]) -> str:

@@ -12,7 +12,7 @@ from ..tasks.task import HELD_OUT_LOSS
 from ..viz.curves import Curve, Point, draw_curves
 from ..viz.figure import can_draw
 from .folder import RunFolder, is_evaluation
-from .progress import quantity
+from .progress import quantity, rank_of
 from .step_report import clock
 
 RESULTS = "results.png"
@@ -33,19 +33,23 @@ OTHERS = (
 )
 
 
-def draw_results(folder: RunFolder) -> None:
+def draw_results(folder: RunFolder, ranked_loss: str = HELD_OUT_LOSS) -> None:
     """Write the picture into the folder of a run, if matplotlib is installed.
+
+    Of equal scores, the one with the lower `ranked_loss` counts as the best.
 
     Raises:
         EnvironmentProblem: it cannot be written.
     """
     if not can_draw(RESULTS):
         return
-    picture = results_of(folder.events(), folder.path.absolute().name)
+    picture = results_of(folder.events(), folder.path.absolute().name, ranked_loss)
     save_picture(picture, folder.path / RESULTS)
 
 
-def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
+def results_of(
+    events: Sequence[Mapping[str, Any]], title: str, ranked_loss: str = HELD_OUT_LOSS
+) -> Image.Image:
     """Draw losses, learning rate and every score over epochs or iterations, and behind two those of steps."""
     evaluations = list(filter(is_evaluation, events))
     unit = "iteration" if evaluations and evaluations[-1]["event"] == "evaluation" else "epoch"
@@ -58,12 +62,10 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
         Curve("learning rate", over(evaluations, "lr"), behind=over(steps, "rate")),
         *(Curve(name, over(evaluations, name)) for name in scores),
     ]
-    ranked = over(evaluations, scores[0]) if scores else []
-    finite = [point for point in ranked if math.isfinite(point[1])]
-    best = max(finite, key=lambda point: point[1], default=None)
+    best = best_of(over(evaluations, scores[0]), over(evaluations, ranked_loss)) if scores else None
     subtitle = ""
     if evaluations:
-        done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
+        done = round(place_of(evaluations[-1], unit))
         subtitle = f"{quantity(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
         subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"
@@ -75,6 +77,19 @@ def results_of(events: Sequence[Mapping[str, Any]], title: str) -> Image.Image:
         best=best[0] if best else None,
         resumed=[place(event) for event in events if event["event"] == "resumed" and "steps" in event],
     )
+
+
+def best_of(scores: Sequence[Point], losses: Sequence[Point]) -> Point | None:
+    """Return the best score, of equal ones that of the lower loss, then the last; None if none is finite."""
+    found = [
+        (rank_of(score, loss), place)
+        for (place, score), (_, loss) in zip(scores, losses, strict=True)
+        if math.isfinite(score)
+    ]
+    if not found:
+        return None
+    (score, _), place = max(found)
+    return place, score
 
 
 def points_of(events: Iterable[Mapping[str, Any]], name: str, unit: str = "epoch") -> list[Point]:

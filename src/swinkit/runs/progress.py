@@ -106,7 +106,8 @@ class Progress:
     skipped: int = 0  # steps without a finite loss and gradient
     skipped_in_row: int = 0
     best: float | None = None  # the highest finite score so far
-    since_best: int = 0  # evaluations
+    best_loss: float | None = None  # the loss of the evaluation that became `best/`
+    since_best: int = 0  # evaluations without a higher score
     ended: str = ""  # the reason, once it has; found anew when it is resumed
     evaluated: int = -1  # `updates` at the latest evaluation
 
@@ -120,14 +121,19 @@ class Progress:
             TypeError: it was recorded in other numbers.
         """
         progress = cls(**recorded)
-        if "evaluated" not in recorded and progress.step == 0:
-            progress.evaluated = progress.updates
+        if "evaluated" not in recorded:
+            progress.evaluated = progress.updates - progress.step
         return progress
 
     @property
     def is_evaluated(self) -> bool:
         """True if no step was done since the latest evaluation."""
         return self.evaluated == self.updates
+
+    @property
+    def skipped_lately(self) -> int:
+        """The number of steps skipped since the latest evaluation."""
+        return self.updates - max(self.evaluated, 0) - self.counted
 
     def name(self) -> str:
         """Return the name of the checkpoint's folder; names sort chronologically."""
@@ -145,18 +151,30 @@ class Progress:
         """Return the mean loss of the steps since the latest evaluation."""
         return self.loss / self.counted if self.counted else math.nan
 
-    def finish_evaluation(self, score: float) -> bool:
-        """Record an evaluation, and return whether its `score` is the best so far."""
-        before = -math.inf if self.best is None or math.isnan(self.best) else self.best
-        better = math.isfinite(score) and score > before
-        self.best = score if better else self.best
-        self.since_best = 0 if better else self.since_best + 1
+    def finish_evaluation(self, score: float, loss: float = math.nan) -> bool:
+        """Record an evaluation with its held-out loss, and return whether it is the best so far.
+
+        Of equal scores the lower loss is better, then the later evaluation. A score that only equals the best
+        one does not restart the count for `run.patience`, because such a training no longer gets better.
+        """
+        now, before = rank_of(score, loss), rank_of(self.best, self.best_loss)
+        best = math.isfinite(score) and now >= before
+        self.since_best = 0 if best and now[0] > before[0] else self.since_best + 1
+        if best:
+            self.best, self.best_loss = score, loss
         self.loss, self.counted, self.evaluated = 0.0, 0, self.updates
-        return better
+        return best
 
     def begin_epoch(self) -> None:
         """Go on to the next epoch."""
         self.epoch, self.step = self.epoch + 1, 0
+
+
+def rank_of(score: float | None, loss: float | None) -> tuple[float, float]:
+    """Return the rank of an evaluation: by its score, then by its loss; what is not finite ranks lowest."""
+    score = -math.inf if score is None or not math.isfinite(score) else score
+    loss = math.inf if loss is None or not math.isfinite(loss) else loss
+    return score, -loss
 
 
 def quantity(number: int, thing: str) -> str:

@@ -22,6 +22,7 @@ from ..data.preprocess import Preprocess
 from ..errors import DataError, UsageError
 from ..files.atomic import atomic_write, refuse_to_replace
 from ..files.plain import read_json
+from ..type_check import expand_home
 from ..version import __version__
 from .observed import Observed
 from .task import Task, evaluating, require_weights
@@ -112,7 +113,7 @@ class Evaluation(ABC):
             EnvironmentProblem: it cannot be written; what stood there is kept.
         """
         content = {METRICS: {**more, **self.to_json()}, **self.files()}
-        write_evaluation(Path(folder), content, self.replaceable)
+        write_evaluation(expand_home(folder), content, self.replaceable)
 
 
 def observe_all(model: Task, prepared: InOrder[Any], progress: Progress) -> Observed:

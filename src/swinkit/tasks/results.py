@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..errors import UsageError
 from ..files.atomic import atomic_write
+from ..type_check import expand_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Result(ABC):
             UsageError: another ending.
             EnvironmentProblem: the file cannot be written.
         """
-        save_picture(self.plot(), Path(path))
+        save_picture(self.plot(), expand_home(path))
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -41,6 +41,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     """Model of one problem: its losses, scores and answers."""
 
     name: ClassVar[str]  # its row in `registry.TASKS`
+    ranked_loss: ClassVar[str] = HELD_OUT_LOSS  # a score; of equal first scores, its lower value wins
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
     preprocess: Preprocess
@@ -240,9 +241,15 @@ def require_weights(model: nn.Module) -> None:
 def require_pictures(spec: Spec) -> None:
     """Raise UsageError unless a model of `spec` takes RGB pictures."""
     axes, channels = len(spec.patch), spec.in_channels
-    if (axes, channels) != (2, 3):
-        kind = "clips or volumes" if axes != 2 else f"{channels} channels"
-        raise UsageError(f"pictures are RGB, and this model takes {kind}; call model(pixels) instead")
+    if axes != 2:
+        shape = f"(batch, {channels} channels, frames, height, width)"
+        raise UsageError(
+            f"this model takes clips or volumes, and predict reads pictures; call model(clips), {shape}"
+        )
+    if channels != 3:
+        raise UsageError(
+            f"pictures are RGB, and this model takes {channels} channels; call model(pixels) instead"
+        )
 
 
 @contextmanager

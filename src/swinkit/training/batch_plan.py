@@ -55,9 +55,27 @@ class Plan:
         if len(loader) < self.group:
             raise DataError(
                 f"{len(loader.samples)} training samples are fewer than one batch of "
-                f"{self.group * self.micro_batch}; add samples, or choose a smaller run.batch_size"
+                f"{self.batch_size}; add samples, or choose a smaller run.batch_size"
             )
         return len(loader) // self.group
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of one step, over all processes."""
+        return self.micro_batch * self.group
+
+    def left_out(self, loader: Loader[Any]) -> int:
+        """Return the number of samples of an epoch that fill no step, other ones in each epoch."""
+        return loader.sampler.length(loader.size) - self.steps(loader) * self.batch_size
+
+    def fitting(self, samples: int) -> int:
+        """Return the batch size, at least half of this one, that leaves out the fewest of so many samples.
+
+        Of several the largest. The processes can share it, in the micro-batches of the recipe.
+        """
+        unit = self.ranks * (self.micro_batch if self.accumulation > 1 else 1)
+        sizes = range(self.batch_size, self.batch_size // 2, -unit)
+        return min(sizes, key=lambda size: samples % size)
 
     def ids(self, loader: Loader[Any], epoch: int, step: int) -> list[str]:
         """Return the names of the samples of one step, over all processes."""

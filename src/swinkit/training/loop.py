@@ -6,6 +6,7 @@ micro-batches process r takes number r, r + ranks, ...: so two processes compute
 accumulation, and a resumed run what one does that was never stopped. One step is in `step.py`.
 """
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +34,7 @@ from .stopping import (
     is_failure,
     out_of_time,
     refuse_divergence,
+    refuse_end,
     refuse_more,
     why_over,
 )
@@ -64,7 +66,15 @@ def train(
         progress = resume(learner, folder, signals)
         trackers = Trackers(accelerator, recipe.run.trackers, asdict(recipe), folder)
         ending.callback(trackers.close)
-        logger = RunLogger(folder, trackers, reporting, learner.length, accelerator.device, writes=first)
+        logger = RunLogger(
+            folder,
+            trackers,
+            reporting,
+            learner.length,
+            accelerator.device,
+            job.task.ranked_loss,
+            writes=first,
+        )
         start_logging(logger, job, learner, progress, changes, signals)
         for context in (exact_convolutions(), fp32_kept(learner.trained.task), signals):
             ending.enter_context(context)
@@ -155,7 +165,7 @@ def log_step(learner: Learner, logger: RunLogger, progress: Progress, watch: Sto
     if progress.skipped_in_row:
         samples = learner.plan.ids(learner.loader, progress.epoch, progress.step - 1)
         logger.log_skipped(progress, step.loss, step.norm, samples)
-        refuse_more(progress, learner.recipe.run)
+        refuse_more(progress, learner.recipe)
     logger.log_step(progress, step.loss, learner.rate, watch)
 
 
@@ -165,18 +175,22 @@ def finish_evaluation(
     """Write down the scores, the models, and pictures if this evaluation is the best so far.
 
     Raises:
-        DataError: no picture of the validation split has a finite answer.
+        DataError: no picture of the validation split has a finite answer; or the training is over, and most
+            of its steps, or all since the evaluation before, were skipped.
         EnvironmentProblem: the folder cannot be written.
     """
     copy_weights_back(learner.trained.task, job.task)
     scores = job.task.scores(observed)
-    loss, score = progress.mean_loss(), next(iter(scores.values()))
-    better = progress.finish_evaluation(score)
+    loss, score, skipped = progress.mean_loss(), next(iter(scores.values())), progress.skipped_lately
+    better = progress.finish_evaluation(score, scores.get(job.task.ranked_loss, math.nan))
     if learner.length.schedule.unit == "epoch" or progress.step >= learner.length.steps:
         progress.begin_epoch()
     progress.ended = why_over(progress, learner.length, learner.recipe.run)
-    logger.log_evaluation(progress, loss, learner.rate, scores, bad=len(learner.loader.bad.found))
-    refuse_divergence(progress, learner.length, observed, score)
+    bad = len(learner.loader.bad.found)
+    logger.log_evaluation(progress, loss, learner.rate, scores, skipped=skipped, bad=bad)
+    refuse_divergence(progress, learner.length, observed, score, learner.recipe)
+    refuse_end(progress, learner.length, learner.recipe)
+    logger.log_end(progress)
     if not logger.writes:
         return
     run = logger.folder.path

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..errors import DataError, SwinkitError
 from ..runs.progress import Length, Progress, quantity
+from ..settings.recipe import Recipe
 from ..settings.run import Run
 from ..tasks.observed import Observed
 from .distributed import all_gather, rank, reduce_exit_code
@@ -29,7 +30,6 @@ from .distributed import all_gather, rank, reduce_exit_code
 ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 ECHO = 0.5  # seconds after the first signal in which another is the same request, come by another way
 OFFSET = 128  # of the exit code of a process that a signal ended
-ANEW = "begin anew in another folder with a lower optimiser.lr"  # resumed, it would go on from bad weights
 
 
 class Signals:
@@ -150,21 +150,48 @@ def out_of_time(progress: Progress, run: Run) -> bool:
     return run.hours is not None and progress.seconds >= run.hours * 3600
 
 
-def refuse_more(progress: Progress, run: Run) -> None:
+def remedy(recipe: Recipe) -> str:
+    """Return what to try after a training that diverged; resumed, it would go on from bad weights."""
+    optimiser = recipe.optimiser
+    tries = [f"a lower learning rate, such as optimiser.lr={optimiser.lr / 10:g}"]
+    tries += ["optimiser.clip_norm=5"] * (optimiser.clip_norm is None)
+    tries += ["run.precision=bf16"] * (recipe.run.precision == "fp16")
+    return f"begin anew in another folder with {' or '.join(tries)}"
+
+
+def refuse_more(progress: Progress, recipe: Recipe) -> None:
     """Stop a training whose steps come to nothing.
 
     Raises:
         DataError: as many as `run.bad_steps` in a row were skipped.
     """
-    if progress.skipped_in_row >= run.bad_steps:
+    if progress.skipped_in_row >= recipe.run.bad_steps:
         raise DataError(
-            f"{run.bad_steps} steps in a row had no finite loss and gradient, up to epoch "
+            f"{recipe.run.bad_steps} steps in a row had no finite loss and gradient, up to epoch "
             f"{progress.epoch + 1}, step {progress.step}; log.jsonl of the run lists their samples; "
-            f"look at these, or {ANEW}"
+            f"look at these, or {remedy(recipe)}"
         )
 
 
-def refuse_divergence(progress: Progress, length: Length, observed: Observed, score: float) -> None:
+def refuse_end(progress: Progress, length: Length, recipe: Recipe) -> None:
+    """Refuse to call a training done that took hardly any steps, or none at its end.
+
+    A single skipped step is no sign of it, because fp16 lowers the scale of the loss so now and then.
+
+    Raises:
+        DataError: it is over, and most of its steps were skipped, or all since the evaluation before.
+    """
+    at_last = progress.skipped_in_row >= max(2, length.interval)
+    if progress.ended and (at_last or 2 * progress.skipped > progress.updates):
+        raise DataError(
+            f"{progress.skipped} of {quantity(progress.updates, 'step')} had no finite loss and gradient, "
+            f"and were skipped{', at last all' * at_last}: learning has diverged; {remedy(recipe)}"
+        )
+
+
+def refuse_divergence(
+    progress: Progress, length: Length, observed: Observed, score: float, recipe: Recipe
+) -> None:
     """Stop a training whose weights have grown out of all bounds.
 
     Raises:
@@ -174,7 +201,8 @@ def refuse_divergence(progress: Progress, length: Length, observed: Observed, sc
     if not (any(map(is_finite, records)) if records else math.isfinite(score)):
         raise DataError(
             f"after {length.reached(progress)} the model has no finite answer to any picture of the "
-            f"validation split, with {progress.skipped} steps skipped so far: learning has diverged; {ANEW}"
+            f"validation split, with {progress.skipped} steps skipped so far: learning has diverged; "
+            f"{remedy(recipe)}"
         )
 
 

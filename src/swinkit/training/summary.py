@@ -1,9 +1,11 @@
 """Summary at a training's start: model, data, machine and output folder."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from ..data.loader import Loader
 from ..runs.folder import CONFIG
 from ..settings.recipe import Recipe
 from ..tasks.task import Task
@@ -14,7 +16,14 @@ WIDTH = 14  # of the names
 
 
 def describe_training(
-    job: Job, recipe: Recipe, plan: Plan, device: torch.device, folder: Path, *, resumed: bool = False
+    job: Job,
+    recipe: Recipe,
+    plan: Plan,
+    loader: Loader[Any],
+    device: torch.device,
+    folder: Path,
+    *,
+    resumed: bool = False,
 ) -> list[str]:
     """Return the lines of the summary; a resumed run goes on with its own weights."""
     rows = {
@@ -22,6 +31,7 @@ def describe_training(
         **({"weights": "as this run left them"} if resumed else job.notes),
         "parameters": count_parameters(job.task),
         "batch": describe_batch(plan),
+        **describe_left_out(plan, loader),
         "computes": f"{recipe.run.precision} on {describe_device(device)}",
     }
     return [row(name, text) for name, text in rows.items()]
@@ -38,6 +48,16 @@ def describe_batch(plan: Plan) -> str:
     parts = (f"{plan.ranks} processes", plan.ranks), (f"{plan.accumulation} in turn", plan.accumulation)
     factors = [f"{plan.micro_batch} at a time", *(text for text, count in parts if count > 1)]
     return f"{whole} = {' x '.join(factors)}" if len(factors) > 1 else f"{whole}, all at a time"
+
+
+def describe_left_out(plan: Plan, loader: Loader[Any]) -> dict[str, str]:
+    """Return a row about the samples that no epoch's batches have room for, if they are 1 % or more."""
+    left, samples = plan.left_out(loader), loader.sampler.length(loader.size)
+    if left * 100 < samples:
+        return {}
+    size = plan.fitting(samples)
+    better = f"; run.batch_size={size} leaves out {samples % size or 'none'}" if samples % size < left else ""
+    return {"left out": f"{left} of {samples} in each epoch, others each time{better}"}
 
 
 def count_parameters(task: Task) -> str:

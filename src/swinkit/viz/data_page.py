@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 
+import torch
 from PIL import Image
+from torch import Tensor
 
 from ..data.check import Problem, Report
 from ..data.dataset import ImageDataset
@@ -156,10 +158,21 @@ def class_of(samples: ImageDataset, index: int) -> str:
     return f"{samples.split}: {label}"
 
 
+def shown(pixels: Tensor) -> Tensor:
+    """Return RGB (3, h, w) uint8 of (C, *P): the middle of further axes; three channels, or one thrice."""
+    while pixels.ndim > 3:
+        pixels = pixels[:, pixels.shape[1] // 2]
+    pixels = pixels[:3] if len(pixels) >= 3 else pixels[:1].expand(3, -1, -1)
+    if not pixels.is_floating_point():
+        return pixels
+    low, high = pixels.min(), pixels.max()
+    return ((pixels - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8)
+
+
 def thumbnail(samples: ImageDataset, index: int) -> str:
     """Return a small JPEG as a data URL; an empty one if the picture cannot be read."""
     try:
-        image = Image.fromarray(samples[index].image.permute(1, 2, 0).numpy())
+        image = Image.fromarray(shown(samples[index].image).permute(1, 2, 0).numpy())
     except ImageError:
         return "data:,"
     image.thumbnail((SIDE, SIDE))

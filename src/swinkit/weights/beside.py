@@ -39,7 +39,7 @@ ADJECTIVES = {  # words that leave a record a record
     *("cls", "ce", "bce", "mse", "focal", "dice", "soft", "smooth", "label", "smoothing", "cross", "entropy"),
     *("multiclass", "multilabel", "binary", "mean", "average", "score", "collection", "grad", "running"),
 }
-AVERAGED = {"ema", "swa", "averaged", "average", "avg", "teacher", "momentum"}
+AVERAGED = {"ema", "swa", "averaged", "teacher", "momentum"}
 WORD = re.compile(r"[tT]op[15]|[fF]1|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 

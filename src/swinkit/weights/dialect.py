@@ -1,6 +1,6 @@
 """A dialect: one library's names for the parts of a Swin, with the rules that translate to and from ours."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -48,6 +48,20 @@ class NameMatch:
         """Return whether the stages have no gaps, and each but the last ends in a merge."""
         depth = len(self.stages)
         return self.stages == set(range(depth)) and self._numbers(MERGE_NAMES) == set(range(depth - 1))
+
+    @cached_property
+    def classifier(self) -> str:
+        """Name of a linear layer that can be the classifier under another name than the dialect's, else "".
+
+        Such as `head.1`, which follows a dropout. Nothing else in the file is unknown, and the final norm is
+        there.
+        """
+        given = {name for move in self.moves for name in move.given}
+        name = min(self.beside, default="").removesuffix(".bias")
+        parts = [part for part in plain_name(name).split(".") if not part.isdecimal()]
+        alone = sorted(self.unexplained) == sorted(self.beside) == [f"{name}.bias", f"{name}.weight"]
+        fits = alone and "head.norm.weight" in given and "head.classifier.weight" not in given
+        return name if fits and parts and parts[-1] in CLASSIFIER_PARTS else ""
 
     def _numbers(self, pattern: Pattern) -> set[int]:
         """Return the stages that have a name of this pattern."""
@@ -104,18 +118,10 @@ class Dialect:
             DataError: they hold two.
         """
         plain = {name: plain_name(name) for name in names}
-        begins = [
-            name.removesuffix(self.embed) for name in plain.values() if f".{name}".endswith(f".{self.embed}")
-        ]
-        if not begins:
+        prefixes = self.prefixes(plain)
+        if not prefixes:
             return None
-        raw = [begin for begin in begins if not is_average(begin)] or begins
-        if len(raw) > 1:
-            raise DataError(
-                f"two models in one file, under {listed(begins)}; choose one by what its names begin with: "
-                f"entry={raw[0].rstrip('.')!r}, or --entry"
-            )
-        prefix, copies = raw[0], tuple(begin for begin in begins if begin != raw[0])
+        prefix, *copies = prefixes
         full = {without_prefix(plain[name], prefix): name for name in names}
         moves = taken_once(full, [rule.apply for rule in self.rules])
         buffers = taken_once(names_left(full, moves), [buffer.apply for buffer in self.buffers])
@@ -125,12 +131,13 @@ class Dialect:
             name
             for name in left
             if is_record(name)
-            or (copies and plain[full[name]].startswith(copies))
+            or is_average(name.partition(".")[0])
+            or plain[full[name]].startswith(tuple(copies))
             or any(pattern.match(name) is not None for pattern in patterns)
         ]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
         unexplained = tuple(name for name in names if name not in explained)
-        own = {prefix + root for root in roots(moves)}
+        own = tuple(f"{prefix}{root}." for root in roots(moves))
         return NameMatch(
             prefix=prefix,
             full=full,
@@ -138,12 +145,29 @@ class Dialect:
             buffers=buffers,
             unused=tuple(full[name] for name in unused),
             unexplained=unexplained,
-            beside=tuple(
-                name
-                for name in unexplained
-                if not any(f"{plain[name]}.".startswith(f"{root}.") for root in own)
-            ),
+            beside=tuple(name for name in unexplained if not f"{plain[name]}.".startswith(own)),
         )
+
+    def prefixes(self, plain: Mapping[str, str]) -> list[str]:
+        """Return what the model's names begin with, then the same of its averages; `plain` by full name.
+
+        Raises:
+            DataError: there are two models.
+        """
+        found = {
+            name: whole.removesuffix(self.embed)
+            for name, whole in plain.items()
+            if f".{whole}".endswith(f".{self.embed}")
+        }
+        raw = [name for name, begin in found.items() if not is_average(begin)] or list(found)
+        if len(raw) > 1:
+            begins = [name.removesuffix(self.embed) for name in raw]
+            raise DataError(
+                f"two models in one file, under {listed(begins)}; choose one by what its names begin with: "
+                f"entry={max(begins).rstrip('.')!r}, or --entry"
+            )
+        own = [found[name] for name in raw]
+        return own + [begin for begin in found.values() if begin not in own]
 
     def takes(self, state: State, match: NameMatch) -> bool:
         """Return whether the matched model has a number of axes that this library's models can have."""
@@ -172,7 +196,7 @@ class Dialect:
             unexplained=match.unexplained,
             beside=match.beside,
         )
-        return with_classifier(translation, state)
+        return with_classifier(translation, state, match.classifier)
 
     def write(self, state: State, spec: Spec | None = None) -> State:
         """Translate our state to theirs, the inverse of `read`; with `spec`, the buffers they save are added.
@@ -215,24 +239,12 @@ def roots(moves: Iterable[Move]) -> set[str]:
     return {name.partition(".")[0] for move in ours for name in move.taken}
 
 
-def with_classifier(translation: Translation, state: State) -> Translation:
-    """Return a translation with its classifier, where nothing else in the file is unknown.
-
-    It is a linear layer of the final norm's width that has another name than the dialect's, such as one
-    behind a dropout (`head.1`).
-    """
-    norm, strangers = translation.state.get("head.norm.weight"), sorted(translation.unexplained)
-    name = strangers[0].removesuffix(".bias") if strangers else ""
-    parts = [part for part in plain_name(name).split(".") if not part.isdecimal()]
-    if (
-        norm is None
-        or "head.classifier.weight" in translation.state
-        or strangers != [f"{name}.bias", f"{name}.weight"]
-        or tuple(strangers) != tuple(sorted(translation.beside))
-        or not parts
-        or parts[-1] not in CLASSIFIER_PARTS
-        or state[f"{name}.weight"].shape != (state[f"{name}.bias"].numel(), norm.numel())
-    ):
+def with_classifier(translation: Translation, state: State, name: str) -> Translation:
+    """Return a translation with the classifier called `name`, if it is as wide as the final norm."""
+    if not name:
+        return translation
+    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+    if weight.shape != (bias.numel(), translation.state["head.norm.weight"].numel()):
         return translation
     given = {f"{name}.{part}": f"head.classifier.{part}" for part in ("weight", "bias")}
     return replace(

@@ -125,8 +125,11 @@ def detect(state: State) -> Dialect:
 
 
 def left_over(match: NameMatch) -> tuple[int, int]:
-    """Return the number of unexplained names, and of names of parts that are no Swin."""
-    return len(match.unexplained), len(match.unused)
+    """Return the number of unexplained names, and of names of parts that are no Swin.
+
+    One less where they can be a classifier, so that a dialect of classifiers comes before one of backbones.
+    """
+    return len(match.unexplained) - bool(match.classifier), len(match.unused)
 
 
 def differing(one: NameMatch, other: NameMatch) -> list[str]:

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..models.catalogue import ALIASES, canonical_name, suggest
 from ..models.config import to_tuples
 from ..models.specs import VARIANTS
+from ..type_check import expand_home
 
 TABLE = Path(__file__).with_name("checkpoints.json")
 PACKAGE, HUB = "package:", "hf:"
@@ -160,7 +161,7 @@ def require_known_name(name: str) -> None:
     """
     if name.startswith(HUB):
         return
-    path = Path(name)
+    path = expand_home(name)
     try:
         found = path.exists()
     except OSError:  # loading reports the reason

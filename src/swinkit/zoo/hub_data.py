@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.paths import SUFFIXES
 from ..errors import DataError, EnvironmentProblem
+from ..type_check import expand_home
 from .checkpoints import HUB
 from .hub import FORBIDDEN, client, is_offline, split_name
 from .hub_errors import Unreachable, explain_hub_errors
@@ -25,7 +26,7 @@ def locate_data(data: str | os.PathLike[str]) -> Path:
         EnvironmentProblem: no connection, no permission, no space, or offline and not in the cache.
     """
     name = os.fspath(data)
-    return fetch_data(name) if name.startswith(HUB) else Path(name)
+    return fetch_data(name) if name.startswith(HUB) else expand_home(name)
 
 
 def fetch_data(source: str) -> Path:

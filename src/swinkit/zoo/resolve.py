@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError, printable
 from ..files.folder import CONFIG, LABELS, PREPROCESS, WEIGHTS
+from ..type_check import expand_home
 from .checkpoints import HUB, Checkpoint, aliases, find_checkpoint, is_path, refuse_run
 from .hub_configs import Facts
 from .progress import progress_bar
@@ -55,7 +56,7 @@ def resolve_model(name: str | os.PathLike[str] | None) -> ResolvedModel:
 
         path, facts = hub.fetch_repository(name)
         return ResolvedModel(path, facts)
-    path = Path(name)
+    path = expand_home(name)
     try:
         if path.exists():
             return resolve_path(path)

@@ -43,6 +43,7 @@ class Found(Result):
 
 class BoxFinder(Task[Found]):
     name = "made-up"
+    ranked_loss = "error"
     predict_options = BoxOptions
 
     def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess):

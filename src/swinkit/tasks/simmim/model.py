@@ -46,6 +46,7 @@ class SimMIM(Task[Reconstruction]):
 
     name = "simmim"
     predict_options = SimMIMOptions
+    ranked_loss = "l1"
     table_resize = "geometric"  # as SimMIM is fine-tuned
     input_parameters: ClassVar[tuple[str, ...]] = ("mask_token",)
 
