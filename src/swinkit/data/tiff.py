@@ -30,6 +30,7 @@ ALPHA = (ASSOCIATED, UNASSOCIATED)
 PLAIN = 1  # tag Compression: none
 BYTE_COMPRESSIONS = (5, 8, 32773, 32946, 34925, 50000)  # LZW, Deflate, PackBits, Deflate, LZMA, Zstandard
 PREDICTED = (5, 8, 32946, 34925, 50000)  # those of them that the tag Predictor is about
+SMALL_COPY, MASK = 1, 4  # tag NewSubfileType
 OTHER_INKS = 2  # tag InkSet: other inks than CMYK
 SIGNIFICANT = re.compile(r'\bSignificantBits="(\d{1,2})"')  # OME-XML
 
@@ -62,6 +63,7 @@ class Layout:
     colours: tuple[int, ...]  # of the palette: all red, all green, all blue, 16 bits each
     subsampled: bool
     inks: int
+    part: bool  # whether it is a small copy or a mask of another page, or a volume
 
     def __str__(self) -> str:
         """Describe it for messages."""
@@ -91,6 +93,8 @@ class Layout:
 
     def is_read_by_pillow(self) -> bool:
         """Return whether Pillow's own pixels are right; `tests/data/test_tiff.py` compares every layout."""
+        if self.part:
+            return False
         if not self.is_stored_in_bytes():
             return not self.planar and self.bits in (1, 8) and self.format == UINT  # JPEG, fax, WebP
         if self.planar or self.reversed_bits or self.format != UINT or self.significant is not None:
@@ -163,6 +167,7 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
         colours=integers(tags, 320, ()),
         subsampled=integers(tags, 530, (2, 2)) != (1, 1),
         inks=integer(tags, 332, 1),
+        part=integer(tags, 254, 0) & (SMALL_COPY | MASK) > 0 or integer(tags, 32997, 1) > 1,
     )
 
 
