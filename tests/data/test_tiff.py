@@ -218,6 +218,25 @@ def test_values_above_what_is_declared_are_refused():
             load_image(write_tiff(TWELVE, photometric=photometric, tags={281: ("H", [1023])}))
 
 
+@pytest.mark.parametrize("tags", [{281: ("H", [4095])}, {270: ("B", OME)}])
+def test_bits_in_use_are_no_matter_of_floats_and_signed_values(tags):
+    assert load_image(write_tiff(TWELVE / np.float32(4095), tags=tags)).max().item() == 255
+    with pytest.raises(ImageError, match="16 bits, signed, has values of no known range; store it with 8 or"):
+        load_image(write_tiff(TWELVE.astype(np.int16), tags=tags))
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "YCbCr", "L"])
+def test_what_pillow_writes_of_palettes_and_colours_stays_as_pillow_reads_it(mode):
+    """Palettes with alpha, YCbCr whose tags say nothing of its resolution, grey that is called YCbCr."""
+    image = Image.fromarray(RANDOM.integers(0, 256, (4, 7, 3), np.uint8)).convert(
+        "P" if mode == "PA" else mode
+    )
+    image, file = image.convert(mode), io.BytesIO()
+    image.save(file, "TIFF", tiffinfo={262: 6} if mode == "L" else {})
+    shown = image.convert("RGBA" if mode == "PA" else "RGB").convert("RGB")
+    assert np.array_equal(load_image(file.getvalue()).permute(1, 2, 0).numpy(), np.asarray(shown))
+
+
 def test_32_bits_are_taken_as_16_where_they_can_be_nothing_else():
     for kind, order, compression in itertools.product(("u4", "i4"), "<>", (PLAIN, PACKBITS)):
         values = np.array([[[0], [300], [65535]]], kind)
