@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from swinkit.core import attention
+from swinkit.core import attention, kernels
 from swinkit.core.block import Block
-from swinkit.core.fast import forwards, kernels
+from swinkit.core.fast import forwards
 from swinkit.training.parallelize import unwrap_blocks, wrap_blocks
 from swinkit.training.precision import fp32_kept
 from swinkit.training.step import Objective

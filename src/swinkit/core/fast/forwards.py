@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .. import kernels
 from ..position import MLPBias, pairs
 from ..qkv import KeylessBiasLinear
 from ..spec import Size
@@ -24,7 +25,6 @@ from ..windows import RolledLayout
 from .cache import LARGEST, cache_of
 from .chunked_attention import attend_in_chunks
 from .chunking import can_split_batch, run_in_chunks, run_in_token_chunks, run_in_token_chunks_with_gradients
-from .kernels import FUSED_FROM
 from .recompute import recompute
 from .torch_internals import is_eager
 from .window_gather import WindowGather, kinds_of
@@ -110,7 +110,7 @@ def window_attention(attention: Any, x: Tensor) -> Tensor:
     """
     layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
     windows = WindowGather(layout, attention.num_heads)
-    if math.prod(layout.window) >= FUSED_FROM and can_split_batch(attention, x):
+    if math.prod(layout.window) >= kernels.FUSED_FROM and can_split_batch(attention, x):
         parts = attention.qkv, attention.similarity, attention.proj
         offsets = offsets_of(attention, windows, x.device)
         return attention.dropout(attend_in_chunks(x, layout, attention.num_heads, offsets, parts))
