@@ -505,7 +505,6 @@ def train(
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
-    from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
     from .runs.step_report import log_lines
@@ -520,8 +519,6 @@ def train(
     if not isinstance(recipe, Recipe):
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
     data, out = expand_home(data), expand_home(out)
-    if lies_in_split(out, data):
-        raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, data, out)
     run_loop(job, recipe, RunFolder(out), allow_changes=allow_changes, reporting=reporting or log_lines)
     return read_model(out / BEST)
@@ -550,11 +547,15 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
+    from .data.find_dataset import refuse_place
     from .tasks.task import require_task
     from .training.job import job_of, model_so_far
 
+    refuse_place(out, data)
     initial = None
     if recipe.init is not None:
         found = model_so_far(recipe, out) or initial_model(recipe.init)
         initial = require_task(found, f"init={recipe.init}")
-    return job_of(recipe, data, initial)
+    job = job_of(recipe, data, initial)
+    refuse_place(out, data, split=job.training.split)
+    return job
