@@ -250,17 +250,20 @@ def load_folder(
 def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
     """Write a model as a folder that `load` reads: weights, configuration, preprocessing, labels and a card.
 
-    `card` is Markdown in place of the plain model card.
+    `card` is Markdown in place of the plain model card. Of a model inside `torch.compile`, `DataParallel` or
+    `AveragedModel`, the one inside is saved.
 
     Raises:
-        UsageError: `folder` holds something else than a saved model, or the model has no task.
+        UsageError: `folder` holds something else than a saved model, the model has no task, or it could not
+            be loaded again, because it is quantised or pruned or has adapters; with what to do first.
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
     from .tasks.serialization import write_model
+    from .tasks.task import unwrap
 
     require_path(folder, "folder")
     require_kind(card, str | None, "card")
-    write_model(model, expand_home(folder), card)
+    write_model(unwrap(model), expand_home(folder), card)
 
 
 def convert(
@@ -396,9 +399,12 @@ def plan_publication(
     """
     from .tasks.publication import Claims
     from .tasks.registry import task_type_of
-    from .tasks.task import require_task
+    from .tasks.serialization import pack_model
+    from .tasks.task import require_task, unwrap
 
-    task_type = task_type_of(require_task(model, "model"))
+    model = require_task(unwrap(model), "model")
+    task_type = task_type_of(model)
+    pack_model(model)  # refuses one that could not be read again
     require_kind(name, str, "name")
     given = {key: score for key, score in scores.items() if score is not None}
     for key in given:
