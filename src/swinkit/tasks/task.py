@@ -77,7 +77,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
 
     def require_inputs(self) -> None:
         """Raise UsageError unless the model takes what `read` reads: by default pictures."""
-        require_pictures(self.backbone.spec)
+        require_pictures(self.backbone.spec, self.preprocess)
 
     def read(self, source: Any, name: str) -> Sample:
         """Read one input of `predict`, called `name`: by default a picture.
@@ -87,7 +87,8 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             UsageError: it is something else than an input.
         """
         require(not isinstance(source, str) or source != "", "picture", source, "a path that is not empty")
-        return Sample(name, load_image(source, name=name), {})
+        channels = self.backbone.spec.in_channels
+        return Sample(name, load_image(source, name=name, channels=channels), {})
 
     @overload
     def predict(self, inputs: Picture, *, batch_size: int = ..., **options: Any) -> ResultT: ...
@@ -193,17 +194,18 @@ def require_task(model: object, name: str, remedy: str = "give a model with the 
     return model
 
 
-def require_pictures(spec: Spec) -> None:
-    """Raise UsageError unless a model of `spec` takes RGB pictures."""
+def require_pictures(spec: Spec, preprocess: Preprocess) -> None:
+    """Raise UsageError unless a model of `spec` takes pictures, of the channels of `preprocess`."""
     axes, channels = len(spec.patch), spec.in_channels
     if axes != 2:
         shape = f"(batch, {channels} channels, frames, height, width)"
         raise UsageError(
             f"this model takes clips or volumes, and predict reads pictures; call model(clips), {shape}"
         )
-    if channels != 3:
+    if channels != preprocess.channels:
         raise UsageError(
-            f"pictures are RGB, and this model takes {channels} channels; call model(pixels) instead"
+            f"this model takes {channels} channels, and its preprocessing has mean and std of "
+            f"{preprocess.channels}; call model(pixels) instead"
         )
 
 

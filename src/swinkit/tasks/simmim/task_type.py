@@ -69,7 +69,7 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
         model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe.data))
         if initial is None:
             return model, random_weights(recipe)
-        report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
+        report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new", channels="adapt")
         return model, given_weights(recipe, report)
 
     def training_batches(self, recipe: SimMIMRecipe, model: "SimMIM") -> "MaskingCollate":
