@@ -41,7 +41,7 @@ class NoSuchSplit(DataError):
 def find_samples(
     path: Path, *splits: str, classes: Sequence[str] | None = None, channels: Channels | None = None
 ) -> ImageDataset:
-    """Find the labelled images of the first of `splits` that exists; `classes` gives the order of the labels.
+    """Find the labelled images of the first of `splits` that exists; `classes` orders the labels.
 
     They become RGB, unless `channels` are given, which pictures and arrays (.npy) must store.
 
@@ -83,8 +83,8 @@ def as_stored(samples: ImageDataset, channels: Channels | None) -> ImageDataset:
         return replace(samples, stored=channels)
     if arrays < len(samples):
         raise DataError(
-            f"{samples.root}: {arrays} of the {len(samples)} samples of {samples.split} are arrays (.npy), the "
-            "others pictures; save all in one way"
+            f"{samples.root}: {arrays} of the {len(samples)} samples of {samples.split} are arrays (.npy), "
+            "the others pictures; save all in one way"
         )
     known = {field.name: getattr(samples, field.name) for field in fields(ImageDataset)}
     return ArrayDataset(**known, axes=PLANE, channels=channels)

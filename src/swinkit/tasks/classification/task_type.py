@@ -31,7 +31,6 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
     name = "classification"
     recipe = ClassificationRecipe
     predict_options = ClassificationOptions
-    advice = "try `swinkit predict PICTURE --model {model}`"
     evaluation_files = ("metrics.json", "per_class.csv", "predictions.csv", "confusion.png", "worst.png")
     claimed_scores = {"top1": "the accuracy to report, from 0 to 1"}  # noqa: RUF012
 
@@ -79,6 +78,10 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
 
         model.require_inputs()
         return EvaluationCollate(model.preprocess)
+
+    def advise(self, recipe: ClassificationRecipe, model: str) -> str:  # noqa: ARG002  the same for all
+        """Return the command that predicts."""
+        return f"try `swinkit predict PICTURE --model {model}`"
 
     def draw(self, model: "Classifier", samples: "ImageDataset", observed: "Observed", run: Path) -> None:
         """Draw the confusion matrix and the pictures with the highest loss."""
