@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from swinkit.core.attention import ScaledCosine, ScaledDot
 from swinkit.core.borders import clip
-from swinkit.core.fast.kernels import attend_fused
+from swinkit.core.kernels import attend_fused
 from swinkit.core.spec import block_specs
 from swinkit.core.windows import RolledLayout
 from swinkit.engine.gpu import fallback, reference, tuning

@@ -266,17 +266,20 @@ def load_folder(
 def save(model: Task, folder: str | os.PathLike[str], *, card: str | None = None) -> None:
     """Write a model as a folder that `load` reads: weights, configuration, preprocessing, labels and a card.
 
-    `card` is Markdown in place of the plain model card.
+    `card` is Markdown in place of the plain model card. Of a model inside `torch.compile`, `DataParallel` or
+    `AveragedModel`, the one inside is saved.
 
     Raises:
-        UsageError: `folder` holds something else than a saved model, or the model has no task.
+        UsageError: `folder` holds something else than a saved model, the model has no task, or it could not
+            be loaded again, because it is quantised or pruned or has adapters; with what to do first.
         EnvironmentProblem: it cannot be written; what stood there before is kept.
     """
     from .tasks.serialization import write_model
+    from .tasks.task import unwrap
 
     require_path(folder, "folder")
     require_kind(card, str | None, "card")
-    write_model(model, expand_home(folder), card)
+    write_model(unwrap(model), expand_home(folder), card)
 
 
 def convert(
@@ -415,9 +418,12 @@ def plan_publication(
     """
     from .tasks.publication import Claims
     from .tasks.registry import task_type_of
-    from .tasks.task import require_task
+    from .tasks.serialization import pack_model
+    from .tasks.task import require_task, unwrap
 
-    task_type = task_type_of(require_task(model, "model"))
+    model = require_task(unwrap(model), "model")
+    task_type = task_type_of(model)
+    pack_model(model)  # refuses one that could not be read again
     require_kind(name, str, "name")
     given = {key: score for key, score in scores.items() if score is not None}
     for key in given:
@@ -524,7 +530,6 @@ def train(
         EnvironmentProblem: `out` cannot be written, or something that the recipe asks for is missing.
         KeyboardInterrupt, SystemExit: it was interrupted, or terminated; the step was finished, and saved.
     """
-    from .data.find_dataset import lies_in_split
     from .recipes.catalogue import find
     from .runs.folder import BEST, RunFolder
     from .runs.step_report import log_lines
@@ -539,8 +544,6 @@ def train(
     if not isinstance(recipe, Recipe):
         raise UsageError(f"recipe is a {type(recipe).__name__}; give a Recipe, or the name of one")
     data, out = expand_home(data), expand_home(out)
-    if lies_in_split(out, data):
-        raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
     job = prepared(recipe, data, out)
     run_loop(job, recipe, RunFolder(out), allow_changes=allow_changes, reporting=reporting or log_lines)
     return read_model(out / BEST)
@@ -569,11 +572,15 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
+    from .data.find_dataset import refuse_place
     from .tasks.task import require_task
     from .training.job import job_of, model_so_far
 
+    refuse_place(out, data)
     initial = None
     if recipe.init is not None:
         found = model_so_far(recipe, out) or initial_model(recipe.init)
         initial = require_task(found, f"init={recipe.init}")
-    return job_of(recipe, data, initial)
+    job = job_of(recipe, data, initial)
+    refuse_place(out, data, split=job.training.split)
+    return job

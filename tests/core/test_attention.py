@@ -67,6 +67,13 @@ def test_keyless_bias_adds_nothing_to_keys():
     assert set(linear.state_dict()) == {"weight", "q_bias", "v_bias"}
 
 
+def test_the_keyless_layer_is_a_linear_layer_to_others_and_draws_no_random_numbers():
+    """Seeded weights of whole models depend on what each layer draws."""
+    before = torch.get_rng_state()
+    assert isinstance(KeylessBiasLinear(4), torch.nn.Linear)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_attention_of_one_window_is_plain_multi_head_attention():
     """A grid that one window covers: torch's own attention with the bias added."""
     block = BlockSpec(
@@ -91,10 +98,23 @@ class Stretched(torch.nn.Module):
         return torch.cat([x + 1, x + 2, x + 3], dim=-1)
 
 
+class Shifted(torch.nn.Linear):
+    """A linear layer that adds something of its own."""
+
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
 @pytest.mark.parametrize(
     "qkv",
-    [torch.nn.Linear(8, 24), torch.nn.Linear(8, 24, bias=False), KeylessBiasLinear(8), Stretched()],
-    ids=["linear", "without-bias", "keyless", "another"],
+    [
+        torch.nn.Linear(8, 24),
+        torch.nn.Linear(8, 24, bias=False),
+        KeylessBiasLinear(8),
+        Stretched(),
+        Shifted(8, 24),
+    ],
+    ids=["linear", "without-bias", "keyless", "another", "derived"],
 )
 def test_padding_is_what_becomes_of_zeros(qkv):
     attention = mixer((4, 4), (2, 2), "clip", cosine=False).float()

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 def test_the_library_is_imported_and_computes_without_any_of_them():
     """Remove the names from torch in a fresh Python before swinkit is imported."""
     code = """
+import sys
 import torch
 from torch.autograd import forward_ad
 for owner, name in (
@@ -19,6 +20,7 @@ for owner, name in (
     (torch._C._autograd, "_top_saved_tensors_default_hooks"),
 ):
     delattr(owner, name)
+sys.modules["torch.utils._python_dispatch"] = None  # so that importing it fails
 from tests.models.small import pixels, small
 model, x = small("v1"), pixels("v1")
 y = model(x)[-1]

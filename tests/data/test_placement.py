@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 from swinkit.data.fitting import FitWithin, ResizeCrop, SampleFrames, fit_parts, stack_padded
 from swinkit.data.placement import Placement
 from swinkit.data.preprocess import Preprocess
-from swinkit.data.sample import Sample
+from swinkit.data.sample import IGNORED, Sample
 from swinkit.errors import DataError, UsageError
 
 SIDES = st.one_of(st.integers(1, 8), st.integers(9, 200))
@@ -94,6 +94,11 @@ def test_what_was_cut_off_is_filled_and_padding_left_out():
     back = cropped.undo_map(torch.ones(8, 8), fill=255)
     assert back.shape == (8, 12)
     assert back[0].tolist() == [255] * 2 + [1] * 8 + [255] * 2
+    classes, objects = (tv_tensors.Mask(torch.ones(*each, 8, 8, dtype=torch.uint8)) for each in ((), (1,)))
+    assert cropped.undo(classes)[0].tolist() == [IGNORED] * 2 + [1] * 8 + [IGNORED] * 2
+    assert cropped.undo(objects)[0, 0].tolist() == [0] * 2 + [1] * 8 + [0] * 2
+    with pytest.raises(TypeError, match=r"bilinear takes floating-point numbers, got torch\.int64"):
+        cropped.undo_map(torch.ones(8, 8, dtype=torch.long), mode="bilinear")
     _, whole = FitWithin(shorter=4, longest=6).fit(Sample("a", image, {}))
     padded = torch.full((8, 8), 9.0)
     padded[:4, :6] = 1

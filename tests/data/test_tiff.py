@@ -2,11 +2,9 @@
 
 import io
 import itertools
-import re
 import resource
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +16,8 @@ from swinkit.data.images import ImageError, load_image
 from swinkit.data.tiff import read_layout
 from swinkit.data.tiff_samples import read_samples
 
-from .tiffs import DEFLATE, GREY, LZW, PACKBITS, PLAIN, RGB, assemble, write_tiff
+from .tiffs import DEFLATE, GREY, LZW, PACKBITS, PLAIN, RGB, assemble, colour_map, table_of_page, write_tiff
 
-PAGE = Path(__file__).parents[2] / "docs" / "data.md"
 HEIGHT, WIDTH = 6, 11
 KINDS = {  # columns of the table in docs/data.md: NumPy's type and bits of a sample
     "1 to 7 bits": [("u1", bits) for bits in range(1, 8)],
@@ -50,13 +47,6 @@ LAYOUTS = {  # rows of that table: PhotometricInterpretation, samples, ExtraSamp
 RANDOM = np.random.default_rng(0)
 
 
-def table_of_page() -> dict[tuple[str, str], str]:
-    """Return the cells of the table of TIFFs in docs/data.md, by row and column."""
-    lines = PAGE.read_text(encoding="utf-8").partition("\n| TIFF |")[2].partition("\n\n")[0].splitlines()
-    head, _, *rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
-    return {(row[0], column): cell for row in rows for column, cell in zip(head, row[1:], strict=True)}
-
-
 def draw(kind: str, bits: int, count: int) -> np.ndarray:
     """Draw samples (h, w, S); of a pixel with alpha no colour exceeds it."""
     shape = (HEIGHT, WIDTH, count)
@@ -83,11 +73,6 @@ def expected(samples: np.ndarray, layout: str, bits: int) -> np.ndarray:
         alpha = x[..., -1:]
         seen = (seen if "premultiplied" in layout else seen * alpha) + 1 - alpha
     return np.broadcast_to(seen, (HEIGHT, WIDTH, 3))
-
-
-def colour_map(bits: int) -> list[int]:
-    """Return a palette: all red, all green, all blue."""
-    return [(number * step) % 65536 for step in (7919, 104729, 1299709) for number in range(2**bits)]
 
 
 def variants(layout: str, kind: str, bits: int) -> list[tuple[str, np.ndarray, bytes]]:
@@ -134,7 +119,7 @@ def fault(cell: str, samples: np.ndarray, data: bytes, layout: str, bits: int) -
 
 @pytest.mark.parametrize("column", KINDS)
 def test_every_layout_is_read_or_refused_as_the_page_says(column):
-    cells, faults = table_of_page(), {}
+    cells, faults = table_of_page("TIFF"), {}
     assert set(cells) == set(itertools.product(LAYOUTS, KINDS))
     for layout, (kind, bits) in itertools.product(LAYOUTS, KINDS[column]):
         for name, samples, data in variants(layout, kind, bits):
@@ -233,6 +218,25 @@ def test_values_above_what_is_declared_are_refused():
             load_image(write_tiff(TWELVE, photometric=photometric, tags={281: ("H", [1023])}))
 
 
+@pytest.mark.parametrize("tags", [{281: ("H", [4095])}, {270: ("B", OME)}])
+def test_bits_in_use_are_no_matter_of_floats_and_signed_values(tags):
+    assert load_image(write_tiff(TWELVE / np.float32(4095), tags=tags)).max().item() == 255
+    with pytest.raises(ImageError, match="16 bits, signed, has values of no known range; store it with 8 or"):
+        load_image(write_tiff(TWELVE.astype(np.int16), tags=tags))
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "YCbCr", "L"])
+def test_what_pillow_writes_of_palettes_and_colours_stays_as_pillow_reads_it(mode):
+    """Palettes with alpha, YCbCr whose tags say nothing of its resolution, grey that is called YCbCr."""
+    image = Image.fromarray(RANDOM.integers(0, 256, (4, 7, 3), np.uint8)).convert(
+        "P" if mode == "PA" else mode
+    )
+    image, file = image.convert(mode), io.BytesIO()
+    image.save(file, "TIFF", tiffinfo={262: 6} if mode == "L" else {})
+    shown = image.convert("RGBA" if mode == "PA" else "RGB").convert("RGB")
+    assert np.array_equal(load_image(file.getvalue()).permute(1, 2, 0).numpy(), np.asarray(shown))
+
+
 def test_32_bits_are_taken_as_16_where_they_can_be_nothing_else():
     for kind, order, compression in itertools.product(("u4", "i4"), "<>", (PLAIN, PACKBITS)):
         values = np.array([[[0], [300], [65535]]], kind)
@@ -274,6 +278,8 @@ def small(changed: Mapping[int, Sequence[int]], data: bytes) -> bytes:
         ({278: [0]}, "without pixels"),
         ({259: [34712]}, "with compression 34712, cannot be read; save it with Deflate or LZW"),
         ({317: [9]}, "with predictor 9"),
+        ({254: [1]}, "its first page is a small copy, a mask or a volume; save the whole picture alone"),
+        ({32997: [4]}, "its first page is a small copy, a mask or a volume; save the whole picture alone"),
     ],
 )
 def test_a_header_that_claims_too_much_is_refused_before_anything_is_decoded(changed, message):

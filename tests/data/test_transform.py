@@ -14,8 +14,8 @@ from swinkit.data.augment import augment, shift
 from swinkit.data.preprocess import Preprocess
 from swinkit.data.randaugment import OPERATIONS, Style, apply_operation, rand_augment
 from swinkit.data.rng import draws
-from swinkit.data.sample import Sample
-from swinkit.data.transform import IGNORED, remove_invisible, seeded, warp_sample
+from swinkit.data.sample import IGNORED, Sample
+from swinkit.data.transform import remove_invisible, seeded, warp_sample
 from swinkit.tasks.classification.settings import Augmentation
 
 PLAIN = {"scale": None, "flip": 0.0, "operations": 0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
@@ -139,6 +139,7 @@ def test_objects_that_leave_the_image_go_with_all_that_is_theirs():
         "masks": tv_tensors.Mask(torch.ones(4, 8, 10)),
         "mask": tv_tensors.Mask(torch.ones(4, 10)),
         "names": "abcd",
+        "size_of_four_axes": torch.arange(4),  # as long as there are boxes, but not of the objects
     }
     left = remove_invisible(target)
     assert left["boxes"].tolist() == [[0, 2, 3, 6], [1, 1, 4, 4]]  # one of half a pixel is gone, too
@@ -147,6 +148,7 @@ def test_objects_that_leave_the_image_go_with_all_that_is_theirs():
     assert left["masks"].shape == (2, 8, 10)
     assert left["mask"] is target["mask"]
     assert left["names"] == "abcd"
+    assert left["size_of_four_axes"] is target["size_of_four_axes"]
 
 
 def test_a_target_of_plain_values_stays_as_it_is():

@@ -1,17 +1,20 @@
-"""TIFFs in every layout of samples, written byte by byte, so that no reader checks itself.
+"""TIFFs in every layout of samples, written byte by byte, so that no reader checks itself; the page's tables.
 
 Shapes: h, w pixels; S samples of a pixel.
 """
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tifffile import TiffFile
 
+PAGE = Path(__file__).parents[2] / "docs" / "data.md"
 PLAIN, LZW, DEFLATE, PACKBITS = 1, 5, 8, 32773
 GREY, RGB = 1, 2
 NAMES = {LZW: "tiff_lzw", PACKBITS: "packbits"}
@@ -96,3 +99,15 @@ def assemble(fields: Mapping[int, tuple[str, Sequence[int]]], data: bytes, byte_
     head = (b"II" if byte_order == "<" else b"MM") + struct.pack(f"{byte_order}HI", 42, start)
     directory = struct.pack(f"{byte_order}H", len(fields)) + entries + bytes(4)
     return head + data.ljust(start - 8, b"\0") + directory + beyond
+
+
+def table_of_page(corner: str) -> dict[tuple[str, str], str]:
+    """Return the cells of the table in docs/data.md with this first word, by row and column."""
+    lines = PAGE.read_text(encoding="utf-8").partition(f"\n| {corner} |")[2].partition("\n\n")[0].splitlines()
+    head, _, *rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+    return {(row[0], column): cell for row in rows for column, cell in zip(head, row[1:], strict=True)}
+
+
+def colour_map(bits: int) -> list[int]:
+    """Return a palette: all red, all green, all blue."""
+    return [(number * step) % 65536 for step in (7919, 104729, 1299709) for number in range(2**bits)]

@@ -32,7 +32,7 @@ def test_options_left_out_have_the_constructors_defaults_and_none_of_ours():
         ("normalize_gate", True, "normalise_gates", True),
         ("cosine_router", True, "router", "cosine"),
         ("mlp_fc2_bias", False, "mlp_output_bias", False),
-        ("mlp_fc2_bias", False, "biased_experts", True),
+        ("mlp_fc2_bias", False, "has_expert_bias", True),
         ("moe_drop", 0.1, "expert_dropout", 0.1),
         ("capacity_factor", -2.0, "capacity_factor", -2.0),
         ("pretrained_window_sizes", [3, 0], "reference_windows", ((3, 3), (7, 7))),

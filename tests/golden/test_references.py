@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinkit.core.fast import forwards, kernels
+from swinkit.core import kernels
+from swinkit.core.fast import forwards
 from swinkit.errors import DataError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.weights.load import export_weights
@@ -229,8 +230,7 @@ def test_as_compilers_see_them_the_references_are_met_too(shared, monkeypatch, c
 @pytest.mark.parametrize("case", MODELS)
 def test_by_torchs_own_attention_the_references_are_met(shared, monkeypatch, case):
     """As windows of many tokens are, gradients included; here all are taken for such."""
-    for module in (forwards, kernels):
-        monkeypatch.setattr(module, "FUSED_FROM", 1)
+    monkeypatch.setattr(kernels, "FUSED_FROM", 1)
     monkeypatch.setattr(kernels, "attend_plainly", None)
     outcome = check(shared / "golden" / case)
     assert outcome.status == OK, outcome.reasons
@@ -258,7 +258,7 @@ def test_a_window_after_the_other_the_references_are_met(shared, monkeypatch, ca
         reference.model.requires_grad_(False)
         return answers(case, reference)
 
-    monkeypatch.setattr(forwards, "FUSED_FROM", 1)
+    monkeypatch.setattr(kernels, "FUSED_FROM", 1)
     monkeypatch.setattr(forwards, "attend_in_chunks", counted)
     monkeypatch.setattr(compare, "answers", answering)
     for module in (compare, transformers_library):

@@ -1,5 +1,7 @@
 """ONNX files of both exporters of torch answer as the model does, in ONNX Runtime."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -54,16 +56,37 @@ def test_the_older_exporter_writes_the_decoder_of_pre_training(tmp_path):
     assert_runtime_agrees(tmp_path / "decoder.onnx", decoder, features)
 
 
-@pytest.mark.parametrize("family", ["v1", "v2"])
-@pytest.mark.parametrize("border", ["clip", "pad"])
-def test_a_file_of_free_size_runs_at_every_size_that_needs_no_other_padding(family, border, tmp_path):
-    """Sides are multiples of 32 above the window: patches of 4, two stages, windows of 4."""
-    model = small(family, depths=(2, 1), border=border)
+MULTIPLES = ((1, 96, 128), (3, 160, 64), (2, 64, 224))  # of 32: patches of 4, two stages, windows of 4
+
+
+def export_free(model: nn.Module, example: torch.Size | tuple[int, ...], file: Path) -> int:
+    """Write a model with free batch, height and width; return the least side that torch says it serves."""
     free = ({0: "batch", 2: "height", 3: "width"},)
     program = torch.onnx.export(
-        model, (torch.randn(2, 3, 96, 128),), dynamo=True, dynamic_shapes=free, verbose=False
+        model, (torch.randn(example),), dynamo=True, dynamic_shapes=free, verbose=False
     )
     assert program is not None
-    program.save(str(tmp_path / "model.onnx"))
-    for batch, height, width in ((1, 96, 128), (3, 160, 64), (2, 64, 224)):
+    program.save(str(file))
+    assert program.exported_program is not None
+    return max(int(sides.lower) for sides in program.exported_program.range_constraints.values())
+
+
+@pytest.mark.parametrize("family", ["v1", "v2"])
+def test_a_file_of_an_example_without_padding_runs_at_every_size_that_needs_none(family, tmp_path):
+    model = small(family, depths=(2, 1), border="clip")
+    export_free(model, (2, 3, 96, 128), tmp_path / "model.onnx")
+    for batch, height, width in MULTIPLES:
+        assert_runtime_agrees(tmp_path / "model.onnx", model, torch.randn(batch, 3, height, width))
+
+
+@pytest.mark.parametrize("border", ["clip", "pad"])
+def test_a_file_of_an_example_with_padding_runs_at_every_size_above_the_windows(border, tmp_path):
+    """Windows of `pad` never shrink, so its file runs at every size from one patch on."""
+    model = small("v2", depths=(2, 1), border=border)
+    least = export_free(model, (2, 3, 83, 115), tmp_path / "model.onnx")
+    assert least <= 33
+    sizes = [*MULTIPLES, (1, 33, 33), (2, 57, 41), (1, 118, 59)]
+    if border == "pad":
+        sizes += [(1, 32, 32), (2, 17, 9), (1, 5, 70)]
+    for batch, height, width in sizes:
         assert_runtime_agrees(tmp_path / "model.onnx", model, torch.randn(batch, 3, height, width))

@@ -221,7 +221,7 @@ def test_what_a_family_cannot_be_is_refused(family, change, message):
 
 
 def test_large_windows_take_the_fused_kernel_and_agree_with_the_plain_one(monkeypatch):
-    from swinkit.core.fast import kernels
+    from swinkit.core import kernels
 
     model, x = small(window_sizes=((12, 12), (12, 12))), pixels()
     fused = model(x)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import swin_transformer as tv
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
-from swinkit.core.fast.kernels import attend
+from swinkit.core.kernels import attend
 from swinkit.core.position import log_offsets
 from swinkit.core.spec import Spec
 from swinkit.heads.pyramid import Pyramid

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from swinkit.cli.arguments import split_option
+from swinkit.runs import plots
 from swinkit.runs.folder import RunFolder
 from swinkit.runs.plots import number, place_of, points_of, results_of
 from swinkit.tasks.observed import Observed
@@ -53,6 +54,18 @@ def test_the_held_out_loss_is_drawn_beside_that_of_training_and_is_no_score():
     held_out, training = count(results_of(lines, "a run"), OTHER), count(results_of(lines, "a run"), ACCENT)
     assert held_out > 1.5 * count(without, OTHER)
     assert training > 0.5 * count(without, ACCENT)
+
+
+def test_the_heading_counts_epochs_not_evaluations(monkeypatch):
+    lines = [
+        {"event": "epoch", "epoch": i, "loss": 1.0, "lr": 1.0, "top1": i / 10, "seconds": 1}
+        for i in (2, 4, 6)
+    ]
+    drawn = {}
+    monkeypatch.setattr(plots, "draw_curves", lambda _panels, **words: drawn.update(words))
+    results_of(lines, "a run")
+    assert drawn["subtitle"].startswith("6 epochs, ")
+    assert drawn["subtitle"].endswith("best top1 0.6000 after epoch 6")
 
 
 def count(picture, colour):

@@ -26,6 +26,18 @@ def test_convolutions_are_exact_inside_and_as_before_afterwards(before):
         torch.backends.cudnn.conv.fp32_precision = "tf32"
 
 
+def test_the_last_of_several_threads_restores_the_setting():
+    """Whatever the order in which they begin and end."""
+    before, first, second = setting(), exact_convolutions(), exact_convolutions()
+    assert before != "ieee"
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert setting() == "ieee"
+    second.__exit__(None, None, None)
+    assert setting() == before
+
+
 def test_so_they_are_while_a_model_is_measured_or_answers():
     with evaluating(nn.Identity()):
         assert setting() == "ieee"

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -187,3 +188,11 @@ def test_half_precision_answers_alike(classifier):
         classifier.float()
     assert half.labels[0] == expected.labels[0]
     assert half.scores == pytest.approx(expected.scores, abs=0.05)
+
+
+def test_threads_that_share_a_model_get_the_answers_of_one(classifier):
+    pictures = [np.roll(PICTURE, shift, axis=0) for shift in range(12)]
+    alone = [classifier.predict(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(classifier.predict, pictures))
+    assert [(each.labels, each.scores) for each in together] == [(each.labels, each.scores) for each in alone]

@@ -55,6 +55,7 @@ def test_every_field_has_a_description():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"task": ["simmim"]}, "recipe.task must be one of classification, simmim, got \\['simmim'\\]"),
         ({"task": "chess"}, "recipe.task must be one of classification, simmim, got 'chess'"),
         (None, "recipe: expected an object of fields, got NoneType"),
         (asdict(PICO) | {"colour": "red"}, "recipe.colour is not known: it was written by another"),

@@ -111,8 +111,12 @@ def test_one_of_two_models_is_chosen_by_what_its_names_begin_with(tmp_path: Path
     model, _ = load(tmp_path, WRAPPED["a slow copy"](), entry="model_ema")
     assert torch.equal(model.backbone.embed.proj.weight, SOURCE.backbone.embed.proj.weight + 1)
     twins = under("left.") | under("right.")
-    with pytest.raises(DataError, match=r"two models in one file, under `left\.`, `right\.`; .*entry='left'"):
+    with pytest.raises(DataError, match=r"two models .*, under `left\.`, `right\.`; .*entry='right'"):
         load(tmp_path, twins)
+    wrapped = under("module.left.") | under("module.right.")
+    with pytest.raises(DataError, match=r"entry='module\.right'"):
+        load(tmp_path, wrapped)
+    assert len(load(tmp_path, wrapped, entry="module.right")[0].labels) == 5
     model, report = load(tmp_path, twins, entry="right")
     x = pixels()
     assert torch.equal(model(x), SOURCE(x))

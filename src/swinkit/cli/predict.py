@@ -115,7 +115,7 @@ def require_possible(kinds: Sequence[type[PredictOptions]], name: str, value: An
             return
         except UsageError as error:
             problem = problem or error
-    raise UsageError(f"--{problem}")
+    raise UsageError(f"--{str(problem).replace(name, name.replace('_', '-'), 1)}")
 
 
 @dataclass(frozen=True)

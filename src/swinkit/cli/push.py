@@ -54,10 +54,10 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add("--revision", type=Value(str), metavar="BRANCH", help="the branch to write, instead of main")
     add("--licence", type=Value(str), metavar="NAME", help="the hub's short name of the licence, such as mit")
     scores = claimed_scores()
-    measured = " or ".join(f"--{name}" for name in scores)
+    measured = " or ".join(f"--{name.replace('_', '-')}" for name in scores)
     add("--dataset", type=Value(str), metavar="NAME", help=f"what {measured} was measured on")
     for name, words in scores.items():
-        add(f"--{name}", type=Value(float), metavar="SHARE", help=words, dest=name)
+        add(f"--{name.replace('_', '-')}", type=Value(float), metavar="SHARE", help=words, dest=name)
     add("-n", "--dry-run", action="store_true", help="say what would be written, and write nothing")
     add("--json", action="store_true", help="print one JSON object instead")
     return parse(parser, arguments)

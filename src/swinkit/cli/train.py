@@ -57,7 +57,7 @@ def carry_out(order: Order, verb: str, arguments: Sequence[str]) -> int:
 
 
 def describe(order: Order) -> int:
-    """Find data and weights as the training would, and print what it would be; write nothing.
+    """Do what the training would before its first step, and print what it would be; write nothing.
 
     Raises:
         DataError, UsageError, EnvironmentProblem: the training would fail before its first step.
@@ -65,21 +65,25 @@ def describe(order: Order) -> int:
     import torch
 
     from .. import api
+    from ..runs.folder import RunFolder
+    from ..runs.logger import describe_end
     from ..runs.progress import Length
-    from ..runs.trackers import require_trackers
-    from ..training.batch_plan import Plan
+    from ..training.setup import rehearse
     from ..training.summary import describe_training
 
-    recipe = order.recipe
-    require_trackers(recipe.run.trackers)
+    recipe, ranks = order.recipe, max(order.processes, process_count())
     job = api.prepared(recipe, order.data, order.out)
-    plan = Plan.of(recipe.run, max(order.processes, process_count()))
-    loader = job.loader(plan.micro_batch)
-    steps = plan.steps(loader)
+    folder = RunFolder(order.out)
+    with log_lines("swinkit.training", "swinkit.runs"):
+        plan, loader, progress = rehearse(job, recipe, folder, ranks, allow_changes=order.allow_changes)
+    length, begun = Length.of(recipe, plan.steps(loader)), progress.updates > 0
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    line(f"{job.title}: {Length.of(recipe, steps)}")
-    for text in describe_training(job, recipe, plan, loader, accelerator or torch.device("cpu"), order.out):
+    device = accelerator or torch.device("cpu")
+    line(f"{job.title}: {length}")
+    for text in describe_training(job, recipe, plan, loader, device, order.out, resumed=begun):
         line(text)
+    if progress.ended:
+        line(describe_end(progress, length))
     block(settings(recipe))
     line("dry run, nothing was written")
     return 0

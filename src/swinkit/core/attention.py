@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .borders import Border
 from .fast import forwards as fast
-from .fast.kernels import attend
+from .kernels import attend
 from .position import RelativeBias
 from .spec import BlockSpec
 from .tiles import grid_of

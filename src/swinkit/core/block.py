@@ -4,6 +4,7 @@ Shapes: B batch, *S grid size, C channels.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class PostNormBlock(Block):
 class MLP(nn.Module):
     """Two linear layers with a GELU between them: (..., C) -> (..., C), by way of `hidden` channels."""
 
-    mixes_tokens = False
+    mixes_tokens: ClassVar[bool] = False  # tokens are independent, so `core/fast` may split them
 
     def __init__(self, dim: int, hidden: int, dropout: float = 0.0, *, output_bias: bool = True):
         super().__init__()

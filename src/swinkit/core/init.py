@@ -27,12 +27,12 @@ def initialise(model: Swin) -> None:
     that a new block is the identity (official `_init_respostnorm`).
     """
     for module in model.modules():
-        if isinstance(module, nn.Linear):
-            initialise_linear(module, model.spec.initial_std)
-        elif isinstance(module, KeylessBiasLinear):
+        if isinstance(module, KeylessBiasLinear):
             nn.init.trunc_normal_(module.weight, std=STD)
             nn.init.zeros_(module.q_bias)
             nn.init.zeros_(module.v_bias)
+        elif isinstance(module, nn.Linear):
+            initialise_linear(module, model.spec.initial_std)
         elif isinstance(module, ScaledCosine):
             nn.init.constant_(module.log_scale, math.log(10))
         elif isinstance(module, LearnedBias):

@@ -12,12 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .precision import apply_layer, device_and_dtype_of
 from .spec import Size
 
 
@@ -145,16 +145,11 @@ def compute_rows(
 
     It computes in at least fp32, because half precision has too few digits for log-spaced coordinates.
     """
-    first, last = cast("nn.Linear", mlp[0]), cast("nn.Linear", mlp[2])
-    device, dtype = first.weight.device, torch.promote_types(first.weight.dtype, torch.float32)
+    first, activation, last = mlp
+    device, dtype = device_and_dtype_of(mlp)
     with disable_autocast(device):
-        hidden = F.relu(apply_linear(first, offsets(device, dtype)))
-        return apply_linear(last, hidden if dropout is None else dropout(hidden))
-
-
-def apply_linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """Apply `layer` with its weights in the precision of `x`: (..., C) -> (..., D)."""
-    return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))
+        hidden = activation(apply_layer(first, offsets(device, torch.promote_types(dtype, torch.float32))))
+        return apply_layer(last, hidden if dropout is None else dropout(hidden))
 
 
 def disable_autocast(device: torch.device) -> AbstractContextManager[object]:

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from . import folders
 from .arrays import ArrayDataset, is_array
 from .channels import Channels
 from .clips import clips_of
-from .dataset import HELD_OUT, TRAIN, ImageDataset
+from .dataset import ALL, HELD_OUT, TRAIN, ImageDataset
 from .folders import find_folders
 from .lists import list_of, read_list
 from .preprocess import Preprocess
@@ -28,10 +28,17 @@ from .tables import STATE, read_tables, saved_split, tables_of
 PLANE, RGB = 2, 3  # axes and channels of RGB images
 
 
-def lies_in_split(path: Path, data: Path) -> bool:
-    """Return whether a path is inside a split of `data`, where its content would be taken for a class."""
-    path, data = path.resolve(), data.resolve()
-    return path.is_relative_to(data) and bool({TRAIN, *HELD_OUT} & set(path.relative_to(data).parts))
+def refuse_place(out: Path, data: Path, *, split: str | None = None) -> None:
+    """Refuse an output folder whose content would be taken for pictures of `data`, of which `split` was read.
+
+    Raises:
+        UsageError: it is inside of a split, or `data` are without splits, and it is anywhere inside of them.
+    """
+    path, data = out.resolve(), data.resolve()
+    if not path.is_relative_to(data):
+        return
+    if split == ALL or {TRAIN, *HELD_OUT} & set(path.relative_to(data).parts):
+        raise UsageError(f"{out} lies among the pictures of {data}; choose a folder beside them")
 
 
 class NoSuchSplit(DataError):

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from .sample import IGNORED
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -61,7 +63,12 @@ class Placement:
         """Return a dense map (..., H, W) as (..., h, w) of the original; `fill` where the model saw nothing.
 
         What lies right of or below the fitted image, as padding does, is left out.
+
+        Raises:
+            TypeError: bilinear interpolation of whole numbers is asked for.
         """
+        if mode == "bilinear" and not values.is_floating_point():
+            raise TypeError(f"bilinear takes floating-point numbers, got {values.dtype}; use nearest")
         for axis in (0, 1):
             dim = axis - 2
             middles = torch.arange(self.original[axis], device=values.device, dtype=torch.float64) + 0.5
@@ -87,7 +94,7 @@ class Placement:
         wrap: Any = tv_tensors.wrap  # its decorator hides the signature
         plain = value.as_subclass(Tensor)
         if isinstance(value, tv_tensors.Mask):
-            return wrap(self.undo_map(plain), like=value)
+            return wrap(self.undo_map(plain, fill=IGNORED if value.ndim == 2 else 0), like=value)
         if isinstance(value, tv_tensors.KeyPoints):
             return wrap(self.undo_points(plain), like=value, canvas_size=self.original)
         xyxy = tv_tensors.BoundingBoxFormat.XYXY

@@ -186,7 +186,7 @@ class Preprocess:
     def is_crop(self) -> bool:
         """Return whether `to_crop` makes this preprocessing."""
         kinds = [type(part) for part in self.parts]
-        return kinds == [SampleFrames, ResizeCrop][-self.axes + 1 :]
+        return kinds == ([ResizeCrop] if self.axes == 2 else [SampleFrames, ResizeCrop])
 
     @classmethod
     def from_json(cls, values: object) -> "Preprocess":

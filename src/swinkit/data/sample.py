@@ -11,6 +11,8 @@ from torch import Tensor
 from .rng import draws
 
 LABEL, BOXES = "label", "boxes"  # of a target: class of a whole image; boxes of objects
+IGNORED = 255  # class in a mask (h, w) of pixels that have none, as outside of the image
+OBJECTS = (BOXES, "labels", "masks", "areas", "crowd")  # of a target: tensors with an entry for each object
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,12 @@ PHOTOMETRIC = {  # tag PhotometricInterpretation: name, and number of colours
 }
 GREY = (WHITE_IS_ZERO, BLACK_IS_ZERO)
 ANY_EXTRA, ASSOCIATED, UNASSOCIATED = 0, 1, 2  # tag ExtraSamples: no stated meaning, or alpha
-ALPHA = (ASSOCIATED, UNASSOCIATED)
+COREL = 999  # alpha, as Corel Draw 10 wrote it
+ALPHA = (ASSOCIATED, UNASSOCIATED, COREL)
 PLAIN = 1  # tag Compression: none
 BYTE_COMPRESSIONS = (5, 8, 32773, 32946, 34925, 50000)  # LZW, Deflate, PackBits, Deflate, LZMA, Zstandard
 PREDICTED = (5, 8, 32946, 34925, 50000)  # those of them that the tag Predictor is about
+SMALL_COPY, MASK = 1, 4  # tag NewSubfileType
 OTHER_INKS = 2  # tag InkSet: other inks than CMYK
 SIGNIFICANT = re.compile(r'\bSignificantBits="(\d{1,2})"')  # OME-XML
 
@@ -62,6 +64,7 @@ class Layout:
     colours: tuple[int, ...]  # of the palette: all red, all green, all blue, 16 bits each
     subsampled: bool
     inks: int
+    part: bool  # whether it is a small copy or a mask of another page, or a volume
 
     def __str__(self) -> str:
         """Describe it for messages."""
@@ -91,20 +94,23 @@ class Layout:
 
     def is_read_by_pillow(self) -> bool:
         """Return whether Pillow's own pixels are right; `tests/data/test_tiff.py` compares every layout."""
+        if self.part:
+            return False
         if not self.is_stored_in_bytes():
             return not self.planar and self.bits in (1, 8) and self.format == UINT  # JPEG, fax, WebP
         if self.planar or self.reversed_bits or self.format != UINT or self.significant is not None:
             return False
         if self.photometric == YCBCR:
-            return self.bits == 8 and self.samples == 3 and not self.subsampled
+            return self.bits == 8 and (self.samples == 1 or (self.samples == 3 and not self.subsampled))
         if self.samples == 1:
             deep = self.bits == 16 and self.photometric == BLACK_IS_ZERO
             return deep or (self.bits in (1, 2, 4, 8) and self.photometric in (*GREY, PALETTE))
-        with_one = self.extras in ((), (ANY_EXTRA,), (ASSOCIATED,), (UNASSOCIATED,))
-        if self.photometric in GREY:
-            return self.bits == 8 and self.photometric == BLACK_IS_ZERO and self.samples == 2 and with_one
+        with_one = self.extras in ((), (ANY_EXTRA,), (ASSOCIATED,), (UNASSOCIATED,), (COREL,))
+        if self.photometric in (BLACK_IS_ZERO, PALETTE):
+            return self.bits == 8 and self.samples == 2 and with_one
         if self.photometric == RGB:
-            return self.bits in (8, 16) and self.samples in (3, 4) and with_one
+            deep = self.bits == 16 and COREL not in self.extras
+            return (self.bits == 8 or deep) and self.samples in (3, 4) and with_one
         whole = self.samples == PHOTOMETRIC.get(self.photometric, ("", 0))[1]
         inks = self.photometric == CMYK and self.inks != OTHER_INKS and self.bits in (8, 16)
         return whole and (inks or (self.photometric == CIELAB and self.bits == 8))
@@ -142,11 +148,12 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
     tiled = 322 in tags
     piece = (integer(tags, 323), integer(tags, 322)) if tiled else (integer(tags, 278, height), width)
     bits = each[0] if len(set(each)) == 1 else 0
+    form = formats[0] if len(set(formats)) == 1 else 0
     return Layout(
         size=(height, width),
         photometric=integer(tags, 262, BLACK_IS_ZERO),
         bits=bits,
-        format=formats[0] if len(set(formats)) == 1 else 0,
+        format=form,
         samples=samples,
         extras=integers(tags, 338, ()),
         planar=integer(tags, 284, 1) == 2 and samples > 1,
@@ -159,10 +166,11 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
         tiled=tiled,
         offsets=integers(tags, 324 if tiled else 273, ()),
         counts=integers(tags, 325 if tiled else 279, ()),
-        significant=significant_bits(tags, bits),
+        significant=significant_bits(tags, bits) if form in (UINT, UNDEFINED) else None,
         colours=integers(tags, 320, ()),
         subsampled=integers(tags, 530, (2, 2)) != (1, 1),
         inks=integer(tags, 332, 1),
+        part=integer(tags, 254, 0) & (SMALL_COPY | MASK) > 0 or integer(tags, 32997, 1) > 1,
     )
 
 

@@ -63,6 +63,10 @@ def read_samples(file: IO[bytes], layout: Layout) -> np.ndarray:
 
 def require_readable(layout: Layout) -> None:
     """Raise ValueError for a layout that cannot be read, with the way to store the picture instead."""
+    if layout.part:
+        raise ValueError(
+            f"{layout}: its first page is a small copy, a mask or a volume; save the whole picture alone"
+        )
     if not layout.is_stored_in_bytes():
         raise ValueError(
             f"{layout}, with compression {layout.compression}, cannot be read; save it with Deflate or LZW"

@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 
 from .batch import map_tensors, tensors_in
-from .sample import BOXES, Sample
-
-IGNORED = 255  # class in a mask (h, w) of pixels outside of the image
+from .sample import BOXES, IGNORED, OBJECTS, Sample
 
 Warp = Callable[[Any, Any], Any]  # (image, boxes or masks, value of new pixels) -> the same, moved
 
@@ -63,8 +61,7 @@ def warp_target(target: Mapping[str, Any], warp: Warp) -> Mapping[str, Any]:
 def remove_invisible(target: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the target with boxes clipped to the image, without objects whose box is then below 1 pixel.
 
-    With a box go its entries in every tensor of the target that has as many along its first axis; a mask
-    (h, w) of classes stays.
+    With a box go its entries in the tensors `OBJECTS`.
     """
     if BOXES not in target:
         return target
@@ -74,13 +71,10 @@ def remove_invisible(target: Mapping[str, Any]) -> Mapping[str, Any]:
     boxes = functional.clamp_bounding_boxes(target[BOXES], clamping_mode="hard")
     _, visible = functional.sanitize_bounding_boxes(boxes)
 
-    def select(value: Any) -> Any:
-        if not isinstance(value, Tensor) or not value.ndim or len(value) != len(visible):
-            return value
-        if isinstance(value, tv_tensors.Mask) and value.ndim == 2:
-            return value
+    def select(value: Tensor) -> Tensor:
         chosen = value[visible]
         wrap: Any = tv_tensors.wrap  # its decorator hides the signature
         return wrap(chosen, like=value) if isinstance(value, tv_tensors.TVTensor) else chosen
 
-    return {name: select(value) for name, value in {**target, BOXES: boxes}.items()}
+    moved = {**target, BOXES: boxes}
+    return {name: select(value) if name in OBJECTS else value for name, value in moved.items()}

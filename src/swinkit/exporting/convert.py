@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from torch import nn
 
@@ -13,7 +12,7 @@ from ..files.atomic import atomic_write
 from ..files.contents import State
 from ..files.folder import CONFIG, WEIGHTS
 from ..tasks.serialization import write_model
-from ..tasks.task import Task, evaluating
+from ..tasks.task import evaluating
 from ..weights.agreement import differing_stages
 from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
 from ..weights.dialect_table import dialect_named
@@ -119,7 +118,7 @@ def write_output(path: Path, target: Target, source: Source, state: State, size:
         write_tensors(path, state, target.wrapper)
         return
     if target.dialect == "swinkit":
-        write_model(cast("Task", source.model), path)
+        write_model(source.model, path)
         return
     path.mkdir()
     if target.ranks is not None:

@@ -11,9 +11,11 @@
 """
 
 import csv
+import errno
 import io
 import json
 import logging
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +28,7 @@ from ..files.plain import read_json
 from .checkpoints import Checkpoints
 from .config_diff import Change, changes_of
 from .environment import environment
-from .lock import Lock
+from .lock import LOCK, Lock, require_free
 from .progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -59,27 +61,54 @@ class RunFolder:
                 that another process trains in.
             EnvironmentProblem: the folder cannot be written.
         """
-        recorded, wanted = self.path / CONFIG, json.loads(json.dumps(config))
         with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            strange = [path.name for path in self.path.iterdir() if path.name[0] != "."]
-            if strange and not recorded.exists():
-                raise UsageError(f"{self.path} holds {listed(strange)}, and no run; choose another folder")
+            self.refuse_strangers()
             self.lock = Lock(self.path)
-        before = read_json(recorded, dict) if recorded.exists() else wanted
-        found = {FOUND: before[FOUND]} if FOUND in before else {}
-        changes = changes_of(before, wanted | found)
         try:
-            self.refuse_loss()
-            refuse_changes(self.path, changes, allowed=allow_changes)
+            changes = self.compare(config, allow_changes=allow_changes)
         except SwinkitError:
             self.end()
             raise
         for change in changes:
             logger.warning("changed since this run began: %s", change)
         remove_leftovers(self.path)
-        if not recorded.exists():
-            self.replace(CONFIG, json.dumps(wanted, indent=1) + "\n")
+        if not (self.path / CONFIG).exists():
+            self.replace(CONFIG, json.dumps(config, indent=1) + "\n")
+        return changes
+
+    def rehearse(self, config: dict[str, Any], *, allow_changes: bool = False) -> list[Change]:
+        """Refuse what `begin` refuses, and write nothing; return the changes.
+
+        Raises:
+            UsageError, DataError, EnvironmentProblem: as `begin`.
+        """
+        with self.writing():
+            require_creatable(self.path)
+            self.refuse_strangers()
+            require_free(self.path)
+        return self.compare(config, allow_changes=allow_changes)
+
+    def refuse_strangers(self) -> None:
+        """Raise UsageError if the folder holds something, and no run."""
+        names = [path.name for path in self.path.iterdir()] if self.path.exists() else []
+        strange = [name for name in names if name[0] != "."]
+        if strange and CONFIG not in names:
+            raise UsageError(f"{self.path} holds {listed(strange)}, and no run; choose another folder")
+
+    def compare(self, config: dict[str, Any], *, allow_changes: bool) -> list[Change]:
+        """Return what has changed since the run was recorded; nothing for a new run.
+
+        Raises:
+            UsageError: something has changed that is not allowed to, or cannot.
+            DataError: the record is damaged, or the checkpoints are gone.
+        """
+        recorded, wanted = self.path / CONFIG, json.loads(json.dumps(config))
+        before = read_json(recorded, dict) if recorded.exists() else wanted
+        found = {FOUND: before[FOUND]} if FOUND in before else {}
+        changes = changes_of(before, wanted | found)
+        self.refuse_loss()
+        refuse_changes(self.path, changes, allowed=allow_changes)
         return changes
 
     def refuse_loss(self) -> None:
@@ -209,6 +238,22 @@ def refuse_changes(run: Path, changes: Sequence[Change], *, allowed: bool) -> No
             f"{run} holds a run that differs: {listed(texts, LISTED)}. Choose another folder, "
             "or allow changes (--allow-changes) to go on all the same"
         )
+
+
+def require_creatable(folder: Path) -> None:
+    """Raise the OSError that making the folder, or a file in it, would raise, as far as can be known."""
+    if folder.is_dir():
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder / LOCK))
+        return
+    if os.path.lexists(folder):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+    missing = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+    above = missing[-1].absolute().parent
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(missing[-1]))
 
 
 def how_to_resume(run: Path) -> str:

@@ -37,31 +37,64 @@ class Lock:
     """
 
     def __init__(self, folder: Path):
-        try:
-            import fcntl  # here, so that this module can be imported on Windows
-        except ImportError:
-            raise EnvironmentProblem(
-                "training needs Linux or macOS, whose locks keep a second one out; on Windows, use WSL"
-            ) from None
+        require_locks()
         file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self.release = weakref.finalize(self, os.close, file)
+        if take(file, folder):
+            os.ftruncate(file, 0)
+            os.write(file, f"{describe_holder()}\n".encode())
+
+
+def require_locks() -> None:
+    """Raise EnvironmentProblem where the system has no such locks."""
+    try:
+        import fcntl  # noqa: F401  here, so that this module can be imported on Windows
+    except ImportError:
+        raise EnvironmentProblem(
+            "training needs Linux or macOS, whose locks keep a second one out; on Windows, use WSL"
+        ) from None
+
+
+def require_free(folder: Path) -> None:
+    """Refuse what `Lock` refuses, and write nothing.
+
+    Raises:
+        UsageError, EnvironmentProblem, OSError: as `Lock`.
+    """
+    require_locks()
+    if (folder / LOCK).exists():
+        file = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in LACKING:
-                logger.warning(
-                    "%s is on a file system without locks; only one training at a time may use it", folder
-                )
-                return
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            holder = printable(os.read(file, LONGEST).decode("utf-8", "replace").strip())
-            raise UsageError(
-                f"{folder} is in use: {holder or 'another process'} trains in it; wait for it, stop it, "
-                "or choose another folder"
-            ) from None
-        os.ftruncate(file, 0)
-        os.write(file, f"{describe_holder()}\n".encode())
+            take(file, folder)
+        finally:
+            os.close(file)
+
+
+def take(file: int, folder: Path) -> bool:
+    """Lock an open file; return False, with a warning, on a file system without locks.
+
+    Raises:
+        UsageError: another process holds it.
+        OSError: it cannot be locked.
+    """
+    import fcntl
+
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in LACKING:
+            logger.warning(
+                "%s is on a file system without locks; only one training at a time may use it", folder
+            )
+            return False
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        holder = printable(os.read(file, LONGEST).decode("utf-8", "replace").strip())
+        raise UsageError(
+            f"{folder} is in use: {holder or 'another process'} trains in it; wait for it, stop it, "
+            "or choose another folder"
+        ) from None
+    return True
 
 
 def describe_holder() -> str:

@@ -58,9 +58,7 @@ class RunLogger:
         self.folder.rewind(progress)
         self.reporting(f"{title}: {self.length}")
         if progress.ended:
-            early = not self.length.is_over(progress)
-            more = "; with a larger bound and --allow-changes it goes on" if early else ""
-            self.reporting(f"nothing is left to do: {progress.ended}{more}")
+            self.reporting(describe_end(progress, self.length))
             return
         for line in header:
             self.reporting(line)
@@ -158,6 +156,12 @@ class RunLogger:
         """Log that the training stopped at a signal, after it saved."""
         if self.writes:
             self.folder.log("stopped", progress.updates, signal=signal)
+
+
+def describe_end(progress: Progress, length: Length) -> str:
+    """Return a line about a training that has ended."""
+    more = "" if length.is_over(progress) else "; with a larger bound and --allow-changes it goes on"
+    return f"nothing is left to do: {progress.ended}{more}"
 
 
 def describe_resumption(progress: Progress, length: Length, changes: Sequence[Change]) -> str:

@@ -65,7 +65,7 @@ def results_of(
     best = best_of(over(evaluations, scores[0]), over(evaluations, ranked_loss)) if scores else None
     subtitle = ""
     if evaluations:
-        done = len(evaluations) if unit == "epoch" else evaluations[-1]["updates"]
+        done = round(place_of(evaluations[-1], unit))
         subtitle = f"{quantity(done, unit)}, {clock(evaluations[-1]['seconds'])} of training"
     if best is not None:
         subtitle += f", best {scores[0]} {best[1]:.4f} after {unit} {best[0]:.0f}"

@@ -25,7 +25,7 @@ from ..files.plain import read_json
 from ..type_check import expand_home
 from ..version import __version__
 from .observed import Observed
-from .task import Task, evaluating
+from .task import Task, evaluating, require_weights
 
 METRICS = "metrics.json"
 
@@ -122,7 +122,8 @@ def observe_all(model: Task, prepared: InOrder[Any], progress: Progress) -> Obse
     Raises:
         DataError: a sample cannot be read; none is left out.
     """
-    device, size = next(model.parameters()).device, prepared.size
+    require_weights(model)
+    device, size = model.input_device, prepared.size
     with evaluating(model), torch.inference_mode(), progress(range(len(prepared.samples))) as numbers:
         passing = iter(numbers)
 

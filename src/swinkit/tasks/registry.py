@@ -44,6 +44,6 @@ def recipe_in(recorded: object) -> Recipe:
         UsageError: a value that the recipe refuses.
     """
     task = recorded.get("task") if isinstance(recorded, dict) else None
-    if task is not None and task not in TASKS:
+    if task is not None and (not isinstance(task, str) or task not in TASKS):
         raise DataError(f"recipe.task must be one of {', '.join(TASKS)}, got {task!r}")
     return from_json(TASKS[task or UNNAMED]().recipe, recorded)

@@ -17,6 +17,7 @@ from ..files.folder import SavedModel, read_folder, write_folder
 from ..models.build import build
 from ..models.config import spec_from_json
 from .registry import TASKS, task_type_of
+from .saveable import is_alike, require_plain_tensors, require_rebuildable
 from .task import Task, require_task
 
 logger = logging.getLogger(__name__)
@@ -25,21 +26,33 @@ OWN = "swinkit"  # the dialect of our own names
 
 
 def write_model(
-    model: Task, folder: Path, card: str | None = None, metrics: dict[str, Any] | None = None
+    model: object, folder: Path, card: str | None = None, metrics: dict[str, Any] | None = None
 ) -> None:
-    """Write a model as a folder that `read_model` reads.
+    """Write a model as a folder that `read_model` reads; options as of `pack_model`.
+
+    Raises:
+        UsageError: `folder` holds something else than a saved model, or as `pack_model`.
+        EnvironmentProblem: it cannot be written; what stood there before is kept.
+    """
+    task = require_task(model, "model", "convert it to a file of weights instead")
+    write_folder(folder, pack_model(task, card, metrics))
+
+
+def pack_model(model: Task, card: str | None = None, metrics: dict[str, Any] | None = None) -> SavedModel:
+    """Return the content of a saved model's folder.
 
     `card` is Markdown in place of the plain card, `metrics` the content of `metrics.json`.
 
     Raises:
-        UsageError: `folder` holds something else than a saved model, or this is no model of a task.
-        EnvironmentProblem: it cannot be written; what stood there before is kept.
+        UsageError: the model could not be read again, because its layers were replaced or wrapped.
     """
-    instead = "convert it to a file of weights instead"
-    task_type = task_type_of(require_task(model, "model", instead))
+    task_type = task_type_of(model)
+    require_plain_tensors(model.state_dict())
     config, preprocess = task_type.whole_config(model), model.preprocess.to_json()
     text, state = card or task_type.card(model), model.saved_tensors()
-    write_folder(folder, SavedModel(config, preprocess, list(model.labels), state, text, metrics))
+    saved = SavedModel(config, preprocess, list(model.labels), state, text, metrics)
+    require_rebuildable(build_empty(saved, config), state)
+    return saved
 
 
 def read_model(folder: Path) -> Task:
@@ -77,16 +90,7 @@ def rebuild(saved: SavedModel, config: dict[str, Any]) -> Task:
     dialect = str(config.get("dialect", OWN))
     if dialect != OWN:
         require_dialect(dialect)
-    numbers = config.get("spec")
-    spec = spec_from_json(str(config.get("family")), numbers if isinstance(numbers, dict) else {})
-    if sum(spec.depths) > len(saved.state):
-        raise DataError(
-            f"config.json has {sum(spec.depths)} blocks, the weights fewer; restore the one saved with them"
-        )
-    with torch.device("meta"):
-        task_type = TASKS[config["task"]]()
-        preprocess = preprocess_in(saved, spec)
-        model = task_type.restore(build(spec), preprocess, saved.labels, config)
+    model = build_empty(saved, config)
     if dialect == OWN and fits(model, saved.state):
         model.load_state_dict(saved.state, strict=True, assign=True)
         warn_of_not_finite(saved.state)
@@ -95,6 +99,23 @@ def rebuild(saved: SavedModel, config: dict[str, Any]) -> Task:
 
         load_weights(model, saved.state, dialect=dialect)
     return model.eval()
+
+
+def build_empty(saved: SavedModel, config: dict[str, Any]) -> Task:
+    """Return the model that `config` describes on the meta device, where its weights take no memory.
+
+    Raises:
+        DataError: the numbers are of another model than the weights or the preprocessing.
+    """
+    numbers = config.get("spec")
+    spec = spec_from_json(str(config.get("family")), numbers if isinstance(numbers, dict) else {})
+    if sum(spec.depths) > len(saved.state):
+        raise DataError(
+            f"config.json has {sum(spec.depths)} blocks, the weights fewer; restore the one saved with them"
+        )
+    with torch.device("meta"):
+        task_type = TASKS[config["task"]]()
+        return task_type.restore(build(spec), preprocess_in(saved, spec), saved.labels, config)
 
 
 def require_dialect(name: str) -> None:
@@ -112,10 +133,7 @@ def require_dialect(name: str) -> None:
 def fits(model: nn.Module, state: State) -> bool:
     """Return whether `state` has the tensors of `model`: equal names and shapes, numbers of the same kind."""
     wanted = model.state_dict()
-    return wanted.keys() == state.keys() and all(
-        tensor.shape == wanted[name].shape and tensor.is_floating_point() == wanted[name].is_floating_point()
-        for name, tensor in state.items()
-    )
+    return wanted.keys() == state.keys() and all(is_alike(state[name], wanted[name]) for name in state)
 
 
 def warn_of_not_finite(state: State) -> None:

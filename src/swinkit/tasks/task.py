@@ -11,19 +11,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
+from threading import Lock
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
+from ..core.precision import device_and_dtype_of
 from ..core.spec import Spec
 from ..data.arrays import is_array, load_array
 from ..data.channels import RGB, Channels
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.preprocess import Preprocess
 from ..data.sample import Sample
-from ..errors import UsageError, require
+from ..errors import UsageError, listed, require
 from ..files.contents import State
 from ..type_check import expand_home
 from .observed import Observed
@@ -34,6 +36,9 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pictures
 NOT_FINITE = "the model's scores are not finite: its weights are damaged, or overflow in fp16"
+
+LOCK = Lock()  # of the next line
+EARLIER: list[str] = []  # for each call that computes exactly now: the setting before all of them
 
 
 class Task(nn.Module, ABC, Generic[ResultT]):
@@ -82,6 +87,16 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     def require_inputs(self) -> None:
         """Raise UsageError unless the model takes what `read` reads: by default pictures."""
         require_pictures(self.backbone.spec, self.preprocess)
+
+    @property
+    def input_device(self) -> torch.device:
+        """The device of the pixels that the model takes: that of its patch embedding."""
+        return device_and_dtype_of(self.backbone.embed)[0]
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision of the pixels that the model takes: that of its patch embedding."""
+        return device_and_dtype_of(self.backbone.embed)[1]
 
     def read(self, source: Any, name: str) -> Sample:
         """Read one input of `predict`, called `name`: by default a picture.
@@ -143,6 +158,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         chosen = options_of(self.predict_options, options) if options else self.predict_options()
         answer = self.begin_answers(chosen)
         self.require_inputs()
+        require_weights(self)
         possible = isinstance(batch_size, int) and batch_size >= 1
         require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
         if not isinstance(inputs, list | tuple | Iterator):
@@ -190,15 +206,44 @@ def stream(
                 yield replace(result, seconds=reading + share)
 
 
+def unwrap(model: object) -> object:
+    """Return the model inside of what torch wraps around one, such as `torch.compile` or `DataParallel`."""
+    while isinstance(model, nn.Module) and not isinstance(model, Task):
+        children = dict(model.named_children())
+        inner = children.get("_orig_mod", children.get("module"))
+        if inner is None:
+            break
+        model = inner
+    return model
+
+
 def require_task(model: object, name: str, remedy: str = "give a model with the head of a task") -> Task:
     """Return a model if it is of a task; `name` is what the user called it.
 
     Raises:
         UsageError: it is of none, such as a backbone without a head; with the remedy.
     """
-    if not isinstance(model, Task):
-        raise UsageError(f"{name} is a {type(model).__name__}, which has no task; {remedy}")
-    return model
+    if isinstance(model, Task):
+        return model
+    inner, kind = unwrap(model), type(model).__name__
+    if isinstance(inner, Task):
+        raise UsageError(
+            f"{name} is a {kind} around a {type(inner).__name__}; give the model inside "
+            "(to compile one in place, call model.compile())"
+        )
+    if callable(getattr(model, "merge_and_unload", None)):
+        remedy = "merge its adapters first, by merge_and_unload()"
+    raise UsageError(f"{name} is a {kind}, which has no task; {remedy}")
+
+
+def require_weights(model: nn.Module) -> None:
+    """Raise UsageError if weights of the model are on the meta device, where tensors have no values."""
+    absent = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if absent:
+        raise UsageError(
+            f"the model has no values for {len(absent)} weights (they are on the meta device): "
+            f"{listed(absent)}; load them first, for example with load_state_dict(..., assign=True)"
+        )
 
 
 def require_pictures(spec: Spec, preprocess: Preprocess) -> None:
@@ -236,11 +281,17 @@ def exact_convolutions() -> Iterator[None]:
     By default torch lets NVIDIA's GPUs round what goes into them to TF32, with 10 bits of mantissa for 23; of
     a Swin this would be the patches, and so all that follows. Matrix products are exact by default, and stay
     as whoever changed that wants them (`torch.set_float32_matmul_precision`).
+
+    The setting is one for all threads, so the last that leaves restores it.
     """
     cudnn: Any = torch.backends.cudnn  # which can be told on machines without a GPU, too
-    before = cudnn.conv.fp32_precision
-    cudnn.conv.fp32_precision = "ieee"
+    with LOCK:
+        EARLIER.append(EARLIER[0] if EARLIER else cudnn.conv.fp32_precision)
+        cudnn.conv.fp32_precision = "ieee"
     try:
         yield
     finally:
-        cudnn.conv.fp32_precision = before
+        with LOCK:
+            before = EARLIER.pop()
+            if not EARLIER:
+                cudnn.conv.fp32_precision = before

@@ -7,7 +7,7 @@ nothing but the weights would be in fp32. Inside `fp32_kept`, on every device:
 * LayerNorms take and give fp32;
 * blocks take fp32, and so the residual stream, to which they add, is in fp32 from the first to the last.
 
-The softmax (`core/fast/kernels.py`), the cosine (`core/attention.py`), computed biases (`core/position.py`)
+The softmax (`core/kernels.py`), the cosine (`core/attention.py`), computed biases (`core/position.py`)
 and the losses are in at least fp32 wherever they run. Weights are in fp32 always: autocast lowers copies of
 them.
 """

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..data.loader import Loader
 from ..runs.config_diff import Change
 from ..runs.folder import RunFolder
 from ..runs.logger import RunLogger
@@ -15,7 +16,7 @@ from ..runs.step_report import Reporting
 from ..settings.recipe import Recipe
 from ..settings.run import AUTO
 from ..tasks.task import Task
-from .accelerator import wrap_in_ddp
+from .accelerator import accelerator_of, wrap_in_ddp
 from .auto_batch import explain_full_memory, find_micro_batch
 from .batch_plan import Plan
 from .distributed import require_same_checkpoint
@@ -52,14 +53,50 @@ def begin(
             process trains in it.
         EnvironmentProblem: the folder cannot be written.
     """
-    plan = Plan.of(recipe.run, accelerator.num_processes)
-    recipe.schedule.require_fits(plan.steps(job.loader(plan.micro_batch)))
+    plan_steps(job, recipe, accelerator.num_processes)
     changes: list[Change] = []
     with signals.raise_together():
         if accelerator.is_main_process:
             changes = folder.begin(job.config, allow_changes=allow_changes)
             folder.forget_bad_files(changes)
     return changes
+
+
+def rehearse(
+    job: Job, recipe: Recipe, folder: RunFolder, ranks: int, *, allow_changes: bool
+) -> tuple[Plan, Loader[Any], Progress]:
+    """Do what a training in so many processes does before its first step, but write nothing.
+
+    Return its batches, its samples, and its progress so far.
+
+    Raises:
+        UsageError, DataError, EnvironmentProblem: as the training.
+    """
+    accelerator = accelerator_of(recipe.run, folder)
+    plan, loader = plan_steps(job, recipe, ranks)
+    changes = folder.rehearse(job.config, allow_changes=allow_changes)
+    if not any(change.of_training for change in changes):
+        loader.bad.meet(folder.bad_files())
+    average = Average(job.task, recipe.run.ema) if recipe.run.ema else None
+    trained = Trained(job.task, optimiser_of(job.task, recipe.optimiser), average, accelerator.scaler)
+    progress = trained.resume(folder.checkpoints)
+    progress.ended = why_over(progress, Length.of(recipe, plan.steps(loader)), recipe.run)
+    return plan, loader, progress
+
+
+def plan_steps(job: Job, recipe: Recipe, ranks: int) -> tuple[Plan, Loader[Any]]:
+    """Return the batches of a training in so many processes, and its samples.
+
+    Raises:
+        DataError: there are fewer samples than one batch.
+        UsageError: the warm-up is as long as the training, processes cannot share the batch, or the recipe's
+            fields do not fit the model.
+    """
+    plan = Plan.of(recipe.run, ranks)
+    loader = job.loader(plan.micro_batch)
+    recipe.schedule.require_fits(plan.steps(loader))
+    job.task_type.evaluation_batches(job.task)
+    return plan, loader
 
 
 def set_up(

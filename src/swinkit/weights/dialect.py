@@ -1,6 +1,6 @@
 """A dialect: one library's names for the parts of a Swin, with the rules that translate to and from ours."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -118,18 +118,10 @@ class Dialect:
             DataError: they hold two.
         """
         plain = {name: plain_name(name) for name in names}
-        begins = [
-            name.removesuffix(self.embed) for name in plain.values() if f".{name}".endswith(f".{self.embed}")
-        ]
-        if not begins:
+        prefixes = self.prefixes(plain)
+        if not prefixes:
             return None
-        raw = [begin for begin in begins if not is_average(begin)] or begins
-        if len(raw) > 1:
-            raise DataError(
-                f"two models in one file, under {listed(begins)}; choose one by what its names begin with: "
-                f"entry={raw[0].rstrip('.')!r}, or --entry"
-            )
-        prefix, copies = raw[0], tuple(begin for begin in begins if begin != raw[0])
+        prefix, *copies = prefixes
         full = {without_prefix(plain[name], prefix): name for name in names}
         moves = taken_once(full, [rule.apply for rule in self.rules])
         buffers = taken_once(names_left(full, moves), [buffer.apply for buffer in self.buffers])
@@ -140,12 +132,12 @@ class Dialect:
             for name in left
             if is_record(name)
             or is_average(name.partition(".")[0])
-            or (copies and plain[full[name]].startswith(copies))
+            or plain[full[name]].startswith(tuple(copies))
             or any(pattern.match(name) is not None for pattern in patterns)
         ]
         explained = {whole for name, whole in full.items() if name not in left or name in unused}
         unexplained = tuple(name for name in names if name not in explained)
-        own = {prefix + root for root in roots(moves)}
+        own = tuple(f"{prefix}{root}." for root in roots(moves))
         return NameMatch(
             prefix=prefix,
             full=full,
@@ -153,12 +145,29 @@ class Dialect:
             buffers=buffers,
             unused=tuple(full[name] for name in unused),
             unexplained=unexplained,
-            beside=tuple(
-                name
-                for name in unexplained
-                if not any(f"{plain[name]}.".startswith(f"{root}.") for root in own)
-            ),
+            beside=tuple(name for name in unexplained if not f"{plain[name]}.".startswith(own)),
         )
+
+    def prefixes(self, plain: Mapping[str, str]) -> list[str]:
+        """Return what the model's names begin with, then the same of its averages; `plain` by full name.
+
+        Raises:
+            DataError: there are two models.
+        """
+        found = {
+            name: whole.removesuffix(self.embed)
+            for name, whole in plain.items()
+            if f".{whole}".endswith(f".{self.embed}")
+        }
+        raw = [name for name, begin in found.items() if not is_average(begin)] or list(found)
+        if len(raw) > 1:
+            begins = [name.removesuffix(self.embed) for name in raw]
+            raise DataError(
+                f"two models in one file, under {listed(begins)}; choose one by what its names begin with: "
+                f"entry={max(begins).rstrip('.')!r}, or --entry"
+            )
+        own = [found[name] for name in raw]
+        return own + [begin for begin in found.values() if begin not in own]
 
     def takes(self, state: State, match: NameMatch) -> bool:
         """Return whether the matched model has a number of axes that this library's models can have."""

@@ -91,6 +91,8 @@ class WeightCache:
     def get(self, key: Hashable, weights: Iterable[Tensor], compute: Callable[[], Tensor]) -> Tensor:
         """Return `compute()`, or its cached result if `weights` still hold the same numbers."""
         weights = list(weights)
+        if any(type(weight.data) is not Tensor for weight in weights):  # quantised, for example
+            return compute()
         if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
             self.clear()
             return compute()

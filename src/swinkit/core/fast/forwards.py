@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .. import kernels
 from ..position import MLPBias, pairs
 from ..qkv import KeylessBiasLinear
 from ..spec import Size
@@ -24,9 +25,8 @@ from ..windows import RolledLayout
 from .cache import LARGEST, cache_of
 from .chunked_attention import attend_in_chunks
 from .chunking import can_split_batch, run_in_chunks, run_in_token_chunks, run_in_token_chunks_with_gradients
-from .kernels import FUSED_FROM
 from .recompute import recompute
-from .torch_internals import is_eager
+from .torch_internals import has_hooks, is_eager
 from .window_gather import WindowGather, kinds_of
 
 Forward = TypeVar("Forward", bound=Callable[[Any, Tensor], Tensor])
@@ -110,7 +110,7 @@ def window_attention(attention: Any, x: Tensor) -> Tensor:
     """
     layout = attention.border(x.shape[1:-1], attention.window, attention.shift)
     windows = WindowGather(layout, attention.num_heads)
-    if math.prod(layout.window) >= FUSED_FROM and can_split_batch(attention, x):
+    if math.prod(layout.window) >= kernels.FUSED_FROM and can_split_batch(attention, x):
         parts = attention.qkv, attention.similarity, attention.proj
         offsets = offsets_of(attention, windows, x.device)
         return attention.dropout(attend_in_chunks(x, layout, attention.num_heads, offsets, parts))
@@ -131,9 +131,9 @@ def padding_of(attention: Any, x: Tensor, dtype: torch.dtype, layout: RolledLayo
     if layout.padded == layout.grid:
         return None
     qkv = attention.qkv
-    if isinstance(qkv, nn.Linear | KeylessBiasLinear) and qkv.bias is not None:
+    if type(qkv) in (nn.Linear, KeylessBiasLinear) and qkv.bias is not None:
         return qkv.bias.to(dtype)
-    return qkv(x.new_zeros(x.shape[-1])).to(dtype)
+    return qkv(x.new_zeros(1, x.shape[-1]))[0].to(dtype)
 
 
 def offsets_of(attention: Any, windows: WindowGather, device: torch.device) -> Tensor:
@@ -155,10 +155,11 @@ def get_bias(
     of a computed bias instead.
     """
     bias, cache = attention.bias, cache_of(attention)
-    if attention.training or bias.training:  # the bias may draw at random
+    # A bias in training may draw at random, and a hook sees every call.
+    if attention.training or bias.training or any(map(has_hooks, bias.modules())):
         cache.clear()
         return finish(bias(window))
-    weights = list(bias.parameters())
+    weights = [*bias.parameters(), *bias.buffers()]
     if isinstance(bias, MLPBias) and count() * attention.num_heads * math.prod(window) ** 2 > LARGEST:
         return finish(pairs(cache.get(window, weights, partial(bias.rows, window))))
     return cache.get(key, weights, lambda: finish(bias(window)))

@@ -7,13 +7,13 @@ in the log: the fast paths that depend on it are off, and the plain path compute
 import logging
 from collections.abc import Callable
 from functools import cache, wraps
+from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules import module as module_globals
-from torch.utils import _python_dispatch as python_dispatch
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def guard(cautious: Any) -> Callable[[Callable[Arguments, Answer]], Callable[Arg
         def ask_cautiously(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
             try:
                 return ask(*args, **kwargs)
-            except (AttributeError, TypeError) as error:
+            except (AttributeError, ImportError, TypeError) as error:
                 log_once(ask.__name__, str(error))
                 return cautious
 
@@ -71,7 +71,8 @@ def is_transforming() -> bool:
 @guard(cautious=True)
 def is_dispatch_watched() -> bool:
     """Return whether a `TorchDispatchMode` sees every operation now."""
-    return python_dispatch._get_current_dispatch_mode() is not None  # noqa: SLF001
+    modes = import_module("torch.utils._python_dispatch")
+    return modes._get_current_dispatch_mode() is not None  # noqa: SLF001
 
 
 @guard(cautious=True)

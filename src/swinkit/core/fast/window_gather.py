@@ -18,7 +18,7 @@ from torch.autograd import Function
 
 from ..windows import RolledLayout
 from .cache import TableCache
-from .kernels import attend_by_kind
+from .kernels_by_kind import attend_by_kind
 
 INT32_ROWS = 2**31  # rows that 32 bits can count
 

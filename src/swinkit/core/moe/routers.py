@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..position import apply_linear, disable_autocast
+from ..position import disable_autocast
+from ..precision import apply_layer
 
 
 class Router(nn.Module, ABC):
@@ -50,7 +51,7 @@ class LinearRouter(Router):
 
     def compare(self, tokens: Tensor) -> Tensor:
         """Compute logits: (N, C) -> (N, E)."""
-        return apply_linear(self.gate, tokens)
+        return apply_layer(self.gate, tokens)
 
 
 class CosineRouter(Router):
@@ -70,5 +71,5 @@ class CosineRouter(Router):
     def compare(self, tokens: Tensor) -> Tensor:
         """Compute logits: (N, C) -> (N, E)."""
         dtype = tokens.dtype
-        cosine = F.normalize(apply_linear(self.proj, tokens), dim=1) @ F.normalize(self.keys.to(dtype), dim=0)
+        cosine = F.normalize(apply_layer(self.proj, tokens), dim=1) @ F.normalize(self.keys.to(dtype), dim=0)
         return cosine * self.log_scale.to(dtype).clamp(max=math.log(100)).exp()

@@ -8,7 +8,7 @@ Shapes: B batch, *S grid size, W windows of a grid, N tokens in a window, C chan
 import torch
 from torch import Tensor, nn
 
-from ...core.fast.kernels import attend_plainly
+from ...core.kernels import attend_plainly
 from ...core.windows import RolledLayout
 
 

@@ -58,7 +58,7 @@ class Classifier(Task[Classification]):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return a record of the `Answers` for each picture of a batch."""
-        logits = self(batch.pixels.to(next(self.parameters()).dtype))
+        logits = self(batch.pixels.to(self.input_dtype))
         return Observed(records=Answers.of(logits, batch.targets).records)
 
     def scores(self, observed: Observed) -> dict[str, float]:
@@ -75,10 +75,9 @@ class Classifier(Task[Classification]):
         """
         require(top >= 1, "top", top, "a number of answers of at least 1")
         self.require_inputs()
-        weight = self.head.classifier.weight
         fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
         with evaluating(self), torch.inference_mode():
-            pixels = self.preprocess.normalise(fitted.to(weight.device)).to(weight.dtype)
+            pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
             probabilities = self(pixels).float().softmax(-1).cpu()
         if not probabilities.isfinite().all():
             raise DataError(NOT_FINITE)

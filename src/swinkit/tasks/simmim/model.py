@@ -89,7 +89,7 @@ class SimMIM(Task[Reconstruction]):
     @torch.no_grad()
     def observe(self, batch: Batch) -> Observed:
         """Return the sums of one validation batch, in the order of `Errors`, as its first sample's record."""
-        pixels = batch.pixels.to(self.mask_token.dtype)
+        pixels = batch.pixels.to(self.input_dtype)
         errors = Errors.of(self(pixels, batch.mask), self.target(pixels), self.pixel_mask(batch.mask, pixels))
         return Observed(records={0: [errors.error, errors.spread, errors.count]})
 
@@ -124,8 +124,8 @@ class SimMIM(Task[Reconstruction]):
         mask = draw_masks(chosen, self.masking, self.preprocess.crop, self.backbone.spec.patch)
         fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
         with evaluating(self), torch.inference_mode():
-            pixels = self.preprocess.normalise(fitted.to(self.mask_token.device))
-            made = self.in_units(self(pixels.to(self.mask_token.dtype), mask.to(pixels.device)), pixels)
+            pixels = self.preprocess.normalise(fitted.to(self.input_device))
+            made = self.in_units(self(pixels.to(self.input_dtype), mask.to(pixels.device)), pixels)
             to_uint8 = spread_out if fitted.is_floating_point() else self.preprocess.as_images
             inputs, outputs = (as_rgb(to_uint8(each).cpu()) for each in (pixels, made))
             hidden = as_rgb(self.pixel_mask(mask.to(pixels.device), pixels).bool().cpu())
