@@ -198,9 +198,9 @@ def rare_classes(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
         common = max(train, key=lambda name: train[name])
         number = "1 class has" if len(rare) == 1 else f"{len(rare)} classes have"
         message = (
-            f"{number} at most a {RARE}th of the {most} pictures of `{printable(common)}`, down to {rare[0][0]} "
-            f"of `{printable(rare[0][1])}`; where each class counts the same, class_weights=balanced, "
-            "sampler=class-balanced or focal_gamma=2 helps"
+            f"{number} at most a {RARE}th of the {most} pictures of `{printable(common)}`, down to "
+            f"{rare[0][0]} of `{printable(rare[0][1])}`; where each class counts the same, "
+            "class_weights=balanced, sampler=class-balanced or focal_gamma=2 helps"
         )
         yield Problem("rare classes", message, blocking=False)
 

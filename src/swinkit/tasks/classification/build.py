@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from ...core.backbone import Swin
 from ...core.spec import Size
 from ...data.classes import class_names
-from ...data.dataset import ImageDataset
 from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
 from ...errors import DataError, UsageError, printable
@@ -18,12 +17,13 @@ from .model import Classifier
 from .settings import ClassificationRecipe
 
 if TYPE_CHECKING:
+    from ...data.dataset import ImageDataset
     from ...weights.dialect import Translation
     from ...zoo.hub_configs import Facts
 
 
 def build_classifier(
-    recipe: ClassificationRecipe, samples: ImageDataset, initial: Task | None
+    recipe: ClassificationRecipe, samples: "ImageDataset", initial: Task | None
 ) -> tuple[Classifier, dict[str, str]]:
     """Return a classifier to be trained on `samples`, and notes; its weights start as those of `initial`.
 
