@@ -40,6 +40,9 @@ class Classifier(Task[Classification]):
         self._labels = tuple(labels)
         self.preprocess = preprocess
         self.smoothing = smoothing
+        self.focal_gamma: float | None = None
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", None, persistent=False)  # (K,) of a training alone
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,7 +55,8 @@ class Classifier(Task[Classification]):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of one training batch and, of a Swin-MoE, its load-balancing loss."""
-        loss = cross_entropy(self(batch.pixels), batch.targets, self.smoothing)
+        logits, rare = self(batch.pixels), (self.class_weights, self.focal_gamma)
+        loss = cross_entropy(logits, batch.targets, self.smoothing, *rare)
         return {"cross_entropy": loss, **balance(self.backbone)}
 
     @torch.no_grad()

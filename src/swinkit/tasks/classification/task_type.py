@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...core.spec import Size
     from ...data.dataset import ImageDataset
     from ...data.preprocess import Preprocess
+    from ...data.sampler import Sampler
     from ...weights.dialect import Translation
     from ...weights.report import LoadReport
     from ...zoo.hub_configs import Facts
@@ -64,7 +65,20 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         """Return a classifier of as many classes as `samples` has, and notes about its weights."""
         from .build import build_classifier
 
-        return build_classifier(recipe, samples.classes, initial)
+        return build_classifier(recipe, samples, initial)
+
+    def sampler(
+        self,
+        recipe: ClassificationRecipe,
+        model: "Classifier",  # noqa: ARG002  the same for all
+        samples: "ImageDataset",
+    ) -> "Sampler | None":
+        """Return the sampler that the recipe names; None for a random permutation."""
+        if recipe.sampler is None or samples.labels is None:
+            return None
+        from ...data.sampler import ClassBalanced
+
+        return ClassBalanced(samples.labels)
 
     def training_batches(self, recipe: ClassificationRecipe, model: "Classifier") -> "TrainingCollate":
         """Return the maker of augmented batches."""
