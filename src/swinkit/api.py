@@ -139,6 +139,7 @@ def load(
     tables: str | None = None,
     entry: str | None = None,
     dialect: str | None = None,
+    channels: int | None = None,
     precision: str = "fp32",
     reporting: Callable[[str], object] = to_stderr,
 ) -> Task | Pyramid | Swin:
@@ -173,6 +174,8 @@ def load(
         entry: which weights to take of a training run that saved several, such as "model_ema"; None for the
             raw ones.
         dialect: the library whose names the tensors have, where the names of two fit.
+        channels: how many input channels the model takes; the filters of weights for others are summed for
+            one, else repeated in turn and scaled. None for those of the weights.
         precision: "fp32", or "file" for that in which the file was written. A saved model has its own.
         reporting: called with the report.
 
@@ -196,7 +199,7 @@ def load(
         if (window, pretrained_window) != (None, None):
             raise UsageError("window and pretrained_window are for files; a saved model has its own")
         options = (variant, labels, head, tables, entry, dialect)
-        return load_folder(found.path, *options, reporting=reporting)
+        return take_channels(load_folder(found.path, *options, reporting=reporting), channels, reporting)
     from dataclasses import replace
 
     from .models.given_windows import GivenWindows
@@ -211,6 +214,19 @@ def load(
         facts = replace(facts, dialect=dialect)
     model, report = load_file(found.path, facts, head=head, tables=tables, entry=entry, precision=precision)
     reporting("\n  ".join([report, *found.said]))
+    return take_channels(model, channels, reporting)
+
+
+def take_channels(model: Model, channels: int | None, reporting: Callable[[str], object]) -> Model:
+    """Return the model for so many input channels, and report what was done; None: its own.
+
+    Raises:
+        UsageError: they cannot be changed.
+    """
+    if channels is not None:
+        from .tasks.channels import adapt_model
+
+        reporting(adapt_model(model, channels))
     return model
 
 
@@ -277,6 +293,7 @@ def convert(
     head: str = "same",
     entry: str | None = None,
     dialect: str | None = None,
+    channels: int | None = None,
     ranks: int | None = None,
     force: bool = False,
     check: bool = True,
@@ -288,7 +305,8 @@ def convert(
     kept. Tensors are written in the precision of the source, and compared in fp32.
 
     Args:
-        source: as of `load`, like `variant`, `window`, `pretrained_window`, `head`, `entry` and `dialect`.
+        source: as of `load`, like `variant`, `window`, `pretrained_window`, `head`, `entry`, `dialect` and
+            `channels`.
         out: a file that ends in .safetensors or .pth, or a folder (transformers, timm, swinkit).
         to: "microsoft", "timm", "torchvision", "transformers", "openmmlab", "swinkit" or a dialect.
         ranks: for how many processes a Swin-MoE is cut, into the folder `out`.
@@ -318,6 +336,7 @@ def convert(
         head=head,
         entry=entry,
         dialect=dialect,
+        channels=channels,
         precision="file",
     )
     return convert_model(model, out, to, ranks=ranks, force=force, check=check, dry_run=dry_run)

@@ -270,9 +270,17 @@ def test_every_variant_of_pictures_has_a_recipe_whose_masks_fit(variant: str):
             "it must be above 0 for each of 1 channels",
         ),
         (
-            ["train", "cifar10-swin-pico", "data=x", "out=y", "data.mean=[0.5]", "data.std=[0.2]"],
+            [
+                "train",
+                "cifar10-swin-pico",
+                "data=x",
+                "out=y",
+                "data.mean=[0.5]",
+                "data.std=[0.2]",
+                "augmentation.operations=2",
+            ],
             2,
-            "data.mean is of 1 channels, from which only `swinkit pretrain` learns yet",
+            "augmentation.operations is 2; it must be 0, since it is for RGB pictures alone",
         ),
         (
             ["train", "cifar10-swin-pico", "data=x", "out=y", "masking.patch=8"],

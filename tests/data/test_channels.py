@@ -98,9 +98,7 @@ def test_other_channels_are_refused_never_converted(data, message):
 
 
 def test_bands_are_refused_where_rgb_is_asked_for_with_what_learns_from_them():
-    with pytest.raises(
-        ImageError, match=r"`swinkit pretrain` learns from 6 channels if data\.mean and data\.std"
-    ):
+    with pytest.raises(ImageError, match=r"a training takes 6 channels if data\.mean and data\.std"):
         load_image(STORED["six bands.tiff"][0])
 
 

@@ -12,6 +12,7 @@ from swinkit.core.spec import Spec
 from swinkit.data.preprocess import Preprocess
 from swinkit.errors import DataError, UsageError
 from swinkit.models.build import build
+from swinkit.models.catalogue import canonical_name
 from swinkit.models.families import SpecV2
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.classification.model import Classifier
@@ -174,10 +175,10 @@ def test_averaged_weights_are_taken_by_their_entry(tmp_path: Path):
         load_file(tmp_path / "run.pth", entry="teacher")
 
 
-def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path: Path):
+def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how():
     """Two published models differ in routing alone, which is in no tensor."""
     chosen = {
-        name: architecture(moe_reading(name), tmp_path / f"{stem}.pth", Facts())[0]
+        name: architecture(moe_reading(name), canonical_name(f"{stem}.pth"), Facts())[0]
         for name, stem in (
             ("swin-moe-b-32e", "swin_moe_base_patch4_window12_192_32expert_32gpu_22k"),
             ("swin-moe-b-32e-top2", "swin-moe-b-32e-top2"),
@@ -186,7 +187,7 @@ def test_a_moe_file_is_routed_as_its_name_says_or_the_report_tells_how(tmp_path:
     }
     assert {name: spec.top_k for name, spec in chosen.items()}["swin-moe-b-32e-top2"] == 2
     assert all(spec == VARIANTS[name].spec for name, spec in chosen.items())
-    unknown, _, told_by = architecture(moe_reading("swin-moe-s-8e"), tmp_path / "mine.pth", Facts())
+    unknown, _, told_by = architecture(moe_reading("swin-moe-s-8e"), canonical_name("mine.pth"), Facts())
     (note,) = note_routing(unknown, told_by)
     assert "top_k 1" in note
     assert "capacity_multiple 1" in note

@@ -184,11 +184,13 @@ def add_model_options(add: Callable[..., Action]) -> None:
     heads = Literal["same", "mapped", "none"]
     words = "mapped: choose ImageNet-1k's classes out of a file of 22k's; none: read the backbone alone"
     add("--head", type=Value(heads), metavar=placeholder(heads), default="same", help=words)
+    how = "input channels of the model; the filters of other weights are summed for 1, else repeated in turn"
+    add("--channels", type=Value(int), metavar="N", help=how)
 
 
 def model_options(options: Namespace) -> dict[str, Any]:
     """Return the values of `add_model_options` as arguments of `swinkit.load`."""
-    names = ("variant", "window", "pretrained_window", "dialect", "entry", "head")
+    names = ("variant", "window", "pretrained_window", "dialect", "entry", "head", "channels")
     return {name: getattr(options, name) for name in names}
 
 

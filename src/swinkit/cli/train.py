@@ -113,7 +113,7 @@ def train(order: Order) -> int:
         raise
     if prints:
         model = order.out / BEST
-        line(f"saved {model}; {TASKS[order.recipe.task]().advice.format(model=shlex.quote(str(model)))}")
+        line(f"saved {model}; {TASKS[order.recipe.task]().advise(order.recipe, shlex.quote(str(model)))}")
     return 0
 
 

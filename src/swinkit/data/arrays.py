@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from .channels import Channels
-from .dataset import ImageDataset
-from .folders import is_hidden
+from .dataset import ALL, ImageDataset
+from .folders import content_of, is_hidden
 from .images import ImageError, StoredImage
 
 SUFFIX = ".npy"
@@ -79,6 +79,16 @@ class ArrayDataset(ImageDataset):
         pixels = pixels if array.dtype == np.uint8 else pixels.float() / LARGEST[array.dtype.name]
         self.channels.require_usable(pixels, name)
         return pixels
+
+
+def load_array(path: Path, axes: int, channels: Channels) -> Tensor:
+    """Read one array file as pixels (C, *P): uint8, or float32 with 1 the brightest.
+
+    Raises:
+        ImageError: as `ArrayDataset.read_image`.
+    """
+    content = content_of(path.parent, [path.name])
+    return ArrayDataset(path.parent, ALL, content, axes=axes, channels=channels).read_image(0)
 
 
 def read_array(source: Path | bytes, name: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .images import ImageError
 
+RGB = 3  # channels
 LARGEST_NORMALISED = 65504.0  # the largest number of float16; one beyond it turns a whole training to NaN
 
 
@@ -44,6 +45,11 @@ class Channels:
                         f"data.std={std:g} from data.mean={mean:g}; replace such values, which often mean "
                         "that there is none, or set data.mean and data.std to the unit of the data",
                     )
+
+
+def channels_to_read(mean: tuple[float, ...], std: tuple[float, ...]) -> Channels | None:
+    """Return the channels that files must store; None for three, because all pictures become RGB then."""
+    return None if len(mean) == RGB else Channels(mean, std)
 
 
 def describe_not_finite(pixels: Tensor) -> str:

@@ -25,6 +25,7 @@ from .unlabelled import find_unlabelled
 
 SPLITS = ("train", *HELD_OUT)
 VERSION = 1  # of the JSON
+RARE = 5  # times as many pictures of the largest class as of the smallest, from which on it is said
 NO_CLASS = ""  # under which samples without classes are counted
 
 
@@ -149,6 +150,7 @@ def make_report(
         *left_out(path, counts, layout),
         *missing_splits(splits, problems),
         *class_problems(counts),
+        *rare_classes(counts),
         *unreadable(found, counts),
         *constant(found, counts, splits),
         *duplicates(found),
@@ -185,6 +187,22 @@ def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) 
         yield Problem("missing split", message, blocking=True)
     elif found and "train" not in found and not problems:
         yield Problem("missing split", "there is no train: good for evaluation alone", blocking=False)
+
+
+def rare_classes(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
+    """Yield a problem if `train` has far fewer images of some classes than of others."""
+    train = {name: count for name, count in counts.get("train", {}).items() if count}
+    most = max(train.values(), default=0)
+    rare = sorted((count, name) for name, count in train.items() if count * RARE <= most)
+    if rare:
+        common = max(train, key=lambda name: train[name])
+        number = "1 class has" if len(rare) == 1 else f"{len(rare)} classes have"
+        message = (
+            f"{number} at most a {RARE}th of the {most} pictures of `{printable(common)}`, down to "
+            f"{rare[0][0]} of `{printable(rare[0][1])}`; where each class counts the same, "
+            "class_weights=balanced, sampler=class-balanced or focal_gamma=2 helps"
+        )
+        yield Problem("rare classes", message, blocking=False)
 
 
 def class_problems(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from ..errors import DataError, UsageError
@@ -45,8 +45,12 @@ class NoSuchSplit(DataError):
     """A list exists, but has no sample of this split."""
 
 
-def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
-    """Find the labelled images of the first of `splits` that exists; `classes` gives the order of the labels.
+def find_samples(
+    path: Path, *splits: str, classes: Sequence[str] | None = None, channels: Channels | None = None
+) -> ImageDataset:
+    """Find the labelled images of the first of `splits` that exists; `classes` orders the labels.
+
+    They become RGB, unless `channels` are given, which pictures and arrays (.npy) must store.
 
     Raises:
         DataError: none exists, or it is damaged, or has classes that are not in `classes`.
@@ -56,7 +60,7 @@ def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None)
         for split in splits:
             found = find_listed(path, split, classes)
             if found is not None:
-                return require_labels(found)
+                return as_stored(require_labels(found), channels)
     if saved_split(path):
         raise DataError(
             f"{path}: one data set, saved alone, is not {' or '.join(splits)}; save a DatasetDict with "
@@ -64,7 +68,33 @@ def find_samples(path: Path, *splits: str, classes: Sequence[str] | None = None)
         )
     if list_of(path, splits[0]):
         raise NoSuchSplit(f"{path}: no row has {' or '.join(splits)} in its column `split`")
-    return find_folders(path, *splits, classes=classes)
+    is_sample = folders.is_picture if channels is None else is_picture_or_array
+    return as_stored(find_folders(path, *splits, classes=classes, is_sample=is_sample), channels)
+
+
+def is_picture_or_array(name: str) -> bool:
+    """Return whether a file has the suffix of a picture or of an array."""
+    return folders.is_picture(name) or is_array(name)
+
+
+def as_stored(samples: ImageDataset, channels: Channels | None) -> ImageDataset:
+    """Return the same samples, read with the channels that their files store; None: as RGB.
+
+    Raises:
+        DataError: some are arrays and others pictures.
+    """
+    if channels is None:
+        return samples
+    arrays = sum(map(is_array, samples.ids))
+    if not arrays:
+        return replace(samples, stored=channels)
+    if arrays < len(samples):
+        raise DataError(
+            f"{samples.root}: {arrays} of the {len(samples)} samples of {samples.split} are arrays (.npy), "
+            "the others pictures; save all in one way"
+        )
+    known = {field.name: getattr(samples, field.name) for field in fields(ImageDataset)}
+    return ArrayDataset(**known, axes=PLANE, channels=channels)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,7 +95,22 @@ def archive_of(path: Path, version: tuple[int, int], process: int) -> zipfile.Zi
     return zipfile.ZipFile(path)
 
 
-def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None) -> ImageDataset:
+def is_picture(name: str) -> bool:
+    """Return whether a file has the suffix of an image, and is neither hidden nor added by macOS."""
+    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or a folder around it is hidden, or added by macOS."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts_of(name))
+
+
+def find_folders(
+    root: Path,
+    *splits: str,
+    classes: Sequence[str] | None = None,
+    is_sample: Callable[[str], bool] = is_picture,
+) -> ImageDataset:
     """Find the images of the first of `splits`, such as "val" or "test", that a folder or zip has.
 
     Classes are sorted by name unless given; a class may have no images. Splits may lie in other folders;
@@ -105,7 +120,7 @@ def find_folders(root: Path, *splits: str, classes: Sequence[str] | None = None)
         DataError: there is no such split with pictures, or it has classes that are not in `classes`.
     """
     names = sorted(list_names(root))
-    pictures = [name for name in names if is_picture(name)]
+    pictures = [name for name in names if is_sample(name)]
     for split in splits:
         depths = {parts.index(split) for parts in map(parts_of, pictures) if split in parts[:-2]}
         if depths:
@@ -182,16 +197,6 @@ def content_of(root: Path, names: Sequence[str]) -> Content:
 def parts_of(name: str) -> list[str]:
     """Split a name into the folders around a file, and the file."""
     return [part for part in name.split("/") if part not in ("", ".")]
-
-
-def is_picture(name: str) -> bool:
-    """Return whether a file has the suffix of an image, and is neither hidden nor added by macOS."""
-    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
-
-
-def is_hidden(name: str) -> bool:
-    """Return whether a file or a folder around it is hidden, or added by macOS."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts_of(name))
 
 
 def refuse(error: OSError) -> NoReturn:

@@ -73,7 +73,7 @@ def load_image(
     if isinstance(source, str):
         source = expand_home(source) if source else source
     if isinstance(source, np.ndarray | Tensor):
-        return from_pixels(source, name)
+        return from_pixels(source, name, channels)
     if not isinstance(source, str | os.PathLike | bytes | bytearray | Image.Image):
         expected = (
             "a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor (3, h, w)"
@@ -123,15 +123,16 @@ def extent(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def from_pixels(pixels: np.ndarray | Tensor, name: str) -> Tensor:
-    """Copy a uint8 array (h, w, 3) or tensor (3, h, w) to (3, h, w).
+def from_pixels(pixels: np.ndarray | Tensor, name: str, channels: int = RGB) -> Tensor:
+    """Copy a uint8 array (h, w, C) or tensor (C, h, w) of so many channels to (C, h, w).
 
     Raises:
         ImageError: another type or shape.
     """
     array = isinstance(pixels, np.ndarray)
-    expected = "an array of uint8 (h, w, 3), RGB" if array else "a tensor of uint8 (3, h, w), RGB"
-    right = pixels.ndim == 3 and pixels.shape[-1 if array else 0] == 3 and 0 not in pixels.shape
+    shape = f"an array of uint8 (h, w, {channels})" if array else f"a tensor of uint8 ({channels}, h, w)"
+    expected = f"{shape}, RGB" if channels == RGB else shape
+    right = pixels.ndim == 3 and pixels.shape[-1 if array else 0] == channels and 0 not in pixels.shape
     if not right or pixels.dtype != (np.uint8 if array else torch.uint8):
         raise ImageError(
             name, f"expected {expected} in [0, 255]; got {pixels.dtype} of shape {tuple(pixels.shape)}"

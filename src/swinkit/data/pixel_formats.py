@@ -150,7 +150,7 @@ def require_picture(layout: Layout) -> None:
     bands = layout.samples > COLOURS[mode] + 1 if mode == "L" else layout.samples < COLOURS[mode]
     if bands or (mode == "L" and layout.samples == 2 and not layout.extras):
         raise ValueError(
-            f"{layout}, holds bands, not RGB; `swinkit pretrain` learns from {layout.samples} channels if "
+            f"{layout}, holds bands, not RGB; a training takes {layout.samples} channels if "
             f"data.mean and data.std have {layout.samples} numbers"
         )
     if layout.photometric == PALETTE and (

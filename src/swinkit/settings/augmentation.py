@@ -8,6 +8,7 @@ from ..errors import require
 from ..type_check import require_kinds
 
 LARGEST = 10  # magnitude of RandAugment
+OF_RGB = ("operations", "colour")  # the fields that are for RGB pictures alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,13 @@ class ImageAugmentation:
         require(right, "augmentation.magnitude", self.magnitude, f"in [0, {LARGEST}]")
         alone = not (self.colour and self.operations)
         require(alone, "augmentation.colour", self.colour, "0 unless augmentation.operations is 0")
+
+    def require_fits(self, axes: int, channels: int) -> None:
+        """Raise UsageError if a field is for RGB pictures, and the inputs have other axes or channels."""
+        if (axes, channels) != (2, 3):
+            for name in OF_RGB:
+                value = getattr(self, name)
+                require(value == 0, f"augmentation.{name}", value, "0, since it is for RGB pictures alone")
 
     def _require_crop(self) -> None:
         """Check the fields of the crop."""

@@ -19,7 +19,7 @@ from ..models.families import SpecContinuous, SpecCR, SpecMoE
 from ..models.given_windows import NONE_GIVEN
 from ..models.specs import VARIANTS
 from ..weights.configs import times
-from ..weights.dialect import Dialect, Translation
+from ..weights.dialect import EMBED, Dialect, Translation
 from ..weights.dialect_table import detect, dialect_named
 from ..weights.infer import infer
 from ..weights.load import load_weights
@@ -93,6 +93,7 @@ def model_of(
         facts = replace(facts, problem="multi_label_classification")
     stem = canonical_name(path.name) or canonical_name(contents.architecture)
     spec, size, source = architecture(translation, stem, facts)
+    spec = take_file_channels(translation, spec)
     notes = [*note_wrappers(contents), f"architecture: {family_of(spec)}, from {source}"]
     notes += [*note_windows(translation, spec, facts), *note_routing(spec, source)]
     if len(spec.patch) in dialect.axes:  # else a picture's weights in a model of clips
@@ -107,6 +108,13 @@ def model_of(
         answers = [f"classifier: {translation.classifier}; {behind}", *answers]
     lines = [f"{path}: {report}", *(f"  {note}" for note in [*notes, *answers])]
     return model.eval(), "\n".join(lines)
+
+
+def take_file_channels(translation: Translation, spec: Spec) -> Spec:
+    """Return the spec with as many input channels as the file's patch filters have."""
+    filters = translation.state.get(EMBED)
+    fits = filters is not None and filters.ndim >= 4 and filters.shape[1] > 0
+    return replace(spec, in_channels=filters.shape[1]) if filters is not None and fits else spec
 
 
 def architecture(translation: Translation, stem: str | None, facts: Facts) -> tuple[Spec, Size, str]:

@@ -3,6 +3,7 @@
 Pure torch, no trainer inside: any loop can train a task, and the loop knows a task by these methods alone.
 """
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,11 +20,14 @@ from torch import Tensor, nn
 from ..core.backbone import Swin
 from ..core.precision import device_and_dtype_of
 from ..core.spec import Spec
+from ..data.arrays import is_array, load_array
+from ..data.channels import RGB, Channels
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.preprocess import Preprocess
 from ..data.sample import Sample
 from ..errors import UsageError, listed, require
 from ..files.contents import State
+from ..type_check import expand_home
 from .observed import Observed
 from .options import PredictOptions, options_of
 from .results import Result
@@ -82,7 +86,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
 
     def require_inputs(self) -> None:
         """Raise UsageError unless the model takes what `read` reads: by default pictures."""
-        require_pictures(self.backbone.spec)
+        require_pictures(self.backbone.spec, self.preprocess)
 
     @property
     def input_device(self) -> torch.device:
@@ -102,7 +106,10 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             UsageError: it is something else than an input.
         """
         require(not isinstance(source, str) or source != "", "picture", source, "a path that is not empty")
-        return Sample(name, load_image(source, name=name), {})
+        channels = Channels(self.preprocess.mean, self.preprocess.std)
+        if channels.count != RGB and isinstance(source, str | os.PathLike) and is_array(os.fspath(source)):
+            return Sample(name, load_array(expand_home(source), 2, channels), {})
+        return Sample(name, load_image(source, name=name, channels=channels.count), {})
 
     @overload
     def predict(self, inputs: Picture, *, batch_size: int = ..., **options: Any) -> ResultT: ...
@@ -138,7 +145,8 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         """Answer about pictures: one result for one; a list for a list, an iterator for an iterator.
 
         A picture is a path, the bytes of a file, a PIL image, a uint8 array (h, w, 3) or a uint8 tensor
-        (3, h, w), RGB. A result may keep its picture, so give many pictures as an iterator, of which
+        (3, h, w), RGB. A model of other channels takes so many of them, as they are stored, and paths of
+        arrays (.npy). A result may keep its picture, so give many pictures as an iterator, of which
         `batch_size` are held at a time. Where `on_unreadable` is given, it is called with the error of a
         picture that cannot be read, which then has no result. `options` are those of `predict_options`. A
         task of other inputs than pictures says which by `read`.
@@ -238,17 +246,18 @@ def require_weights(model: nn.Module) -> None:
         )
 
 
-def require_pictures(spec: Spec) -> None:
-    """Raise UsageError unless a model of `spec` takes RGB pictures."""
+def require_pictures(spec: Spec, preprocess: Preprocess) -> None:
+    """Raise UsageError unless a model of `spec` takes pictures, of the channels of `preprocess`."""
     axes, channels = len(spec.patch), spec.in_channels
     if axes != 2:
         shape = f"(batch, {channels} channels, frames, height, width)"
         raise UsageError(
             f"this model takes clips or volumes, and predict reads pictures; call model(clips), {shape}"
         )
-    if channels != 3:
+    if channels != preprocess.channels:
         raise UsageError(
-            f"pictures are RGB, and this model takes {channels} channels; call model(pixels) instead"
+            f"this model takes {channels} channels, and its preprocessing has mean and std of "
+            f"{preprocess.channels}; call model(pixels) instead"
         )
 
 

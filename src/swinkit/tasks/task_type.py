@@ -48,7 +48,6 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     name: ClassVar[str]  # as `config.json`, `metrics.json` and recipes call the task
     recipe: type[Settings]  # its recipes, torch-free
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # those of its models, torch-free
-    advice: ClassVar[str]  # what to do with a model that was trained, with `{model}` for its folder
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
     claimed_scores: ClassVar[Mapping[str, str]] = {}  # fractions that `push` may report, with words for help
 
@@ -94,6 +93,13 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     def pixels(self, recipe: Settings, model: Model, samples: Data) -> Callable[[int], int] | None:  # noqa: ARG002  one size is the rule
         """Return a function from the index of a training sample to its pixels; None if all have as many."""
         return None
+
+    @abstractmethod
+    def advise(self, recipe: Settings, model: str) -> str:
+        """Return what to do with the model of a training, in the folder `model`, quoted for a shell.
+
+        Commands in it work as they are written, once data, run and recipe are named.
+        """
 
     def draw(self, model: Model, samples: Data, observed: Observed, run: Path) -> None:
         """Draw the observation of the held-out `samples` into the folder of a run; nothing by default.

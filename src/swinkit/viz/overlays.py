@@ -6,6 +6,7 @@ Takes plain tensors and names. Shapes: h, w pixels of the picture; K classes. Le
 from collections.abc import Sequence
 from functools import lru_cache
 
+import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -52,14 +53,27 @@ def frame_picture(image: Tensor) -> Image.Image:
     return paste_centred(image, scale, (max(FRAME[0], round(width * scale)), HEIGHT), sharp=scale > 10)
 
 
+def as_picture(image: Tensor) -> Tensor:
+    """Return an image (C, h, w) as a picture (3, h, w) uint8: its first three channels, or the first thrice.
+
+    Numbers of more than 8 bits are shown from the least, black, to the greatest, white.
+    """
+    picture = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    if not picture.is_floating_point():
+        return picture
+    least, greatest = picture.aminmax()
+    shares = (picture - least) / (greatest - least).clamp(min=torch.finfo(picture.dtype).tiny)
+    return (255 * shares).round().to(torch.uint8)
+
+
 def paste_centred(image: Tensor, scale: float, frame: tuple[int, int], *, sharp: bool) -> Image.Image:
-    """Scale a picture (3, h, w) uint8 and paste it into the middle of a dark `frame` of (width, height).
+    """Scale an image (C, h, w) and paste it into the middle of a dark `frame` of (width, height).
 
     With `sharp` the pixels of an icon stay squares; without, a photograph is smoothed.
     """
     height, width = (max(1, round(side * scale)) for side in image.shape[1:])
     method = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    picture = Image.fromarray(as_picture(image).permute(1, 2, 0).contiguous().numpy())
     picture = picture.resize((width, height), method, reducing_gap=3.0)
     canvas = Image.new("RGB", frame, DARKER)
     canvas.paste(picture, ((frame[0] - width) // 2, (frame[1] - height) // 2))

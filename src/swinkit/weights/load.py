@@ -187,5 +187,5 @@ def advice(report: LoadReport, beside: Collection[str]) -> str:
             "out of 22k's"
         )
     if trouble == [EMBED] and not report.unexpected:
-        return "all but the patch embedding fits: channels='adapt' makes it fit other input channels"
+        return "all but the patch embedding fits: load_weights(..., channels='adapt') makes it fit"
     return "name the model (--variant, or variant=) or whose names they are (--from, or dialect=)"

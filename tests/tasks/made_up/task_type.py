@@ -24,7 +24,6 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
     name = BoxFinder.name
     recipe = BoxRecipe
     predict_options = BoxOptions
-    advice = "look at {model}"
 
     def find(self, recipe, data):
         return find_boxes(data, "train"), find_boxes(data, "val")
@@ -36,6 +35,9 @@ class BoxType(TaskType[BoxRecipe, BoxDataset, BoxFinder]):
         if initial is not None:
             load_weights(model.backbone, initial.backbone.state_dict(), dialect="swinkit")
         return model, random_weights(recipe)
+
+    def advise(self, recipe, model):
+        return f"look at {model}"
 
     def training_batches(self, recipe, model):
         return Prepare(model.preprocess, recipe.flip, recipe.run.seed)

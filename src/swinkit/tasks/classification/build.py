@@ -1,6 +1,5 @@
 """Classifiers as they are built: for a training, and for the tensors of a checkpoint."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...core.backbone import Swin
@@ -8,28 +7,30 @@ from ...core.spec import Size
 from ...data.classes import class_names
 from ...data.imagenet import CLASSES_1K
 from ...data.preprocess import Preprocess
-from ...errors import DataError, UsageError
+from ...errors import DataError, UsageError, printable
 from ...models.build import build
 from ...zoo.hub_configs import ONE_LABEL
 from ..from_recipe import given_weights, preprocess_of, published_preprocess, random_weights, spec_of
 from ..task import Task
+from .losses import balanced_weights
 from .model import Classifier
 from .settings import ClassificationRecipe
 
 if TYPE_CHECKING:
+    from ...data.dataset import ImageDataset
     from ...weights.dialect import Translation
     from ...zoo.hub_configs import Facts
 
 
 def build_classifier(
-    recipe: ClassificationRecipe, classes: Sequence[str], initial: Task | None
+    recipe: ClassificationRecipe, samples: "ImageDataset", initial: Task | None
 ) -> tuple[Classifier, dict[str, str]]:
-    """Return a classifier to be trained, and notes about its weights; they start as those of `initial`.
+    """Return a classifier to be trained on `samples`, and notes; its weights start as those of `initial`.
 
     Raises:
         DataError: `initial` does not fit the recipe's variant.
     """
-    preprocess = preprocess_of(recipe.data)
+    preprocess, classes = preprocess_of(recipe.data), samples.classes
     if initial is None:
         model = Classifier(build(spec_of(recipe)), classes, preprocess)
         notes = random_weights(recipe)
@@ -44,6 +45,12 @@ def build_classifier(
         elif isinstance(initial, Classifier):
             notes["head"] = match_head(model, initial)
     model.smoothing = recipe.augmentation.smoothing
+    model.focal_gamma = recipe.focal_gamma
+    if recipe.class_weights is not None:
+        model.class_weights = weights = balanced_weights(samples.counts())
+        low, high = int(weights.argmin()), int(weights.argmax())
+        names = (f"{weights[i]:.3g} (`{printable(classes[i])}`)" for i in (low, high))
+        notes["class weights"] = f"{recipe.class_weights}, from {' to '.join(names)}"
     return model, notes
 
 

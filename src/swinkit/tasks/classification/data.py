@@ -1,6 +1,6 @@
 """Labelled pictures as batches for a classifier.
 
-Shapes: B batch, h, w pixels, K classes.
+Shapes: B batch, C channels, h, w pixels, K classes.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from .settings import Augmentation
 
 @dataclass(frozen=True)
 class Batch(batch.Batch):
-    """Normalised pixels (B, 3, h, w) and targets: labels (B,), or probabilities (B, K) after mixing."""
+    """Normalised pixels (B, C, h, w) and targets: labels (B,), or probabilities (B, K) after mixing."""
 
     pixels: Tensor
     targets: Tensor
@@ -55,7 +55,7 @@ class TrainingCollate:
             labels.append(label_of(sample))
             streams.append(stream)
             mixing.append(sample.draws(self.seed, epoch, "mix"))
-        pixels = self.preprocess.normalise(torch.stack(images))
+        pixels = self.preprocess.normalise(torch.stack(batch.unify_types(images)))
         if self.augmentation.erase:
             noisy = [erase(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
@@ -82,7 +82,7 @@ class EvaluationCollate:
         for sample in samples:
             images.append(self.preprocess.fit(sample.image))
             labels.append(label_of(sample))
-        return Batch(self.preprocess.normalise(torch.stack(images)), torch.tensor(labels))
+        return Batch(self.preprocess.normalise(torch.stack(batch.unify_types(images))), torch.tensor(labels))
 
 
 def label_of(sample: Sample) -> int:

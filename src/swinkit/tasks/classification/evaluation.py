@@ -3,7 +3,6 @@
 Shapes: N pictures, K classes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from ...data.channels import channels_to_read
 from ...data.classes import imagenet_1k_names
 from ...data.dataset import HELD_OUT, ImageDataset
 from ...data.find_dataset import find_samples, layout_of
@@ -194,18 +194,20 @@ def evaluation_of(model: Classifier, samples: ImageDataset, observed: Observed) 
     return ClassifierEvaluation(model.labels, samples, model.preprocess, answers)
 
 
-def find_pictures(labels: Sequence[str], data: Path, split: str) -> ImageDataset:
-    """Find the labelled pictures of a split, numbered as `labels`; ImageNet's may have WordNet ids.
+def find_pictures(model: Classifier, data: Path, split: str) -> ImageDataset:
+    """Find the labelled pictures of a split, numbered as the model's labels; ImageNet's may have WordNet ids.
 
     Raises:
-        DataError: there is no such split, or it has classes that are not in `labels`.
+        DataError: there is no such split, or it has classes that the model does not know.
     """
+    labels, fit = model.labels, model.preprocess
+    channels = channels_to_read(fit.mean, fit.std)
     try:
-        return find_samples(data, split, classes=labels)
+        return find_samples(data, split, classes=labels, channels=channels)
     except DataError as error:
         if layout_of(data, split) is None:
             there = next((other for other in HELD_OUT if layout_of(data, other)), None)
             raise DataError(f"{error}; try split={there}" if there else str(error)) from None
         if len(labels) != CLASSES_1K or tuple(labels) != imagenet_1k_names():
             raise
-        return find_samples(data, split, classes=ids("1k"))
+        return find_samples(data, split, classes=ids("1k"), channels=channels)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
+from ...data.batch import unify_types
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
 from ...errors import DataError, require
@@ -39,6 +40,9 @@ class Classifier(Task[Classification]):
         self._labels = tuple(labels)
         self.preprocess = preprocess
         self.smoothing = smoothing
+        self.focal_gamma: float | None = None
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", None, persistent=False)  # (K,) of a training alone
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -51,7 +55,8 @@ class Classifier(Task[Classification]):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of one training batch and, of a Swin-MoE, its load-balancing loss."""
-        loss = cross_entropy(self(batch.pixels), batch.targets, self.smoothing)
+        logits, rare = self(batch.pixels), (self.class_weights, self.focal_gamma)
+        loss = cross_entropy(logits, batch.targets, self.smoothing, *rare)
         return {"cross_entropy": loss, **balance(self.backbone)}
 
     @torch.no_grad()
@@ -74,7 +79,7 @@ class Classifier(Task[Classification]):
         """
         require(top >= 1, "top", top, "a number of answers of at least 1")
         self.require_inputs()
-        fitted = torch.stack([self.preprocess.fit(sample.image) for sample in samples])
+        fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
             probabilities = self(pixels).float().softmax(-1).cpu()

@@ -25,7 +25,7 @@ class Classification(Result):
 
     labels: tuple[str, ...]  # (K,)
     scores: tuple[float, ...]  # (K,), probabilities in [0, 1] among all classes that the model knows
-    image: Tensor | None = field(default=None, repr=False, compare=False)  # (3, h, w) uint8 RGB, or not kept
+    image: Tensor | None = field(default=None, repr=False, compare=False)  # (C, h, w), or not kept
 
     def __str__(self) -> str:
         """Return one readable line."""

@@ -56,10 +56,30 @@ class ClassificationRecipe(Recipe):
     task: Annotated[Literal["classification"], "what is learned"] = "classification"
     data: CroppedData
     augmentation: Augmentation = field(default_factory=Augmentation)
+    class_weights: Annotated[
+        Literal["balanced"] | None,
+        "weights of the classes in the loss; balanced: N / (K N_k), for class k with N_k of N pictures",
+    ] = None
+    sampler: Annotated[
+        Literal["class-balanced"] | None,
+        "order of the pictures; class-balanced: each class equally often; null: each picture once",
+    ] = None
+    focal_gamma: Annotated[
+        float | None, "gamma of the focal loss, which lowers the loss of easy pictures; null: cross-entropy"
+    ] = None
     essential: ClassVar[tuple[str, ...]] = (
         *Recipe.essential,
         *("data.size", "augmentation.mixup", "augmentation.cutmix"),
     )
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        gamma = self.focal_gamma
+        require(gamma is None or gamma >= 0, "focal_gamma", gamma, "null, or 0 or more")
+        once = self.class_weights is None or self.sampler is None
+        rule = "null where sampler=class-balanced already shows each class equally often"
+        require(once, "class_weights", self.class_weights, rule)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...core.spec import Size
     from ...data.dataset import ImageDataset
     from ...data.preprocess import Preprocess
+    from ...data.sampler import Sampler
     from ...weights.dialect import Translation
     from ...weights.report import LoadReport
     from ...zoo.hub_configs import Facts
@@ -31,12 +32,11 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
     name = "classification"
     recipe = ClassificationRecipe
     predict_options = ClassificationOptions
-    advice = "try `swinkit predict PICTURE --model {model}`"
     evaluation_files = ("metrics.json", "per_class.csv", "predictions.csv", "confusion.png", "worst.png")
     claimed_scores = {"top1": "the accuracy to report, from 0 to 1"}  # noqa: RUF012
 
     def require_trainable(self, recipe: ClassificationRecipe) -> None:
-        """Raise UsageError unless the recipe is for RGB pictures."""
+        """Raise UsageError unless the recipe is for pictures, of any number of channels."""
         from ..from_recipe import axes_of, require_axes
 
         require_axes(recipe.variant, recipe.data)
@@ -44,20 +44,17 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
             raise UsageError(
                 f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
             )
-        channels = len(recipe.data.mean)
-        if channels != 3:
-            raise UsageError(
-                f"data.mean is of {channels} channels, from which only `swinkit pretrain` learns yet; "
-                f"pictures have three"
-            )
+        recipe.augmentation.require_fits(axes=2, channels=len(recipe.data.mean))
 
-    def find(self, recipe: ClassificationRecipe, data: Path) -> "tuple[ImageDataset, ImageDataset]":  # noqa: ARG002  the same for all
+    def find(self, recipe: ClassificationRecipe, data: Path) -> "tuple[ImageDataset, ImageDataset]":
         """Return the labelled pictures of two splits, each with pictures of every class."""
+        from ...data.channels import channels_to_read
         from ...data.dataset import HELD_OUT, TRAIN, require_every_class
         from ...data.find_dataset import find_samples
 
-        training = find_samples(data, TRAIN)
-        held_out = find_samples(data, *HELD_OUT, classes=training.classes)
+        channels = channels_to_read(recipe.data.mean, recipe.data.std)
+        training = find_samples(data, TRAIN, channels=channels)
+        held_out = find_samples(data, *HELD_OUT, classes=training.classes, channels=channels)
         require_every_class(training)
         require_every_class(held_out)
         return training, held_out
@@ -68,7 +65,20 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         """Return a classifier of as many classes as `samples` has, and notes about its weights."""
         from .build import build_classifier
 
-        return build_classifier(recipe, samples.classes, initial)
+        return build_classifier(recipe, samples, initial)
+
+    def sampler(
+        self,
+        recipe: ClassificationRecipe,
+        model: "Classifier",  # noqa: ARG002  the same for all
+        samples: "ImageDataset",
+    ) -> "Sampler | None":
+        """Return the sampler that the recipe names; None for a random permutation."""
+        if recipe.sampler is None or samples.labels is None:
+            return None
+        from ...data.sampler import ClassBalanced
+
+        return ClassBalanced(samples.labels)
 
     def training_batches(self, recipe: ClassificationRecipe, model: "Classifier") -> "TrainingCollate":
         """Return the maker of augmented batches."""
@@ -83,6 +93,10 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         model.require_inputs()
         return EvaluationCollate(model.preprocess)
 
+    def advise(self, recipe: ClassificationRecipe, model: str) -> str:  # noqa: ARG002  the same for all
+        """Return the command that predicts."""
+        return f"try `swinkit predict PICTURE --model {model}`"
+
     def draw(self, model: "Classifier", samples: "ImageDataset", observed: "Observed", run: Path) -> None:
         """Draw the confusion matrix and the pictures with the highest loss."""
         from .figures import draw_evaluation
@@ -94,7 +108,7 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         """Return the labelled pictures of a split, numbered as the classes of `model`."""
         from .evaluation import find_pictures
 
-        return find_pictures(model.labels, data, split)
+        return find_pictures(model, data, split)
 
     def evaluation(
         self, model: "Classifier", samples: "ImageDataset", observed: "Observed"

@@ -44,7 +44,9 @@ def classifier_from(
     made = Classifier(swin, labels, model.preprocess if preprocess is None else preprocess)
     known = isinstance(model, Classifier) and len(model.labels) == CLASSES_22K and tuple(labels) == ids("1k")
     head = "mapped" if known else "new"
-    report = load_weights(made, model.saved_tensors(), dialect="swinkit", head=head, tables=tables)
+    report = load_weights(
+        made, model.saved_tensors(), dialect="swinkit", head=head, tables=tables, channels="adapt"
+    )
     return made.eval(), report
 
 

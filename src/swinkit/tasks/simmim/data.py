@@ -15,12 +15,9 @@ from ...core.spec import Size
 from ...data import batch
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import require
 from ...settings.augmentation import ImageAugmentation
 from .mask_generator import draw_masks
 from .settings import Masking
-
-OF_RGB = ("operations", "colour")  # what looks at red, green and blue
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,8 @@ class MaskingCollate:
     def __post_init__(self) -> None:
         """Refuse masks that leave nothing to learn from."""
         self.masking.require_fits(self.preprocess.crop, self.patch)
-        if self.augmentation is None:
-            return
-        if (len(self.preprocess.crop), self.preprocess.channels) != (2, 3):
-            for name in OF_RGB:
-                value = getattr(self.augmentation, name)
-                require(value == 0, f"augmentation.{name}", value, "0, since it is for RGB pictures alone")
+        if self.augmentation is not None:
+            self.augmentation.require_fits(len(self.preprocess.crop), self.preprocess.channels)
 
     def __call__(self, samples: Iterable[Sample], epoch: int) -> Batch:
         """Make one batch of these samples, as they look in this epoch."""

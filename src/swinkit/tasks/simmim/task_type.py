@@ -30,7 +30,6 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
     name = "simmim"
     recipe = SimMIMRecipe
     predict_options = SimMIMOptions
-    advice = "its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN init={model}`"
     evaluation_files = ("metrics.json", "reconstructions.png")
 
     def require_trainable(self, recipe: SimMIMRecipe) -> None:
@@ -69,7 +68,7 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
         model = SimMIM(build(spec_of(recipe, initial)), recipe.masking, preprocess_of(recipe.data))
         if initial is None:
             return model, random_weights(recipe)
-        report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new")
+        report = load_weights(model, initial.state_dict(), dialect="swinkit", head="new", channels="adapt")
         return model, given_weights(recipe, report)
 
     def training_batches(self, recipe: SimMIMRecipe, model: "SimMIM") -> "MaskingCollate":
@@ -84,6 +83,20 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
 
         patch = model.backbone.spec.patch
         return MaskingCollate(preprocess=model.preprocess, masking=model.masking, patch=patch, seed=SEED)
+
+    def advise(self, recipe: SimMIMRecipe, model: str) -> str:
+        """Return the command that trains a classifier; of clips and volumes, the one that evaluates."""
+        from ...settings.augmentation import OF_RGB
+
+        if len(recipe.data.size) != 2:
+            return f"try `swinkit evaluate {model} data=DATA split=val`"
+        fields = {"init": model, "variant": recipe.variant}
+        if len(recipe.data.mean) != 3:
+            numbers = {"mean": recipe.data.mean, "std": recipe.data.std}
+            fields |= {f"data.{name}": f'"[{",".join(map(str, each))}]"' for name, each in numbers.items()}
+            fields |= {f"augmentation.{name}": "0" for name in OF_RGB}
+        words = " ".join(f"{name}={value}" for name, value in fields.items())
+        return f"its backbone begins a classifier: `swinkit train RECIPE data=DATA out=RUN {words}`"
 
     def draw(self, model: "SimMIM", samples: "ImageDataset", observed: "Observed", run: Path) -> None:  # noqa: ARG002
         """Draw reconstructions of a few samples, which show more than the sums observed."""
