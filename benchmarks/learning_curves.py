@@ -153,7 +153,7 @@ class TimmJob(Job):
         """Write nothing."""
 
 
-def build_timm(own: Classifier, recipe: ClassificationRecipe, *, same_start: bool) -> nn.Module:
+def build_timm(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Module:
     """Build timm's model of the shape of ours, drawn from the same seed, or with the weights of ours."""
     from timm.models.swin_transformer import SwinTransformer
     from timm.models.swin_transformer_v2 import SwinTransformerV2
@@ -161,7 +161,7 @@ def build_timm(own: Classifier, recipe: ClassificationRecipe, *, same_start: boo
     spec = own.backbone.spec
     kind = SwinTransformerV2 if isinstance(spec, SpecV2) else SwinTransformer
     torch.manual_seed(recipe.run.seed)
-    model = kind(**timm_arguments(spec, recipe.data.size, len(own.labels)))
+    model = kind(**timm_arguments(spec, own.preprocess.crop, len(own.labels)))
     if same_start:
         model.load_state_dict(export_weights(own, "timm"), strict=True)
     assert parameters(model) == parameters(own)

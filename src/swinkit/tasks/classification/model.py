@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.batch import unify_types
+from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
 from ...errors import DataError, require
@@ -79,7 +79,7 @@ class Classifier(Task[Classification]):
         """
         require(top >= 1, "top", top, "a number of answers of at least 1")
         self.require_inputs()
-        fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
             probabilities = self(pixels).float().softmax(-1).cpu()
