@@ -239,7 +239,7 @@ def test_a_wrapper_with_adapters_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (nn.Linear(24, 7), r"2 of another shape or kind .*labels=\[\.\.\.\], head='new'"),
+        (nn.Linear(24, 7), r"2 of another shape or kind .*by model\.labels = \[\.\.\.\]"),
         (nn.Sequential(nn.Dropout(0.1), nn.Linear(24, 5)), "2 unknown .*, 2 missing .*be one nn.Linear"),
         (nn.Identity(), "a Classifier: 2 missing .*be one nn.Linear"),
     ],

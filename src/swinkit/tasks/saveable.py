@@ -21,8 +21,9 @@ REMEDIES = {
 }
 CLASSIFIER = "head.classifier"
 ONE_LINEAR = (
-    f"let {CLASSIFIER} be one nn.Linear with a row for each label (a dropout is head.dropout; "
-    "swinkit.load(..., labels=[...], head='new') begins one of other classes)"
+    f"let {CLASSIFIER} be one nn.Linear with a bias, and name its rows by model.labels = [...] (a dropout is "
+    "head.dropout); or keep what was trained by torch.save(model.state_dict(), FILE), of which "
+    "swinkit.load(FILE, head='none') reads the backbone"
 )
 OTHERWISE = "put the layers back that it was built with, or save model.state_dict() with torch.save"
 

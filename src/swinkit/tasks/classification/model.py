@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
+from ...data.classes import require_texts
 from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError, require
+from ...errors import DataError, UsageError, require
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
@@ -36,8 +37,8 @@ class Classifier(Task[Classification]):
         super().__init__()
         self.backbone = backbone
         std = 0.01 if family_of(backbone.spec) == "video" else 0.02
-        self.head = ClassificationHead(backbone.spec.widths[-1], len(labels), std=std)
-        self._labels = tuple(labels)
+        self.labels = labels
+        self.head = ClassificationHead(backbone.spec.widths[-1], len(self.labels), std=std)
         self.preprocess = preprocess
         self.smoothing = smoothing
         self.focal_gamma: float | None = None
@@ -48,6 +49,15 @@ class Classifier(Task[Classification]):
     def labels(self) -> tuple[str, ...]:
         """The names of the classes, by index."""
         return self._labels
+
+    @labels.setter
+    def labels(self, names: Sequence[str]) -> None:
+        """Name the classes, as after another layer took the place of `head.classifier`.
+
+        Raises:
+            UsageError: they are no list of texts.
+        """
+        self._labels = require_texts(names)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Compute logits: (B, in_channels, *P) normalised -> (B, K)."""
@@ -82,7 +92,9 @@ class Classifier(Task[Classification]):
         fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
-            probabilities = self(pixels).float().softmax(-1).cpu()
+            logits = self(pixels)
+            require_a_label_each(logits, self._labels)
+            probabilities = logits.float().softmax(-1).cpu()
         if not probabilities.isfinite().all():
             raise DataError(NOT_FINITE)
         results = []
@@ -95,3 +107,12 @@ class Classifier(Task[Classification]):
                 )
             )
         return results
+
+
+def require_a_label_each(outputs: Tensor, labels: Sequence[str]) -> None:
+    """Raise UsageError unless there is a label for each of the outputs (B, K)."""
+    if outputs.shape[1:] != (len(labels),):
+        raise UsageError(
+            f"the model has {outputs.shape[-1]} outputs, and its labels name {len(labels)}; name them by "
+            "model.labels = [...]"
+        )
