@@ -220,7 +220,8 @@ def test_what_cannot_be_divided(pictures: Path, tmp_path: Path):
 def test_who_has_no_split_is_told_of_it(pictures: Path, tmp_path: Path, capsys):
     words = ["train", "cifar10-swin-pico", f"data={pictures}", f"out={tmp_path / 'run'}"]
     assert main(words) == 3
-    assert "no split train " in (told := capsys.readouterr().err)
+    told = capsys.readouterr().err
+    assert "no split train " in told
     field = next(word for word in told.split() if word.startswith("data.hold_out="))
     assert main([*words, field, "run.batch_size=4", "--dry-run"]) == 0
 
