@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 
 from ..errors import DataError, UsageError, listed
-from .dataset import ALL, HELD_OUT, TRAIN, ImageDataset
+from .dataset import ALL, HELD_OUT, TRAIN, Dataset, ImageDataset
 from .folders import Directory, content_of
 from .near_duplicates import group_near_duplicates
 from .rng import draws
+from .sample import LABEL
 from .scan import Reading, scan
 
 COLUMNS = ("id", "path", "label", "split")  # `lists.py` reads the last three
@@ -127,7 +128,7 @@ def part_of(whole: ImageDataset, sides: Mapping[str, str], side: str) -> ImageDa
     return replace(whole, split=side, content=content, labels=labels)
 
 
-def record_of(parts: Iterable[ImageDataset]) -> str:
+def record_of(parts: Iterable[Dataset]) -> str:
     """Return the content of the list of both sides, which `data=` reads as well."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -136,11 +137,12 @@ def record_of(parts: Iterable[ImageDataset]) -> str:
     return text.getvalue()
 
 
-def rows_of(part: ImageDataset) -> Iterator[tuple[str, str, str, str]]:
+def rows_of(part: Dataset) -> Iterator[tuple[str, str, str, str]]:
     """Yield id, absolute path, class and side of each picture."""
     for index, name in enumerate(part.ids):
-        label = ALL if part.labels is None else part.classes[int(part.labels[index])]
-        yield name, str(Path(part.content.place(index)).absolute()), label, part.split
+        label = part.target(index).get(LABEL)
+        kind = ALL if label is None else part.classes[label]
+        yield name, str(Path(part.content.place(index)).absolute()), kind, part.split
 
 
 def read_sides(record: Path) -> dict[str, str]:
