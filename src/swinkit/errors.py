@@ -4,7 +4,7 @@ Every message says what is wrong, where, and what to do; what it quotes from a f
 """
 
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import Any, cast
 
 TEXTS = "a list of names, such as ['cat', 'dog'], each of them text that is not empty"
 LONGEST_SHOWN = 400  # characters of a name from a file
@@ -54,7 +54,7 @@ def require_texts(values: Any, name: str) -> tuple[str, ...]:
     require(is_list, name, values, "a list of names, such as ['cat', 'dog']")
     texts = bool(len(values)) and all(isinstance(each, str) for each in values)
     require(texts, name, list(values[:3]), TEXTS)
-    return tuple(values)
+    return cast("tuple[str, ...]", tuple(values))
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:
