@@ -52,9 +52,9 @@ def require_texts(values: Any, name: str) -> tuple[str, ...]:
     """
     is_list = hasattr(values, "__len__") and not isinstance(values, str | bytes | Mapping | Set)
     require(is_list, name, values, "a list of names, such as ['cat', 'dog']")
-    texts = bool(len(values)) and all(isinstance(each, str) for each in values)
-    require(texts, name, list(values[:3]), TEXTS)
-    return cast("tuple[str, ...]", tuple(values))
+    texts = cast("tuple[str, ...]", tuple(values))
+    require(bool(texts) and all(isinstance(each, str) for each in texts), name, list(texts[:3]), TEXTS)
+    return texts
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:
