@@ -160,7 +160,13 @@ def test_scores_of_numbers_are_those_counted_by_hand():
 
 @pytest.mark.parametrize("mixing", [[], ["augmentation.mixup=0.8", "augmentation.cutmix=1"]])
 def test_several_labels_are_learned_measured_and_saved(labelled, tmp_path, capsys, mixing):
-    words = ["train", "multi-label-swin-pico", f"data={labelled}", f"out={tmp_path / 'run'}", "threshold=0.4"]
+    words = [
+        "train",
+        "finetune-multi-label-swin-pico",
+        f"data={labelled}",
+        f"out={tmp_path / 'run'}",
+        "threshold=0.4",
+    ]
     assert main([*words, "schedule.epochs=15", "augmentation.flip=0", *SHORT, *mixing]) == 0
     best = tmp_path / "run" / "best"
     model = swinkit.load(best)
@@ -203,7 +209,13 @@ def test_several_labels_are_learned_measured_and_saved(labelled, tmp_path, capsy
 
 @pytest.mark.parametrize("error", ["l1", "l2", "huber"])
 def test_numbers_of_any_unit_are_learned_measured_and_saved(measured, tmp_path, capsys, error):
-    words = ["train", "regression-swin-pico", f"data={measured}", f"out={tmp_path / 'run'}", f"error={error}"]
+    words = [
+        "train",
+        "finetune-regression-swin-pico",
+        f"data={measured}",
+        f"out={tmp_path / 'run'}",
+        f"error={error}",
+    ]
     assert main([*words, "schedule.epochs=20", *SHORT]) == 0
     best = tmp_path / "run" / "best"
     model = swinkit.load(best)
@@ -264,7 +276,7 @@ def test_a_classifier_of_the_same_number_of_classes_lends_no_rows(labelled, tmp_
     swinkit.save(two, tmp_path / "two")
     words = [
         "train",
-        "multi-label-swin-pico",
+        "finetune-multi-label-swin-pico",
         f"data={labelled}",
         f"out={tmp_path / 'run'}",
         f"init={tmp_path / 'two'}",
@@ -296,7 +308,7 @@ def test_damaged_units_are_refused(changed):
 
 
 def test_label_smoothing_has_no_meaning_for_numbers():
-    recipe = find("regression-swin-pico")
+    recipe = find("finetune-regression-swin-pico")
     assert recipe.augmentation.smoothing == 0
     with pytest.raises(UsageError, match=r"smoothing is 0\.1; it must be 0, since numbers have no classes"):
-        replace(recipe, augmentation=find("multi-label-swin-pico").augmentation)
+        replace(recipe, augmentation=find("finetune-multi-label-swin-pico").augmentation)

@@ -65,8 +65,8 @@ RECIPES: dict[str, Entry] = {
     "cifar10-swin-pico": Entry(on_cifar10, ("swin-pico",), "swin-pico/cifar-10"),
     "cifar10-swinv2-pico": Entry(on_cifar10, ("swinv2-pico",)),
     "finetune-swin-pico": Entry(on_few, ("swin-pico", "swin-pico/cifar-10")),
-    "multi-label-swin-pico": Entry(on_label_sets, ("swin-pico", "swin-pico/cifar-10")),
-    "regression-swin-pico": Entry(on_numbers, ("swin-pico", "swin-pico/cifar-10")),
+    "finetune-multi-label-swin-pico": Entry(on_label_sets, ("swin-pico", "swin-pico/cifar-10")),
+    "finetune-regression-swin-pico": Entry(on_numbers, ("swin-pico", "swin-pico/cifar-10")),
     **{f"imagenet-{name}": Entry(from_scratch, (name,), f"{name}/imagenet-1k") for name in SCRATCH},
     "imagenet-swin-b-w12-384": Entry(at_384_pixels, ("swin-b-w12-384",), "swin-b-w12-384/imagenet-1k"),
     **{

@@ -66,11 +66,11 @@ def on_few(variant: str, init: str) -> ClassificationRecipe:
 def on_label_sets(variant: str, init: str) -> MultiLabelRecipe:
     """Fine-tune the model of CIFAR-10 on small pictures that show several classes each.
 
-    `swinkit train multi-label-swin-pico data=pictures out=runs/labels run.precision=bf16`
+    `swinkit train finetune-multi-label-swin-pico data=pictures out=runs/labels run.precision=bf16`
 
     Hardware: two CPU cores; the weights that it begins with come with swinkit. Other models are named by
-    `variant`, `init`, `data.size` and `data.resize`. Time: under five minutes for 1,000 pictures. Result:
-    none is published.
+    `variant`, `init`, `data.size` and `data.resize`. Time: under five minutes for 1,000 pictures.
+    Result: none is published.
     """
     return MultiLabelRecipe(**tuned(variant, init))
 
@@ -78,11 +78,11 @@ def on_label_sets(variant: str, init: str) -> MultiLabelRecipe:
 def on_numbers(variant: str, init: str) -> RegressionRecipe:
     """Fine-tune the model of CIFAR-10 to answer about small pictures with numbers.
 
-    `swinkit train regression-swin-pico data=pictures out=runs/numbers run.precision=bf16`
+    `swinkit train finetune-regression-swin-pico data=pictures out=runs/numbers run.precision=bf16`
 
     Hardware: two CPU cores; the weights that it begins with come with swinkit. Other models are named by
-    `variant`, `init`, `data.size` and `data.resize`. Time: under five minutes for 1,000 pictures. Result:
-    none is published.
+    `variant`, `init`, `data.size` and `data.resize`. Time: under five minutes for 1,000 pictures.
+    Result: none is published.
     """
     return RegressionRecipe(**tuned(variant, init, smoothing=0.0))
 
