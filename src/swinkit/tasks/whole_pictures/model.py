@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.batch import unify_types
 from ...data.classes import require_texts
+from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
 from ...errors import DataError
@@ -92,7 +92,7 @@ class PictureModel(Task[ResultT]):
             UsageError: the model takes no pictures, or its labels do not fit its outputs.
         """
         self.require_inputs()
-        fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
             outputs = wide(self(pixels)).cpu()
