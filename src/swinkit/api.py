@@ -190,7 +190,7 @@ def load(
         require_path(source, "source")
     require(variant is None or isinstance(variant, str), "variant", variant, "text or None")
     if labels is not None:
-        from .data.classes import require_labels
+        from .tasks.task import require_labels
 
         labels = require_labels(labels)
     require(precision in ("fp32", "file"), "precision", precision, "'fp32' or 'file'")

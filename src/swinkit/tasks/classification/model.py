@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.classes import require_texts
 from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
@@ -17,7 +16,7 @@ from ...errors import DataError, UsageError, require
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
-from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating
+from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating, require_texts
 from .data import Batch
 from .losses import balance, cross_entropy
 from .predictions import Answers

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.classes import require_texts
 from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
@@ -22,7 +21,7 @@ from ..classification.losses import balance
 from ..classification.model import require_a_label_each
 from ..observed import Observed
 from ..results import Result
-from ..task import NOT_FINITE, Task, evaluating
+from ..task import NOT_FINITE, Task, evaluating, require_texts
 
 ResultT = TypeVar("ResultT", bound=Result)
 
