@@ -11,11 +11,10 @@ from torch import nn
 
 import swinkit
 from swinkit.core.backbone import Swin
-from swinkit.data.classes import imagenet_1k_names, imagenet_22k_names, kinetics_400_names
+from swinkit.data.classes import imagenet_1k_names, imagenet_22k_names, kinetics_400_names, require_labels
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.classification.model import Classifier
-from swinkit.tasks.task import require_labels
 from swinkit.weights.load import export_weights
 
 

@@ -3,9 +3,27 @@
 torchvision is imported where names are needed, since it takes longer than torch to import.
 """
 
+from collections import Counter
+from typing import Any
+
+from ..errors import TEXTS, UsageError, listed, require, require_texts
 from .imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows, rows_of_1k
 
 KNOWN = {CLASSES_1K: "ImageNet-1k", 400: "Kinetics-400"}
+
+
+def require_labels(labels: Any) -> tuple[str, ...]:
+    """Return the names of classes that a user gave, in their order.
+
+    Raises:
+        UsageError: they are no list of texts, none, or one name stands for two classes.
+    """
+    names = require_texts(labels, "labels")
+    require("" not in names, "labels", list(names[:3]), TEXTS)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UsageError(f"labels has {listed(twice)} more than once; give each class a name of its own")
+    return names
 
 
 def class_names(num_classes: int) -> tuple[tuple[str, ...], str]:

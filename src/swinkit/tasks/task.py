@@ -6,14 +6,13 @@ Pure torch, no trainer inside: any loop can train a task, and the loop knows a t
 import os
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from threading import Lock
-from typing import Any, ClassVar, Generic, TypeVar, cast, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +33,6 @@ from .results import Result
 
 ResultT = TypeVar("ResultT", bound=Result)
 
-LABELS = "a list of names, such as ['cat', 'dog']"
 HELD_OUT_LOSS = "val_loss"  # the score that is the mean loss of the held-out pictures
 NOT_FINITE = "the model's scores are not finite: its weights are damaged, or overflow in fp16"
 
@@ -267,34 +265,6 @@ def require_pictures(spec: Spec, preprocess: Preprocess) -> None:
             f"this model takes {channels} channels, and its preprocessing has mean and std of "
             f"{preprocess.channels}; call model(pixels) instead"
         )
-
-
-def require_labels(labels: Any) -> tuple[str, ...]:
-    """Return the names of classes that a user gave, in their order.
-
-    Raises:
-        UsageError: they are no list of texts, none, or one name stands for two classes.
-    """
-    names = require_texts(labels)
-    require("" not in names, "labels", list(names[:3]), f"{LABELS}, each of them text that is not empty")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise UsageError(f"labels has {listed(twice)} more than once; give each class a name of its own")
-    return names
-
-
-def require_texts(labels: Any) -> tuple[str, ...]:
-    """Return the names of classes in their order; two classes may have one name, as in files of strangers.
-
-    Raises:
-        UsageError: they are no list of texts, or none.
-    """
-    is_list = hasattr(labels, "__len__") and not isinstance(labels, str | bytes | Mapping | Set)
-    require(is_list, "labels", labels, LABELS)
-    names = cast("tuple[str, ...]", tuple(labels))
-    texts = bool(names) and all(isinstance(name, str) for name in names)
-    require(texts, "labels", list(names[:3]), f"{LABELS}, each of them text that is not empty")
-    return names
 
 
 @contextmanager

@@ -14,14 +14,14 @@ from ...core.backbone import Swin
 from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError
+from ...errors import DataError, require_texts
 from ...heads.classify import ClassificationHead
 from ..classification.data import Batch
 from ..classification.losses import balance
 from ..classification.model import require_a_label_each
 from ..observed import Observed
 from ..results import Result
-from ..task import NOT_FINITE, Task, evaluating, require_texts
+from ..task import NOT_FINITE, Task, evaluating
 
 ResultT = TypeVar("ResultT", bound=Result)
 
@@ -51,7 +51,7 @@ class PictureModel(Task[ResultT]):
         Raises:
             UsageError: they are no list of texts.
         """
-        self._labels = require_texts(names)
+        self._labels = require_texts(names, "labels")
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Compute the outputs: (B, in_channels, *P) normalised -> (B, K)."""
