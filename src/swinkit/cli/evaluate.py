@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import require
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, progress, table
@@ -51,7 +52,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     """Parse the arguments.
 
     Raises:
-        UsageError: an option is unknown or missing, or of a wrong type.
+        UsageError: an option is unknown or missing, of a wrong type, or too small.
     """
     parser = Parser("evaluate", DESCRIPTION)
     add = parser.add_argument
@@ -72,7 +73,10 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     )
     add_model_options(add)
     add("--json", action="store_true", help="print one JSON object instead")
-    return parse(parser, arguments, assignments=True)
+    options = parse(parser, arguments, assignments=True)
+    require(options.batch_size >= 1, "--batch-size", options.batch_size, "1 or more")
+    require(options.workers >= 0, "--workers", options.workers, "0 or more")
+    return options
 
 
 def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":

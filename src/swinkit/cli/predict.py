@@ -4,12 +4,11 @@ import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, UsageError
-from ..tasks.options import PredictOptions, options_of
+from ..errors import DataError, UsageError, require
 from ..tasks.registry import task_type_of, task_types
 from ..zoo.checkpoints import require_known_name
 from .arguments import (
@@ -19,11 +18,10 @@ from .arguments import (
     add_model_options,
     model_options,
     parse,
-    placeholder,
-    text_of,
 )
 from .console import complain, line, note, progress
 from .output import ROWS, OutputFolder
+from .predict_options import add_task_options, require_known, require_possible
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
@@ -72,50 +70,21 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add_model_options(add)
     add("--save", type=Value(Path), metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    kinds = options_by_name()
-    for name, (kind, *_) in kinds.items():
-        annotation, default = get_type_hints(kind, include_extras=True)[name], getattr(kind, name)
-        add(
-            f"--{name.replace('_', '-')}",
-            type=Value(annotation.__origin__),
-            metavar=placeholder(annotation.__origin__),
-            help=f"{annotation.__metadata__[0]}; without it, {text_of(default)}",
-        )
     batch = "how many pictures the model sees at a time"
     add("--batch-size", type=Value(int), metavar="N", default=8, help=batch)
+    owners = add_task_options(parser)
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)  # argparse drops it between its two passes
     options = parse(parser, words[:end], intermixed=True)
     options.paths += words[end + 1 :]
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
-    options.given = {name: value for name in kinds if (value := getattr(options, name)) is not None}
+    require(options.batch_size >= 1, "--batch-size", options.batch_size, "1 or more")
+    options.owners = owners
+    options.given = {name: value for name in owners if (value := getattr(options, name)) is not None}
     for name, value in options.given.items():
-        require_possible(kinds[name], name, value)
+        require_possible(owners[name], name, value)
     return options
-
-
-def options_by_name() -> dict[str, list[type[PredictOptions]]]:
-    """Return the options of the tasks, each with the types of options that have it."""
-    found: dict[str, list[type[PredictOptions]]] = {}
-    for task_type in task_types():
-        for field in fields(task_type.predict_options):
-            found.setdefault(field.name, []).append(task_type.predict_options)
-    return found
-
-
-def require_possible(kinds: Sequence[type[PredictOptions]], name: str, value: Any) -> None:
-    """Raise UsageError if no task allows the value of an option."""
-    problem: UsageError | None = None
-    for kind in kinds:
-        try:
-            options_of(kind, {name: value})
-            return
-        except UsageError as error:
-            problem = problem or error
-    raise UsageError(f"--{str(problem).replace(name, name.replace('_', '-'), 1)}")
 
 
 @dataclass(frozen=True)
@@ -182,10 +151,7 @@ def prepare_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
 
     source = options.model or "the model"
     model = require_task(api.load(options.model, **model_options(options)), source)
-    for name in options.given:
-        if not hasattr(model.predict_options, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{flag}: {source} is for {model.name}, which has no such option; leave it out")
+    require_known(list(options.given), options.owners, model.name, source)
     on_gpu = torch.accelerator.is_available()
     if on_gpu:
         model.to(torch.accelerator.current_accelerator())

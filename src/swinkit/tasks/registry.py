@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..settings.recipe import Recipe, from_json
 from .classification.task_type import ClassificationType
 from .simmim.task_type import SimMIMType
@@ -26,9 +26,25 @@ def task_types() -> list[TaskType[Any, Any, Any]]:
     return [row() for row in TASKS.values()]
 
 
+def find_task_type(name: str) -> TaskType[Any, Any, Any]:
+    """Return the type of the task of this name.
+
+    Raises:
+        UsageError: no row has it.
+    """
+    if name not in TASKS:
+        known = ", ".join(TASKS)
+        raise UsageError(f"no task {name!r} (known: {known}); a new one needs a row in tasks/registry.py")
+    return TASKS[name]()
+
+
 def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
-    """Return the type of a model's task."""
-    return TASKS[model.name]()
+    """Return the type of a model's task.
+
+    Raises:
+        UsageError: no row has it.
+    """
+    return find_task_type(model.name)
 
 
 def evaluation_files() -> frozenset[str]:

@@ -160,7 +160,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         self.require_inputs()
         require_weights(self)
         possible = isinstance(batch_size, int) and batch_size >= 1
-        require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
+        require(possible, "batch_size", batch_size, "1 or more")
         if not isinstance(inputs, list | tuple | Iterator):
             return next(stream([(name_of(inputs), inputs)], self.read, answer, 1, None))
         named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))

@@ -17,7 +17,7 @@ from ..runs.step_report import spell_non_finite
 from ..settings.recipe import Recipe
 from ..tasks.card import Training
 from ..tasks.observed import Observed
-from ..tasks.registry import TASKS
+from ..tasks.registry import find_task_type
 from ..tasks.serialization import read_model, write_model
 from ..tasks.task import Task
 from ..tasks.task_type import TaskType
@@ -98,10 +98,10 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
-        UsageError: the recipe's variant is unknown, or takes nothing of this kind.
+        UsageError: the recipe's task or variant is unknown, or takes nothing of this kind.
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
-    task_type = TASKS[recipe.task]()
+    task_type = find_task_type(recipe.task)
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
     data = locate_data(data)
