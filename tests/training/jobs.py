@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -38,6 +38,7 @@ from swinkit.tasks.classification.settings import Augmentation, ClassificationRe
 from swinkit.tasks.classification.task_type import ClassificationType
 from swinkit.tasks.observed import Observed
 from swinkit.tasks.serialization import write_model
+from swinkit.training.freezing import freeze
 from swinkit.training.job import Job
 from swinkit.training.loop import train
 from tests.models.small import spec
@@ -113,15 +114,24 @@ def with_methods(job: Job, **methods: Callable[..., Any]) -> Job:
     return type(type(job).__name__, (type(job),), own)(**vars(job))
 
 
-def recipe(epochs: int = 2, dropout: float = 0.3, **run: Any) -> ClassificationRecipe:
+def recipe(
+    epochs: int = 2,
+    dropout: float = 0.3,
+    frozen_stages: int | None = None,
+    trainable: Literal["head", "norms"] | None = None,
+    kind: Literal["adamw", "muon"] = "adamw",
+    **run: Any,
+) -> ClassificationRecipe:
     """Six steps an epoch; `dropout` is the rate of drop-path, too."""
     return ClassificationRecipe(
         variant="swin-t",
         drop_path=dropout,
+        frozen_stages=frozen_stages,
+        trainable=trainable,
         data=CroppedData(size=(SIZE, SIZE), mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0)),
         augmentation=Augmentation(),
         # A small eps would let noise move the keys' biases, which do nothing; every gradient is clipped.
-        optimiser=Optimiser(lr=1e-2, eps=1e-3, clip_norm=0.5),
+        optimiser=Optimiser(kind=kind, lr=1e-2, eps=1e-3, clip_norm=0.5),
         schedule=Schedule(epochs=epochs, warmup_epochs=0),
         run=Run(**{"batch_size": 4, "seed": 5, "ema": 0.9, "save_every": 2, **run}),
     )
@@ -136,6 +146,7 @@ def job(recipe: Recipe, *, count: int = 24, bad_watched: int | None = None, **fa
     task = Classifier(
         swin, CLASSES, Preprocess.to_crop(crop=side, resize=SIZE, mean=(0.5,) * 3, std=(1.0,) * 3)
     )
+    freeze(task, recipe)
     training: Any = Numbers(count, **faults)
     validation: Any = Numbers(9, split="val", bad=bad_watched)
     return NumbersJob(recipe, ClassificationType(), task, training, validation, Path("nowhere"), {})

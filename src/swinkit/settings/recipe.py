@@ -6,7 +6,7 @@ Each task has a subclass with fields of its own, in its `settings.py`.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
 
 from ..errors import DataError, require
 from ..type_check import require_kinds
@@ -36,13 +36,21 @@ class Recipe:
     init: Annotated[
         str | None, "weights to begin with: a checkpoint's name, a file or a saved model; null: random"
     ] = None
+    frozen_stages: Annotated[
+        int | None,
+        "stages, from the first, that are frozen with the patches; 0: the patches alone; null: none",
+    ] = None
+    trainable: Annotated[
+        Literal["head", "norms"] | None,
+        "the only weights that learn; norms: the backbone's, and the head; null: all",
+    ] = None
     drop_path: Annotated[float, "rate of stochastic depth in the last block, rising from 0 in the first"]
     data: Data
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule
     run: Run = field(default_factory=Run)
     essential: ClassVar[tuple[str, ...]] = (  # fields that most trainings set, for a short help page
-        *("variant", "init", "drop_path", "data.workers"),
+        *("variant", "init", "frozen_stages", "trainable", "drop_path", "data.workers"),
         *("optimiser.lr", "optimiser.weight_decay", "optimiser.layer_decay"),
         *("schedule.epochs", "schedule.warmup_epochs"),
         *("run.batch_size", "run.micro_batch", "run.precision", "run.compile", "run.checkpointing"),
@@ -56,6 +64,8 @@ class Recipe:
             raise TypeError("make the recipe of a task, such as ClassificationRecipe")
         require_kinds(self)
         require_finite(self)
+        frozen = self.frozen_stages
+        require(frozen is None or frozen >= 0, "frozen_stages", frozen, "null, or 0 or more")
         require(0 <= self.drop_path < 1, "drop_path", self.drop_path, "in [0, 1)")
         whole = self.optimiser.kind == "adamw" or self.run.sharding == "none"
         require(

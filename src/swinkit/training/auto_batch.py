@@ -21,6 +21,7 @@ from ..errors import EnvironmentProblem
 from ..runs.folder import RunFolder
 from ..settings.recipe import Recipe
 from .distributed import all_gather, rank, world_size
+from .freezing import begin_training
 from .job import Job
 from .parallelize import unwrap_blocks, wrap_blocks
 from .param_groups import optimiser_of
@@ -172,7 +173,8 @@ class MemoryTrial:
 
     def train(self, size: int) -> None:
         """Take two steps on the micro-batch of the largest samples."""
-        task = self.job.task.train()
+        task = self.job.task
+        begin_training(task)
         beside = [[weight.detach().clone() for weight in task.parameters()] for _ in range(self.copies)]
         objective, optimiser = Objective(task), optimiser_of(task, self.recipe.optimiser)
         batch = self.job.loader(size).largest_micro_batch().to(self.device)

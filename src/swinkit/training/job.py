@@ -22,6 +22,7 @@ from ..tasks.serialization import read_model, write_model
 from ..tasks.task import Task
 from ..tasks.task_type import TaskType
 from ..zoo.hub_data import locate_data
+from .freezing import freeze
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
-        UsageError: the recipe's task or variant is unknown, or takes nothing of this kind.
+        UsageError: the recipe's task or variant is unknown, takes nothing of this kind, or has too few stages.
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
     task_type = find_task_type(recipe.task)
@@ -107,6 +108,7 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
     data = locate_data(data)
     training, validation = task_type.find(recipe, data)
     task, notes = task_type.build(recipe, training, initial)
+    freeze(task, recipe)
     return Job(recipe, task_type, task, training, validation, data, notes)
 
 

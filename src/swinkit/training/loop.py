@@ -22,6 +22,7 @@ from ..tasks.task import exact_convolutions
 from .accelerator import accelerator_of
 from .distributed import explain_peer_failures, rank, reduce_exit_code
 from .evaluation import observe_over_ranks
+from .freezing import begin_training
 from .job import Job
 from .parallelize import copy_weights_back
 from .precision import fp32_kept
@@ -100,7 +101,7 @@ def train_steps(
     Return the exit code to leave with, 0 to go on.
     """
     run, plan, loader, length = learner.recipe.run, learner.plan, learner.loader, learner.length
-    learner.trained.task.train()
+    begin_training(learner.trained.task)
     start, watch = progress.step * plan.group, Stopwatch()
     batches = RankBatches(loader.micro_batches(progress.epoch, start, rank(), plan.ranks), signals)
     with watch.waiting():

@@ -178,7 +178,7 @@ def scale_of(facts: ParameterFacts, policy: Policy) -> float:
 
 
 def optimiser_of(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
-    """Return the optimiser of a recipe, over all parameters."""
+    """Return the optimiser of a recipe, over all parameters that are not frozen."""
     groups = parameter_groups(model, settings)
     if settings.kind == "muon":  # not fused: that would take a loss's scale into its own hands
         return Muon(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps)

@@ -61,10 +61,10 @@ def describe_left_out(plan: Plan, loader: Loader[Any]) -> dict[str, str]:
 
 
 def count_parameters(task: Task) -> str:
-    """Return the number of parameters, and of those that are trained."""
+    """Return the number of parameters, and of those that are frozen."""
     every = sum(each.numel() for each in task.parameters())
-    trained = sum(each.numel() for each in task.parameters() if each.requires_grad)
-    return f"{every:,}, all trained" if trained == every else f"{every:,}, of which {trained:,} are trained"
+    frozen = sum(each.numel() for each in task.parameters() if not each.requires_grad)
+    return f"{every:,}, {f'frozen {frozen / 1e6:.1f} of {every / 1e6:.1f} M' if frozen else 'all trained'}"
 
 
 def describe_device(device: torch.device) -> str:
