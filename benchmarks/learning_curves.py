@@ -29,6 +29,7 @@ from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.classification.settings import ClassificationRecipe
 from swinkit.training.job import Job, job_of
 from swinkit.viz.figure import add_heading, render, rgb
 from swinkit.viz.overlays import ACCENT, OTHER
@@ -91,10 +92,14 @@ def shape_of(name: str) -> str:
     return name.removeprefix(THEIRS)
 
 
-def shorten(recipe: Recipe, epochs: int) -> Recipe:
+def shorten(recipe: Recipe, epochs: int) -> ClassificationRecipe:
     """Return the recipe with all counts of epochs cut by one factor."""
-    share = epochs / recipe.schedule.epochs
-    schedule = replace(recipe.schedule, epochs=epochs, warmup_epochs=share * recipe.schedule.warmup_epochs)
+    assert isinstance(recipe, ClassificationRecipe)
+    length, warmup = recipe.schedule.epochs, recipe.schedule.warmup_epochs
+    assert length is not None
+    assert warmup is not None
+    share = epochs / length
+    schedule = replace(recipe.schedule, epochs=epochs, warmup_epochs=share * warmup)
     mixing = recipe.augmentation.mixing_epochs
     mixing = None if mixing is None else max(1, round(share * mixing))
     return replace(recipe, schedule=schedule, augmentation=replace(recipe.augmentation, mixing_epochs=mixing))
@@ -156,7 +161,7 @@ def build_timm(own: Classifier, recipe: Recipe, *, same_start: bool) -> nn.Modul
     spec = own.backbone.spec
     kind = SwinTransformerV2 if isinstance(spec, SpecV2) else SwinTransformer
     torch.manual_seed(recipe.run.seed)
-    model = kind(**timm_arguments(spec, recipe.data.size, len(own.labels)))
+    model = kind(**timm_arguments(spec, own.preprocess.crop, len(own.labels)))
     if same_start:
         model.load_state_dict(export_weights(own, "timm"), strict=True)
     assert parameters(model) == parameters(own)

@@ -35,6 +35,7 @@ from swinkit.runs.folder import BEST, LAST
 from swinkit.settings.recipe import Recipe
 from swinkit.tasks.classification.evaluation import ClassifierEvaluation
 from swinkit.tasks.serialization import read_model
+from swinkit.tasks.simmim.settings import SimMIMRecipe
 
 SHARE = 0.05  # of the training pictures that keep their labels
 WATCHED = 500  # training pictures that choose the rate and the best epoch
@@ -120,7 +121,7 @@ def top1(folder: Path, data: Path) -> float:
 def pretraining(options: argparse.Namespace) -> Recipe:
     """Return the recipe of `swinkit pretrain swin-pico` with smaller cells and the classifier's schedule."""
     recipe = find_pretraining(BASE.variant)
-    assert recipe.masking is not None  # as in each such recipe
+    assert isinstance(recipe, SimMIMRecipe)
     epochs, own = options.pretraining_epochs, BASE.optimiser
     return replace(
         recipe,

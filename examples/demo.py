@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from swinkit.cli.main import main as swinkit
-from swinkit.viz.overlays import sheet
+from swinkit.viz.overlays import draw_sheet
 
 PHOTOGRAPHS = (
     "chelsea.png",  # a cat
@@ -41,7 +41,7 @@ def main() -> int:
         code = swinkit(["predict", *names, "--save", str(out)])
     if code == 0:
         rows = [json.loads(row) for row in (out / "predictions.jsonl").read_text().splitlines()]
-        sheet([Image.open(out / row["overlay"]) for row in rows]).save(out / "sheet.png")
+        draw_sheet([Image.open(out / row["overlay"]) for row in rows]).save(out / "sheet.png")
         print(f"all of them in one picture: {out / 'sheet.png'}")
     return code
 

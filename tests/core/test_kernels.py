@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from swinkit.core import kernels
-from swinkit.core.fast import kernels_by_kind
+from swinkit.core.fast import window_gather
 
 
 def drawn(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple[torch.Tensor, ...]:
@@ -73,7 +73,7 @@ def drawn_by_kind(dtype: torch.dtype = torch.float32, tokens: int = 10) -> tuple
     return q, k, v, torch.randn(2, 4, tokens, tokens, dtype=dtype)
 
 
-BY_KIND = [kernels_by_kind.attend_by_kind, kernels_by_kind.attend_fused_by_kind]
+BY_KIND = [window_gather.attend_by_kind, window_gather.attend_fused_by_kind]
 
 
 @pytest.mark.parametrize("kernel", BY_KIND)
@@ -118,7 +118,7 @@ def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
     offsets = torch.randn(2, 4, 10, 10) + 16
     each = offsets.repeat_interleave(torch.tensor((3, 2)), 0)[:, None]
     assert torch.equal(
-        kernels_by_kind.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0),
+        window_gather.attend_by_kind(q, k, v, 1.0, offsets, (3, 2), 0.0),
         kernels.attend_plainly(q, k, v, each, 0.0),
     )
 
@@ -127,5 +127,5 @@ def test_by_kind_an_offset_in_fp32_is_not_rounded_to_half_precision():
 def test_offsets_are_left_as_they_came(tokens):
     q, k, v, offsets = drawn_by_kind(tokens=tokens)
     before = offsets.clone()
-    kernels_by_kind.attend_by_kind(q[:1, :1], k[:1, :1], v[:1, :1], 1.0, offsets[:1], (1,), 0.0)
+    window_gather.attend_by_kind(q[:1, :1], k[:1, :1], v[:1, :1], 1.0, offsets[:1], (1,), 0.0)
     assert torch.equal(offsets, before)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from swinkit.data.batch import unify_types
 from swinkit.data.find_dataset import find_inputs
+from swinkit.data.fitting import stack_images
 from swinkit.data.images import ImageError, load_image
 from swinkit.data.preprocess import Preprocess
 
@@ -141,8 +141,8 @@ def test_frames_of_clips_are_read_as_they_are_stored(tmp_path):
 
 def test_images_of_8_bits_and_of_more_become_one_scale():
     eight, deep = torch.full((1, 2, 2), 255, dtype=torch.uint8), torch.ones(1, 2, 2)
-    assert torch.stack(unify_types([eight, deep])).unique().tolist() == [1]
-    assert unify_types([eight, eight])[0] is eight
+    assert stack_images([eight, deep]).unique().tolist() == [1]
+    assert stack_images([eight, eight]).dtype == torch.uint8
 
 
 def test_an_opened_picture_gives_its_channels_too():

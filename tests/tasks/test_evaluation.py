@@ -1,7 +1,10 @@
 """A classifier measured on pictures: which pictures, with which labels, against whom."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -28,10 +31,16 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_imagenets_folders_are_known_to_models_that_name_its_classes(pictures: Path):
-    found = find_pictures(imagenet_1k_names(), pictures, "val")
+    fit = Preprocess.to_crop((8, 8), 8)
+    found = find_pictures(as_model(imagenet_1k_names(), fit), pictures, "val")
     assert [imagenet_1k_names()[i] for i in found.labels] == ["tench", "goldfish"]
     with pytest.raises(DataError, match="n01440764"):
-        find_pictures([f"class {i}" for i in range(1000)], pictures, "val")
+        find_pictures(as_model([f"class {i}" for i in range(1000)], fit), pictures, "val")
+
+
+def as_model(labels: Sequence[str], preprocess: Preprocess) -> Any:
+    """Return what finding pictures needs of a classifier."""
+    return SimpleNamespace(labels=labels, preprocess=preprocess)
 
 
 def test_a_model_goes_on_as_it_was_and_is_measured_without_its_dropout(

@@ -29,13 +29,6 @@ class Batch:
         return map_tensors(self, pin)
 
 
-def unify_types(images: list[Tensor]) -> list[Tensor]:
-    """Return images of one type: if some are floats, uint8 becomes float32 with 1 the brightest."""
-    if len({image.dtype for image in images}) == 1:
-        return images
-    return [image if image.is_floating_point() else image.float() / 255 for image in images]
-
-
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Return `value` with `change` applied to every tensor in its lists, tuples, dicts and dataclasses."""
 

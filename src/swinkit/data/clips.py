@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..errors import DataError
-from .batch import unify_types
 from .channels import Channels
 from .dataset import Content, ImageDataset, read_channels
+from .fitting import stack_images
 from .folders import content_of
 from .ids import Texts
 from .images import ImageError
@@ -71,7 +70,7 @@ class ClipDataset(ImageDataset):
                 size, first = (f"{x.shape[-1]} x {x.shape[-2]}" for x in (frame, found[0]))
                 raise ImageError(frames.place(i), f"is {size} pixels, and the first of its clip {first}")
             found.append(frame)
-        return torch.stack(unify_types(found), 1)
+        return stack_images(found, 1)
 
 
 def clips_of(root: Path, split: str, pictures: Sequence[str], stored: Channels | None) -> ClipDataset:

@@ -223,6 +223,13 @@ def middle(height: int, width: int, cut: tuple[int, int]) -> Crop:
     return Crop(top, left, *cut)
 
 
+def stack_images(images: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Stack images of one size along `dim`; beside floats, uint8 becomes float32 with 1 the brightest."""
+    if len({image.dtype for image in images}) > 1:
+        images = [image if image.is_floating_point() else image.float() / 255 for image in images]
+    return torch.stack(list(images), dim)
+
+
 def stack_padded(images: Sequence[Tensor], multiple: int = 1, fill: float = 0) -> Tensor:
     """Return images (C, h, w) of any sizes as one batch (B, C, H, W), padded right and below with `fill`.
 

@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from ..errors import DataError, UsageError
 from ..type_check import expand_home
-from .open_image import MisreadTiff, OpenImage, PillowImage, opened_by_pillow
 from .paths import REMOTE
-from .pixel_limit import VARIABLE, pillow_allows, pixel_limit
-from .tiff import read_layout
+from .pillow_image import VARIABLE, OpenImage, PillowImage, pillow_allows, pixel_limit
+from .tiff import MAGIC
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")  # the rest of Pillow's parsers never see a stranger's file
 WHITE = (255, 255, 255)
@@ -150,15 +151,32 @@ def open_image(source: str | os.PathLike[str] | bytes | bytearray, name: str) ->
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise ImageError(name, "is a pipe or a device, not a file; give the bytes of the picture instead")
     with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
-        if not file.read(1):
+        magic = file.read(4)
+        if not magic:
             raise ImageError(name, "the file is empty")
         file.seek(0)
-        layout = read_layout(file)
-        if layout is not None and not layout.is_read_by_pillow():
-            yield MisreadTiff(layout, file)
+        misread = open_misread_tiff(file) if magic in MAGIC else None
+        if misread is not None:
+            yield misread
             return
         with Image.open(file, formats=FORMATS) as image:
-            yield PillowImage(image, layout, file)
+            yield opened_by_pillow(image)
+
+
+def open_misread_tiff(file: IO[bytes]) -> OpenImage | None:
+    """Return a TIFF that Pillow misreads; None if Pillow reads it rightly, or is to refuse it."""
+    from .tiff_image import open_tiff
+
+    return open_tiff(file)
+
+
+def opened_by_pillow(image: Image.Image) -> OpenImage:
+    """Return an image that Pillow has opened or made."""
+    if not isinstance(image, TiffImageFile):
+        return PillowImage(image)
+    from .tiff_image import open_tiff_of_pillow
+
+    return open_tiff_of_pillow(image)
 
 
 def decode(

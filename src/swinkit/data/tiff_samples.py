@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .pixel_limit import VARIABLE, pixel_limit
+from .pillow_image import VARIABLE, pixel_limit
 from .tiff import FLOAT, FORMATS, INT, PLAIN, Layout
 
 MAX_SAMPLES = 4  # of a pixel, on the average of a page with the margins of its tiles

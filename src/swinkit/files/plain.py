@@ -6,6 +6,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ..errors import DataError, listed
 from .contents import State
@@ -80,3 +81,8 @@ def sort_metadata(path: Path) -> None:
 def contiguous_copies(state: State) -> State:
     """Return copies on the CPU that share no memory and have no strides of their own."""
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
+
+
+def is_alike(tensor: Tensor, wanted: Tensor) -> bool:
+    """Return whether a tensor has the shape of another, and numbers of the same kind."""
+    return tensor.shape == wanted.shape and tensor.is_floating_point() == wanted.is_floating_point()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, listed
 from ..files.contents import State
+from ..files.plain import is_alike
 
 # By a part of the names of tensors: what removes the layers of a tool. The first that occurs is told.
 REMEDIES = {
@@ -67,8 +68,3 @@ def require_rebuildable(rebuilt: nn.Module, state: State) -> None:
     remedy = next((way for part, way in REMEDIES.items() if any(part in name for name in changed)), otherwise)
     kind = type(rebuilt).__name__
     raise UsageError(f"the model cannot be saved: its tensors are not those of a {kind}: {told}; {remedy}")
-
-
-def is_alike(tensor: Tensor, wanted: Tensor) -> bool:
-    """Return whether a tensor has the shape of another, and numbers of the same kind."""
-    return tensor.shape == wanted.shape and tensor.is_floating_point() == wanted.is_floating_point()

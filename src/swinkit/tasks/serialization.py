@@ -14,10 +14,11 @@ from ..data.preprocess import Preprocess
 from ..errors import DataError, listed
 from ..files.contents import State
 from ..files.folder import SavedModel, read_folder, write_folder
+from ..files.plain import is_alike
 from ..models.build import build
 from ..models.config import spec_from_json
 from .registry import TASKS, task_type_of
-from .saveable import is_alike, require_plain_tensors, require_rebuildable
+from .saveable import require_plain_tensors, require_rebuildable
 from .task import Task, require_task
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from ..core.backbone import Swin
-from ..core.precision import device_and_dtype_of
 from ..core.spec import Spec
 from ..data.arrays import is_array, load_array
 from ..data.channels import RGB, Channels
@@ -91,12 +90,18 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     @property
     def input_device(self) -> torch.device:
         """The device of the pixels that the model takes: that of its patch embedding."""
-        return device_and_dtype_of(self.backbone.embed)[0]
+        return self.first_weight.device
 
     @property
     def input_dtype(self) -> torch.dtype:
         """The precision of the pixels that the model takes: that of its patch embedding."""
-        return device_and_dtype_of(self.backbone.embed)[1]
+        return self.first_weight.dtype
+
+    @property
+    def first_weight(self) -> Tensor:
+        """A weight of the patch embedding; if it has none, as when wrapped, one on the CPU in fp32."""
+        weights = filter(Tensor.is_floating_point, self.backbone.embed.parameters())
+        return next(weights, torch.empty(0))
 
     def read(self, source: Any, name: str) -> Sample:
         """Read one input of `predict`, called `name`: by default a picture.
@@ -106,10 +111,11 @@ class Task(nn.Module, ABC, Generic[ResultT]):
             UsageError: it is something else than an input.
         """
         require(not isinstance(source, str) or source != "", "picture", source, "a path that is not empty")
-        channels = Channels(self.preprocess.mean, self.preprocess.std)
-        if channels.count != RGB and isinstance(source, str | os.PathLike) and is_array(os.fspath(source)):
+        count = self.preprocess.channels
+        if count != RGB and isinstance(source, str | os.PathLike) and is_array(os.fspath(source)):
+            channels = Channels(self.preprocess.mean, self.preprocess.std)
             return Sample(name, load_array(expand_home(source), 2, channels), {})
-        return Sample(name, load_image(source, name=name, channels=channels.count), {})
+        return Sample(name, load_image(source, name=name, channels=count), {})
 
     @overload
     def predict(self, inputs: Picture, *, batch_size: int = ..., **options: Any) -> ResultT: ...

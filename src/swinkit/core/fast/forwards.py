@@ -58,17 +58,24 @@ def stage(module: Any, x: Tensor) -> Tensor:
     return run_in_chunks(module, run, x)
 
 
+def recompute_with_gradients(
+    make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Compute `use(make(x))`; backward computes `make(x)` again, where there will be one."""
+    return recompute(make, x, use) if torch.is_grad_enabled() else use(make(x))
+
+
 def pre_norm_block(block: Any, x: Tensor) -> Tensor:
     """Run a `PreNormBlock`: norms are recomputed in backward, and the MLP takes a few tokens at a time."""
 
     def branch(x: Tensor) -> Tensor:
-        return recompute(block.norm2, x, block.channel_mixer)
+        return recompute_with_gradients(block.norm2, x, block.channel_mixer)
 
     def mix_channels(x: Tensor) -> Tensor:
         parts = block.norm2, block.channel_mixer
         return x + block.drop_path(run_in_token_chunks_with_gradients(parts, branch, x))
 
-    x = x + block.drop_path(recompute(block.norm1, x, block.token_mixer))
+    x = x + block.drop_path(recompute_with_gradients(block.norm1, x, block.token_mixer))
     return run_in_token_chunks(block, mix_channels, x)
 
 
@@ -92,7 +99,7 @@ def mlp(module: Any, x: Tensor) -> Tensor:
     def project(hidden: Tensor) -> Tensor:
         return module.dropout(module.fc2(module.dropout(hidden)))
 
-    return recompute(module.activation, module.fc1(x), project)
+    return recompute_with_gradients(module.activation, module.fc1(x), project)
 
 
 def absolute_position(position: Any, x: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def recompute(make: Callable[[Tensor], Tensor], x: Tensor, use: Callable[[Tensor
     `make` must draw nothing at random. A `make` with hooks is called once, and its output is saved.
     """
     made = make(x)
-    if not torch.is_grad_enabled() or not made.is_contiguous() or not can_call_twice(make, x):
+    if not made.is_contiguous() or not can_call_twice(make, x):
         return use(made)
     hooks, version = saved_tensor_hooks((save_with_version, check_version)), version_of(made)
     if hooks is None or version is None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data import batch
+from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import LABEL, Sample
 from ...errors import DataError
@@ -55,7 +56,7 @@ class TrainingCollate:
             labels.append(label_of(sample))
             streams.append(stream)
             mixing.append(sample.draws(self.seed, epoch, "mix"))
-        pixels = self.preprocess.normalise(torch.stack(batch.unify_types(images)))
+        pixels = self.preprocess.normalise(stack_images(images))
         if self.augmentation.erase:
             noisy = [erase(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
@@ -82,7 +83,7 @@ class EvaluationCollate:
         for sample in samples:
             images.append(self.preprocess.fit(sample.image))
             labels.append(label_of(sample))
-        return Batch(self.preprocess.normalise(torch.stack(batch.unify_types(images))), torch.tensor(labels))
+        return Batch(self.preprocess.normalise(stack_images(images)), torch.tensor(labels))
 
 
 def label_of(sample: Sample) -> int:

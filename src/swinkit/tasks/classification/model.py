@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.batch import unify_types
 from ...data.classes import require_texts
+from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
 from ...errors import DataError, UsageError, require
@@ -89,7 +89,7 @@ class Classifier(Task[Classification]):
         """
         require(top >= 1, "top", top, "1 or more")
         self.require_inputs()
-        fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
             logits = self(pixels)

@@ -8,11 +8,11 @@ Shapes: B batch, *P size in pixels, *S grid of patches.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ...core.spec import Size
 from ...data import batch
+from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
 from ...settings.augmentation import ImageAugmentation
@@ -59,7 +59,7 @@ class MaskingCollate:
             images.append(self.view(sample, epoch))
             streams.append(sample.draws(self.seed, epoch, "mask"))
         mask = draw_masks(streams, self.masking, self.preprocess.crop, self.patch)
-        return Batch(self.preprocess.normalise(torch.stack(batch.unify_types(images))), mask)
+        return Batch(self.preprocess.normalise(stack_images(images)), mask)
 
     def view(self, sample: Sample, epoch: int) -> Tensor:
         """Return the image as it looks in this epoch: (C, *crop)."""

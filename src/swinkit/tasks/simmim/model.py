@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...core.backbone import Swin
 from ...core.init import STD
 from ...core.tiles import channels_first, channels_last, crop
-from ...data.batch import unify_types
+from ...data.fitting import stack_images
 from ...data.imagenet_preprocessing import side_before_crop
 from ...data.preprocess import Preprocess
 from ...data.rng import draws
@@ -122,7 +122,7 @@ class SimMIM(Task[Reconstruction]):
         self.require_masks()
         chosen = list(islice(mask_streams(0) if streams is None else streams, len(samples)))
         mask = draw_masks(chosen, self.masking, self.preprocess.crop, self.backbone.spec.patch)
-        fitted = torch.stack(unify_types([self.preprocess.fit(sample.image) for sample in samples]))
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():
             pixels = self.preprocess.normalise(fitted.to(self.input_device))
             made = self.in_units(self(pixels.to(self.input_dtype), mask.to(pixels.device)), pixels)

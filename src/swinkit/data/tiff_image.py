@@ -1,17 +1,18 @@
-"""Pixels of every format as 8-bit RGB, or as the channels that are stored.
+"""TIFFs that Pillow misreads or refuses, as 8-bit RGB or as the channels that are stored.
 
-The displayed range of values follows from the file's header, never from what the picture shows.
-
-Shapes: h, w pixels; C channels; S samples of a pixel in a TIFF.
+Shapes: h, w pixels; S samples of a pixel.
 """
 
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 import torch
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from .pillow_image import TURNS, OpenImage, PillowImage, to_8_bits, to_rgb
 from .tiff import (
     ASSOCIATED,
     BLACK_IS_ZERO,
@@ -26,76 +27,69 @@ from .tiff import (
     UINT,
     WHITE_IS_ZERO,
     Layout,
+    layout_of,
+    read_layout,
 )
 from .tiff_samples import read_samples
 
-ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
-MARKED = ("1", "L", "P", "RGB")  # a file can mark one colour, or palette entries, as transparent
 MODES = {GREY[0]: "L", GREY[1]: "L", RGB: "RGB", CMYK: "CMYK", CIELAB: "LAB", ICCLAB: "LAB"}
 WITH_ALPHA = {("L", True): "La", ("L", False): "LA", ("RGB", True): "RGBa", ("RGB", False): "RGBA"}
-GREY_MODES, CHANNELS = ("L", "La", "LA"), ("L", "LA", "F", "RGB", "RGBA", "CMYK")
+GREY_MODES = ("L", "La", "LA")
 COLOURS = {"L": 1, "RGB": 3, "CMYK": 4, "LAB": 3}  # of a mode without alpha
 SIGNED = np.array([0, 128, 128], np.uint8)  # turns the a*, b* of ICC, from 0 on, into signed ones
 
 
-def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert an image of any of Pillow's modes to RGB, by an explicit rule for every mode.
-
-    | mode | rule |
-    |---|---|
-    | RGB, RGBX, L, 1, P | as Pillow converts them |
-    | CMYK, YCbCr, HSV, LAB | Pillow's plain formulas (LAB: littleCMS to sRGB) |
-    | RGBA, RGBa, LA, La, PA, and one colour marked as transparent | composited on the background |
-    | I;16 in any byte order | 65535 becomes 255; Pillow itself would clip at 255 |
-    | I (32 bits) | taken as 16 bits where the values can be nothing else; else refused |
-    | F | [0, 1] becomes [0, 255]; anything else is refused |
-
-    RGB of 16 bits a channel arrives here with 8: Pillow keeps the upper byte.
-
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    if image.mode == "F" or image.mode.startswith("I"):
-        return wide_to_rgb(image, background)
-    if image.mode in ALPHA or (image.mode in MARKED and "transparency" in image.info):
-        image = image.convert("LA") if image.mode == "La" else image  # Pillow has no direct way
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(canvas, image.convert("RGBA"))
-    return image.convert("RGB")
+def open_tiff(file: IO[bytes]) -> OpenImage | None:
+    """Return the TIFF in `file` if Pillow does not read it rightly; None if it does, or is to refuse it."""
+    layout = read_layout(file)
+    return None if layout is None or layout.is_read_by_pillow() else MisreadTiff(layout, file)
 
 
-def wide_to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert grey of more than 8 bits; a grey value marked as transparent becomes the background."""
-    values = np.asarray(image)
-    highest = 65535 if image.mode.startswith("I;16") else None
-    rgb = np.stack([to_8_bits(values, highest)] * 3, axis=-1)
-    marked = image.info.get("transparency")
-    if isinstance(marked, int):
-        rgb[values == marked] = background
-    return Image.fromarray(rgb)
+def open_tiff_of_pillow(image: TiffImageFile) -> OpenImage:
+    """Return a TIFF that Pillow has opened, read by Pillow where it does so rightly."""
+    layout, file = layout_of(image.tag_v2), image.fp
+    return PillowImage(image, layout, file) if layout.is_read_by_pillow() else MisreadTiff(layout, file)
 
 
-def to_8_bits(values: np.ndarray, highest: int | None) -> np.ndarray:
-    """Convert values from 0 to `highest`, as a file declares it, to uint8 of the same shape.
+@dataclass(frozen=True)
+class MisreadTiff(OpenImage):
+    """A TIFF that Pillow misreads or refuses; `file` is None if Pillow has closed it."""
 
-    Without `highest` floats must be in [0, 1], and integers are taken as 16 bits where they can be nothing
-    else.
+    layout: Layout
+    file: IO[bytes] | None
 
-    Raises:
-        ValueError: the range of the values is not known.
-    """
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.floating):
-        if not (low >= 0 and high <= 1):  # also refuses NaN
-            raise ValueError(
-                f"floating-point values from {low:g} to {high:g} have no known range; store them in [0, 1]"
-            )
-        return np.rint(values * np.float32(255)).astype(np.uint8)  # float16 would round too early
-    if highest is None and not (low >= 0 and 255 < high <= 65535):
-        raise ValueError(
-            f"32-bit integers from {low} to {high} have no known range; store them in 8 or 16 bits"
-        )
-    return np.rint(values / ((highest or 65535) / 255)).astype(np.uint8)  # 65535 / 255 = 257
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.layout.size
+        return width, height
+
+    @property
+    def mode(self) -> str:
+        """Pillow's mode, with the bits of a channel."""
+        return f"{MODES.get(self.layout.photometric, 'P')};{self.layout.bits}"
+
+    def is_turned(self) -> bool:
+        """Return whether its orientation turns it."""
+        return self.layout.orientation in TURNS
+
+    def rgb(self, background: tuple[int, int, int]) -> Image.Image:
+        """Decode it, upright, as RGB."""
+        return to_rgb(read_tiff(self.require_file(), self.layout), background)
+
+    def channels(self) -> Tensor:
+        """Decode the channels that are stored, upright: (C, h, w)."""
+        return channels_of_tiff(self.require_file(), self.layout)
+
+    def require_file(self) -> IO[bytes]:
+        """Return the open file.
+
+        Raises:
+            ValueError: Pillow has closed it.
+        """
+        if self.file is None or self.file.closed:
+            raise ValueError(f"{self.layout}, is misread by Pillow; give the file, not an image of it")
+        return self.file
 
 
 def read_declared(file: IO[bytes], layout: Layout) -> np.ndarray:
@@ -183,18 +177,3 @@ def channels_of_tiff(file: IO[bytes], layout: Layout) -> Tensor:
     if layout.highest <= 255 and layout.bits <= 8:
         return torch.from_numpy(to_8_bits(values, layout.highest))
     return torch.from_numpy(values.astype(np.float32) / layout.highest)
-
-
-def channels_of_image(image: Image.Image) -> Tensor:
-    """Return the channels that Pillow reads of an image: (C, h, w), uint8, or float32 with 1 the brightest.
-
-    Raises:
-        ValueError: it has no channels of a known range.
-    """
-    if image.mode in ("1", "La"):
-        image = image.convert("L" if image.mode == "1" else "LA")
-    wide = image.mode.startswith("I;16")
-    if not wide and image.mode not in CHANNELS:
-        raise ValueError(f"an image of mode {image.mode} holds no channels of a known range; save it as RGB")
-    values = np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
-    return torch.from_numpy(values.astype(np.float32) / 65535 if wide else np.array(values))
