@@ -6,6 +6,7 @@ Every message says what is wrong, where, and what to do; what it quotes from a f
 from collections.abc import Iterable
 
 LONGEST_SHOWN = 400  # characters of a name from a file
+LONGEST_VALUE = 100  # characters of a user's value
 
 
 class SwinkitError(Exception):
@@ -39,7 +40,17 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
         UsageError: unless it `holds`.
     """
     if not holds:
-        raise UsageError(f"{name} is {value!r}; it must be {rule}")
+        raise UsageError(f"{name} is {shown(value)}; it must be {rule}")
+
+
+def shown(value: object) -> str:
+    """Return a user's value for a message: a short one whole, of a long text both ends, else its type."""
+    text = repr(value)
+    if len(text) <= LONGEST_VALUE and "\n" not in text:
+        return text
+    if isinstance(value, str | bytes):
+        return f"{text[: LONGEST_VALUE // 2]}...{text[-LONGEST_VALUE // 2 :]}"
+    return f"a {type(value).__name__}"
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:

@@ -13,6 +13,7 @@ from .console import block, note, progress, table
 
 if TYPE_CHECKING:
     from ..tasks.evaluation import Comparison, Evaluation
+    from ..tasks.task import Task
 
 DESCRIPTION = """Measure a model on every picture of a split; of a pre-trained one, what it explains of hidden
 parts. Options may be given as key=value."""
@@ -26,15 +27,17 @@ def command(arguments: Sequence[str]) -> int:
             require_known_name(name)
     from .. import api
     from ..tasks.evaluation import refuse_output
-    from ..tasks.registry import evaluation_files
+    from ..tasks.registry import evaluation_files, require_comparable, require_known_task
 
     if options.save is not None:
         refuse_output(options.save, evaluation_files())
-    found = evaluation(api.load(options.model, **model_options(options)), options.model, options)
-    comparison = None
+    model = require_known_task(api.load(options.model, **model_options(options)), options.model)
+    other = None
     if options.compare is not None:
-        other = evaluation(api.load(options.compare), options.compare, options)
-        comparison = found.against(other)
+        other = require_known_task(api.load(options.compare), options.compare)
+        require_comparable({options.model: model, options.compare: other})
+    found = evaluation(model, options)
+    comparison = None if other is None else found.against(evaluation(other, options))
     about: dict[str, Any] = {"model": options.model}
     if comparison is not None:
         about["comparison"] = {"other": options.compare, **comparison.to_json()}
@@ -79,19 +82,13 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     return options
 
 
-def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
-    """Measure a model, on an accelerator if there is one.
-
-    Raises:
-        UsageError: it has no task.
-    """
+def evaluation(model: "Task", options: Namespace) -> "Evaluation":
+    """Measure a model, on an accelerator if there is one."""
     import torch
 
     from .. import api
     from ..engine.gpu import attach as fused
-    from ..tasks.task import require_task
 
-    model = require_task(model, name)
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
         fused.attach_kernels(model)

@@ -147,10 +147,10 @@ def prepare_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     from .. import api
     from ..engine.attach import copy_with_engines
     from ..engine.cpu.build import find_library
-    from ..tasks.task import require_task
+    from ..tasks.registry import require_known_task
 
     source = options.model or "the model"
-    model = require_task(api.load(options.model, **model_options(options)), source)
+    model = require_known_task(api.load(options.model, **model_options(options)), source)
     require_known(list(options.given), options.owners, model.name, source)
     on_gpu = torch.accelerator.is_available()
     if on_gpu:

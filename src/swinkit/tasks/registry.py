@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError
@@ -45,6 +45,50 @@ def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
         UsageError: no row has it.
     """
     return find_task_type(model.name)
+
+
+def require_known_task(model: object, name: str) -> Task:
+    """Return a model if it is of one of the tasks; `name` is what the user called it.
+
+    Raises:
+        UsageError: it is of none, such as a backbone without a head.
+    """
+    from .task import require_task
+
+    task = require_task(model, name, f"give a model of a task ({', '.join(TASKS)})")
+    find_task_type(task.name)
+    return task
+
+
+def require_publishable(model: object, name: str) -> Task:
+    """Return a model if models of its task can be published; `name` is what the user called it.
+
+    Raises:
+        UsageError: they cannot, or it has no task.
+    """
+    from .task import require_task
+
+    able = f"push publishes models of {join(row.name for row in task_types() if row.can_publish)}"
+    task = require_task(model, name, able)
+    if not task_type_of(task).can_publish:
+        raise UsageError(f"{name} is for {task.name}, whose models cannot be published; {able}")
+    return task
+
+
+def require_comparable(models: Mapping[str, Task]) -> None:
+    """Raise UsageError unless evaluations of the models, by what the user called them, can be compared."""
+    able = f"it is for two models of {join(row.name for row in task_types() if row.can_compare)}"
+    for name, model in models.items():
+        if not task_type_of(model).can_compare:
+            raise UsageError(f"--compare: {name} is for {model.name}, which has no comparison; {able}")
+    if len({model.name for model in models.values()}) > 1:
+        each = join(f"{name} is for {model.name}" for name, model in models.items())
+        raise UsageError(f"--compare: {each}; give two models of one task")
+
+
+def join(names: Iterable[str]) -> str:
+    """Join names with "and"."""
+    return " and ".join(names)
 
 
 def evaluation_files() -> frozenset[str]:

@@ -24,7 +24,7 @@ from ..data.channels import RGB, Channels
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.preprocess import Preprocess
 from ..data.sample import Sample
-from ..errors import UsageError, listed, require
+from ..errors import UsageError, listed, require, shown
 from ..files.contents import State
 from ..type_check import expand_home
 from .observed import Observed
@@ -166,7 +166,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         self.require_inputs()
         require_weights(self)
         possible = isinstance(batch_size, int) and batch_size >= 1
-        require(possible, "batch_size", batch_size, "1 or more")
+        require(possible, "batch_size", batch_size, "a whole number, 1 or more")
         if not isinstance(inputs, list | tuple | Iterator):
             return next(stream([(name_of(inputs), inputs)], self.read, answer, 1, None))
         named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))
@@ -231,6 +231,8 @@ def require_task(model: object, name: str, remedy: str = "give a model with the 
     """
     if isinstance(model, Task):
         return model
+    if isinstance(model, str | os.PathLike):
+        raise UsageError(f"{name} is a path or name; give the model, swinkit.load({shown(os.fspath(model))})")
     inner, kind = unwrap(model), type(model).__name__
     if isinstance(inner, Task):
         raise UsageError(

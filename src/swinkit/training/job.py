@@ -99,7 +99,8 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
-        UsageError: the recipe's task or variant is unknown, takes nothing of this kind, or has too few stages.
+        UsageError: the recipe's task or variant is unknown, or the variant takes nothing of this kind, or has
+            too few stages.
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
     task_type = find_task_type(recipe.task)
