@@ -3,8 +3,10 @@
 Every message says what is wrong, where, and what to do; what it quotes from a file is safe to print.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, cast
 
+TEXTS = "a list of names, such as ['cat', 'dog'], each of them text that is not empty"
 LONGEST_SHOWN = 400  # characters of a name from a file
 LONGEST_VALUE = 100  # characters of a user's value
 
@@ -51,6 +53,19 @@ def shown(value: object) -> str:
     if isinstance(value, str | bytes):
         return f"{text[: LONGEST_VALUE // 2]}...{text[-LONGEST_VALUE // 2 :]}"
     return f"a {type(value).__name__}"
+
+
+def require_texts(values: Any, name: str) -> tuple[str, ...]:
+    """Return a list of texts, the argument `name`, as a tuple.
+
+    Raises:
+        UsageError: it is no list, or an empty one, or something in it is no text.
+    """
+    is_list = hasattr(values, "__len__") and not isinstance(values, str | bytes | Mapping | Set)
+    require(is_list, name, values, "a list of names, such as ['cat', 'dog']")
+    texts = cast("tuple[str, ...]", tuple(values))
+    require(bool(texts) and all(isinstance(each, str) for each in texts), name, list(texts[:3]), TEXTS)
+    return texts
 
 
 def listed(names: Iterable[object], shown: int = 4) -> str:

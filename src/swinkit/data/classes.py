@@ -4,16 +4,12 @@ torchvision is imported where names are needed, since it takes longer than torch
 """
 
 from collections import Counter
-from collections.abc import Mapping, Set
-from typing import Any, cast
+from typing import Any
 
-from ..errors import UsageError, listed, require
+from ..errors import TEXTS, UsageError, listed, require, require_texts
 from .imagenet import CLASSES_1K, CLASSES_22K, ids, ids_of_rows, rows_of_1k
 
 KNOWN = {CLASSES_1K: "ImageNet-1k", 400: "Kinetics-400"}
-
-
-LABELS = "a list of names, such as ['cat', 'dog']"
 
 
 def require_labels(labels: Any) -> tuple[str, ...]:
@@ -22,25 +18,11 @@ def require_labels(labels: Any) -> tuple[str, ...]:
     Raises:
         UsageError: they are no list of texts, none, or one name stands for two classes.
     """
-    names = require_texts(labels)
-    require("" not in names, "labels", list(names[:3]), f"{LABELS}, each of them text that is not empty")
+    names = require_texts(labels, "labels")
+    require("" not in names, "labels", list(names[:3]), TEXTS)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UsageError(f"labels has {listed(twice)} more than once; give each class a name of its own")
-    return names
-
-
-def require_texts(labels: Any) -> tuple[str, ...]:
-    """Return the names of classes in their order; two classes may have one name, as in files of strangers.
-
-    Raises:
-        UsageError: they are no list of texts, or none.
-    """
-    is_list = hasattr(labels, "__len__") and not isinstance(labels, str | bytes | Mapping | Set)
-    require(is_list, "labels", labels, LABELS)
-    names = cast("tuple[str, ...]", tuple(labels))
-    texts = bool(names) and all(isinstance(name, str) for name in names)
-    require(texts, "labels", list(names[:3]), f"{LABELS}, each of them text that is not empty")
     return names
 
 

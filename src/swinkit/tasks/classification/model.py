@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from ...core.backbone import Swin
-from ...data.classes import require_texts
 from ...data.fitting import stack_images
 from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError, UsageError, require
+from ...errors import DataError, UsageError, require, require_texts
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
@@ -57,7 +56,7 @@ class Classifier(Task[Classification]):
         Raises:
             UsageError: they are no list of texts.
         """
-        self._labels = require_texts(names)
+        self._labels = require_texts(names, "labels")
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Compute logits: (B, in_channels, *P) normalised -> (B, K)."""
