@@ -63,7 +63,9 @@ def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
     assert main(words) == 0
     protocol, scores = capsys.readouterr().out.splitlines()
     assert protocol.endswith("; 50% hidden in cells of 8 pixels")
-    assert scores.startswith("explained ")
+    assert (
+        scores == f"explained {epoch['explained']:.4f}  l1 {epoch['l1']:.4f}"
+    )  # as the training prints them
     for other in (run / "best", "swin-pico"):
         assert main([*words, f"compare={other}"]) == 2
         assert capsys.readouterr().err == (  # no progress, so that nothing was measured

@@ -43,8 +43,14 @@ def task_type_of(model: Task) -> TaskType[Any, Any, Any]:
 
     Raises:
         UsageError: no row has it.
+        TypeError: model and row have other `predict_options`.
     """
-    return find_task_type(model.name)
+    task_type = find_task_type(model.name)
+    ours, theirs = model.predict_options, task_type.predict_options
+    if ours is not theirs:
+        names = f"{type(model).__name__} has {ours.__name__}, and its row {theirs.__name__}"
+        raise TypeError(f"predict_options: {names}; set both to the same class")
+    return task_type
 
 
 def require_known_task(model: object, name: str) -> Task:

@@ -44,6 +44,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     """Model of one problem: its losses, scores and answers."""
 
     name: ClassVar[str]  # its row in `registry.TASKS`
+    lower_is_better: ClassVar[bool] = False  # whether a lower first score ranks higher
     ranked_loss: ClassVar[str] = HELD_OUT_LOSS  # a score; of equal first scores, its lower value wins
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
