@@ -574,15 +574,16 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     Raises:
         DataError, UsageError, EnvironmentProblem: as `train`.
     """
+    from .data.dataset import ALL
     from .data.find_dataset import refuse_place
     from .tasks.registry import require_known_task
-    from .training.job import job_of, model_so_far
+    from .training.job import hold_out_of, job_of, model_so_far
 
     refuse_place(out, data)
     initial = None
     if recipe.init is not None:
         found = model_so_far(recipe, out) or initial_model(recipe.init)
         initial = require_known_task(found, f"init={recipe.init}")
-    job = job_of(recipe, data, initial)
-    refuse_place(out, data, split=job.training.split)
+    job = job_of(recipe, data, initial, out)
+    refuse_place(out, data, split=ALL if hold_out_of(recipe) is not None else job.training.split)
     return job

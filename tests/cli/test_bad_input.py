@@ -184,7 +184,7 @@ def test_nothing_to_watch(layout, tmp_path, capsys):
     )
     told = (
         "!missing split: there is none of val, valid, validation, test, which training watches; split some "
-        "off train"
+        "off train, or train with data.hold_out=0.2"
     )
     assert checked(data, capsys) == (3, [told])
 

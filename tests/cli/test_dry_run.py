@@ -165,7 +165,16 @@ WORDS = {
 }
 
 
-FINE = ("nothing", "rate", "allowed", "more", "muon", "no average", "tracker")  # of these, for a new run
+FINE = (
+    "nothing",
+    "rate",
+    "allowed",
+    "more",
+    "muon",
+    "no average",
+    "tracker",
+    "channels",
+)  # of these, for a new run
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.registry import TASKS
 
-from .made_up.data import KINDS, Prepare, find_boxes, write_data
+from .made_up.data import KINDS, Collate, find_boxes, write_data
 from .made_up.model import BoxFinder
 from .made_up.run import RECIPE
 from .made_up.task_type import BoxType
@@ -76,7 +76,7 @@ def test_the_plain_card_counts_parameters_and_names_no_author(model):
 
 def test_batches_of_lists_move_and_count(data):
     samples = find_boxes(data, "train")
-    batch = Prepare(FIT)([samples[i] for i in range(4)], 0)
+    batch = Collate(FIT)([samples[i] for i in range(4)], 0)
     assert [len(boxes) for boxes in batch.boxes] == [len(labels) for labels in batch.labels] == [0, 1, 2, 3]
     moved = batch.to(torch.device("meta"))
     assert len(moved) == 4

@@ -183,7 +183,10 @@ def missing_splits(splits: Sequence[ImageDataset], problems: Sequence[Problem]) 
     if any(samples.labels is None for samples in splits):
         return  # a pre-training then watches what it learns from
     if found == {"train"} and not problems:
-        message = f"there is none of {', '.join(HELD_OUT)}, which training watches; split some off train"
+        message = (
+            f"there is none of {', '.join(HELD_OUT)}, which training watches; split some off train, or train "
+            "with data.hold_out=0.2"
+        )
         yield Problem("missing split", message, blocking=True)
     elif found and "train" not in found and not problems:
         yield Problem("missing split", "there is no train: good for evaluation alone", blocking=False)

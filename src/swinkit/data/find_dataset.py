@@ -72,6 +72,24 @@ def find_samples(
     return as_stored(find_folders(path, *splits, classes=classes, is_sample=is_sample), channels)
 
 
+def find_whole(path: Path, channels: Channels | None = None) -> ImageDataset:
+    """Find the labelled images of a folder without a held-out split; `channels` as of `find_samples`.
+
+    Raises:
+        UsageError: it has a held-out split, or is a list, tables or shards, which can name their splits.
+        DataError: there are no pictures in folders of classes.
+    """
+    with reachable(path):
+        for split in (TRAIN, *HELD_OUT):
+            if list_of(path, split) or tables_of(path, split) or shards_of(path, split):
+                raise UsageError(
+                    f"{path}: data.hold_out is for folders CLASS/picture.jpg; name the split of each picture "
+                    "of a list in a column `split`"
+                )
+    is_sample = folders.is_picture if channels is None else is_picture_or_array
+    return as_stored(folders.find_unsplit(path, is_sample), channels)
+
+
 def is_picture_or_array(name: str) -> bool:
     """Return whether a file has the suffix of a picture or of an array."""
     return folders.is_picture(name) or is_array(name)

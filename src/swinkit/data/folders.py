@@ -11,11 +11,15 @@ from typing import NoReturn
 
 import torch
 
-from ..errors import DataError, listed
+from ..errors import DataError, UsageError, listed
 from .dataset import ALL, HELD_OUT, TRAIN, Content, ImageDataset
 from .ids import Texts
 from .images import ImageError
 from .paths import SUFFIXES
+
+
+class NoSplit(DataError):
+    """A folder or zip without the splits that were looked for."""
 
 
 class NoPictures(DataError):
@@ -128,7 +132,7 @@ def find_folders(
     else:
         require_folders_of_classes(root, splits, pictures)
         inside = sorted({name.split("/")[0] for name in names if not is_hidden(name)})
-        raise DataError(
+        raise NoSplit(
             f"{root}: no split {' or '.join(splits)} (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, "
             f"SPLIT-*.tar or SPLIT-*.parquet; found {listed(inside) or 'nothing'})"
             + hint_for(root, splits, inside)
@@ -149,6 +153,31 @@ def find_folders(
     number = {name: i for i, name in enumerate(classes or found)}
     labels = torch.tensor([number[parts_of(name)[at + 1]] for name in inside])
     return ImageDataset(root, split, content_of(root, inside), tuple(number), labels)
+
+
+def find_unsplit(root: Path, is_sample: Callable[[str], bool] = is_picture) -> ImageDataset:
+    """Find the images of a folder of classes without splits, CLASS/picture, or of its split `train`.
+
+    Raises:
+        UsageError: there is a split that is held out already.
+        DataError: there are no pictures, or some outside of the folders of classes.
+    """
+    names = sorted(name for name in list_names(root) if is_sample(name))
+    split, _ = files_of_split((*HELD_OUT, TRAIN), names)
+    if split in HELD_OUT:
+        raise UsageError(
+            f"{root} has a split {split}, so that nothing needs to be held out; drop data.hold_out"
+        )
+    if split == TRAIN:
+        return find_folders(root, TRAIN, is_sample=is_sample)
+    loose = [name for name in names if len(parts_of(name)) < 2]
+    if loose or not names:
+        what = f"pictures outside of folders, such as {listed(loose[:1])}" if loose else "no pictures"
+        raise DataError(f"{root}: {what}; data.hold_out needs folders CLASS/picture.jpg")
+    classes = sorted({parts_of(name)[0] for name in names})
+    number = {name: i for i, name in enumerate(classes)}
+    labels = torch.tensor([number[parts_of(name)[0]] for name in names])
+    return ImageDataset(root, ALL, content_of(root, names), tuple(classes), labels)
 
 
 def require_folders_of_classes(root: Path, splits: Sequence[str], pictures: Sequence[str]) -> None:

@@ -4,6 +4,7 @@
 * `env.json`: the machine and the versions, of the latest start
 * `log.jsonl`: a line for each event; `metrics.csv`: one for each evaluation; `results.png`: curves
 * `RESUME.txt`: the command that goes on; `trackers.json`: where else it is followed, if it is
+* `split.csv`: what `data.hold_out` held out, a list that `data=` reads
 * `bad_files.csv`: training pictures that could not be read, if there are any, and what stood in for them
 * `checkpoints/`: from which it goes on
 * `best/`, `last/`: saved models, which `swinkit.load` reads
@@ -37,6 +38,7 @@ FOUND = "found"  # the entry of what was found out about the machine: no choice,
 CONFIG, ENVIRONMENT, LOG, METRICS = "config.json", "env.json", "log.jsonl", "metrics.csv"
 BEST, LAST, CHECKPOINTS = "best", "last", "checkpoints"
 RESUME = "RESUME.txt"
+SPLIT = "split.csv"
 EVALUATIONS = ("epoch", "evaluation")  # events of the log, by the unit of the schedule
 REMEDY = "when that is mended, the same command goes on"
 LISTED = 6  # differences in one message

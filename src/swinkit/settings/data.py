@@ -51,6 +51,10 @@ class CroppedData(Data):
         "pixels of the shorter side before the middle is cut out in evaluation; null: squeezed",
     ] = None
     interpolation: Annotated[Literal["bicubic", "bilinear"], "interpolation of resizing"] = "bicubic"
+    hold_out: Annotated[
+        float | None,
+        "share of the pictures to hold out for validation, of data without a split; null: none",
+    ] = None
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -58,5 +62,7 @@ class CroppedData(Data):
         known = len(self.size) in AXES and min(self.size) >= 1
         require(known, "data.size", self.size, "positive: (height, width), or (frames, height, width)")
         side = max(self.size[-2:])
+        held = self.hold_out
+        require(held is None or 0 < held < 1, "data.hold_out", held, "null, or between 0 and 1")
         enough = self.resize is None or self.resize >= side
         require(enough, "data.resize", self.resize, f"null or at least {side}, as data.size")

@@ -65,6 +65,14 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
             DataError: `data` has no such splits, or they do not fit the task.
         """
 
+    def find_whole(self, recipe: Settings, data: Path) -> Data:  # noqa: ARG002  for tasks that have no such data
+        """Return all samples of data without a held-out split, for `data.hold_out`.
+
+        Raises:
+            DataError, UsageError: there are none, or some are held out already.
+        """
+        raise UsageError(f"data.hold_out is not for the task {self.name}; give data with two splits")
+
     @abstractmethod
     def build(self, recipe: Settings, samples: Data, initial: Task | None) -> tuple[Model, dict[str, str]]:
         """Return a model to be trained on `samples`, and notes about its weights by what they are about.

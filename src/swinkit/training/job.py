@@ -1,5 +1,6 @@
 """Job: a task and its data, built from a recipe and a folder of data."""
 
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -9,11 +10,13 @@ from typing import Any
 import torch
 
 from ..data.dataset import Dataset
+from ..data.hold_out import split_whole
 from ..data.loader import InOrder, Loader
 from ..errors import DataError
 from ..runs.config_diff import CLASSES, COUNT, PICTURES, PLACE, RECIPE, TRAINING, VALIDATION, WRITTEN
-from ..runs.folder import CONFIG, LAST, RunFolder, recorded_config
+from ..runs.folder import CONFIG, LAST, SPLIT, RunFolder, recorded_config
 from ..runs.step_report import spell_non_finite
+from ..settings.data import CroppedData
 from ..settings.recipe import Recipe
 from ..tasks.card import Training
 from ..tasks.observed import Observed
@@ -94,8 +97,10 @@ class Job:
         self.task_type.draw(self.task, self.validation, observed, run)
 
 
-def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
+def job_of(recipe: Recipe, data: Path, initial: Task | None = None, out: Path | None = None) -> Job:
     """Return the job of `recipe` on `data`; weights start as those of `initial`, or else at random.
+
+    With `data.hold_out` the split is that of the run in `out`, if it has one already.
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
@@ -107,10 +112,31 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None) -> Job:
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
     data = locate_data(data)
-    training, validation = task_type.find(recipe, data)
+    share, held = hold_out_of(recipe), {}
+    if share is None:
+        training, validation = task_type.find(recipe, data)
+    else:
+        record, seed = None if out is None else out / SPLIT, recipe.run.seed
+        whole = task_type.find_whole(recipe, data)
+        training, validation = split_whole(whole, share, seed, record=record, workers=recipe.data.workers)
+        held["held out"] = describe_split(training, validation, out)
     task, notes = task_type.build(recipe, training, initial)
     freeze(task, recipe)
-    return Job(recipe, task_type, task, training, validation, data, notes)
+    return Job(recipe, task_type, task, training, validation, data, {**notes, **held})
+
+
+def hold_out_of(recipe: Recipe) -> float | None:
+    """Return the share to hold out of data without a split; None where the data have one."""
+    return recipe.data.hold_out if isinstance(recipe.data, CroppedData) else None
+
+
+def describe_split(training: Dataset, validation: Dataset, out: Path | None) -> str:
+    """Return a line about what is held out, and how the model can be evaluated on it."""
+    count = f"{len(validation)} of {len(training) + len(validation)}, near duplicates on one side"
+    if out is None:
+        return count
+    listing = shlex.quote(str(out / SPLIT))
+    return f"{count}; `data={listing} split={validation.split}` evaluates on them"
 
 
 def model_so_far(recipe: Recipe, out: Path) -> Task | None:

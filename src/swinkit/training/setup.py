@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..data.hold_out import record_of
 from ..data.loader import Loader
 from ..runs.config_diff import Change
-from ..runs.folder import RunFolder
+from ..runs.folder import SPLIT, RunFolder
 from ..runs.logger import RunLogger
 from ..runs.progress import Length, Progress
 from ..runs.step_report import Reporting
@@ -21,7 +22,7 @@ from .auto_batch import explain_full_memory, find_micro_batch
 from .batch_plan import Plan
 from .distributed import require_same_checkpoint
 from .ema import Average
-from .job import Job
+from .job import Job, hold_out_of
 from .parallelize import count_local_parameters, place, unwrap_blocks
 from .param_groups import optimiser_of
 from .state import Trained
@@ -59,6 +60,8 @@ def begin(
         if accelerator.is_main_process:
             changes = folder.begin(job.config, allow_changes=allow_changes)
             folder.forget_bad_files(changes)
+            if hold_out_of(recipe) is not None and not (folder.path / SPLIT).exists():
+                folder.replace(SPLIT, record_of((job.training, job.validation)))
     return changes
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError, UsageError
+from ...errors import DataError, SwinkitError, UsageError
 from ..card import Training
 from ..task_type import TaskType
 from .settings import ClassificationOptions, ClassificationRecipe
@@ -52,13 +52,31 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         from ...data.channels import channels_to_read
         from ...data.dataset import HELD_OUT, TRAIN, require_every_class
         from ...data.find_dataset import find_samples
+        from ...data.folders import NoSplit
 
         channels = channels_to_read(recipe.data.mean, recipe.data.std)
-        training = find_samples(data, TRAIN, channels=channels)
-        held_out = find_samples(data, *HELD_OUT, classes=training.classes, channels=channels)
+        try:
+            training = find_samples(data, TRAIN, channels=channels)
+            held_out = find_samples(data, *HELD_OUT, classes=training.classes, channels=channels)
+        except NoSplit as error:
+            try:
+                self.find_whole(recipe, data)
+            except SwinkitError:
+                raise error from None
+            raise NoSplit(f"{error}; data.hold_out=0.2 holds some of its pictures out") from None
         require_every_class(training)
         require_every_class(held_out)
         return training, held_out
+
+    def find_whole(self, recipe: ClassificationRecipe, data: Path) -> "ImageDataset":
+        """Return all labelled pictures of a folder of classes."""
+        from ...data.channels import channels_to_read
+        from ...data.dataset import require_every_class
+        from ...data.find_dataset import find_whole
+
+        whole = find_whole(data, channels_to_read(recipe.data.mean, recipe.data.std))
+        require_every_class(whole)
+        return whole
 
     def build(
         self, recipe: ClassificationRecipe, samples: "ImageDataset", initial: "Task | None"

@@ -53,6 +53,19 @@ class SimMIMType(TaskType[SimMIMRecipe, "ImageDataset", "SimMIM"]):
             )
         return training, held_out
 
+    def find_whole(self, recipe: SimMIMRecipe, data: Path) -> "ImageDataset":
+        """Return all inputs of a folder without splits."""
+        from ...data.dataset import ALL, HELD_OUT, TRAIN
+        from ...data.find_dataset import find_inputs
+        from ..from_recipe import preprocess_of
+
+        whole = find_inputs(data, preprocess_of(recipe.data), *HELD_OUT, TRAIN)
+        if whole.split not in (TRAIN, ALL):
+            raise UsageError(
+                f"{data} has a split {whole.split}, so that nothing needs to be held out; drop data.hold_out"
+            )
+        return whole
+
     def build(
         self,
         recipe: SimMIMRecipe,
