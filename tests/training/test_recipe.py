@@ -55,8 +55,14 @@ def test_every_field_has_a_description():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"task": ["simmim"]}, "recipe.task must be one of classification, simmim, got \\['simmim'\\]"),
-        ({"task": "chess"}, "recipe.task must be one of classification, simmim, got 'chess'"),
+        (
+            {"task": ["simmim"]},
+            "recipe.task must be one of classification, multi-label, regression, simmim, got \\['simmim'\\]",
+        ),
+        (
+            {"task": "chess"},
+            "recipe.task must be one of classification, multi-label, regression, simmim, got 'chess'",
+        ),
         (None, "recipe: expected an object of fields, got NoneType"),
         (asdict(PICO) | {"colour": "red"}, "recipe.colour is not known: it was written by another"),
         (asdict(PICO) | {"run": {"seed": 1}}, "recipe.run.bad_steps is missing, recipe.run.batch_size is"),

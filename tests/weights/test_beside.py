@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 import swinkit
 from swinkit.errors import DataError, UsageError
 from swinkit.files.tensors import read_contents
+from swinkit.tasks.multi_label.model import MultiLabel
 from swinkit.weights.beside import is_average, is_record, plain_name
 from swinkit.weights.load import export_weights
 
@@ -229,8 +230,9 @@ def test_what_openmmlab_says_of_a_head_of_several_labels_is_heeded(tmp_path: Pat
     state = export_weights(SOURCE, "openmmlab")
     for kind, key in (("MultiLabelLinearClsHead", "cfg"), ("CSRAMultiLabelHead", "config")):
         meta = {key: f"model = dict(head=dict(type='{kind}', num_classes=5))"}
-        with pytest.raises(UsageError, match="problem_type 'multi_label_classification'"):
-            load(tmp_path, {"meta": meta, "state_dict": state})
+        several, _ = load(tmp_path, {"meta": meta, "state_dict": state})
+        assert isinstance(several, MultiLabel)
+        assert torch.equal(several.head.classifier.weight, SOURCE.head.classifier.weight)
         bare, _ = load(tmp_path, {"meta": meta, "state_dict": state}, head="none")
         assert torch.equal(bare.embed.proj.weight, SOURCE.backbone.embed.proj.weight)
     meta = {"cfg": "model = dict(head=dict(type='LinearClsHead', num_classes=5))"}

@@ -17,8 +17,11 @@ from transformers.models.donut.configuration_donut_swin import DonutSwinConfig
 from transformers.models.maskformer.configuration_maskformer_swin import MaskFormerSwinConfig
 
 import swinkit
-from swinkit.errors import DataError, UsageError
+from swinkit.errors import DataError
 from swinkit.files.typed_json import Settings
+from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.multi_label.model import MultiLabel
+from swinkit.tasks.regression.model import Regression
 from swinkit.zoo.hub_configs_timm import CONFIG, HEEDED, PUBLISHED, from_timm
 from swinkit.zoo.hub_configs_timm import LEFT_ALONE as TIMM_LEFT_ALONE
 from swinkit.zoo.hub_configs_transformers import LEFT_ALONE, READ, TOLD_BY_TENSORS, from_transformers
@@ -135,24 +138,22 @@ def test_what_is_read_answers_as_in_transformers(tmp_path: Path, kind: str, valu
         ({"num_labels": 1}, "regression"),
     ],
 )
-def test_a_head_that_answers_no_class_is_refused(
+def test_a_head_that_answers_no_class_answers_as_in_transformers(
     tmp_path: Path, kind: str, values: dict[str, Any], problem: str
 ):
     theirs = saved(tmp_path, kind, **values)
-    with pytest.raises(UsageError, match=f"says problem_type '{problem}', and swinkit .*; head='none'"):
-        swinkit.load(tmp_path)
-    with pytest.raises(UsageError, match="head='new' with another number of labels"):
-        swinkit.load(tmp_path, head="new", labels=[str(label) for label in range(theirs.config.num_labels)])
-    x = torch.randn(1, 3, 64, 64)
-    bare = swinkit.load(tmp_path, head="none")
-    deep = theirs.base_model(x).last_hidden_state
-    made = swinkit.load(tmp_path, head="new", labels=list("abcde"))
-    assert torch.equal(made.backbone(x)[-1], bare(x)[-1])
-    normed = torch.nn.functional.layer_norm(
-        bare(x)[-1].flatten(1, 2), (32,), theirs.base_model.layernorm.weight, theirs.base_model.layernorm.bias
-    )
-    assert torch.allclose(normed, deep, atol=1e-5)
+    ours = swinkit.load(tmp_path)
+    assert isinstance(ours, {"regression": Regression}.get(problem, MultiLabel))
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.allclose(ours(x), theirs(x).logits, atol=1e-5)
+    labels = [str(label) for label in range(theirs.config.num_labels)]
+    named = swinkit.load(tmp_path, head="new", labels=labels)
+    assert named.labels == tuple(labels)
+    assert torch.equal(named(x), ours(x))
+    made, bare = swinkit.load(tmp_path, head="new", labels=list("abcde")), swinkit.load(tmp_path, head="none")
+    assert isinstance(made, Classifier)
     assert made.labels == tuple("abcde")
+    assert torch.equal(made.backbone(x)[-1], bare(x)[-1])
 
 
 def test_one_output_is_a_number_whatever_the_configuration_calls_it():

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
 
 class Batch:
@@ -35,21 +34,52 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     def map_leaf(leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
             return change(leaf)
-        if is_dataclass(leaf) and not isinstance(leaf, type):
+        if is_instance_of_dataclass(leaf):
             names = [field.name for field in fields(leaf) if field.init]
             return replace(leaf, **{name: map_tensors(getattr(leaf, name), change) for name in names})
         return leaf
 
-    return tree_map(map_leaf, value)
+    return map_leaves(value, map_leaf)
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """Yield every tensor in the lists, tuples, dicts and dataclasses of `value`."""
-    for leaf in tree_leaves(value):
+    for leaf in leaves_of(value):
         if isinstance(leaf, Tensor):
             yield leaf
-        elif is_dataclass(leaf) and not isinstance(leaf, type):
+        elif is_instance_of_dataclass(leaf):
             yield from tensors_in([getattr(leaf, field.name) for field in fields(leaf)])
+
+
+def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return `value` with `change` applied to all that its lists, tuples and dicts hold."""
+    if isinstance(value, dict):
+        return {key: map_leaves(item, change) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map_leaves(item, change) for item in value)
+    if is_named_tuple(value):
+        return type(value)(*(map_leaves(item, change) for item in value))
+    return change(value)
+
+
+def leaves_of(value: Any) -> Iterator[Any]:
+    """Yield all that the lists, tuples and dicts of `value` hold."""
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict) or type(value) in (list, tuple) or is_named_tuple(value):
+        for item in items:
+            yield from leaves_of(item)
+    else:
+        yield value
+
+
+def is_instance_of_dataclass(value: Any) -> bool:
+    """Return whether `value` is an instance of a dataclass, not the class itself."""
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def is_named_tuple(value: Any) -> bool:
+    """Return whether `value` is a named tuple; `torch.Size` and the like are leaves."""
+    return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
 def pin(value: Tensor) -> Tensor:

@@ -46,11 +46,16 @@ class NoSuchSplit(DataError):
 
 
 def find_samples(
-    path: Path, *splits: str, classes: Sequence[str] | None = None, channels: Channels | None = None
+    path: Path,
+    *splits: str,
+    classes: Sequence[str] | None = None,
+    channels: Channels | None = None,
+    as_texts: bool = False,
 ) -> ImageDataset:
     """Find the labelled images of the first of `splits` that exists; `classes` orders the labels.
 
-    They become RGB, unless `channels` are given, which pictures and arrays (.npy) must store.
+    They become RGB, unless `channels` are given, which pictures and arrays (.npy) must store. With `as_texts`
+    the classes are the different labels as they were written, for `data.values`.
 
     Raises:
         DataError: none exists, or it is damaged, or has classes that are not in `classes`.
@@ -58,7 +63,7 @@ def find_samples(
     """
     with reachable(path):
         for split in splits:
-            found = find_listed(path, split, classes)
+            found = find_listed(path, split, classes, as_texts)
             if found is not None:
                 return as_stored(require_labels(found), channels)
     if saved_split(path):
@@ -128,16 +133,18 @@ def reachable(path: Path) -> Iterator[None]:
         raise DataError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
 
 
-def find_listed(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
+def find_listed(
+    path: Path, split: str, classes: Sequence[str] | None, as_texts: bool = False
+) -> ImageDataset | None:
     """Find the images of a split in a list, tables or shards; None if there are none of these."""
     listing = list_of(path, split)
     if listing is not None:
-        return read_list(listing, split, classes)
+        return read_list(listing, split, classes, as_texts)
     tables = tables_of(path, split)
     if tables:
-        return read_tables(path, tables, split, classes)
+        return read_tables(path, tables, split, classes, as_texts)
     shards = shards_of(path, split)
-    return read_shards(path, shards, split, classes) if shards else None
+    return read_shards(path, shards, split, classes, as_texts) if shards else None
 
 
 def require_labels(samples: ImageDataset) -> ImageDataset:

@@ -15,9 +15,16 @@ MOST = 2**20  # classes without names, so that a number that is no label makes n
 
 
 def number_labels(
-    texts: Sequence[str], ids: Sequence[str], where: Path, classes: Sequence[str] | None
+    texts: Sequence[str],
+    ids: Sequence[str],
+    where: Path,
+    classes: Sequence[str] | None,
+    *,
+    as_texts: bool = False,
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Return the labels of `ids` as indices (N,) into classes, and the classes.
+
+    With `as_texts` the classes are the different labels as they were written, whatever they say.
 
     If all labels are whole numbers, they are indices into `classes.txt` in or beside `where`; without that
     file into `classes`; without these into classes named by the numbers. Other labels are names, which must
@@ -26,6 +33,8 @@ def number_labels(
     Raises:
         DataError: a number is out of range, or a name is not in `classes` or the file.
     """
+    if as_texts:
+        return number_names(texts, ids, where, None)
     names, spelled = names_beside(where), set(texts)
     if not all(NUMBER.fullmatch(text) for text in spelled):
         return number_names(texts, ids, where, names if classes is None else classes)

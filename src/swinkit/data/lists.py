@@ -25,13 +25,17 @@ def list_of(root: Path, split: str) -> Path | None:
     return found[0] if found else None
 
 
-def read_list(path: Path, split: str, classes: Sequence[str] | None) -> ImageDataset | None:
+def read_list(
+    path: Path, split: str, classes: Sequence[str] | None, as_texts: bool = False
+) -> ImageDataset | None:
     """Read the samples of one split; None if a list for all splits has none of it.
+
+    With `as_texts` a label may be empty, or stand in columns of its own (`data.values`).
 
     Raises:
         DataError: the list is damaged, names a file twice, or names files that do not exist.
     """
-    columns = read_columns(path)
+    columns = read_columns(path, as_texts)
     paths, labels = columns["path"], columns["label"]
     if paths and "split" in columns:  # it counts in a list that is called like a split, too
         chosen = [i for i, name in enumerate(columns["split"]) if name == split]
@@ -56,30 +60,46 @@ def read_list(path: Path, split: str, classes: Sequence[str] | None) -> ImageDat
             f"{path}: {path.parent / paths[0]}, the first in the list, does not exist; paths are relative to "
             "the folder of the list"
         )
-    numbers, names = number_labels(labels, paths, path, classes)
+    numbers, names = number_labels(labels, paths, path, classes, as_texts=as_texts)
     return ImageDataset(path.parent, split, Directory(Texts(paths), path.parent), names, numbers)
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path, as_texts: bool = False) -> Columns:
     """Read the columns `path`, `label` and, if it exists, `split`, as text.
+
+    With `as_texts` all further columns are the label, where there is no column of this name.
 
     Raises:
         DataError: a column or a value is missing, or the file cannot be read as what its name says.
     """
-    columns = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path)
+    read = read_parquet if path.suffix.lower() == ".parquet" else read_csv
+    columns = read(path, as_texts)
+    if as_texts:
+        columns = join_values(columns)
     missing = [name for name in ("path", "label") if name not in columns]
     if missing:
         inside = "; if it holds the pictures themselves, call it as the hub does, {0}-00000-of-00001.parquet"
         hint = inside.format(path.stem) if path.suffix.lower() == ".parquet" else ""
         raise DataError(f"{path}: no column {listed(missing)} (found: {listed(columns, 20) or 'none'}){hint}")
     for name, values in columns.items():
-        if "" in values:
+        if "" in values and not (as_texts and name == "label"):
             raise DataError(f"{path}: row {values.index('') + 1} has no {name}")
     return columns
 
 
-def read_csv(path: Path) -> Columns:
-    """Read the columns of `READ` from CSV; of others the name alone.
+def join_values(columns: Columns) -> Columns:
+    """Return the columns of `READ`; without a label, it is made of the others: `cat=1;dog=0`."""
+    known = {name: values for name, values in columns.items() if name in READ}
+    others = {name: values for name, values in columns.items() if name not in READ}
+    if "label" in known or not others:
+        return known
+    rows = zip(*others.values(), strict=True)
+    texts = [";".join(f"{name}={cell}" for name, cell in zip(others, row, strict=True)) for row in rows]
+    return known | {"label": texts}
+
+
+def read_csv(path: Path, every: bool = False) -> Columns:
+    """Read the columns of `READ`, or `every` one, from CSV; of others the name alone.
 
     Raises:
         DataError: it is not UTF-8, or a row has more or fewer cells than the first.
@@ -88,7 +108,7 @@ def read_csv(path: Path) -> Columns:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = (row for row in csv.reader(file) if row)
             head = [name.strip() for name in next(rows, [])]
-            places = {name: i for i, name in enumerate(head) if name in READ}
+            places = {name: i for i, name in enumerate(head) if every or name in READ}
             columns: dict[str, list[str]] = {name: [] for name in head}
             for number, row in enumerate(rows, 1):
                 if len(row) != len(head):
@@ -100,8 +120,8 @@ def read_csv(path: Path) -> Columns:
     return columns
 
 
-def read_parquet(path: Path) -> Columns:
-    """Read the columns of `READ` from Parquet.
+def read_parquet(path: Path, every: bool = False) -> Columns:
+    """Read the columns of `READ`, or `every` one, from Parquet; a list in a cell becomes `cat;dog`.
 
     Raises:
         DataError: it is no Parquet file.
@@ -115,12 +135,12 @@ def read_parquet(path: Path) -> Columns:
         ) from None
     try:
         with parquet.ParquetFile(path) as table:
-            found = [name for name in table.schema_arrow.names if name in READ]
+            found = [name for name in table.schema_arrow.names if every or name in READ]
             columns: dict[str, list[str]] = {name: [] for name in found}
             for rows in table.iter_batches(AT_ONCE, columns=found):
                 for name, values in columns.items():
                     cells = rows.column(name).to_pylist()
-                    values += ["" if cell is None else intern_cell(name, str(cell)) for cell in cells]
+                    values += ["" if cell is None else intern_cell(name, text_of(cell)) for cell in cells]
     except (OSError, ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
     return columns
@@ -129,3 +149,8 @@ def read_parquet(path: Path) -> Columns:
 def intern_cell(column: str, cell: str) -> str:
     """Return a label or a split as one object for all the rows that have it."""
     return cell if column == "path" else intern(cell)
+
+
+def text_of(cell: object) -> str:
+    """Return a cell as text; of a list, its entries with semicolons between."""
+    return ";".join(map(str, cell)) if isinstance(cell, list) else str(cell)

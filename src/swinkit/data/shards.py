@@ -80,7 +80,9 @@ def shards_of(root: Path, split: str) -> list[Path]:
     )
 
 
-def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
+def read_shards(
+    root: Path, paths: Sequence[Path], split: str, classes: Sequence[str] | None, as_texts: bool = False
+) -> ImageDataset:
     """Read the data set of these shards.
 
     Raises:
@@ -103,7 +105,7 @@ def read_shards(root: Path, paths: Sequence[Path], split: str, classes: Sequence
             f"{root}: {len(unlabelled)} pictures have no label, such as {listed(unlabelled, 1)}; each needs "
             "a .cls, or a .json with a field `label`, of the same name"
         )
-    numbers, names = number_labels(labels, ids, root, classes)
+    numbers, names = number_labels(labels, ids, root, classes, as_texts=as_texts)
     content = Shards(ids, root, tuple(paths), torch.frombuffer(spots, dtype=torch.int64).view(-1, 3))
     return ImageDataset(root, split, content, names, numbers)
 

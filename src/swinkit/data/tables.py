@@ -22,6 +22,7 @@ from .dataset import Content, ImageDataset
 from .ids import Rows
 from .images import ImageError
 from .labels import number_labels, number_names
+from .lists import text_of
 from .paths import cache_root
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def state_of(folder: Path) -> dict[str, Any] | None:
         raise DataError(f"{path}: cannot be read: {error}; save the data set again") from None
 
 
-def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None) -> ImageDataset:
+def read_tables(
+    root: Path, parts: Sequence[Path], split: str, classes: Sequence[str] | None, as_texts: bool = False
+) -> ImageDataset:
     """Read the data set of these tables; without labels if there is no column of them.
 
     Raises:
@@ -138,7 +141,7 @@ def read_tables(root: Path, parts: Sequence[Path], split: str, classes: Sequence
             "cast the right one to datasets.Image, and remove the others"
         )
     ids = Rows(split, len(rows))
-    labels, names = labels_of(rows, ids, root, classes)
+    labels, names = labels_of(rows, ids, root, classes, as_texts)
     return ImageDataset(root, split, Tables(ids, root, tuple(parts), version, column), names, labels)
 
 
@@ -148,7 +151,7 @@ def only_or_preferred(names: Sequence[str], preferred: str) -> str | None:
 
 
 def labels_of(
-    rows: "Dataset", ids: Sequence[str], where: Path, classes: Sequence[str] | None
+    rows: "Dataset", ids: Sequence[str], where: Path, classes: Sequence[str] | None, as_texts: bool = False
 ) -> tuple[Tensor | None, tuple[str, ...]]:
     """Return labels (N,) and classes of the ClassLabel column, else of the column `label`; else None.
 
@@ -167,14 +170,15 @@ def labels_of(
     if column is None:
         return None, ()
     values = rows.data.column(column).to_pylist()
-    empty = [ids[row] for row, value in enumerate(values) if value is None or value in (UNLABELLED, "")]
+    absent = (None,) if as_texts else (None, UNLABELLED, "")
+    empty = [ids[row] for row, value in enumerate(values) if value in absent]
     if empty:
         raise DataError(
             f"{where}: {len(empty)} rows have no label (empty or {UNLABELLED}) in the column `{column}`, "
             f"such as {listed(empty, 1)}; remove them from the data set"
         )
     if column not in found:
-        return number_labels([str(value) for value in values], ids, where, classes)
+        return number_labels([text_of(value) for value in values], ids, where, classes, as_texts=as_texts)
     names = tuple(kinds[column].names)
     wrong = [row for row, value in enumerate(values) if not 0 <= value < len(names)]
     if wrong:

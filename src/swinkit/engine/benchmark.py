@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
+from ..data.batch import tensors_in
 from ..errors import EnvironmentProblem, UsageError
 from .attach import copy_with_engines
 from .cpu.build import compiler, find_library
@@ -95,7 +95,7 @@ class EngineRun:
             if engine.name == COMPILED:
                 self.call()  # so that memory for compiling does not count
             peak = PeakMemory(engine.device)
-            self.output = [leaf.float().cpu() for leaf in tree_leaves(self.call())]
+            self.output = [leaf.float().cpu() for leaf in tensors_in(self.call())]
             begin = time.perf_counter()
             self.call()
             self.calls = max(1, min(MAX_CALLS, round(ROUND / (time.perf_counter() - begin))))

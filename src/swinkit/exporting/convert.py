@@ -14,13 +14,13 @@ from ..files.folder import CONFIG, WEIGHTS
 from ..tasks.serialization import write_model
 from ..tasks.task import evaluating
 from ..weights.agreement import differing_stages
-from ..weights.configs import BARE, preprocessor_config, timm_config, transformers_config, uncut_size
+from ..weights.configs import BARE, preprocessor_config, timm_config, uncut_size
 from ..weights.dialect_table import dialect_named
 from ..weights.ranks import write_ranks
 from ..weights.unsupported import text
 from .files import PROCESSOR, check_output, check_source, write_json, write_tensors
 from .formats import require_form
-from .source import Source
+from .source import Source, config_of
 from .targets import Target, require_known_target, target_of
 from .verify import Proof, proof_size, prove
 
@@ -128,7 +128,7 @@ def write_output(path: Path, target: Target, source: Source, state: State, size:
     if target.dialect.startswith("timm"):
         write_json(path / CONFIG, timm_config(source.spec, size, source.labels, source.preprocess))
         return
-    config = transformers_config(source.spec, size, source.kind, source.labels, source.outputs)
+    config = config_of(source, size)
     write_json(path / CONFIG, config)
     if source.preprocess is not None:
         write_json(path / PROCESSOR, preprocessor_config(source.preprocess))

@@ -24,9 +24,8 @@ from ..weights.configs import (
     timm_arguments,
     torchvision_arguments,
     transformers_arguments,
-    transformers_config,
 )
-from .source import Source, every_second
+from .source import Source, config_of, every_second
 
 Answers = Callable[[Tensor], list[Tensor]]
 Load = Callable[[Source, Path, Size], Answers]
@@ -115,7 +114,7 @@ def load_transformers(source: Source, path: Path, size: Size) -> Answers:
         if path.is_dir():
             model, found = kind.from_pretrained(path, output_loading_info=True)
         else:
-            values = transformers_config(source.spec, size, source.kind, source.labels, source.outputs)
+            values = config_of(source, size)
             settings = {key: values[key] for key in ("out_features",) if key in values}
             config = getattr(library, f"{name}Config")(
                 **transformers_arguments(source.spec, size), num_labels=source.num_classes or 2, **settings

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ..core.spec import Size, Spec
 from ..files.contents import State
 from ..models.catalogue import variant_of
+from ..tasks.regression.model import Regression
 from ..tasks.task import Task
-from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times
+from ..weights.configs import BACKBONE, BARE, CLASSIFIER, RECONSTRUCTION, times, transformers_config
 from ..weights.load import backbone_of, canonical
 from ..weights.unsupported import smallest_grid
 
@@ -33,6 +34,7 @@ class Source:
     labels: tuple[str, ...] = ()
     preprocess: Mapping[str, Any] | None = None
     outputs: tuple[int, ...] = ()
+    problem: str | None = None  # what the head answers, as transformers calls it; None: one class
 
     @classmethod
     def of(cls, model: nn.Module) -> "Source":
@@ -46,6 +48,8 @@ class Source:
         kind = kind_of(state)
         task = model if isinstance(model, Task) and kind == CLASSIFIER else None
         fits = None if task is None else task.preprocess
+        if isinstance(model, Regression):
+            state = model.plain_tensors(state)
         return cls(
             model=model,
             state=state,
@@ -55,6 +59,7 @@ class Source:
             num_classes=0 if classifier is None else classifier.shape[0],
             labels=() if task is None else tuple(task.labels),
             preprocess=fits.to_json() if fits is not None else None,
+            problem=getattr(task, "problem", None),
             outputs=tuple(sorted({int(name.split(".")[1]) for name in state if name.startswith("norms.")})),
         )
 
@@ -97,3 +102,10 @@ def usual_size(spec: Spec, crop: Size | None) -> Size:
         return crop
     known = variant_of(spec)
     return known.size if known else times(smallest_grid(spec.window_sizes, spec.merge), spec.patch)
+
+
+def config_of(source: Source, size: Size) -> dict[str, Any]:
+    """Return the `config.json` from which transformers builds the model."""
+    return transformers_config(
+        source.spec, size, source.kind, source.labels, source.outputs, problem=source.problem
+    )

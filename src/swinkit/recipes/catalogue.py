@@ -12,7 +12,7 @@ from ..settings.recipe import Recipe
 from .giant import giant_at_640_pixels, giant_pretraining, giant_with_labels
 from .imagenet import at_384_pixels, experts_on_22k, from_22k_to_1k, from_scratch, on_22k
 from .simmim import any_pretraining, finetuning, pretraining, short_pretraining
-from .tiny import on_cifar10, on_few
+from .tiny import on_cifar10, on_few, on_label_sets, on_numbers
 
 SCRATCH = (
     *("swin-t", "swin-s", "swin-b", "swin-t-c24-w8-256"),
@@ -65,6 +65,8 @@ RECIPES: dict[str, Entry] = {
     "cifar10-swin-pico": Entry(on_cifar10, ("swin-pico",), "swin-pico/cifar-10"),
     "cifar10-swinv2-pico": Entry(on_cifar10, ("swinv2-pico",)),
     "finetune-swin-pico": Entry(on_few, ("swin-pico", "swin-pico/cifar-10")),
+    "finetune-multi-label-swin-pico": Entry(on_label_sets, ("swin-pico", "swin-pico/cifar-10")),
+    "finetune-regression-swin-pico": Entry(on_numbers, ("swin-pico", "swin-pico/cifar-10")),
     **{f"imagenet-{name}": Entry(from_scratch, (name,), f"{name}/imagenet-1k") for name in SCRATCH},
     "imagenet-swin-b-w12-384": Entry(at_384_pixels, ("swin-b-w12-384",), "swin-b-w12-384/imagenet-1k"),
     **{

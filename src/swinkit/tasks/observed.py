@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+
+from ..data.batch import map_leaves
 
 
 @dataclass(frozen=True)
@@ -93,4 +94,4 @@ def to_plain(record: Any) -> Any:
         kind = type(leaf).__name__
         raise TypeError(f"a record must hold tensors and plain values, got {kind}; convert it, as by float()")
 
-    return tree_map(convert, record)
+    return map_leaves(record, convert)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, UsageError
 from ..settings.recipe import Recipe, from_json
 from .classification.task_type import ClassificationType
+from .multi_label.task_type import MultiLabelType
+from .regression.task_type import RegressionType
 from .simmim.task_type import SimMIMType
 from .task_type import TaskType
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 TASKS: dict[str, Callable[[], TaskType[Any, Any, Any]]] = {
     "classification": ClassificationType,
+    "multi-label": MultiLabelType,
+    "regression": RegressionType,
     "simmim": SimMIMType,
 }
 UNNAMED = "classification"  # the task of a model that begins with labels, and of a recipe that names none

@@ -104,24 +104,15 @@ class Learner:
         Raises:
             EnvironmentProblem: a block cannot be compiled.
         """
-        run, count, task = self.recipe.run, self.plan.accumulation, self.trained.task
+        task = self.trained.task
         self.set_rates(self.length.before(progress))
         buffers = {name: buffer.clone() for name, buffer in persistent_buffers(task).items()}
-        total = torch.zeros((), device=self.device)
-        for remaining in reversed(range(count)):
-            with watch.waiting():
-                number, batch = batches.next()
-            seed_micro_batch(run.seed, progress.epoch, number)
-            with self.accelerator.no_sync(self.objective) if remaining else nullcontext():
-                with explain_compiler_failures(run.compile):
-                    loss = self.objective(batch.to(self.device)) / count
-                self.accelerator.backward(loss)
-            total += loss.detach()
+        loss = self.compute_gradient(batches, progress, watch)
         self.accelerator.unscale_gradients()
         norm = clip_gradient(task.parameters(), self.recipe.optimiser.clip_norm)
 
         code, bad = batches.signals.exit_code, self.loader.bad.news()
-        step = Step(norm, *reduce_step(total.item(), watch.lap(), code, bad, self.device))
+        step = Step(norm, *reduce_step(loss.item(), watch.lap(), code, bad, self.device))
         if is_failure(step.stop):
             self.discard(buffers)
             return step
@@ -136,6 +127,27 @@ class Learner:
         if self.trained.average is not None:
             self.trained.average.update(task, progress.updates)
         return step
+
+    def compute_gradient(
+        self, batches: RankBatches[tuple[int, Any]], progress: Progress, watch: Stopwatch
+    ) -> Tensor:
+        """Add the gradients of this rank's micro-batches of one step; return their mean loss.
+
+        Raises:
+            EnvironmentProblem: a block cannot be compiled.
+        """
+        run, count = self.recipe.run, self.plan.accumulation
+        total = torch.zeros((), device=self.device)
+        for remaining in reversed(range(count)):
+            with watch.waiting():
+                number, batch = batches.next()
+            seed_micro_batch(run.seed, progress.epoch, number)
+            with self.accelerator.no_sync(self.objective) if remaining else nullcontext():
+                with explain_compiler_failures(run.compile):
+                    loss = self.objective(batch.to(self.device)) / count
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
     def discard(self, buffers: Mapping[str, Tensor]) -> None:
         """Drop the gradient, and restore the buffers as they were before it was computed."""

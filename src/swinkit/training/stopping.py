@@ -18,8 +18,8 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 import torch
-from torch.utils._pytree import tree_leaves
 
+from ..data.batch import leaves_of
 from ..errors import DataError, SwinkitError
 from ..runs.progress import Length, Progress, quantity
 from ..settings.recipe import Recipe
@@ -210,6 +210,6 @@ def is_finite(record: Any) -> bool:
     """Return whether all numbers and tensors in a record, nested or not, are finite."""
     return all(
         bool(torch.as_tensor(leaf).isfinite().all())
-        for leaf in tree_leaves(record)
+        for leaf in leaves_of(record)
         if isinstance(leaf, float | torch.Tensor)
     )

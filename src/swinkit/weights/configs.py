@@ -187,11 +187,17 @@ def share(crop: Sequence[int], resize: int) -> float:
 
 
 def transformers_config(
-    spec: Spec, size: Size, kind: str, labels: Sequence[str] = (), outputs: Sequence[int] = ()
+    spec: Spec,
+    size: Size,
+    kind: str,
+    labels: Sequence[str] = (),
+    outputs: Sequence[int] = (),
+    problem: str | None = None,
 ) -> dict[str, Any]:
     """Return the `config.json` that transformers' `from_pretrained` reads.
 
     `kind` is CLASSIFIER, BACKBONE (which gives out the stages `outputs`), RECONSTRUCTION or BARE.
+    `problem` is what a classifier answers; None for one class.
     """
     name = TRANSFORMERS_NAMES[family_of(spec)]
     config = {"architectures": [f"{name}{kind}"], "model_type": name.lower()} | transformers_arguments(
@@ -200,6 +206,8 @@ def transformers_config(
     if labels:
         config["id2label"] = {str(index): label for index, label in enumerate(labels)}
         config["label2id"] = {label: index for index, label in enumerate(labels)}
+    if problem is not None:
+        config["problem_type"] = problem
     if outputs:
         config["out_features"] = [f"stage{stage + 1}" for stage in outputs]
     return config

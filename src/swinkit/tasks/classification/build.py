@@ -59,6 +59,26 @@ def classifier_in(
 ) -> tuple[Classifier, list[str]] | None:
     """Return the classifier, without weights, that a checkpoint has or that a new head asks for, and notes.
 
+    None if there is neither, or if its head answers with several labels or with numbers.
+
+    Raises:
+        DataError: the weight of the head has an impossible shape.
+        UsageError: the labels of `facts` do not fit the head.
+    """
+    weight, labels = translation.state.get("head.classifier.weight"), facts.labels
+    begins = head == "new" and labels is not None and (weight is None or len(weight) != len(labels))
+    found = head_in(translation, facts, size, head) if facts.problem == ONE_LABEL or begins else None
+    if found is None:
+        return None
+    names, fit, notes = found
+    return Classifier(backbone, names, fit), notes
+
+
+def head_in(
+    translation: "Translation", facts: "Facts", size: Size, head: str
+) -> tuple[tuple[str, ...], Preprocess, list[str]] | None:
+    """Return labels and preprocessing of the linear head that a checkpoint has or that is begun, and notes.
+
     None if there is neither.
 
     Raises:
@@ -70,30 +90,11 @@ def classifier_in(
         return None
     if weight is not None and weight.ndim != 2:
         raise DataError(f"a classifier of shape {tuple(weight.shape)}; it must be (classes, channels)")
-    if weight is not None:
-        require_classes(facts, weight.shape[0], head)
     names, origin = labels_of(facts, 0 if weight is None else weight.shape[0], head)
     fit = published_preprocess(size) if facts.preprocess is None else Preprocess.to_crop(**facts.preprocess)
     whose = "as Microsoft evaluates" if facts.preprocess is None else "as published with the weights"
     notes = [f"{len(names)} class names: {origin}", f"pictures: {fit.describe()}, {whose}"]
-    return Classifier(backbone, names, fit), notes
-
-
-def require_classes(facts: "Facts", classes: int, head: str) -> None:
-    """Refuse a head that answers something else than one class a picture, unless another begins in its place.
-
-    Every form of an answer that a checkpoint asks for passes here.
-
-    Raises:
-        UsageError: it does.
-    """
-    begins = head == "new" and facts.labels is not None and len(facts.labels) != classes
-    if facts.problem != ONE_LABEL and not begins:
-        raise UsageError(
-            f"its configuration says problem_type {facts.problem!r}, and swinkit answers with one class a "
-            "picture only; head='none' (--head none) loads the backbone alone, and head='new' with another "
-            "number of labels begins a classifier with it"
-        )
+    return names, fit, notes
 
 
 def labels_of(facts: "Facts", classes: int, head: str) -> tuple[tuple[str, ...], str]:

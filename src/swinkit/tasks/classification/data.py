@@ -3,7 +3,7 @@
 Shapes: B batch, C channels, h, w pixels, K classes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +21,7 @@ from .settings import Augmentation
 
 @dataclass(frozen=True)
 class Batch(batch.Batch):
-    """Normalised pixels (B, C, h, w) and targets: labels (B,), or probabilities (B, K) after mixing."""
+    """Normalised pixels (B, C, h, w) and targets: labels (B,), or probabilities or values (B, K)."""
 
     pixels: Tensor
     targets: Tensor
@@ -61,10 +61,11 @@ class TrainingCollate:
             noisy = [erase(x, self.augmentation.erase, s) for x, s in zip(pixels, streams, strict=True)]
             pixels = torch.stack(noisy)
         mix = draw_mix(self.augmentation, epoch, self.preprocess.crop, mixing[0])
-        targets = torch.tensor(labels)
+        targets = stack_labels(labels)
         if mix is UNMIXED:
             return Batch(pixels, targets)
-        return Batch(mix.pixels(pixels), mix.targets(F.one_hot(targets, self.num_classes).float()))
+        shares = targets if targets.is_floating_point() else F.one_hot(targets, self.num_classes).float()
+        return Batch(mix.pixels(pixels), mix.targets(shares))
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,17 @@ class EvaluationCollate:
         for sample in samples:
             images.append(self.preprocess.fit(sample.image))
             labels.append(label_of(sample))
-        return Batch(self.preprocess.normalise(stack_images(images)), torch.tensor(labels))
+        return Batch(self.preprocess.normalise(stack_images(images)), stack_labels(labels))
 
 
-def label_of(sample: Sample) -> int:
-    """Return the index of a sample's class.
+def stack_labels(labels: Sequence[int | Tensor]) -> Tensor:
+    """Return the labels of a batch: (B,) int64, or (B, K) float32 where a sample has several values."""
+    rows = [label for label in labels if isinstance(label, Tensor)]
+    return torch.stack(rows) if rows else torch.tensor(labels)
+
+
+def label_of(sample: Sample) -> int | Tensor:
+    """Return the index of a sample's class, or its values (K,).
 
     Raises:
         DataError: it has none.

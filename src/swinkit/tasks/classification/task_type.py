@@ -38,14 +38,7 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
 
     def require_trainable(self, recipe: ClassificationRecipe) -> None:
         """Raise UsageError unless the recipe is for pictures, of any number of channels."""
-        from ..from_recipe import axes_of, require_axes
-
-        require_axes(recipe.variant, recipe.data)
-        if axes_of(recipe.variant) != 2:
-            raise UsageError(
-                f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
-            )
-        recipe.augmentation.require_fits(axes=2, channels=len(recipe.data.mean))
+        require_recipe_of_pictures(recipe)
 
     def find(self, recipe: ClassificationRecipe, data: Path) -> "tuple[ImageDataset, ImageDataset]":
         """Return the labelled pictures of two splits, each with pictures of every class."""
@@ -180,3 +173,15 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
         from .hub_repo import publication
 
         return publication(model, self.whole_config(model), name, claims)
+
+
+def require_recipe_of_pictures(recipe: Any) -> None:
+    """Raise UsageError unless a recipe with cropped data and augmentation is for pictures."""
+    from ..from_recipe import axes_of, require_axes
+
+    require_axes(recipe.variant, recipe.data)
+    if axes_of(recipe.variant) != 2:
+        raise UsageError(
+            f"{recipe.variant} takes clips or volumes, from which only `swinkit pretrain` learns yet"
+        )
+    recipe.augmentation.require_fits(axes=2, channels=len(recipe.data.mean))

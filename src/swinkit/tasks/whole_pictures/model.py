@@ -1,0 +1,106 @@
+"""Models that answer about a whole picture with K numbers, each with a name.
+
+Shapes: B batch, P pixels, K values, N pictures.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from ...core.backbone import Swin
+from ...data.fitting import stack_images
+from ...data.preprocess import Preprocess
+from ...data.sample import Sample
+from ...errors import DataError, require_texts
+from ...heads.classify import ClassificationHead
+from ..classification.data import Batch
+from ..classification.losses import balance
+from ..classification.model import require_a_label_each
+from ..observed import Observed
+from ..results import Result
+from ..task import NOT_FINITE, Task, evaluating
+
+ResultT = TypeVar("ResultT", bound=Result)
+
+
+class PictureModel(Task[ResultT]):
+    """(B, in_channels, *P) -> (B, K); a subclass says what the numbers mean, and how they are learned."""
+
+    problem: ClassVar[str]  # as transformers calls it
+    loss_name: ClassVar[str]
+
+    def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess):
+        super().__init__()
+        self.backbone = backbone
+        self.labels = labels
+        self.head = ClassificationHead(backbone.spec.widths[-1], len(self.labels))
+        self.preprocess = preprocess
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the values, by index."""
+        return self._labels
+
+    @labels.setter
+    def labels(self, names: Sequence[str]) -> None:
+        """Name the values.
+
+        Raises:
+            UsageError: they are no list of texts.
+        """
+        self._labels = require_texts(names, "labels")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Compute the outputs: (B, in_channels, *P) normalised -> (B, K)."""
+        return self.head(self.backbone(pixels)[-1])
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of outputs (B, K) against targets (B, K), in at least fp32."""
+
+    @abstractmethod
+    def result(self, sample: Sample, outputs: Tensor, options: Mapping[str, object]) -> ResultT:
+        """Return the result for a sample with outputs (K,), fp32 on the CPU."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the loss of one training batch and, of a Swin-MoE, its load-balancing loss."""
+        loss = self.loss(wide(self(batch.pixels)), batch.targets)
+        return {self.loss_name: loss, **balance(self.backbone)}
+
+    @torch.no_grad()
+    def observe(self, batch: Batch) -> Observed:
+        """Return outputs and targets, 2 K numbers, for each picture of a batch."""
+        outputs = wide(self(batch.pixels.to(self.input_dtype)))
+        rows = torch.cat((outputs.double(), batch.targets.double()), dim=1)
+        return Observed(records=dict(enumerate(rows.tolist())))
+
+    def observed(self, observed: Observed) -> tuple[Tensor, Tensor]:
+        """Return outputs and targets of everything observed: (N, K) float64 each, on the CPU."""
+        rows = torch.tensor(list(observed.records.values()), dtype=torch.float64, device="cpu")
+        outputs, targets = rows.reshape(-1, 2 * len(self.labels)).chunk(2, dim=1)
+        return outputs, targets
+
+    def answer(self, samples: Sequence[Sample], **options: object) -> list[ResultT]:
+        """Return the result for each image of one batch, without dropout and gradients.
+
+        Raises:
+            DataError: outputs are not finite: the weights are damaged, or overflow in half precision.
+            UsageError: the model takes no pictures, or its labels do not fit its outputs.
+        """
+        self.require_inputs()
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
+        with evaluating(self), torch.inference_mode():
+            pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
+            outputs = wide(self(pixels)).cpu()
+        require_a_label_each(outputs, self.labels)
+        if not outputs.isfinite().all():
+            raise DataError(NOT_FINITE)
+        return [self.result(sample, row, options) for sample, row in zip(samples, outputs, strict=True)]
+
+
+def wide(outputs: Tensor) -> Tensor:
+    """Return the same numbers in at least fp32."""
+    return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
