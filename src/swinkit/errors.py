@@ -75,6 +75,12 @@ def listed(names: Iterable[object], shown: int = 4) -> str:
     return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
+def in_series(names: Iterable[str]) -> str:
+    """Join names as in a sentence: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def printable(name: str) -> str:
     """Return a name from a file as it may be shown: short, and with control characters as escapes."""
     if len(name) > LONGEST_SHOWN:

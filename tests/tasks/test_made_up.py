@@ -160,7 +160,8 @@ def test_its_commands_work(data, trained, tmp_path, monkeypatch, capsys):
     assert all(len(row["boxes"]) == len(row["labels"]) <= 1 for row in rows)
     assert "b.npy: " in printed.err
     assert main(["predict", picture, "--model", str(model), "--top", "2"]) == 2
-    refused = "--top is for models of classification, and {model} is for made-up; leave it out"
-    assert capsys.readouterr().err == f"error: {refused}\n".format(model=model)
+    refused = capsys.readouterr().err
+    assert refused.startswith("error: --top is for models of classification")
+    assert refused.endswith(f", and {model} is for made-up; leave it out\n")
     assert main(["predict", picture, "--model", str(model), "--boxes", "0"]) == 2
     assert capsys.readouterr().err == "error: --boxes is 0; it must be 1 or more\n"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from ..errors import UsageError
+from ..errors import UsageError, in_series
 from ..tasks.options import PredictOptions, options_of
 from ..tasks.registry import task_types
 from ..tasks.task_type import TaskType
@@ -30,8 +30,8 @@ def add_task_options(parser: Parser) -> dict[str, Rows]:
         if name in taken or name.replace("_", "-") in parser.options:
             raise TypeError(f"{owners[0]}.{name}: `swinkit predict` has a {name} already; rename the field")
         if any(kind != kinds[0] for kind in kinds):
-            raise TypeError(f"{' and '.join(owners)} have a {name} of other types; rename one")
-        words = "; ".join(f"{' and '.join(names)}: {text}" for text, names in words_of(name, rows).items())
+            raise TypeError(f"{in_series(owners)} have a {name} of other types; rename one")
+        words = "; ".join(f"{in_series(names)}: {text}" for text, names in words_of(name, rows).items())
         # A switch has no value; of the others, argparse converts it.
         how: dict[str, Any] = {"type": Value(kinds[0]), "metavar": placeholder(kinds[0])}
         how = {"action": BooleanOptionalAction} if kinds[0] is bool else how
@@ -84,7 +84,7 @@ def require_known(given: Sequence[str], found: dict[str, Rows], task: str, model
     for name in given:
         owners = [row.name for row in found[name]]
         if task not in owners:
-            others = " and ".join(owners)
+            others = in_series(owners)
             raise UsageError(
                 f"{flag_of(name)} is for models of {others}, and {model} is for {task}; leave it out"
             )

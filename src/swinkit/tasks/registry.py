@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, in_series
 from ..settings.recipe import Recipe, from_json
 from .classification.task_type import ClassificationType
 from .multi_label.task_type import MultiLabelType
@@ -78,7 +78,7 @@ def require_publishable(model: object, name: str) -> Task:
     """
     from .task import require_task
 
-    able = f"push publishes models of {join(row.name for row in task_types() if row.can_publish)}"
+    able = f"push publishes models of {in_series(row.name for row in task_types() if row.can_publish)}"
     task = require_task(model, name, able)
     if not task_type_of(task).can_publish:
         raise UsageError(f"{name} is for {task.name}, whose models cannot be published; {able}")
@@ -87,18 +87,13 @@ def require_publishable(model: object, name: str) -> Task:
 
 def require_comparable(models: Mapping[str, Task]) -> None:
     """Raise UsageError unless evaluations of the models, by what the user called them, can be compared."""
-    able = f"it is for two models of {join(row.name for row in task_types() if row.can_compare)}"
+    able = f"it is for two models of {in_series(row.name for row in task_types() if row.can_compare)}"
     for name, model in models.items():
         if not task_type_of(model).can_compare:
             raise UsageError(f"--compare: {name} is for {model.name}, which has no comparison; {able}")
     if len({model.name for model in models.values()}) > 1:
-        each = join(f"{name} is for {model.name}" for name, model in models.items())
+        each = in_series(f"{name} is for {model.name}" for name, model in models.items())
         raise UsageError(f"--compare: {each}; give two models of one task")
-
-
-def join(names: Iterable[str]) -> str:
-    """Join names with "and"."""
-    return " and ".join(names)
 
 
 def evaluation_files() -> frozenset[str]:
