@@ -26,7 +26,9 @@ def row_with(**options: tuple[type, object]):
     return type("OtherType", (ClassificationType,), {"name": "other", "predict_options": made})
 
 
-@pytest.mark.parametrize("name", ["json", "batch_size", "model", "dialect", "help", "paths", "inputs"])
+@pytest.mark.parametrize(
+    "name", ["json", "batch_size", "model", "dialect", "help", "paths", "inputs", "owners"]
+)
 def test_an_option_of_a_task_with_a_name_that_is_taken_is_refused(name, monkeypatch):
     monkeypatch.setitem(TASKS, "other", row_with(**{name: (int, 1)}))
     taken = f"OtherOptions.{name}: `swinkit predict` has a {name} already; rename the field"

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 Finder = Callable[[str], list[Path]]
 Rows = Sequence[TaskType[Any, Any, Any]]
 
-OWN = ("paths", "inputs", "on_unreadable", "given")  # names that `predict` itself uses, beside its options
+OWN = (
+    "paths",
+    "inputs",
+    "on_unreadable",
+    "given",
+    "owners",
+)  # names that `predict` itself uses, beside its options
 
 
 def command(arguments: Sequence[str]) -> int:
