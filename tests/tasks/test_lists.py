@@ -60,10 +60,11 @@ def test_what_a_task_does_not_offer_is_a_usage_error(model, monkeypatch):
     monkeypatch.setitem(TASKS, "made-up", BoxType)
     with pytest.raises(UsageError, match="does not begin with labels"):
         BoxType().start_from(model, ["a"], variant=None, tables=None)
-    with pytest.raises(UsageError, match="me/boxes: a BoxFinder cannot be published"):
-        swinkit.push(model, "me/boxes")
-    with pytest.raises(UsageError, match=r"push\(\) got an unknown score 'top1'; expected none"):
-        swinkit.push(model, "me/boxes", top1=0.5, dataset="x")
+    for scores in ({}, {"top1": 0.5, "dataset": "x"}):
+        with pytest.raises(
+            UsageError, match=r"^model is for made-up, whose models cannot be published; push "
+        ):
+            swinkit.push(model, "me/boxes", **scores)
     with pytest.raises(UsageError, match=r"predict\(\) got an unknown option 'top'; expected boxes"):
         model.predict("a.png", top=5)
 
