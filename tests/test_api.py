@@ -15,6 +15,7 @@ from swinkit.data.classes import imagenet_1k_names, imagenet_22k_names, kinetics
 from swinkit.errors import DataError, EnvironmentProblem, UsageError
 from swinkit.heads.pyramid import Pyramid
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.registry import TASKS
 from swinkit.weights.load import export_weights
 
 
@@ -207,7 +208,7 @@ def test_arguments_of_a_wrong_type_are_one_sentence(tmp_path: Path) -> None:
         "data is 5; it must be a path": lambda: swinkit.train("cifar10-swin-pico", cast(Any, 5), tmp_path),
         "push() got an unknown score 'top2'; expected top1": lambda: swinkit.push(model, "me/a", top2=0.5),
         "top is 'x'; it must be a whole number": lambda: model.predict("cat.jpg", top="x"),
-        "batch_size is 'a'; it must be a number": lambda: model.predict("cat.jpg", batch_size="a"),
+        "batch_size is 'a'; it must be a whole number, 1": lambda: model.predict("cat.jpg", batch_size="a"),
         "picture is ''; it must be a path": lambda: model.predict(""),
         "predict() got an unknown option 'foo'; expected top": lambda: model.predict("cat.jpg", foo=1),
     }
@@ -215,3 +216,55 @@ def test_arguments_of_a_wrong_type_are_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             call()
         assert str(caught.value).startswith(expected)
+
+
+def test_a_path_in_place_of_a_model_is_told(tmp_path: Path) -> None:
+    path: Any
+    for path in ("runs/a/best", Path("runs/a/best")):
+        for use in (
+            lambda path: swinkit.evaluate(path, "data"),
+            lambda path: swinkit.push(path, "me/it"),
+            lambda path: swinkit.save(path, tmp_path / "model"),
+        ):
+            with pytest.raises(UsageError, match=r"^model is a path or name; give the model, ") as refused:
+                use(path)
+            assert str(refused.value).endswith(", swinkit.load('runs/a/best')")
+
+
+def test_a_model_without_a_task_is_told_which_tasks_there_are() -> None:
+    backbone: Any = swinkit.backbone("swin-pico")
+    with pytest.raises(UsageError) as refused:
+        swinkit.evaluate(backbone, "data")
+    known = ", ".join(TASKS)
+    assert str(refused.value) == f"model is a Swin, which has no task; give a model of a task ({known})"
+
+
+def test_a_message_shows_little_of_a_wrong_argument() -> None:
+    model: Any = swinkit.load()
+    calls: list[Callable[[Any], object]] = [
+        lambda wrong: swinkit.load(wrong),
+        lambda wrong: swinkit.load("swin-pico", labels=wrong),
+        lambda wrong: swinkit.load("swin-pico", precision=wrong),
+        lambda wrong: swinkit.load("swin-pico", head=wrong),
+        lambda wrong: swinkit.load("swin-pico", channels=wrong),
+        lambda wrong: swinkit.backbone(wrong),
+        lambda wrong: swinkit.checkpoints(wrong),
+        lambda wrong: swinkit.convert(wrong, "out.pth", to="timm"),
+        lambda wrong: swinkit.convert("swin-pico", wrong, to="timm"),
+        lambda wrong: swinkit.convert("swin-pico", "out.pth", to=wrong),
+        lambda wrong: swinkit.evaluate(wrong, "data"),
+        lambda wrong: swinkit.evaluate(model, wrong),
+        lambda wrong: swinkit.evaluate(model, "data", batch_size=wrong),
+        lambda wrong: swinkit.train(wrong, "data", "out"),
+        lambda wrong: swinkit.train("cifar10-swin-pico", wrong, "out"),
+        lambda wrong: swinkit.save(wrong, "out"),
+        lambda wrong: swinkit.push(wrong, "me/it"),
+        lambda wrong: model.predict(wrong),
+        lambda wrong: model.predict("cat.jpg", top=wrong),
+        lambda wrong: model.predict("cat.jpg", batch_size=wrong),
+    ]
+    for wrong in (model.backbone, ["x"] * 2000, torch.zeros(900, 3)):
+        for number, call in enumerate(calls):
+            with pytest.raises((UsageError, DataError)) as refused:
+                call(wrong)
+            assert len(str(refused.value)) < 300, number

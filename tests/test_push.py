@@ -9,6 +9,7 @@ from swinkit.data.preprocess import Preprocess
 from swinkit.errors import EnvironmentProblem, UsageError
 from swinkit.models.build import build
 from swinkit.tasks.classification.model import Classifier
+from swinkit.tasks.simmim.model import SimMIM
 
 from .models.small import spec
 from .zoo.hub_state import Hub
@@ -85,9 +86,16 @@ def test_a_push_that_cannot_be_meant_is_refused_before_anything_is_asked(
     assert hub.asked == []
 
 
-def test_only_classifiers_are_pushed(hub: Hub):
-    with pytest.raises(UsageError, match="model is a Swin, which has no task; give a model with the head"):
-        swinkit.push(model_of("v1").backbone, NAME)  # pyright: ignore[reportArgumentType]
+def test_only_models_of_tasks_that_publish_are_pushed(hub: Hub):
+    able = "push publishes models of classification"
+    backbone: Any = model_of("v1").backbone
+    with pytest.raises(UsageError, match=f"^model is a Swin, which has no task; {able}$"):
+        swinkit.push(backbone, NAME)
+    cannot = f"model is for simmim, whose models cannot be published; {able}"
+    for scores in ({}, {"top1": 0.9, "dataset": "x"}):
+        with pytest.raises(UsageError, match=f"^{cannot}$"):
+            swinkit.push(SimMIM(backbone), NAME, **scores)  # pyright: ignore[reportArgumentType]
+    assert hub.asked == []
 
 
 def test_a_push_without_a_token_says_how_to_get_one(hub: Hub, monkeypatch: pytest.MonkeyPatch):

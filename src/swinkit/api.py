@@ -410,18 +410,21 @@ def plan_publication(
     dataset: str | None = None,
     card: str | None = None,
     scores: Mapping[str, float | None],
+    source: str | None = None,
 ) -> Publication:
     """Return the repository that `push` would write; nothing is written for it.
+
+    `source` is what the user called the model.
 
     Raises:
         UsageError: as `push`.
     """
     from .tasks.publication import Claims
-    from .tasks.registry import task_type_of
+    from .tasks.registry import require_publishable, task_type_of
     from .tasks.serialization import pack_model
-    from .tasks.task import require_task, unwrap
+    from .tasks.task import unwrap
 
-    model = require_task(unwrap(model), "model")
+    model = require_publishable(unwrap(model), "model" if source is None else source)
     task_type = task_type_of(model)
     pack_model(model)  # refuses one that could not be read again
     require_kind(name, str, "name")
@@ -486,11 +489,10 @@ def evaluate(
     """
     from dataclasses import replace
 
-    from .tasks.registry import evaluation_files, task_type_of
-    from .tasks.task import require_task
+    from .tasks.registry import evaluation_files, require_known_task, task_type_of
     from .zoo.hub_data import locate_data
 
-    task_type = task_type_of(require_task(model, "model"))
+    task_type = task_type_of(require_known_task(model, "model"))
     require_path(data, "data")
     require_kind(split, str, "split")
     require_kind(batch_size, int, "batch_size")
@@ -574,14 +576,14 @@ def prepared(recipe: Recipe, data: Path, out: Path) -> Job:
     """
     from .data.dataset import ALL
     from .data.find_dataset import refuse_place
-    from .tasks.task import require_task
+    from .tasks.registry import require_known_task
     from .training.job import hold_out_of, job_of, model_so_far
 
     refuse_place(out, data)
     initial = None
     if recipe.init is not None:
         found = model_so_far(recipe, out) or initial_model(recipe.init)
-        initial = require_task(found, f"init={recipe.init}")
+        initial = require_known_task(found, f"init={recipe.init}")
     job = job_of(recipe, data, initial, out)
     refuse_place(out, data, split=ALL if hold_out_of(recipe) is not None else job.training.split)
     return job

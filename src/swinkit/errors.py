@@ -8,6 +8,7 @@ from typing import Any, cast
 
 TEXTS = "a list of names, such as ['cat', 'dog'], each of them text that is not empty"
 LONGEST_SHOWN = 400  # characters of a name from a file
+LONGEST_VALUE = 100  # characters of a user's value
 
 
 class SwinkitError(Exception):
@@ -41,7 +42,17 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
         UsageError: unless it `holds`.
     """
     if not holds:
-        raise UsageError(f"{name} is {value!r}; it must be {rule}")
+        raise UsageError(f"{name} is {shown(value)}; it must be {rule}")
+
+
+def shown(value: object) -> str:
+    """Return a user's value for a message: a short one whole, of a long text both ends, else its type."""
+    text = repr(value)
+    if len(text) <= LONGEST_VALUE and "\n" not in text:
+        return text
+    if isinstance(value, str | bytes):
+        return f"{text[: LONGEST_VALUE // 2]}...{text[-LONGEST_VALUE // 2 :]}"
+    return f"a {type(value).__name__}"
 
 
 def require_texts(values: Any, name: str) -> tuple[str, ...]:
@@ -62,6 +73,12 @@ def listed(names: Iterable[object], shown: int = 4) -> str:
     texts = [f"`{printable(name)}`" if isinstance(name, str) else str(name) for name in names]
     more = len(texts) - shown
     return ", ".join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def in_series(names: Iterable[str]) -> str:
+    """Join names as in a sentence: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def printable(name: str) -> str:

@@ -74,7 +74,7 @@ def test_a_file_that_tells_no_windows_is_refused_with_the_names_it_may_have(
     assert "; give them (--window, or window=)" in said
     assert (main([*words, "--variant", "swinv2-t"]), main([*words, "--variant", "swin-t"])) == (2, 3)
     said = capsys.readouterr().err
-    assert "which has no task; give a model with the head of a task" in said
+    assert "which has no task; give a model of a task (classification, " in said
     wrong = [line for line in said.splitlines() if line.startswith("error: ") and "do not fit swin-t" in line]
     assert len(wrong) == 1
     assert "missing (first: `backbone.stages.0.blocks.0.token_mixer" in wrong[0]

@@ -283,8 +283,8 @@ def test_models_of_other_classes_are_not_compared(model: Path, pictures: Path, t
     [
         (["data=PICTURES"], 3, "expected SPLIT/CLASS/picture.jpg"),
         (["data=PICTURES", "split=val", "compare=swn-t"], 2, "swn-t: no such file, folder or checkpoint"),
-        (["data=PICTURES", "split=val", "--workers", "-1"], 2, "workers"),
-        (["data=PICTURES", "split=val", "--batch-size", "0"], 2, "batch_size is 0"),
+        (["data=PICTURES", "split=val", "--workers", "-1"], 2, "--workers is -1; it must be 0 or more"),
+        (["data=PICTURES", "split=val", "--batch-size", "0"], 2, "--batch-size is 0; it must be 1 or more"),
         (["data=PICTURES", "split=val", "--save", "/proc/swinkit"], 4, "cannot be written"),
     ],
 )

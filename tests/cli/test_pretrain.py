@@ -63,9 +63,22 @@ def test_evaluation_repeats_its_numbers_and_draws_what_it_makes_of_pictures(
     assert main(words) == 0
     protocol, scores = capsys.readouterr().out.splitlines()
     assert protocol.endswith("; 50% hidden in cells of 8 pixels")
-    assert scores.startswith("explained ")
-    assert main([*words, f"compare={run / 'best'}"]) == 2
-    assert "give two models of one task, such as two classifiers" in capsys.readouterr().err
+    assert (
+        scores == f"explained {epoch['explained']:.4f}  l1 {epoch['l1']:.4f}"
+    )  # as the training prints them
+    for other in (run / "best", "swin-pico"):
+        assert main([*words, f"compare={other}"]) == 2
+        assert capsys.readouterr().err == (  # no progress, so that nothing was measured
+            f"error: --compare: {run / 'best'} is for simmim, which has no comparison; "
+            "it is for two models of classification\n"
+        )
+    assert main(["evaluate", "swin-pico", *words[2:], f"compare={run / 'best'}"]) == 2
+    assert f"error: --compare: {run / 'best'} is for simmim, which has no" in capsys.readouterr().err
+    assert main(["push", str(run / "best"), "me/it", "-n", "--top1", "0.9"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {run / 'best'} is for simmim, whose models cannot be published; "
+        "push publishes models of classification\n"
+    )
     assert main([*words[:-1], "split=tset"]) == 3
     assert "nothing to measure it on in tset/; split=all takes all there is" in capsys.readouterr().err
 

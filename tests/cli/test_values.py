@@ -128,3 +128,11 @@ def test_options_may_stand_between_pictures_and_everything_after_two_dashes_is_o
     assert capsys.readouterr().err.splitlines() == [
         f"error: {name}: no such file or folder" for name in ("no.jpg", "nor.jpg", "--top")
     ]
+
+
+def test_none_is_spelled_as_on_the_command_line(capsys):
+    assert main(["train", "cifar10-swin-pico", "data=data", "out=out", "schedule.epochs=null"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "error: schedule.epochs is null; it must be 1 or more, or schedule.iterations given"
+    )

@@ -1,5 +1,7 @@
 """Every number of a Spec does what it says."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -165,6 +167,26 @@ def test_the_advice_on_a_shape_is_about_what_is_wrong_with_it(axes, shape, advic
     sides = {"patch": (2,) * axes, "merge": (2,) * axes, "window_sizes": ((3,) * axes,) * 2}
     with pytest.raises(ValueError, match=f"; {advice}$"):
         small(**sides)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (torch.uint8, "normalise them, or at least convert them by pixels.to(torch.float32)"),
+        (torch.float64, "convert them by pixels.to(torch.float32)"),
+    ],
+)
+def test_pixels_of_another_type_than_the_weights_are_explained(given, advice):
+    message = f"expected pixels of torch.float32, as the weights are, got {given}; {advice}"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        small()(torch.zeros(1, 3, 32, 32, dtype=given))
+
+
+def test_other_failures_of_the_embedding_are_not_explained_by_the_type():
+    model = small()
+    model.embed.register_forward_pre_hook(lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        model(torch.zeros(1, 3, 32, 32))
 
 
 def test_an_unknown_border_or_slice_is_refused():

@@ -48,6 +48,8 @@ FACTS = (
     "swinkit.models.catalogue",
     "swinkit.zoo.checkpoints",
     "swinkit.zoo.cache",
+    "swinkit.tasks.registry",
+    "tests.tasks.made_up.task_type",
 )
 
 

@@ -13,7 +13,7 @@ from swinkit.models.build import build
 from swinkit.models.specs import VARIANTS
 from swinkit.tasks.registry import TASKS
 
-from .made_up.data import KINDS, Prepare, find_boxes, write_data
+from .made_up.data import KINDS, Collate, find_boxes, write_data
 from .made_up.model import BoxFinder
 from .made_up.run import RECIPE
 from .made_up.task_type import BoxType
@@ -60,10 +60,11 @@ def test_what_a_task_does_not_offer_is_a_usage_error(model, monkeypatch):
     monkeypatch.setitem(TASKS, "made-up", BoxType)
     with pytest.raises(UsageError, match="does not begin with labels"):
         BoxType().start_from(model, ["a"], variant=None, tables=None)
-    with pytest.raises(UsageError, match="me/boxes: a BoxFinder cannot be published"):
-        swinkit.push(model, "me/boxes")
-    with pytest.raises(UsageError, match=r"push\(\) got an unknown score 'top1'; expected none"):
-        swinkit.push(model, "me/boxes", top1=0.5, dataset="x")
+    for scores in ({}, {"top1": 0.5, "dataset": "x"}):
+        with pytest.raises(
+            UsageError, match=r"^model is for made-up, whose models cannot be published; push "
+        ):
+            swinkit.push(model, "me/boxes", **scores)
     with pytest.raises(UsageError, match=r"predict\(\) got an unknown option 'top'; expected boxes"):
         model.predict("a.png", top=5)
 
@@ -76,7 +77,7 @@ def test_the_plain_card_counts_parameters_and_names_no_author(model):
 
 def test_batches_of_lists_move_and_count(data):
     samples = find_boxes(data, "train")
-    batch = Prepare(FIT)([samples[i] for i in range(4)], 0)
+    batch = Collate(FIT)([samples[i] for i in range(4)], 0)
     assert [len(boxes) for boxes in batch.boxes] == [len(labels) for labels in batch.labels] == [0, 1, 2, 3]
     moved = batch.to(torch.device("meta"))
     assert len(moved) == 4

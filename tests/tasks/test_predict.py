@@ -151,7 +151,7 @@ def test_what_is_no_picture(classifier, inputs):
 
 @pytest.mark.parametrize("options", [{"top": 0}, {"top": -1}, {"batch_size": 0}])
 def test_numbers_below_one_are_refused_at_once(classifier, options):
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="1 or more"):
         classifier.predict(iter([PICTURE]), **options)
 
 

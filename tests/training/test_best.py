@@ -1,5 +1,6 @@
 """`best/`: the evaluation with the highest score; of equal scores the lower loss, then the later."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from swinkit.settings.data import CroppedData
 from swinkit.settings.recipe import Recipe
 from swinkit.settings.run import Run
 from swinkit.settings.schedule import Schedule
+from swinkit.tasks.classification.model import Classifier
 from swinkit.tasks.registry import TASKS
 from swinkit.tasks.simmim.settings import Masking
 from swinkit.training.job import job_of
@@ -44,17 +46,21 @@ def test_a_run_of_an_older_version_goes_on_without_the_loss_of_its_best():
     assert not progress.finish_evaluation(0.5, 3.0)
 
 
-@given(st.lists(st.tuples(VALUES, VALUES), min_size=1))
-def test_the_best_is_the_last_of_those_that_none_beats_also_in_the_curves(found: list[tuple[float, float]]):
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1), st.booleans())
+def test_the_best_is_the_last_of_those_that_none_beats_also_in_the_curves(
+    found: list[tuple[float, float]], lower_is_better: bool
+):
     progress = Progress()
-    best = [i for i, (score, loss) in enumerate(found) if progress.finish_evaluation(score, loss)]
+    better = [progress.finish_evaluation(*each, lower_is_better=lower_is_better) for each in found]
+    best = [i for i, is_better in enumerate(better) if is_better]
     keys = [
-        (score, -loss if math.isfinite(loss) else -math.inf, i)
+        (-score if lower_is_better else score, -loss if math.isfinite(loss) else -math.inf, i)
         for i, (score, loss) in enumerate(found)
         if math.isfinite(score)
     ]
     assert best[-1:] == [place for *_, place in sorted(keys)[-1:]]
-    drawn = best_of([(i, score) for i, (score, _) in enumerate(found)], list(enumerate(x for _, x in found)))
+    scores, losses = (list(enumerate(values)) for values in zip(*found, strict=True))
+    drawn = best_of(scores, losses, lower_is_better=lower_is_better)
     assert drawn == ((best[-1], found[best[-1]][0]) if best else None)
 
 
@@ -111,3 +117,17 @@ def test_every_task_keeps_the_lower_loss_of_equal_scores_then_the_later(task: st
         assert next(losses, None) is None
         assert best == last
         assert len({*weights, best}) == 4  # none at first; the third evaluation changed nothing
+
+
+def test_a_task_may_rank_by_a_score_of_which_less_is_better(tmp_path: Path):
+    recipe, data = classification(tmp_path / "data")
+    recipe = replace(recipe, run=replace(recipe.run, patience=1))
+    errors = iter([0.5, 0.2, 0.4, 0.1])
+
+    def scores(*_: object) -> dict[str, float]:
+        return {"error": next(errors), "top1": 1.0}
+
+    with patch.multiple(Classifier, scores=scores, lower_is_better=True):
+        swinkit.train(recipe, data, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "best" / "metrics.json").read_text())["error"] == 0.2
+    assert list(errors) == [0.1]  # one evaluation without a better score was the last

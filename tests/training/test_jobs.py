@@ -18,6 +18,7 @@ from swinkit.tasks.classification.model import Classifier
 from swinkit.training.job import job_of
 
 from ..data.pictures import numbered
+from ..tasks.made_up.run import RECIPE as UNKNOWN
 
 RECIPES = {"classification": find("cifar10-swin-pico"), "simmim": any_pretraining("swin-pico")}
 SCORES = {"classification": {"top1": 0.5, "val_loss": 1.25}, "simmim": {"explained": 0.25, "l1": 0.5}}
@@ -72,3 +73,9 @@ def test_a_run_that_goes_on_no_longer_needs_what_it_began_with(data, tmp_path, c
         swinkit.train(short, data, tmp_path / "another")
     with pytest.raises(UsageError, match="holds a run that differs: `init was "):
         swinkit.train(replace(short, init=None), data, tmp_path / "run")
+
+
+def test_a_recipe_of_a_task_without_a_row_is_refused(data, tmp_path):
+    with pytest.raises(UsageError, match=r"^no task 'made-up' \(known: classification, .*simmim\); "):
+        swinkit.train(UNKNOWN, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

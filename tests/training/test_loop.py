@@ -335,3 +335,19 @@ def test_compiling_without_a_compiler_is_explained(tmp_path, monkeypatch):
     refused = pytest.raises(EnvironmentProblem, match=r"run\.compile needs a C\+\+ compiler")
     with refused, explain_compiler_failures(True):
         objective(prepare((Numbers(4)[i] for i in range(4)), 0))
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "problem"),
+    [
+        ("losses", {"l": torch.zeros(4)}, r"loss 'l' has shape \(4,\); it must be a scalar"),
+        ("losses", {}, r"Classifier.losses\(\) is empty; it must return one loss or more"),
+        ("scores", {}, r"Classifier.scores\(\) is empty; its first score ranks evaluations"),
+    ],
+)
+def test_a_task_without_a_scalar_loss_or_without_a_score_is_told(
+    method, result, problem, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Classifier, method, lambda *_: result)
+    with pytest.raises(TypeError, match=f"^{problem}$"):
+        trained(tmp_path, recipe())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from swinkit.viz.confusion import blend, colour_cells, draw_confusion_matrix
-from swinkit.viz.overlays import ACCENT, DARKER, OTHER
+from swinkit.viz.confusion import blend, colour_cells, contrast_of, draw_confusion_matrix, ink_on
+from swinkit.viz.overlays import ACCENT, DARKER, OTHER, WHITE
 
 
 def draw(counts: torch.Tensor, names: dict[int, str] | None = None) -> np.ndarray:
@@ -51,6 +51,16 @@ def test_a_larger_share_is_brighter_and_an_empty_cell_dark():
     assert shades[0] > sum(DARKER)
     cells = colour_cells(torch.tensor([[3, 0], [4, 0]]), torch.tensor([3, 4]))
     assert cells.tolist() == [[list(OTHER), list(DARKER)], [list(ACCENT), list(DARKER)]]
+
+
+def test_a_number_can_be_read_on_every_cell():
+    assert contrast_of((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert ink_on(ACCENT) == ink_on(OTHER) == DARKER
+    assert ink_on(DARKER) == WHITE
+    for colour in (ACCENT, OTHER):
+        for share in torch.linspace(0, 1, 50).tolist():
+            ground = blend(colour, share)
+            assert contrast_of(ink_on(ground), ground) > 4, share
 
 
 def test_a_class_without_pictures_is_no_division_by_zero():

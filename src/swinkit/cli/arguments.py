@@ -143,7 +143,8 @@ def explanation(error: ArgumentError, parser: Parser) -> str:
     """Return in words why an option was refused."""
     if error.argument_name is None:
         return error.message
-    name = error.argument_name.rpartition("/")[2].lstrip("-")
+    names = error.argument_name.split("/")  # -n/--dry-run, --flip/--no-flip
+    name = next((name for name in names if name.startswith("--")), names[-1]).lstrip("-")
     action, cause = parser.options[name], error.__context__
     if isinstance(cause, ArgumentTypeError) and not isinstance(cause, MissingValue):
         return f"{name} {cause}"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import EnvironmentProblem, UsageError
+from ..errors import EnvironmentProblem, UsageError, require
 from ..models.catalogue import canonical_name, variant_of
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse, refuse_model_options
@@ -94,8 +94,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add("--json", action="store_true", help="print one JSON object instead of a table")
     options = parse(parser, arguments)
     for name, value in (("--batch", options.batch), ("--threads", options.threads)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name}: expected a number of at least 1, got {value}")
+        require(value is None or value >= 1, name, value, "1 or more")
     if canonical_name(options.model) != options.model:
         require_known_name(options.model)
     return options

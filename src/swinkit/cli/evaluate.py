@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import require
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse
 from .console import block, note, progress, table
 
 if TYPE_CHECKING:
     from ..tasks.evaluation import Comparison, Evaluation
+    from ..tasks.task import Task
 
 DESCRIPTION = """Measure a model on every picture of a split; of a pre-trained one, what it explains of hidden
 parts. Options may be given as key=value."""
@@ -25,15 +27,17 @@ def command(arguments: Sequence[str]) -> int:
             require_known_name(name)
     from .. import api
     from ..tasks.evaluation import refuse_output
-    from ..tasks.registry import evaluation_files
+    from ..tasks.registry import evaluation_files, require_comparable, require_known_task
 
     if options.save is not None:
         refuse_output(options.save, evaluation_files())
-    found = evaluation(api.load(options.model, **model_options(options)), options.model, options)
-    comparison = None
+    model = require_known_task(api.load(options.model, **model_options(options)), options.model)
+    other = None
     if options.compare is not None:
-        other = evaluation(api.load(options.compare), options.compare, options)
-        comparison = found.against(other)
+        other = require_known_task(api.load(options.compare), options.compare)
+        require_comparable({options.model: model, options.compare: other})
+    found = evaluation(model, options)
+    comparison = None if other is None else found.against(evaluation(other, options))
     about: dict[str, Any] = {"model": options.model}
     if comparison is not None:
         about["comparison"] = {"other": options.compare, **comparison.to_json()}
@@ -51,7 +55,7 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     """Parse the arguments.
 
     Raises:
-        UsageError: an option is unknown or missing, or of a wrong type.
+        UsageError: an option is unknown or missing, of a wrong type, or too small.
     """
     parser = Parser("evaluate", DESCRIPTION)
     add = parser.add_argument
@@ -72,22 +76,19 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     )
     add_model_options(add)
     add("--json", action="store_true", help="print one JSON object instead")
-    return parse(parser, arguments, assignments=True)
+    options = parse(parser, arguments, assignments=True)
+    require(options.batch_size >= 1, "--batch-size", options.batch_size, "1 or more")
+    require(options.workers >= 0, "--workers", options.workers, "0 or more")
+    return options
 
 
-def evaluation(model: Any, name: str, options: Namespace) -> "Evaluation":
-    """Measure a model, on an accelerator if there is one.
-
-    Raises:
-        UsageError: it has no task.
-    """
+def evaluation(model: "Task", options: Namespace) -> "Evaluation":
+    """Measure a model, on an accelerator if there is one."""
     import torch
 
     from .. import api
     from ..engine.gpu import attach as fused
-    from ..tasks.task import require_task
 
-    model = require_task(model, name)
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
         fused.attach_kernels(model)

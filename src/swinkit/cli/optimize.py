@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ..errors import EnvironmentProblem, UsageError
+from ..errors import EnvironmentProblem, require
 from ..models.catalogue import canonical_name
 from ..zoo.checkpoints import require_known_name
 from .arguments import MODEL, Parser, Value, add_model_options, model_options, parse, refuse_model_options
@@ -28,8 +28,7 @@ def command(arguments: Sequence[str]) -> int:
     batch = "how many inputs the model sees at a time"
     parser.add_argument("--batch-size", type=Value(int), metavar="N", default=1, help=batch)
     options = parse(parser, arguments)
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
+    require(options.batch_size >= 1, "--batch-size", options.batch_size, "1 or more")
     by_name = canonical_name(options.model) == options.model
     if not by_name:
         require_known_name(options.model)

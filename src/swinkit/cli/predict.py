@@ -1,16 +1,17 @@
 """`swinkit predict PATHS...`: the answers of a model about pictures."""
 
 import json
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, in_series, require
 from ..tasks.options import PredictOptions, options_of
 from ..tasks.registry import task_type_of, task_types
+from ..tasks.task_type import TaskType
 from ..zoo.checkpoints import require_known_name
 from .arguments import (
     MODEL,
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from ..tasks.task import Task
 
 Finder = Callable[[str], list[Path]]
+Rows = Sequence[TaskType[Any, Any, Any]]
+
+OWN = (
+    "paths",
+    "inputs",
+    "on_unreadable",
+    "given",
+    "owners",
+)  # names that `predict` itself uses, beside its options
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -72,50 +82,95 @@ def read_options(arguments: Sequence[str]) -> Namespace:
     add_model_options(add)
     add("--save", type=Value(Path), metavar="FOLDER", help=f"folder for pictures of the answers and {ROWS}")
     add("--json", action="store_true", help="print one JSON object a picture instead of a line")
-    kinds = options_by_name()
-    for name, (kind, *_) in kinds.items():
-        annotation, default = get_type_hints(kind, include_extras=True)[name], getattr(kind, name)
-        add(
-            f"--{name.replace('_', '-')}",
-            type=Value(annotation.__origin__),
-            metavar=placeholder(annotation.__origin__),
-            help=f"{annotation.__metadata__[0]}; without it, {text_of(default)}",
-        )
     batch = "how many pictures the model sees at a time"
     add("--batch-size", type=Value(int), metavar="N", default=8, help=batch)
+    owners = add_task_options(parser)
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)  # argparse drops it between its two passes
     options = parse(parser, words[:end], intermixed=True)
     options.paths += words[end + 1 :]
     if not options.paths:
         raise UsageError("name a picture, a folder or a pattern, such as `swinkit predict cat.jpg`")
-    if options.batch_size < 1:
-        raise UsageError(f"--batch-size: expected a number of at least 1, got {options.batch_size}")
-    options.given = {name: value for name in kinds if (value := getattr(options, name)) is not None}
+    require(options.batch_size >= 1, "--batch-size", options.batch_size, "1 or more")
+    options.owners = owners
+    options.given = {name: value for name in owners if (value := getattr(options, name)) is not None}
     for name, value in options.given.items():
-        require_possible(kinds[name], name, value)
+        require_possible(owners[name], name, value)
     return options
 
 
-def options_by_name() -> dict[str, list[type[PredictOptions]]]:
-    """Return the options of the tasks, each with the types of options that have it."""
-    found: dict[str, list[type[PredictOptions]]] = {}
-    for task_type in task_types():
-        for field in fields(task_type.predict_options):
-            found.setdefault(field.name, []).append(task_type.predict_options)
+def add_task_options(parser: Parser) -> dict[str, Rows]:
+    """Add an option for each field of the tasks' options; return the tasks that have it, by its name.
+
+    Raises:
+        TypeError: a task's option has a name that is taken, or another type than that of another task.
+    """
+    found = options_by_name()
+    taken = {*OWN, *(action.dest for action in parser.options.values())}
+    for name, rows in found.items():
+        kinds = [kind_of(row.predict_options, name) for row in rows]
+        owners = [row.predict_options.__name__ for row in rows]
+        if name in taken or name.replace("_", "-") in parser.options:
+            raise TypeError(f"{owners[0]}.{name}: `swinkit predict` has a {name} already; rename the field")
+        if any(kind != kinds[0] for kind in kinds):
+            raise TypeError(f"{in_series(owners)} have a {name} of other types; rename one")
+        words = "; ".join(f"{in_series(names)}: {text}" for text, names in words_of(name, rows).items())
+        # A switch has no value; of the others, argparse converts it.
+        how: dict[str, Any] = {"type": Value(kinds[0]), "metavar": placeholder(kinds[0])}
+        how = {"action": BooleanOptionalAction} if kinds[0] is bool else how
+        parser.add_argument(flag_of(name), dest=name, help=words.replace("%", "%%"), **how)
     return found
 
 
-def require_possible(kinds: Sequence[type[PredictOptions]], name: str, value: Any) -> None:
+def options_by_name() -> dict[str, Rows]:
+    """Return the names of the tasks' options, each with the tasks that have it."""
+    rows = task_types()
+    names = dict.fromkeys(field.name for row in rows for field in fields(row.predict_options))
+    return {name: [row for row in rows if hasattr(row.predict_options, name)] for name in names}
+
+
+def kind_of(options: type[PredictOptions], name: str) -> Any:
+    """Return the type of an option."""
+    return get_type_hints(options, include_extras=True)[name].__origin__
+
+
+def words_of(name: str, rows: Rows) -> dict[str, list[str]]:
+    """Return the texts about an option, each with the names of the tasks that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        words = get_type_hints(row.predict_options, include_extras=True)[name].__metadata__[0]
+        default = getattr(row.predict_options, name)
+        without = "" if default in (None, "", ()) else f"; without it, {text_of(default)}"
+        found.setdefault(f"{words}{without}", []).append(row.name)
+    return found
+
+
+def flag_of(name: str) -> str:
+    """Return an option as it is typed."""
+    return f"--{name.replace('_', '-')}"
+
+
+def require_possible(rows: Rows, name: str, value: Any) -> None:
     """Raise UsageError if no task allows the value of an option."""
-    problem: UsageError | None = None
-    for kind in kinds:
+    problems = list[str]()
+    for row in rows:
         try:
-            options_of(kind, {name: value})
+            options_of(row.predict_options, {name: value})
             return
         except UsageError as error:
-            problem = problem or error
-    raise UsageError(f"--{str(problem).replace(name, name.replace('_', '-'), 1)}")
+            problems.append(str(error))
+    raise UsageError(problems[0].replace(name, flag_of(name), 1))
+
+
+def require_known(given: Sequence[str], found: dict[str, Rows], task: str, model: str) -> None:
+    """Raise UsageError if an option that was `given` is for other tasks than that of the model."""
+    for name in given:
+        owners = [row.name for row in found[name]]
+        if task not in owners:
+            others = in_series(owners)
+            raise UsageError(
+                f"{flag_of(name)} is for models of {others}, and {model} is for {task}; leave it out"
+            )
 
 
 @dataclass(frozen=True)
@@ -178,14 +233,11 @@ def prepare_model(options: Namespace) -> "tuple[Task, dict[str, Any]]":
     from .. import api
     from ..engine.attach import copy_with_engines
     from ..engine.cpu.build import find_library
-    from ..tasks.task import require_task
+    from ..tasks.registry import require_known_task
 
     source = options.model or "the model"
-    model = require_task(api.load(options.model, **model_options(options)), source)
-    for name in options.given:
-        if not hasattr(model.predict_options, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{flag}: {source} is for {model.name}, which has no such option; leave it out")
+    model = require_known_task(api.load(options.model, **model_options(options)), source)
+    require_known(list(options.given), options.owners, model.name, source)
     on_gpu = torch.accelerator.is_available()
     if on_gpu:
         model.to(torch.accelerator.current_accelerator())

@@ -19,18 +19,17 @@ def command(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     require_known_name(options.model)
     from .. import api
-    from ..tasks.task import require_task
     from ..zoo.hub import require_writable
 
     require_writable(options.name)  # a dry run finds out too, and nobody waits for the model first
-    model = require_task(api.load(options.model, **model_options(options)), options.model)
     planned = api.plan_publication(
-        model,
+        api.load(options.model, **model_options(options)),
         options.name,
         licence=options.licence,
         dataset=options.dataset,
         card=card_of(options.model),
         scores={name: getattr(options, name) for name in claimed_scores()},
+        source=options.model,
     )
     address = None
     if not options.dry_run:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
+from ..errors import UsageError
 from ..settings.recipe import Recipe, descriptions
-from .arguments import Parser, Value, placeholder
+from .arguments import NULL, Parser, Value, placeholder
 
 
 def add_fields(parser: Parser, recipe: Recipe, *, every: bool = True) -> None:
@@ -54,7 +55,10 @@ def recipe_from(recipe: Recipe, options: Namespace) -> Recipe:
     Raises:
         UsageError: together they describe no training.
     """
-    return override(recipe, {name: getattr(options, name) for name, _, _ in leaves(recipe)})
+    try:
+        return override(recipe, {name: getattr(options, name) for name, _, _ in leaves(recipe)})
+    except UsageError as error:
+        raise UsageError(str(error).replace(" is None; ", f" is {NULL}; ", 1)) from None
 
 
 def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

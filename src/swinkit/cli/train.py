@@ -93,7 +93,7 @@ def train(order: Order) -> int:
     """Train in this process, which may be one of several; the first of them prints."""
     from .. import api
     from ..runs.folder import BEST
-    from ..tasks.registry import TASKS
+    from ..tasks.registry import find_task_type
     from .progress_bar import Meter
 
     prints = os.environ.get(RANK, "0") == "0"
@@ -113,7 +113,8 @@ def train(order: Order) -> int:
         raise
     if prints:
         model = order.out / BEST
-        line(f"saved {model}; {TASKS[order.recipe.task]().advise(order.recipe, shlex.quote(str(model)))}")
+        task_type = find_task_type(order.recipe.task)
+        line(f"saved {model}; {task_type.advise(order.recipe, shlex.quote(str(model)))}")
     return 0
 
 

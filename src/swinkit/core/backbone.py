@@ -6,12 +6,14 @@ Shapes: B batch, *P size in pixels, *S grid size, C channels.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from .absolute_position import AbsolutePosition
 from .block import Block
 from .fast import forwards as fast
 from .patches import PatchEmbed
+from .precision import device_and_dtype_of
 from .spec import BlockSpec, Size, Spec, block_specs
 
 
@@ -60,7 +62,17 @@ class Swin(nn.Module):
         """Compute the features of each stage: (B, in_channels, *P) -> [(B, *S, C), ...], finest first.
 
         Raises:
-            ValueError: if `pixels` has another number of axes or channels than the model.
+            ValueError: `pixels` has another number of axes or channels than the model.
+            TypeError: `pixels` has another type than the weights.
+        """
+        return self.encode(self.embed_patches(pixels))
+
+    def embed_patches(self, pixels: Tensor) -> Tensor:
+        """Embed patches: (B, in_channels, *P) -> (B, *S, C).
+
+        Raises:
+            ValueError: `pixels` has another number of axes or channels than the model.
+            TypeError: `pixels` has another type than the weights.
         """
         axes, channels = len(self.spec.patch), self.spec.in_channels
         if pixels.ndim != axes + 2 or pixels.shape[1] != channels:
@@ -68,7 +80,16 @@ class Swin(nn.Module):
                 f"expected pixels of shape (batch, {channels} channels, {axes} axes of pixels), "
                 f"got {tuple(pixels.shape)}; {advise_on_shape(self.spec, tuple(pixels.shape))}"
             )
-        return self.encode(self.embed(pixels))
+        try:
+            return self.embed(pixels)
+        except RuntimeError:
+            expected = device_and_dtype_of(self.embed)[1]
+            if pixels.dtype == expected:
+                raise
+            raise TypeError(
+                f"expected pixels of {expected}, as the weights are, got {pixels.dtype}; "
+                f"{advise_on_type(pixels.dtype, expected)}"
+            ) from None
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """Compute the features of each stage from patches: (B, *S, C) -> [(B, *S, C), ...], finest first.
@@ -96,6 +117,12 @@ def advise_on_shape(spec: Spec, shape: Size) -> str:
     if shape[-1] == channels:
         return "the channels come second, by pixels.movedim(-1, 1)"
     return f"build the model with in_channels={shape[1]} for other channels"
+
+
+def advise_on_type(given: torch.dtype, expected: torch.dtype) -> str:
+    """Return the remedy for pixels of a type that a model does not take."""
+    convert = f"convert them by pixels.to({expected})"
+    return convert if given.is_floating_point else f"normalise them, or at least {convert}"
 
 
 def assemble(

@@ -30,11 +30,13 @@ class RunLogger:
         device: torch.device,
         ranked_loss: str,
         *,
+        lower_is_better: bool,
         writes: bool,
     ):
         self.folder, self.trackers, self.reporting = folder, trackers, reporting
         self.length, self.device, self.writes = length, device, writes
         self.ranked_loss = ranked_loss  # the score by which equal evaluations are ranked
+        self.lower_is_better = lower_is_better  # of the first score
         self.stepped = time.perf_counter()  # when the latest step was done
         self.between = 0.0  # seconds from the last step before an evaluation to its scores
 
@@ -138,7 +140,7 @@ class RunLogger:
         counts = {self.length.schedule.unit: done, "skipped": progress.skipped, "bad": bad}
         self.folder.log(event, progress.updates, **counts, **numbers)
         self.folder.tabulate()
-        draw_results(self.folder, self.ranked_loss)
+        draw_results(self.folder, self.ranked_loss, lower_is_better=self.lower_is_better)
         self.trackers.log(event, progress.updates, {"loss": loss, **scores})
         values = "  ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **scores}.items())
         remarks = f"  {quantity(skipped, 'step')} skipped" if skipped else ""

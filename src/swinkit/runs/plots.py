@@ -33,22 +33,29 @@ OTHERS = (
 )
 
 
-def draw_results(folder: RunFolder, ranked_loss: str = HELD_OUT_LOSS) -> None:
+def draw_results(
+    folder: RunFolder, ranked_loss: str = HELD_OUT_LOSS, *, lower_is_better: bool = False
+) -> None:
     """Write the picture into the folder of a run, if matplotlib is installed.
 
-    Of equal scores, the one with the lower `ranked_loss` counts as the best.
+    The highest first score is the best, or the lowest; of equal ones, that with the lower `ranked_loss`.
 
     Raises:
         EnvironmentProblem: it cannot be written.
     """
     if not can_draw(RESULTS):
         return
-    picture = results_of(folder.events(), folder.path.absolute().name, ranked_loss)
+    title = folder.path.absolute().name
+    picture = results_of(folder.events(), title, ranked_loss, lower_is_better=lower_is_better)
     save_picture(picture, folder.path / RESULTS)
 
 
 def results_of(
-    events: Sequence[Mapping[str, Any]], title: str, ranked_loss: str = HELD_OUT_LOSS
+    events: Sequence[Mapping[str, Any]],
+    title: str,
+    ranked_loss: str = HELD_OUT_LOSS,
+    *,
+    lower_is_better: bool = False,
 ) -> Image.Image:
     """Draw losses, learning rate and every score over epochs or iterations, and behind two those of steps."""
     evaluations = list(filter(is_evaluation, events))
@@ -62,7 +69,8 @@ def results_of(
         Curve("learning rate", over(evaluations, "lr"), behind=over(steps, "rate")),
         *(Curve(name, over(evaluations, name)) for name in scores),
     ]
-    best = best_of(over(evaluations, scores[0]), over(evaluations, ranked_loss)) if scores else None
+    first, losses = over(evaluations, scores[0] if scores else ""), over(evaluations, ranked_loss)
+    best = best_of(first, losses, lower_is_better=lower_is_better)
     subtitle = ""
     if evaluations:
         done = round(place_of(evaluations[-1], unit))
@@ -79,16 +87,18 @@ def results_of(
     )
 
 
-def best_of(scores: Sequence[Point], losses: Sequence[Point]) -> Point | None:
+def best_of(
+    scores: Sequence[Point], losses: Sequence[Point], *, lower_is_better: bool = False
+) -> Point | None:
     """Return the best score, of equal ones that of the lower loss, then the last; None if none is finite."""
     found = [
-        (rank_of(score, loss), place)
+        (rank_of(score, loss, lower_is_better=lower_is_better), place, score)
         for (place, score), (_, loss) in zip(scores, losses, strict=True)
         if math.isfinite(score)
     ]
     if not found:
         return None
-    (score, _), place = max(found)
+    _, place, score = max(found)
     return place, score
 
 

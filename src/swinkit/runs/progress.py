@@ -105,9 +105,9 @@ class Progress:
     seconds: float = 0.0  # of training, over all its parts
     skipped: int = 0  # steps without a finite loss and gradient
     skipped_in_row: int = 0
-    best: float | None = None  # the highest finite score so far
+    best: float | None = None  # the best finite score so far
     best_loss: float | None = None  # the loss of the evaluation that became `best/`
-    since_best: int = 0  # evaluations without a higher score
+    since_best: int = 0  # evaluations without a better score
     ended: str = ""  # the reason, once it has; found anew when it is resumed
     evaluated: int = -1  # `updates` at the latest evaluation
 
@@ -151,13 +151,16 @@ class Progress:
         """Return the mean loss of the steps since the latest evaluation."""
         return self.loss / self.counted if self.counted else math.nan
 
-    def finish_evaluation(self, score: float, loss: float = math.nan) -> bool:
+    def finish_evaluation(
+        self, score: float, loss: float = math.nan, *, lower_is_better: bool = False
+    ) -> bool:
         """Record an evaluation with its held-out loss, and return whether it is the best so far.
 
         Of equal scores the lower loss is better, then the later evaluation. A score that only equals the best
         one does not restart the count for `run.patience`, because such a training no longer gets better.
         """
-        now, before = rank_of(score, loss), rank_of(self.best, self.best_loss)
+        now = rank_of(score, loss, lower_is_better=lower_is_better)
+        before = rank_of(self.best, self.best_loss, lower_is_better=lower_is_better)
         best = math.isfinite(score) and now >= before
         self.since_best = 0 if best and now[0] > before[0] else self.since_best + 1
         if best:
@@ -170,9 +173,12 @@ class Progress:
         self.epoch, self.step = self.epoch + 1, 0
 
 
-def rank_of(score: float | None, loss: float | None) -> tuple[float, float]:
+def rank_of(score: float | None, loss: float | None, *, lower_is_better: bool = False) -> tuple[float, float]:
     """Return the rank of an evaluation: by its score, then by its loss; what is not finite ranks lowest."""
-    score = -math.inf if score is None or not math.isfinite(score) else score
+    if score is None or not math.isfinite(score):
+        score = -math.inf
+    elif lower_is_better:
+        score = -score
     loss = math.inf if loss is None or not math.isfinite(loss) else loss
     return score, -loss
 

@@ -85,16 +85,17 @@ class Evaluation(ABC):
         """Return a part of the scores as a table, such as a row for each class; None if there is none."""
         return None
 
-    def against(self, other: "Evaluation") -> Comparison:  # noqa: ARG002  only tasks that compare need it
+    def against(self, other: "Evaluation") -> Comparison:
         """Compare with `other`, another model on the same samples.
 
         Raises:
-            UsageError: the models are of other tasks or classes.
+            UsageError: the models are of other tasks or classes, or their task has no comparison.
             DataError: the samples are others.
         """
-        raise UsageError(
-            "the two evaluations cannot be compared; give two models of one task, such as two classifiers"
-        )
+        ours, theirs = type(self).__name__, type(other).__name__
+        if ours == theirs:
+            raise UsageError(f"a {ours} is not compared with another; look at the scores of both")
+        raise UsageError(f"a {ours} is not compared with a {theirs}; give two models of one task")
 
     def files(self) -> dict[str, str | Image.Image]:
         """Return the files that `save` writes beside `metrics.json`, by name.

@@ -41,5 +41,5 @@ def options_of(kind: type[Options], values: Mapping[str, Any]) -> Options:
         require_kind(value, known[name].__origin__, name)
         for rule in known[name].__metadata__:
             if isinstance(rule, Least):
-                require(value >= rule.value, name, value, f"a number of at least {rule.value}")
+                require(value >= rule.value, name, value, f"{rule.value} or more")
     return kind(**values)

@@ -24,7 +24,7 @@ from ..data.channels import RGB, Channels
 from ..data.images import ImageError, Picture, load_image, name_of
 from ..data.preprocess import Preprocess
 from ..data.sample import Sample
-from ..errors import UsageError, listed, require
+from ..errors import UsageError, listed, require, shown
 from ..files.contents import State
 from ..type_check import expand_home
 from .observed import Observed
@@ -44,6 +44,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
     """Model of one problem: its losses, scores and answers."""
 
     name: ClassVar[str]  # its row in `registry.TASKS`
+    lower_is_better: ClassVar[bool] = False  # whether a lower first score ranks higher
     ranked_loss: ClassVar[str] = HELD_OUT_LOSS  # a score; of equal first scores, its lower value wins
     table_resize: ClassVar[str | None] = None  # how another task carries bias tables to other windows
     backbone: Swin
@@ -166,7 +167,7 @@ class Task(nn.Module, ABC, Generic[ResultT]):
         self.require_inputs()
         require_weights(self)
         possible = isinstance(batch_size, int) and batch_size >= 1
-        require(possible, "batch_size", batch_size, "a number of pictures of at least 1")
+        require(possible, "batch_size", batch_size, "a whole number, 1 or more")
         if not isinstance(inputs, list | tuple | Iterator):
             return next(stream([(name_of(inputs), inputs)], self.read, answer, 1, None))
         named = ((name_of(picture, f"image {i}"), picture) for i, picture in zip(count(), inputs))
@@ -231,6 +232,8 @@ def require_task(model: object, name: str, remedy: str = "give a model with the 
     """
     if isinstance(model, Task):
         return model
+    if isinstance(model, str | os.PathLike):
+        raise UsageError(f"{name} is a path or name; give the model, swinkit.load({shown(os.fspath(model))})")
     inner, kind = unwrap(model), type(model).__name__
     if isinstance(inner, Task):
         raise UsageError(

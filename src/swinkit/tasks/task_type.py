@@ -49,6 +49,7 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
     recipe: type[Settings]  # its recipes, torch-free
     predict_options: ClassVar[type[PredictOptions]] = PredictOptions  # those of its models, torch-free
     evaluation_files: ClassVar[tuple[str, ...]] = ("metrics.json",)  # all that its `Evaluation.save` writes
+    can_compare: ClassVar[bool] = False  # whether its evaluations have `against`
     claimed_scores: ClassVar[Mapping[str, str]] = {}  # fractions that `push` may report, with words for help
 
     # Train
@@ -224,6 +225,11 @@ class TaskType(ABC, Generic[Settings, Data, Model]):
         """
 
     # Publish
+
+    @property
+    def can_publish(self) -> bool:
+        """True if models of the task can be published."""
+        return type(self).publication is not TaskType.publication
 
     def publication(self, model: Model, name: str, claims: Claims) -> Publication:  # noqa: ARG002  overridden
         """Return `model` as the repository `name` (org/name) of the Hugging Face hub.

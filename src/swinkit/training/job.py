@@ -20,7 +20,7 @@ from ..settings.data import CroppedData
 from ..settings.recipe import Recipe
 from ..tasks.card import Training
 from ..tasks.observed import Observed
-from ..tasks.registry import TASKS
+from ..tasks.registry import find_task_type
 from ..tasks.serialization import read_model, write_model
 from ..tasks.task import Task
 from ..tasks.task_type import TaskType
@@ -104,10 +104,11 @@ def job_of(recipe: Recipe, data: Path, initial: Task | None = None, out: Path | 
 
     Raises:
         DataError: the data have no such splits, or a class without pictures.
-        UsageError: the recipe's variant is unknown, takes nothing of this kind, or has too few stages.
+        UsageError: the recipe's task or variant is unknown, or the variant takes nothing of this kind, or has
+            too few stages.
         EnvironmentProblem: the data are on the hub, and cannot be downloaded.
     """
-    task_type = TASKS[recipe.task]()
+    task_type = find_task_type(recipe.task)
     task_type.require_trainable(recipe)
     torch.manual_seed(recipe.run.seed)
     data = locate_data(data)

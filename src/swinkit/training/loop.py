@@ -74,6 +74,7 @@ def train(
             learner.length,
             accelerator.device,
             job.task.ranked_loss,
+            lower_is_better=job.task.lower_is_better,
             writes=first,
         )
         start_logging(logger, job, learner, progress, changes, signals)
@@ -179,11 +180,16 @@ def finish_evaluation(
         DataError: no picture of the validation split has a finite answer; or the training is over, and most
             of its steps, or all since the evaluation before, were skipped.
         EnvironmentProblem: the folder cannot be written.
+        TypeError: the task has no score.
     """
     copy_weights_back(learner.trained.task, job.task)
     scores = job.task.scores(observed)
+    if not scores:
+        raise TypeError(f"{type(job.task).__name__}.scores() is empty; its first score ranks evaluations")
     loss, score, skipped = progress.mean_loss(), next(iter(scores.values())), progress.skipped_lately
-    better = progress.finish_evaluation(score, scores.get(job.task.ranked_loss, math.nan))
+    better = progress.finish_evaluation(
+        score, scores.get(job.task.ranked_loss, math.nan), lower_is_better=job.task.lower_is_better
+    )
     if learner.length.schedule.unit == "epoch" or progress.step >= learner.length.steps:
         progress.begin_epoch()
     progress.ended = why_over(progress, learner.length, learner.recipe.run)

@@ -34,9 +34,24 @@ class Objective(nn.Module):
         self.task = task
 
     def forward(self, batch: Any) -> Tensor:
-        """Return the sum of the losses of one batch, a number in at least fp32."""
-        losses = self.task.losses(batch).values()
-        return torch.stack([loss.to(torch.promote_types(loss.dtype, torch.float32)) for loss in losses]).sum()
+        """Return the sum of the losses of one batch, a number in at least fp32.
+
+        Raises:
+            TypeError: the task returns no loss, or one that is no scalar.
+        """
+        losses = self.task.losses(batch)
+        require_scalars(losses, type(self.task).__name__)
+        wide = [loss.to(torch.promote_types(loss.dtype, torch.float32)) for loss in losses.values()]
+        return torch.stack(wide).sum()
+
+
+def require_scalars(losses: Mapping[str, Tensor], task: str) -> None:
+    """Raise TypeError unless the class `task` returned one loss or more, each a scalar."""
+    if not losses:
+        raise TypeError(f"{task}.losses() is empty; it must return one loss or more")
+    for name, loss in losses.items():
+        if loss.ndim:
+            raise TypeError(f"loss {name!r} has shape {tuple(loss.shape)}; it must be a scalar")
 
 
 @dataclass(frozen=True)

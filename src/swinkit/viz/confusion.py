@@ -25,7 +25,7 @@ CELL = (14, 110)  # least and greatest width of a cell
 COUNTED = 26  # width of a cell from which it shows its count
 LETTERS = 24  # of a name
 SMALL = 15  # greatest size of letters
-BRIGHT = 0.55  # share of white from which numbers are dark
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue light (WCAG 2.2, "relative luminance")
 
 
 def draw_confusion_matrix(
@@ -76,13 +76,30 @@ def colour_cells(counts: Tensor, totals: Tensor) -> Tensor:
 
 def write_counts(axes: "Axes", counts: Tensor, totals: Tensor, cell: int) -> None:
     """Write the number of pictures into every cell that holds some and has room."""
-    dark = colour_cells(counts, totals).float().mean(-1) / 255 > BRIGHT
+    cells = colour_cells(counts, totals)
     for row, column in counts.nonzero().tolist():
         text = f"{int(counts[row, column])}"
         size = min(SMALL, cell - 10, int(cell / (0.7 * len(text))))
         if size > 6:
-            ink = DARKER if dark[row, column] else WHITE
+            ink = ink_on(tuple(cells[row, column].tolist()))
             axes.text(column, row, text, color=rgb(ink), fontsize=size, ha="center", va="center")
+
+
+def ink_on(ground: Colour) -> Colour:
+    """Return the colour of a number on a cell: dark or white, that with the larger contrast."""
+    return max(DARKER, WHITE, key=lambda ink: contrast_of(ink, ground))
+
+
+def contrast_of(one: Colour, other: Colour) -> float:
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    dark, bright = sorted(map(luminance_of, (one, other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def luminance_of(colour: Colour) -> float:
+    """Return the light of an sRGB colour, a share of white's in [0, 1]."""
+    light = ((c / 255 / 12.92) if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    return sum(weight * part for weight, part in zip(LUMINANCE, light, strict=True))
 
 
 def write_recall(axes: "Axes", correct: Tensor, totals: Tensor, letters: int) -> None:

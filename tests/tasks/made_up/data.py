@@ -78,7 +78,7 @@ class Batch(batch.Batch):
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Collate:
     preprocess: Preprocess
     flip: float = 0.0
     seed: int = 0

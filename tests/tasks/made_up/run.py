@@ -19,7 +19,7 @@ from swinkit.tasks.registry import TASKS
 from swinkit.training.evaluation import observe_over_ranks
 from swinkit.training.stopping import Signals
 
-from .data import Prepare, find_boxes
+from .data import Collate, find_boxes
 from .settings import BoxRecipe
 from .task_type import BoxType
 
@@ -54,7 +54,7 @@ def observe(data: Path, out: Path) -> None:
     """Score a saved model as one of several processes, and write the scores."""
     dist.init_process_group("gloo")
     model = swinkit.load(out / "best")
-    prepared = InOrder(find_boxes(data, "val"), Prepare(model.preprocess), batch_size=2)
+    prepared = InOrder(find_boxes(data, "val"), Collate(model.preprocess), batch_size=2)
     observed, code = observe_over_ranks(model, prepared, Signals(torch.device("cpu")))
     assert not code
     (out / f"scores-{dist.get_rank()}.json").write_text(json.dumps(model.scores(observed)))

@@ -86,7 +86,7 @@ class Classifier(Task[Classification]):
             DataError: the scores are not finite: the weights are damaged, or overflow in half precision.
             UsageError: the model takes no pictures, or `top` is below 1.
         """
-        require(top >= 1, "top", top, "a number of answers of at least 1")
+        require(top >= 1, "top", top, "1 or more")
         self.require_inputs()
         fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
         with evaluating(self), torch.inference_mode():

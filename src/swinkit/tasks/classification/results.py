@@ -40,7 +40,7 @@ class Classification(Result):
         Raises:
             UsageError: `k` is below 1.
         """
-        require(k >= 1, "top", k, "a number of answers of at least 1")
+        require(k >= 1, "top", k, "1 or more")
         return replace(self, labels=self.labels[:k], scores=self.scores[:k])
 
     def plot(self) -> Image.Image:

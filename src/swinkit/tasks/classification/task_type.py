@@ -33,6 +33,7 @@ class ClassificationType(TaskType[ClassificationRecipe, "ImageDataset", "Classif
     recipe = ClassificationRecipe
     predict_options = ClassificationOptions
     evaluation_files = ("metrics.json", "per_class.csv", "predictions.csv", "confusion.png", "worst.png")
+    can_compare = True
     claimed_scores = {"top1": "the accuracy to report, from 0 to 1"}  # noqa: RUF012
 
     def require_trainable(self, recipe: ClassificationRecipe) -> None:

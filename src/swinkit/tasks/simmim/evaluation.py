@@ -29,7 +29,7 @@ class MaskedEvaluation(Evaluation):
 
     def __str__(self) -> str:
         """Return the scores in one line."""
-        return f"explained {self.scores['explained']:.2%}  l1 {self.scores['l1']:.4f}"
+        return f"explained {self.scores['explained']:.4f}  l1 {self.scores['l1']:.4f}"
 
     @property
     def summary(self) -> str:

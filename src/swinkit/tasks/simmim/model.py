@@ -62,7 +62,7 @@ class SimMIM(Task[Reconstruction]):
 
     def forward(self, pixels: Tensor, mask: Tensor) -> Tensor:
         """Reconstruct: (B, in_channels, *P), mask (B, *S) with 1 where hidden -> (B, in_channels, *P)."""
-        patches = self.backbone.embed(pixels)
+        patches = self.backbone.embed_patches(pixels)
         patches = torch.where(mask.bool().unsqueeze(-1), self.mask_token.to(patches.dtype), patches)
         whole = self.head(self.backbone.encode(patches)[-1])
         return channels_first(crop(channels_last(whole), tuple(pixels.shape[2:])))

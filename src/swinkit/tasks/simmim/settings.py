@@ -18,7 +18,7 @@ from ...settings.augmentation import ImageAugmentation
 from ...settings.data import CroppedData
 from ...settings.recipe import Recipe
 from ...type_check import require_kinds
-from ..options import PredictOptions
+from ..options import Least, PredictOptions
 
 VIEW = ImageAugmentation(scale=(0.67, 1.0), operations=0)  # of a picture in training, as published
 LABELS = ("augmentation.mixup", "augmentation.cutmix", "augmentation.smoothing")  # a classifier's fields
@@ -104,7 +104,7 @@ class SimMIMRecipe(Recipe):
 class SimMIMOptions(PredictOptions):
     """Options of a masked image model's prediction."""
 
-    seed: Annotated[int, "seed of the part that a pre-trained model hides of each picture"] = 0
+    seed: Annotated[int, "seed of the part that a pre-trained model hides of each picture", Least(0)] = 0
 
 
 def published_masking(spec: Spec) -> Masking:
