@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.peers.report import markdown_table
 from benchmarks.seeds import Curve, hours, new_parser, row, run_command, run_in_turn, spread, train_to_end
+from swinkit.core.spec import Spec
 from swinkit.models.families import SpecV2
 from swinkit.recipes.catalogue import find
 from swinkit.settings.recipe import Recipe
@@ -111,9 +112,14 @@ def shorten(recipe: Recipe, epochs: int) -> ClassificationRecipe:
 class Control(nn.Module):
     """timm's model as a backbone: (B, 3, h, w) -> [(B, K) logits]."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, spec: Spec):
         super().__init__()
-        self.model = model
+        self.model, self.spec = model, spec
+
+    @property
+    def embed(self) -> nn.Module:
+        """The patch embedding."""
+        return self.model.get_submodule("patch_embed")
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Classify: (B, 3, h, w) -> [(B, K) logits]."""
@@ -128,7 +134,7 @@ def job_for(name: str, recipe: Recipe, data: Path, *, same_start: bool = False) 
     task = job.task
     assert isinstance(task, Classifier)
     model = build_timm(task, recipe, same_start=same_start)
-    task.add_module("backbone", Control(model))
+    task.add_module("backbone", Control(model, task.backbone.spec))
     task.add_module("head", nn.Identity())
     return TimmJob(**vars(job), same_start=same_start)
 

@@ -98,7 +98,7 @@ def test_after_ctrl_c_only_how_to_go_on_is_said(pictures, tmp_path, capsys, monk
         (["evaluate", "swin-pcio", "data=x"], 2, "no such file, folder or checkpoint"),
         (["evaluate"], 2, "model"),
         (["evaluate", "swin-pico", "data=nowhere", "batch_size=0"], 2, "unknown option 'batch_size'"),
-        (["evaluate", "swin-pico", "data=nowhere", "--batch-size", "0"], 2, "batch_size is 0"),
+        (["evaluate", "swin-pico", "data=nowhere", "--batch-size", "0"], 2, "--batch-size is 0"),
     ],
 )
 def test_mistakes_are_one_line(words, code, message, capsys, tmp_path, monkeypatch):
