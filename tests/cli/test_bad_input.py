@@ -27,7 +27,7 @@ MEND = "add some, or take the class out of every split"
 NO_SET = (
     "SET: no data set: looked for train, val, valid, validation, test as folders SPLIT/CLASS/picture, as "
     "lists SPLIT.csv or SPLIT.parquet, as tables SPLIT-*.parquet or a DatasetDict saved there, and as shards "
-    "SPLIT-*.tar (`swinkit pretrain` needs no classes, nor this check)"
+    "SPLIT-*.tar; give data.mean and data.std as well to check pictures without classes"
 )
 NO_TRAIN = (
     "SET: no split train (expected SPLIT/CLASS/picture.jpg, SPLIT.csv, SPLIT-*.tar or SPLIT-*.parquet; found "

@@ -26,6 +26,7 @@ from tests.data.pictures import of_two_greys
 from tests.tasks.made_up.data import write_data
 from tests.tasks.made_up.run import RECIPE
 from tests.tasks.made_up.task_type import BoxType
+from tests.tasks.test_values import label_of, write_lists
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,23 @@ def made_up(folder: Path) -> tuple[Recipe, Path]:
     return short(RECIPE), write_data(folder)
 
 
-JOBS = {"classification": classification, "simmim": simmim, "made-up": made_up}
+def multi_label(folder: Path) -> tuple[Recipe, Path]:
+    rows = {split: [(label_of(i),) for i in range(8)] for split in ("train", "val")}
+    return short(find("finetune-multi-label-swin-pico")), write_lists(folder, rows, "label")
+
+
+def regression(folder: Path) -> tuple[Recipe, Path]:
+    rows = {split: [(str(i % 2),) for i in range(8)] for split in ("train", "val")}
+    return short(find("finetune-regression-swin-pico")), write_lists(folder, rows, "light")
+
+
+JOBS = {
+    "classification": classification,
+    "simmim": simmim,
+    "multi-label": multi_label,
+    "regression": regression,
+    "made-up": made_up,
+}
 
 
 @pytest.mark.parametrize("task", JOBS)

@@ -166,7 +166,7 @@ def test_no_time_left_ends_it_where_it_is_and_more_time_goes_on_from_there(tmp_p
         ({}, "schedule.epochs is None; it must be 1 or more, or schedule.iterations given instead"),
         (
             {"epochs": 3, "iterations": 9},
-            "schedule.iterations is 9; it must be None where schedule.ep",
+            "schedule.iterations is 9; it must be null where schedule.ep",
         ),
         ({"iterations": 0}, "schedule.iterations is 0; it must be 1 or more"),
         (
@@ -175,7 +175,7 @@ def test_no_time_left_ends_it_where_it_is_and_more_time_goes_on_from_there(tmp_p
         ),
         (
             {"epochs": 9, "warmup_epochs": 1, "warmup_iterations": 9},
-            "schedule.warmup_iterations is 9; it must be None where schedule.warmup_epochs is given",
+            "schedule.warmup_iterations is 9; it must be null where schedule.warmup_epochs is given",
         ),
         ({"iterations": 9, "kind": "multistep"}, "one or more iterations for multistep"),
     ],
