@@ -71,7 +71,7 @@ def export_free(model: nn.Module, example: torch.Size | tuple[int, ...], file: P
     return max(int(sides.lower) for sides in program.exported_program.range_constraints.values())
 
 
-@pytest.mark.parametrize("family", ["v1", "v2"])
+@pytest.mark.parametrize("family", [pytest.param("v1", marks=pytest.mark.nightly), "v2"])
 def test_a_file_of_an_example_without_padding_runs_at_every_size_that_needs_none(family, tmp_path):
     model = small(family, depths=(2, 1), border="clip")
     export_free(model, (2, 3, 96, 128), tmp_path / "model.onnx")

@@ -158,7 +158,10 @@ def test_scores_of_numbers_are_those_counted_by_hand():
     assert (NumberScores(same, same).r2, NumberScores(same + 1, same).r2) == ([1.0], [0.0])
 
 
-@pytest.mark.parametrize("mixing", [[], ["augmentation.mixup=0.8", "augmentation.cutmix=1"]])
+@pytest.mark.parametrize(
+    "mixing",
+    [pytest.param([], marks=pytest.mark.nightly), ["augmentation.mixup=0.8", "augmentation.cutmix=1"]],
+)
 def test_several_labels_are_learned_measured_and_saved(labelled, tmp_path, capsys, mixing):
     words = [
         "train",
@@ -207,7 +210,10 @@ def test_several_labels_are_learned_measured_and_saved(labelled, tmp_path, capsy
         model.predict(picture, threshold=2.0)
 
 
-@pytest.mark.parametrize("error", ["l1", "l2", "huber"])
+@pytest.mark.parametrize(
+    "error",
+    [pytest.param("l1", marks=pytest.mark.nightly), "l2", pytest.param("huber", marks=pytest.mark.nightly)],
+)
 def test_numbers_of_any_unit_are_learned_measured_and_saved(measured, tmp_path, capsys, error):
     words = [
         "train",
