@@ -62,6 +62,7 @@ def test_both_ways_differ_in_the_start_alone():
     assert replace(scratch, init="start") == trained
 
 
+@pytest.mark.nightly
 def test_it_trains_both_ways_and_goes_on_where_it_was_stopped(tmp_path, capsys):
     words = [str(pictures(tmp_path / "data")), str(tmp_path / "out"), "--batch-size=8", "--seeds=1"]
     words += ["--pretraining-epochs=1", "--epochs=1"]

@@ -79,7 +79,7 @@ def test_a_file_of_an_example_without_padding_runs_at_every_size_that_needs_none
         assert_runtime_agrees(tmp_path / "model.onnx", model, torch.randn(batch, 3, height, width))
 
 
-@pytest.mark.parametrize("border", ["clip", "pad"])
+@pytest.mark.parametrize("border", ["clip", pytest.param("pad", marks=pytest.mark.nightly)])
 def test_a_file_of_an_example_with_padding_runs_at_every_size_above_the_windows(border, tmp_path):
     """Windows of `pad` never shrink, so its file runs at every size from one patch on."""
     model = small("v2", depths=(2, 1), border=border)

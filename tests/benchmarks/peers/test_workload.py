@@ -121,7 +121,7 @@ def test_the_other_model_of_growth_is_compared_with_nothing() -> None:
     assert BUILDERS[VIT](replace(V1, size=(32, 32)), Environment(1, Path())).comparable is False
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", [pytest.param("onnxruntime", marks=pytest.mark.nightly), "openvino"])
 def test_runtimes_answer_as_ours_does_and_their_file_is_kept(name: str, tmp_path_factory) -> None:
     for package in ("onnx", "onnxscript", name):
         pytest.importorskip(package)
