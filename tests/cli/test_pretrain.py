@@ -199,7 +199,7 @@ def test_grey_and_bands_of_files_are_pre_trained_and_measured_as_arrays_are(
 def test_one_array_with_a_block_of_nan_never_looks_like_divergence(
     split: str, code: int, told: str, tmp_path: Path, capsys
 ):
-    """In training another array replaces it, and the run lists it; in validation an error names it."""
+    """Replace the array by another and list it in training; name it in an error in validation."""
     data, generator = tmp_path / "data", np.random.default_rng(0)
     for part in ("train", "val"):
         (data / part).mkdir(parents=True)

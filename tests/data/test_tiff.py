@@ -159,7 +159,7 @@ def test_samples_in_tiles_strips_and_differences_are_those_of_tifffile(
 
 
 def test_differences_of_floats_are_undone():
-    """By the plain words of TIFF's technical note 3: all first bytes of a row, then all second ones, ..."""
+    """Encode as TIFF's technical note 3 says: all first bytes of a row, then all second ones, and so on."""
     samples = RANDOM.random((3, 5, 3)).astype(np.float32)
     rows = samples.astype(">f4").view(np.uint8).reshape(3, 15, 4).swapaxes(1, 2).reshape(3, 20, 3)
     data = zlib.compress(np.diff(rows, axis=1, prepend=np.uint8(0)).astype(np.uint8).tobytes())

@@ -1,4 +1,4 @@
-"""What an exporter traces holds no operation that exporters write wrongly."""
+"""Operations that ONNX exporters write wrongly are not used in code that they trace."""
 
 import ast
 

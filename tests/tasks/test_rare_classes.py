@@ -68,7 +68,7 @@ def test_it_is_torchs_where_torch_has_it():
 
 
 def test_a_batch_in_parts_has_the_same_loss():
-    """As processes and micro-batches have it; torch divides by the weights of each part instead."""
+    """Add the losses of the parts of a batch; torch would divide each by the weights of its part."""
     whole = cross_entropy(LOGITS, LABELS, 0.1, WEIGHTS, 2.0)
     parts = [cross_entropy(LOGITS[i : i + 2], LABELS[i : i + 2], 0.1, WEIGHTS, 2.0) for i in (0, 2)]
     torch.testing.assert_close(torch.stack(parts).mean(), whole)
@@ -89,7 +89,7 @@ def test_balanced_weights_make_classes_count_the_same_and_samples_one_on_average
 
 
 def recipe(**fields: object) -> ClassificationRecipe:
-    """Of two epochs, with mixing, smoothing and averages."""
+    """Return a recipe of two epochs, with mixing, smoothing and averages."""
     return replace(
         find("cifar10-swin-pico"),
         schedule=Schedule(epochs=2, warmup_epochs=0),

@@ -1,4 +1,4 @@
-"""What is said of pictures that no batch has room for, and of training data that are too few for one."""
+"""Notes about pictures that no batch has room for, and errors about too few pictures for a batch."""
 
 import pytest
 from hypothesis import given

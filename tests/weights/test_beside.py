@@ -1,4 +1,4 @@
-"""What training leaves around a model is set aside and told; what could be part of the model never is."""
+"""Entries beside a model, such as losses, are set aside and reported, unless they could be part of it."""
 
 import inspect
 import sys

@@ -38,7 +38,7 @@ SIGNIFICANT = re.compile(r'\bSignificantBits="(\d{1,2})"')  # OME-XML
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How the first page of a TIFF stores (h, w, S) samples; all but names and sizes are values of tags.
+    """Layout of the (h, w, S) samples of a TIFF's first page. Fields are values of tags, but for sizes.
 
     `piece` is the size (h, w) of a strip or tile, `significant` the bits of a sample that the file declares
     to be in use, if fewer than `bits`.

@@ -4,6 +4,7 @@ Shapes: B batch, P pixels, K classes.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ...errors import DataError, UsageError, require, require_texts
 from ...heads.classify import ClassificationHead
 from ...models.config import family_of
 from ..observed import Observed
+from ..results import Result
 from ..task import HELD_OUT_LOSS, NOT_FINITE, Task, evaluating
 from .data import Batch
 from .losses import balance, cross_entropy
@@ -23,8 +25,55 @@ from .predictions import Answers
 from .results import Classification, best
 from .settings import ClassificationOptions
 
+ResultT = TypeVar("ResultT", bound=Result)
 
-class Classifier(Task[Classification]):
+
+class LabelledModel(Task[ResultT]):
+    """(B, in_channels, *P) -> (B, K): backbone, head, and a label for each of the K outputs."""
+
+    def __init__(
+        self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, head_std: float = 0.02
+    ):
+        super().__init__()
+        self.backbone = backbone
+        self.labels = labels
+        self.head = ClassificationHead(backbone.spec.widths[-1], len(self.labels), std=head_std)
+        self.preprocess = preprocess
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the outputs, by index."""
+        return self._labels
+
+    @labels.setter
+    def labels(self, names: Sequence[str]) -> None:
+        """Name the outputs, as after another layer took the place of `head.classifier`.
+
+        Raises:
+            UsageError: they are no list of texts.
+        """
+        self._labels = require_texts(names, "labels")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Compute the outputs: (B, in_channels, *P) normalised -> (B, K)."""
+        return self.head(self.backbone(pixels)[-1])
+
+    def compute(self, samples: Sequence[Sample]) -> Tensor:
+        """Return the outputs (B, K) for images of any sizes, without dropout and gradients.
+
+        Raises:
+            UsageError: the model takes no pictures, or its labels do not fit its outputs.
+        """
+        self.require_inputs()
+        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
+        with evaluating(self), torch.inference_mode():
+            pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
+            outputs = self(pixels)
+        require_a_label_each(outputs, self.labels)
+        return outputs
+
+
+class Classifier(LabelledModel[Classification]):
     """(B, in_channels, *P) -> (B, K) logits; `predict` takes pictures and answers with names."""
 
     name = "classification"
@@ -33,34 +82,12 @@ class Classifier(Task[Classification]):
     def __init__(
         self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess, *, smoothing: float = 0.0
     ):
-        super().__init__()
-        self.backbone = backbone
-        std = 0.01 if family_of(backbone.spec) == "video" else 0.02
-        self.labels = labels
-        self.head = ClassificationHead(backbone.spec.widths[-1], len(self.labels), std=std)
-        self.preprocess = preprocess
+        head_std = 0.01 if family_of(backbone.spec) == "video" else 0.02
+        super().__init__(backbone, labels, preprocess, head_std=head_std)
         self.smoothing = smoothing
         self.focal_gamma: float | None = None
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", None, persistent=False)  # (K,) of a training alone
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the classes, by index."""
-        return self._labels
-
-    @labels.setter
-    def labels(self, names: Sequence[str]) -> None:
-        """Name the classes, as after another layer took the place of `head.classifier`.
-
-        Raises:
-            UsageError: they are no list of texts.
-        """
-        self._labels = require_texts(names, "labels")
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Compute logits: (B, in_channels, *P) normalised -> (B, K)."""
-        return self.head(self.backbone(pixels)[-1])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of one training batch and, of a Swin-MoE, its load-balancing loss."""
@@ -87,13 +114,8 @@ class Classifier(Task[Classification]):
             UsageError: the model takes no pictures, or `top` is below 1.
         """
         require(top >= 1, "top", top, "1 or more")
-        self.require_inputs()
-        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
-        with evaluating(self), torch.inference_mode():
-            pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
-            logits = self(pixels)
-            require_a_label_each(logits, self._labels)
-            probabilities = logits.float().softmax(-1).cpu()
+        with torch.inference_mode():
+            probabilities = self.compute(samples).float().softmax(-1).cpu()
         if not probabilities.isfinite().all():
             raise DataError(NOT_FINITE)
         results = []

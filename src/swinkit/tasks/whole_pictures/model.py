@@ -10,52 +10,23 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from ...core.backbone import Swin
-from ...data.fitting import stack_images
-from ...data.preprocess import Preprocess
 from ...data.sample import Sample
-from ...errors import DataError, require_texts
-from ...heads.classify import ClassificationHead
+from ...errors import DataError
 from ..classification.data import Batch
 from ..classification.losses import balance
-from ..classification.model import require_a_label_each
+from ..classification.model import LabelledModel
 from ..observed import Observed
 from ..results import Result
-from ..task import NOT_FINITE, Task, evaluating
+from ..task import NOT_FINITE
 
 ResultT = TypeVar("ResultT", bound=Result)
 
 
-class PictureModel(Task[ResultT]):
+class PictureModel(LabelledModel[ResultT]):
     """(B, in_channels, *P) -> (B, K); a subclass says what the numbers mean, and how they are learned."""
 
     problem: ClassVar[str]  # as transformers calls it
     loss_name: ClassVar[str]
-
-    def __init__(self, backbone: Swin, labels: Sequence[str], preprocess: Preprocess):
-        super().__init__()
-        self.backbone = backbone
-        self.labels = labels
-        self.head = ClassificationHead(backbone.spec.widths[-1], len(self.labels))
-        self.preprocess = preprocess
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the values, by index."""
-        return self._labels
-
-    @labels.setter
-    def labels(self, names: Sequence[str]) -> None:
-        """Name the values.
-
-        Raises:
-            UsageError: they are no list of texts.
-        """
-        self._labels = require_texts(names, "labels")
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Compute the outputs: (B, in_channels, *P) normalised -> (B, K)."""
-        return self.head(self.backbone(pixels)[-1])
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -90,12 +61,8 @@ class PictureModel(Task[ResultT]):
             DataError: outputs are not finite: the weights are damaged, or overflow in half precision.
             UsageError: the model takes no pictures, or its labels do not fit its outputs.
         """
-        self.require_inputs()
-        fitted = stack_images([self.preprocess.fit(sample.image) for sample in samples])
-        with evaluating(self), torch.inference_mode():
-            pixels = self.preprocess.normalise(fitted.to(self.input_device)).to(self.input_dtype)
-            outputs = wide(self(pixels)).cpu()
-        require_a_label_each(outputs, self.labels)
+        with torch.inference_mode():
+            outputs = wide(self.compute(samples)).cpu()
         if not outputs.isfinite().all():
             raise DataError(NOT_FINITE)
         return [self.result(sample, row, options) for sample, row in zip(samples, outputs, strict=True)]
